@@ -1,0 +1,85 @@
+import type { Readable } from "node:stream";
+
+import type { Descriptor } from "../oci/descriptor";
+import type { Digest } from "../oci/digest";
+
+/** One name in an image package and what is to be pushed under it. */
+export interface PackageImage {
+  /** The public name, `gcr.io/a/b:1` (always with host; with a tag, or with a digest where the package has no tag). */
+  source: string;
+  /** The top-level manifest or index that the tag is to point at. */
+  root: Descriptor;
+  /** True when `root.digest` is the digest the public registry has; false when it had to be made anew; "unknown" when nothing tells. */
+  preserved: boolean | "unknown";
+  /** Why `preserved` is not true. */
+  reason?: string;
+}
+
+/** Everything about a package except the large blobs: known before, or only after, the one pass over it. */
+export interface PackageIndex {
+  /** Human word for what was found: "OCI layout", "docker-archive", "archive of 12 image archives" ... */
+  form: string;
+  images: PackageImage[];
+  /** All manifests and indexes by digest, exact bytes (children, attestations, referrers included). */
+  manifests: Map<Digest, PackageManifest>;
+  /** Config and layer blobs by digest with their sizes, as far as the package holds them. */
+  blobs: Map<Digest, number>;
+  /** Manifests with a `subject` in the package (signatures, SBOMs): subject digest -> referrer digests. */
+  referrers: Map<Digest, Digest[]>;
+  /** Indexes whose listed children the package lacks: index digest -> missing child digests. */
+  missing: Map<Digest, Digest[]>;
+}
+
+export interface PackageManifest {
+  mediaType: string;
+  bytes: Buffer;
+}
+
+/** A config or layer met during the pass. */
+export interface PackageBlob {
+  digest: Digest;
+  size: number;
+  /**
+   * The content, checked against `digest` while it flows (a mismatch destroys the stream with an error that names the entry).
+   * Callable again when `reopenable` (folder, plain tar, multi-block xz, spooled or buffered); otherwise once.
+   */
+  open(): Readable;
+  reopenable: boolean;
+}
+
+export interface ReadOptions {
+  signal: AbortSignal;
+  /** Asked before a blob's body is decoded or opened where skipping saves work; false = pass over it. */
+  wanted(digest: Digest, size: number): boolean;
+  /**
+   * Called for each blob, once per digest, in the package's own order. The reader goes on when the promise resolves: a sink that
+   * wants overlap resolves early for blobs it has buffered (at most its own budget) or that are reopenable.
+   */
+  blob(blob: PackageBlob): Promise<void>;
+  /** Compressed bytes read so far and in all, for progress; never backwards. */
+  progress?(done: number, total: number): void;
+}
+
+export interface OpenOptions {
+  /** Folder for spool files of inner archives; default: a folder of this package below os.tmpdir(). Removed also after a crash (next run). */
+  spoolDir?: string;
+  /** Folder for package indexes by fingerprint; default: the user's cache folder. `false` keeps none. */
+  cacheDir?: string | false;
+  /** Limit against decompression bombs: decoded bytes per package. Default 1 TiB. */
+  maxDecodedBytes?: number;
+  /** Threads for multi-block xz. Default: the machine's cores, at most 8. */
+  xzThreads?: number;
+  signal?: AbortSignal;
+}
+
+/** An opened package. One `read` pass decodes; nothing is unpacked whole. */
+export interface ImagePackage {
+  readonly source: string;
+  /** SHA-256 over the package's content (file bytes; for a folder its entries), hex. Cached by path, size, mtime and inode. */
+  readonly fingerprint: string;
+  /** The index when it is known without decoding the package (folder, plain tar, multi-block xz with cheap tail access, cached), else undefined. */
+  index(): Promise<PackageIndex | undefined>;
+  /** The one pass. Returns the full index (and caches it). Rejects on the first unreadable entry, named with its path. */
+  read(options: ReadOptions): Promise<PackageIndex>;
+  close(): Promise<void>;
+}

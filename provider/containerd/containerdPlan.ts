@@ -1,0 +1,40 @@
+import type { ConfigStyle } from "./desired";
+
+/** What to make of one node's files; carried out by the node's transaction. */
+export interface ContainerdPlan {
+  version: string;
+  style: ConfigStyle;
+  /** Files whose content is to become this. Files already right are left out. */
+  write: PlannedFile[];
+  /** Files of ours that are no longer wanted (the transaction restores what stood there before us, or removes). */
+  remove: string[];
+  /** Every path that is ours after this plan, right or not: what delete must restore. */
+  owns: string[];
+  /** True only when a config.toml text changes. */
+  restart: boolean;
+  /** What a person should know: legacy entries carried over, foreign files kept, a credential placed in config.toml. No secrets. */
+  notes: string[];
+}
+
+export interface PlannedFile {
+  path: string;
+  text: string;
+  /** 0o644; 0o600 where the text holds a secret. */
+  mode: number;
+  secret: boolean;
+}
+
+/** The effective registry configuration of a node, from config.toml, its imports and hosts.toml alike (V2). */
+export interface EffectiveRegistry {
+  style: ConfigStyle | "none";
+  /** Host -> endpoints asked in order, the implicit or explicit upstream last as "upstream" when it is asked at all. */
+  hosts: Record<string, EffectiveHost>;
+  problems: string[];
+}
+
+export interface EffectiveHost {
+  endpoints: string[];
+  upstream: boolean;
+  /** File that says so. */
+  file: string;
+}

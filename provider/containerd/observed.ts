@@ -1,0 +1,21 @@
+/** What was found on a node before anything is planned. Texts only: parsing is containerd/'s work. */
+export interface ObservedNode {
+  /** `containerd --version` as printed. */
+  versionText: string;
+  /** Path of the main config file from the running service (default /etc/containerd/config.toml). */
+  configPath: string;
+  /** Every text file that matters by absolute path: main config, files named by `imports`, everything small below the hosts directories. */
+  files: Record<string, ObservedFile>;
+  /** `containerd config dump`, where it works. */
+  dump?: string;
+  /** Paths that our own record on the node says are ours, with the digest of what we last wrote. */
+  owned: Record<string, string>;
+}
+
+export interface ObservedFile {
+  /** UTF-8 text; undefined for a binary, a too large file, or a link that points outside. */
+  text?: string;
+  mode: number;
+  /** Set when the path is a symbolic link. */
+  linkTarget?: string;
+}

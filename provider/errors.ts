@@ -1,0 +1,50 @@
+/**
+ * The one error family of this package. Every message a user can see names the thing, the value and the way out.
+ *
+ * `name` and `code` are stable and safe to branch on. `instanceof` also holds across two installed copies of the package
+ * (a Pulumi program and the dynamic-provider process may load different ones), because the check is by mark, not by class.
+ */
+const mark = Symbol.for("pulumi-registry-mirror.error");
+
+export class MirrorError extends Error {
+  /** Stable, upper snake case, e.g. `REGISTRY_UNAUTHORIZED`. */
+  readonly code: string;
+  /** Further single findings, one per line; none of them holds a secret (Pulumi prints them in plain text). */
+  readonly reasons: string[];
+  readonly [mark] = true;
+
+  constructor(code: string, message: string, options: { cause?: unknown; reasons?: string[] } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.reasons = options.reasons ?? [];
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (typeof value !== "object" || value === null || !(mark in value)) {
+      return false;
+    }
+    // A subclass is told by its name, so that `instanceof RegistryError` keeps meaning something.
+    if (this === MirrorError) {
+      return true;
+    }
+    for (let p: unknown = value.constructor; typeof p === "function"; p = Object.getPrototypeOf(p)) {
+      if (p.name === this.name) {
+        return true;
+      }
+    }
+    return false;
+  }
+}
+
+/** The message of anything thrown, in one line's worth of text. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) {
+    // Node's AggregateError (happy eyeballs) has an empty message; its parts say what happened.
+    if (error instanceof AggregateError && error.message === "") {
+      return error.errors.map(messageOf).join("; ");
+    }
+    return error.message;
+  }
+  return String(error);
+}

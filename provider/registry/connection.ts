@@ -1,0 +1,16 @@
+/** How to reach a registry. The wire form of the SDK's `registry` argument, every value already plain. */
+export interface RegistryConnection {
+  /** `HOST:PORT`, `HOST:PORT/NAMESPACE`, the same with `https://` or `http://`, or `https://HOST:PORT/v2/NAMESPACE`. */
+  endpoint: string;
+  /** PEM text of the CA(s) that signed the registry's certificate, in addition to the system's. Excludes caCertPath. */
+  caCert?: string;
+  caCertPath?: string;
+  username?: string;
+  password?: string;
+  /** A Docker config.json: auths, credHelpers, credsStore. Excludes username/password. */
+  dockerConfigPath?: string;
+  /** `http://[user:password@]host:port` or https://; default HTTPS_PROXY/HTTP_PROXY/NO_PROXY of the environment. */
+  proxy?: string;
+  /** Accept any TLS certificate. Default false. Plain HTTP is asked for by an `http://` endpoint, never by this. */
+  insecure?: boolean;
+}

@@ -1,0 +1,42 @@
+import type { Digest } from "../oci/digest";
+
+/** One image as the registry has it after a push; element of ImagePushSet's `images` output. */
+export interface PushedImage {
+  /** Public name: `gcr.io/a/b:1`. */
+  source: string;
+  /** Where it lies: `172.18.0.20:5000/ns/a/b:1` (P8: the public host is dropped, path and tag stay). */
+  target: string;
+  digest: Digest;
+  mediaType: string;
+  /** Bytes of all blobs and manifests of the image, each digest counted once. */
+  size: number;
+  /** Whether `digest` is the one of the public registry. */
+  preserved: boolean | "unknown";
+  /** Why `preserved` is not true. */
+  reason?: string;
+}
+
+/** An image of random content that only the mirror can have. */
+export interface Probe {
+  /** Path below the mirror's namespace: `registry-mirror-probe/probe`. */
+  repository: string;
+  tag: string;
+  digest: Digest;
+}
+
+export interface PushResult {
+  images: PushedImage[];
+  /** Images that could not be pushed; the rest is in the registry all the same. */
+  failures: { source: string; error: Error }[];
+  stats: { blobsSent: number; blobsMounted: number; blobsPresent: number; bytesSent: number; manifestsSent: number };
+}
+
+/** What the admin's machine saw of a mirror's endpoint. */
+export interface EndpointSeen {
+  /** As given: `https://172.18.0.20:5000/v2/ns`. */
+  endpoint: string;
+  /** How the registry asks for credentials. */
+  auth: "none" | "basic" | "bearer";
+  /** Whether the given credentials were accepted ("none" auth: true). */
+  authenticated: boolean;
+}
