@@ -1,0 +1,148 @@
+import type * as pulumi from "@pulumi/pulumi";
+
+import type { OperationContext } from "../context";
+import { MirrorError, messageOf } from "../errors";
+import { engineLog } from "./engineLog";
+import { withoutUndefined } from "./plainValue";
+import { redact, secretsIn } from "./redaction";
+
+/** What a resource does, in plain values. The boundary below is the only place that speaks Pulumi's dialect. */
+export interface Operations<I, O> {
+  /** Pure and quick: no SSH, no registry. May adjust inputs; findings are errors that stop before anything is touched. */
+  check(olds: Partial<I>, news: I): { inputs: I; problems: string[] };
+  /** Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown on the resource's line. */
+  diff(olds: O, news: I): Difference;
+  create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
+  /** `inputs` only when they differ from what was declared (drift): they make the changed lines visible. "gone" only when truly gone. */
+  read(id: string, outs: O, context: OperationContext): Promise<{ outs: O; inputs?: I } | "gone">;
+  update(id: string, olds: O, news: I, context: OperationContext): Promise<O>;
+  delete(id: string, outs: O, context: OperationContext): Promise<void>;
+}
+
+export interface Difference {
+  changes: boolean;
+  /** Names of the inputs that force a replacement. */
+  replaces?: string[];
+  deleteBeforeReplace?: boolean;
+  /** Lines for the reviewer. */
+  notes?: string[];
+}
+
+/** Thrown by create or update when part of the work is done: what is done is kept in the state, and the error is reported. */
+export class PartialFailure<O> extends MirrorError {
+  readonly outs: O;
+  readonly id: string | undefined;
+
+  constructor(error: MirrorError, outs: O, id?: string) {
+    super(error.code, error.message, { cause: error, reasons: error.reasons });
+    this.outs = outs;
+    this.id = id;
+  }
+}
+
+/** Wire properties that every resource of this package carries. */
+interface Wired {
+  urn?: string;
+  /** Findings made at program time; check reports them, so that every resource's problems show in one preview. */
+  problems?: string[];
+  __provider?: unknown;
+}
+
+type Wire<T> = T & Wired;
+
+/** Makes Pulumi's dynamic provider out of plain operations: one place for undefined, errors, partial state, progress and secrets. */
+export function dynamicProvider<I extends object, O extends object>(operations: Operations<I, O>): pulumi.dynamic.ResourceProvider {
+  return {
+    check(olds: Wire<Partial<I>>, news: Wire<I>) {
+      const { problems: found, ...rest } = news;
+      const told = Array.isArray(found) ? found : [];
+      if (told.length > 0) {
+        return Promise.resolve(failures(told, news));
+      }
+      const { inputs, problems } = operations.check(olds, rest as unknown as I);
+      return Promise.resolve(problems.length > 0 ? failures(problems, news) : { inputs: withoutUndefined(inputs) });
+    },
+
+    diff(_id: string, olds: Wire<O>, news: Wire<I>) {
+      const { notes, ...difference } = operations.diff(olds, news);
+      if (notes !== undefined && notes.length > 0) {
+        engineLog(news.urn, secretsIn(news)).info(notes.join("\n"));
+      }
+      return Promise.resolve(difference);
+    },
+
+    async create(inputs: Wire<I>) {
+      try {
+        const { id, outs } = await operations.create(inputs, contextOf(inputs));
+        return { id, outs: withoutUndefined({ ...outs, urn: inputs.urn }) };
+      } catch (error) {
+        throw reported(error, inputs, undefined);
+      }
+    },
+
+    async read(id: string, outs?: Wire<O>) {
+      const props = outs ?? ({} as Wire<O>);
+      try {
+        const result = await operations.read(id, props, contextOf(props));
+        if (result === "gone") {
+          return {};
+        }
+        return withoutUndefined({
+          id,
+          props: { ...result.outs, urn: props.urn },
+          inputs: result.inputs === undefined ? undefined : { ...result.inputs, urn: props.urn },
+        });
+      } catch (error) {
+        throw plain(error, props);
+      }
+    },
+
+    async update(id: string, olds: Wire<O>, news: Wire<I>) {
+      try {
+        return { outs: withoutUndefined({ ...(await operations.update(id, olds, news, contextOf(news))), urn: news.urn }) };
+      } catch (error) {
+        throw reported(error, news, id);
+      }
+    },
+
+    async delete(id: string, outs: Wire<O>) {
+      try {
+        await operations.delete(id, outs, contextOf(outs));
+      } catch (error) {
+        throw plain(error, outs);
+      }
+    },
+  };
+}
+
+/** A failure on a named secret property prints the secret; an empty property never does. */
+function failures(problems: string[], news: object): pulumi.dynamic.CheckResult {
+  const secrets = secretsIn(news);
+  return { failures: problems.map((reason) => ({ property: "", reason: redact(reason, secrets) })) };
+}
+
+function contextOf(properties: Wired): OperationContext {
+  // Pulumi does not tell a dynamic provider of a cancellation, so the signal never fires by itself; the rooms take one all the same.
+  return { urn: properties.urn, signal: new AbortController().signal, log: engineLog(properties.urn, secretsIn(properties)) };
+}
+
+function plain(error: unknown, properties: object): Error {
+  const reasons = error instanceof MirrorError ? error.reasons : [];
+  const text = [messageOf(error), ...reasons.map((reason) => `  - ${reason}`)].join("\n");
+  return new Error(redact(text, secretsIn(properties)));
+}
+
+/** What Pulumi's dynamic-provider server turns into "created, but": an error with id and properties keeps them in the state. */
+function reported(error: unknown, inputs: Wired, id: string | undefined): Error {
+  const told = plain(error, inputs);
+  if (!(error instanceof PartialFailure)) {
+    return told;
+  }
+  const secrets = secretsIn(inputs);
+  return Object.assign(told, {
+    id: error.id ?? id,
+    // Unlike a result, an error's properties are taken as they are: without __provider the next read or delete finds no provider.
+    properties: withoutUndefined({ ...(error.outs as object), urn: inputs.urn, __provider: inputs.__provider }),
+    reasons: error.reasons.length > 0 ? error.reasons.map((reason) => redact(reason, secrets)) : [told.message],
+  });
+}

@@ -1,0 +1,137 @@
+import type { EffectiveRegistry } from "../containerd/containerdPlan";
+import type { DesiredHost } from "../containerd/desired";
+import type { OperationContext } from "../context";
+import { messageOf } from "../errors";
+import { isDigest } from "../oci/digest";
+import type { Probe } from "../registry/pushResult";
+
+/** The part of CRI that verification needs; provider/node's CriClient is one. */
+export interface ImageService {
+  pullImage(reference: string): Promise<string>;
+  imageStatus(reference: string): Promise<ImageStatus | undefined>;
+  removeImage(reference: string): Promise<void>;
+}
+
+export interface ImageStatus {
+  id: string;
+  repoTags: string[];
+  repoDigests: string[];
+}
+
+/** One image to compare: the public name, the mirror's name and the digest that was pushed. */
+export interface ExpectedImage {
+  source: string;
+  target: string;
+  digest: string;
+}
+
+export interface HostEvidence {
+  host: string;
+  /** The mirrors that ought to be asked, in order. */
+  expectedEndpoints: string[];
+  /** What the effective configuration asks, in order; empty when the host is not configured. */
+  effectiveEndpoints: string[];
+  /** The public registry would be asked last although skipFallback was wanted. */
+  unwantedUpstream: boolean;
+  probe: { state: "pulled" } | { state: "failed"; error: string } | { state: "none" };
+}
+
+export interface ImageEvidence extends ExpectedImage {
+  publicDigest: string;
+  mirrorDigest: string;
+  publicError?: string;
+  mirrorError?: string;
+}
+
+export interface Evidence {
+  hosts: HostEvidence[];
+  images: ImageEvidence[];
+  /** What makes the effective configuration void (legacy and new tables together, an ignored config_path list ...). */
+  problems: string[];
+}
+
+/** The public name's stand-in for `_default`: a host that no other entry names and that exists nowhere (RFC 2606). */
+const unnamedHost = "registry-mirror-probe.invalid";
+
+/** Asks one node for everything the verdict rests on. The node's images are afterwards what they were before. */
+export async function gatherEvidence(
+  service: ImageService,
+  wanted: { hosts: DesiredHost[]; images: ExpectedImage[]; probe: Probe | undefined; effective: EffectiveRegistry },
+  context: OperationContext,
+): Promise<Evidence> {
+  const hosts: HostEvidence[] = [];
+  for (const host of wanted.hosts.filter((h) => h.mirrors.length > 0)) {
+    const effective = wanted.effective.hosts[host.host];
+    context.log.progress(`proving that ${host.host} comes from the mirror`);
+    hosts.push({
+      host: host.host,
+      expectedEndpoints: host.mirrors.map((mirror) => mirror.endpoint),
+      effectiveEndpoints: effective?.endpoints ?? [],
+      unwantedUpstream: host.skipFallback && (effective?.upstream ?? true),
+      probe: wanted.probe === undefined ? { state: "none" } : await pullProbe(service, host.host, wanted.probe),
+    });
+  }
+  const images: ImageEvidence[] = [];
+  for (const [n, image] of wanted.images.entries()) {
+    context.log.progress(`comparing digests, image ${n + 1} of ${wanted.images.length}: ${image.source}`);
+    images.push(await compare(service, image));
+  }
+  return { hosts, images, problems: wanted.effective.problems };
+}
+
+/**
+ * B1. By digest, so that nothing but this image will do. It is taken off the node before (an image that is there is not asked for again) and after.
+ */
+async function pullProbe(service: ImageService, host: string, probe: Probe): Promise<HostEvidence["probe"]> {
+  const name = `${host === "_default" ? unnamedHost : host}/${probe.repository}@${probe.digest}`;
+  try {
+    await service.removeImage(name);
+    await service.pullImage(name);
+    const status = await service.imageStatus(name);
+    await service.removeImage(name);
+    const got = status?.repoDigests.some((repoDigest) => repoDigest.endsWith(`@${probe.digest}`)) ?? false;
+    return got ? { state: "pulled" } : { state: "failed", error: `${name} was pulled but the node does not list its digest` };
+  } catch (error) {
+    return { state: "failed", error: messageOf(error) };
+  }
+}
+
+/** The page's method 1: pull the public and the mirror's name, compare the repo digests. */
+async function compare(service: ImageService, image: ExpectedImage): Promise<ImageEvidence> {
+  const before = (await service.imageStatus(image.source)) ?? (await service.imageStatus(image.target));
+  const publicSide = await pulledDigest(service, image.source);
+  const mirrorSide = await pulledDigest(service, image.target);
+  if (before === undefined) {
+    // CRI removes an image with all its names; one that was there before keeps them.
+    for (const name of [image.source, image.target]) {
+      await service.removeImage(name).catch(() => undefined);
+    }
+  }
+  return {
+    ...image,
+    publicDigest: publicSide.digest,
+    mirrorDigest: mirrorSide.digest,
+    ...(publicSide.error === undefined ? {} : { publicError: publicSide.error }),
+    ...(mirrorSide.error === undefined ? {} : { mirrorError: mirrorSide.error }),
+  };
+}
+
+async function pulledDigest(service: ImageService, name: string): Promise<{ digest: string; error?: string }> {
+  try {
+    await service.pullImage(name);
+    const status = await service.imageStatus(name);
+    const repository = repositoryOf(name);
+    // An image has a repo digest for each name it was pulled by: only the one asked for counts.
+    const own = status?.repoDigests.find((repoDigest) => repoDigest.slice(0, repoDigest.indexOf("@")) === repository);
+    const digest = own?.slice(own.indexOf("@") + 1) ?? "";
+    return isDigest(digest) ? { digest } : { digest: "", error: `the node lists no digest for ${name}` };
+  } catch (error) {
+    return { digest: "", error: messageOf(error) };
+  }
+}
+
+function repositoryOf(name: string): string {
+  const bare = name.split("@")[0] ?? name;
+  const colon = bare.lastIndexOf(":");
+  return colon > bare.lastIndexOf("/") ? bare.slice(0, colon) : bare;
+}
