@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+
+import { lineDiff } from "./containerd/lineDiff";
+import type { Credentials, DesiredHost } from "./containerd/desired";
+import type { OperationContext } from "./context";
+import { dynamicProvider } from "./dynamic/boundary";
+import type { Difference, Operations } from "./dynamic/boundary";
+import { holdsUnknown, isUnknown, sameValue } from "./dynamic/plainValue";
+import { MirrorError, messageOf } from "./errors";
+import { parseRegistryEndpoint } from "./registry/endpoint";
+import type { EndpointSeen } from "./registry/pushResult";
+import { Registry } from "./registry/registry";
+
+/** The wire form of RegistryMirror's arguments. */
+export interface RegistryMirrorInputs {
+  /** Endpoints in order; a change of these replaces. */
+  mirrors: string[];
+  /** Those of them whose certificate is not checked. */
+  insecure?: string[];
+  hosts: DesiredHost[];
+  files: Record<string, string>;
+  fingerprint: string;
+  /** Secret. */
+  credentials: Credentials;
+  hostsDir: string;
+  checkEndpoints: boolean;
+}
+
+export interface RegistryMirrorOutputs extends RegistryMirrorInputs {
+  endpoints: EndpointSeen[];
+}
+
+const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
+  check: (_olds, news) => ({ inputs: news, problems: [] }),
+
+  diff(olds, news): Difference {
+    if (!holdsUnknown(news) && sameValue(declared(olds), declared(news))) {
+      return { changes: false };
+    }
+    const notes = isUnknown(news.files) || holdsUnknown(news.files) ? [] : lineDiff(olds.files ?? {}, news.files);
+    const replaces = !holdsUnknown(news.mirrors) && !sameValue(olds.mirrors, news.mirrors) ? { replaces: ["mirrors"] } : {};
+    return { changes: true, ...replaces, notes: notes.length > 0 ? ["on every node that uses this mirror:", ...notes] : [] };
+  },
+
+  async create(inputs, context) {
+    const id = `mirror-${createHash("sha256").update(JSON.stringify(inputs.mirrors)).digest("hex").slice(0, 12)}`;
+    return { id, outs: { ...inputs, endpoints: await lookAtEndpoints(inputs, context) } };
+  },
+
+  read: (_id, outs) => Promise.resolve({ outs }),
+
+  async update(_id, _olds, news, context) {
+    return { ...news, endpoints: await lookAtEndpoints(news, context) };
+  },
+
+  // Nothing of its own lies anywhere: the nodes give back what they had.
+  delete: () => Promise.resolve(),
+};
+
+export const registryMirror = dynamicProvider(operations);
+
+function declared(inputs: RegistryMirrorInputs): unknown {
+  const { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints } = inputs;
+  return { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints };
+}
+
+/** Asks each endpoint, so that a wrong CA or password stops here and not on the first node. */
+async function lookAtEndpoints(inputs: RegistryMirrorInputs, context: OperationContext): Promise<EndpointSeen[]> {
+  const seen: EndpointSeen[] = [];
+  const failures: string[] = [];
+  for (const endpoint of inputs.checkEndpoints ? inputs.mirrors : []) {
+    const { authority } = parseRegistryEndpoint(endpoint);
+    const credential = inputs.credentials[authority];
+    const caCert = inputs.files[`${inputs.hostsDir}/${authority}/ca.crt`];
+    context.log.progress(`asking ${endpoint}`);
+    const registry = new Registry(
+      {
+        endpoint,
+        ...(caCert === undefined ? {} : { caCert }),
+        ...(credential === undefined ? {} : { username: credential.username, password: credential.password }),
+        ...(inputs.insecure?.includes(endpoint) === true ? { insecure: true } : {}),
+      },
+      context,
+    );
+    try {
+      seen.push(await registry.ping());
+    } catch (error) {
+      failures.push(messageOf(error));
+    } finally {
+      await registry.close();
+    }
+  }
+  if (failures.length > 0) {
+    throw new MirrorError(
+      "MIRROR_UNUSABLE",
+      `${failures.length === 1 ? "the mirror does" : `${failures.length} mirrors do`} not answer as it should. No node has been touched. ` +
+        "(Where only the nodes can reach a mirror, set checkEndpoints: false.)",
+      { reasons: failures },
+    );
+  }
+  return seen;
+}

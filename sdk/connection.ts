@@ -1,0 +1,71 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { Resolved } from "./problems";
+
+/**
+ * How to reach a node over SSH; the names of @pulumi/command's connection. Files are read when they are needed, on the machine that runs
+ * Pulumi, and only their paths are kept; what is given as text is kept as a secret.
+ */
+export interface ConnectionArgs {
+  /** Name or address. Another one replaces the node. */
+  host: pulumi.Input<string>;
+  /** Default 22. Another one replaces the node. */
+  port?: pulumi.Input<number>;
+  /** Default root. Anyone else must be allowed `sudo` (without a password, or with `sudoPassword`). */
+  user?: pulumi.Input<string>;
+  password?: pulumi.Input<string>;
+  /** Text of a private key. */
+  privateKey?: pulumi.Input<string>;
+  /** Path of a private key. With none of password, privateKey, privateKeyPath and agentSocketPath, the agent of SSH_AUTH_SOCK is asked. */
+  privateKeyPath?: pulumi.Input<string>;
+  /** For an encrypted private key. */
+  privateKeyPassword?: pulumi.Input<string>;
+  agentSocketPath?: pulumi.Input<string>;
+  /** The node's public host key, `ssh-ed25519 AAAA...`; several, one a line. Excludes knownHostsPath. */
+  hostKey?: pulumi.Input<string>;
+  /** Default ~/.ssh/known_hosts. A node that is not in there is refused, with the line to add. */
+  knownHostsPath?: pulumi.Input<string>;
+  /** Accept any host key. Default false. */
+  insecureIgnoreHostKey?: pulumi.Input<boolean>;
+  sudoPassword?: pulumi.Input<string>;
+  /** A bastion to go through; it may have a `proxy` itself. */
+  proxy?: ConnectionArgs;
+  /** Seconds for one dial. Default 15. */
+  perDialTimeout?: pulumi.Input<number>;
+  /** Dials before giving up. Default 10; a refused key or host key is not tried again. */
+  dialErrorLimit?: pulumi.Input<number>;
+}
+
+const secretFields = ["password", "privateKey", "privateKeyPassword", "sudoPassword"] as const;
+
+/** The wire form: secrets marked, nothing else changed. */
+export function connectionInputs(args: ConnectionArgs): pulumi.Inputs {
+  const inputs: pulumi.Inputs = { ...args };
+  for (const field of secretFields) {
+    if (args[field] !== undefined) {
+      inputs[field] = pulumi.secret(args[field]);
+    }
+  }
+  if (args.proxy !== undefined) {
+    inputs["proxy"] = connectionInputs(args.proxy);
+  }
+  return inputs;
+}
+
+/** What can be said of a connection without dialling. */
+export function checkConnection(args: ConnectionArgs, host: string, name = "connection"): Resolved<undefined> {
+  const problems: string[] = [];
+  if (host === "" || /[\s/@]/.test(host)) {
+    problems.push(`${name}.host: "${host}" is not a host name or address; give the plain one (the user goes into ${name}.user, the port into ${name}.port).`);
+  }
+  if (args.privateKey !== undefined && args.privateKeyPath !== undefined) {
+    problems.push(`${name}: both privateKey and privateKeyPath are given; leave one of them out.`);
+  }
+  if (args.hostKey !== undefined && args.knownHostsPath !== undefined) {
+    problems.push(`${name}: both hostKey and knownHostsPath are given; leave one of them out.`);
+  }
+  if (args.insecureIgnoreHostKey === true && (args.hostKey !== undefined || args.knownHostsPath !== undefined)) {
+    problems.push(`${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`);
+  }
+  return { problems };
+}

@@ -1,0 +1,162 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { OpenOptions, PackageIndex } from "../provider/archive/imagePackage";
+import { openPackage } from "../provider/archive/openPackage";
+import type { ImagePushSetInputs } from "../provider/imagePushSet";
+import { localPath } from "../provider/localPath";
+import { parseRegistryEndpoint } from "../provider/registry/endpoint";
+import type { Probe, PushedImage } from "../provider/registry/pushResult";
+import type { Resolved } from "./problems";
+import { attempt, attemptAsync, problemsOf } from "./problems";
+import { MirrorResource } from "./resource";
+import { checkCertificates, readTextFile } from "./textFile";
+
+/** How to reach the private registry from the machine that runs Pulumi. Changing anything but `endpoint` never touches the registry. */
+export interface RegistryArgs {
+  /**
+   * `HOST:PORT`, or `HOST:PORT/NAMESPACE` to put every image below a namespace of one's own (P3). Also accepted: the same with `https://`
+   * (the default) or `http://` in front, and bmctl's `https://HOST:PORT/v2/NAMESPACE`. Another host, port or namespace replaces the push
+   * set: the new place is filled before the old one is let go.
+   */
+  endpoint: pulumi.Input<string>;
+  /** Path of the CA certificate (PEM) that signed the registry's own; in addition to the system's. Excludes `caCert`. */
+  caCertPath?: pulumi.Input<string>;
+  /** The same as text. */
+  caCert?: pulumi.Input<string>;
+  /** With `password`; excludes `dockerConfigPath`. No credentials at all: the registry must not ask for any (P6). */
+  username?: pulumi.Input<string>;
+  /** Always kept as a secret. */
+  password?: pulumi.Input<string>;
+  /** Path of a Docker `config.json`; its `auths`, `credHelpers` and `credsStore` are understood. Read when it is needed, never kept. */
+  dockerConfigPath?: pulumi.Input<string>;
+  /** `http://[USER:PASSWORD@]HOST:PORT` of a proxy. Default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment (P7). */
+  proxy?: pulumi.Input<string>;
+  /** Accept any TLS certificate. Default false. For plain HTTP write `http://` into the endpoint instead. */
+  insecure?: pulumi.Input<boolean>;
+}
+
+export interface ImagePushSetArgs {
+  /** The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder; relative to the program's folder (P1). */
+  source: pulumi.Input<string>;
+  registry: RegistryArgs;
+  /**
+   * Public names to push, `*` standing for any text: `["gcr.io/anthos-baremetal-release/*"]`. Default: all. A pattern that fits nothing is
+   * an error.
+   */
+  include?: pulumi.Input<pulumi.Input<string>[]>;
+  /** Public names not to push, in the same form; applied after `include`. Default: none. */
+  exclude?: pulumi.Input<pulumi.Input<string>[]>;
+  /**
+   * Where below the namespace the probe goes, a tiny image of random content by which nodes prove their route. Default
+   * `registry-mirror-probe/probe`; `false` pushes none, and verification can then say "consistent" at best.
+   */
+  probeRepository?: pulumi.Input<string | false>;
+  /** Delete from the registry what a change of package or filters, or destroy, no longer names. Default false: nothing is ever deleted. */
+  deleteImages?: pulumi.Input<boolean>;
+  /** Folder for temporary files of inner archives. Default: below the system's temporary folder. */
+  spoolDir?: pulumi.Input<string>;
+  /** Bytes that the package may decode to before it is refused as a decompression bomb. Default 1 TiB. */
+  maxDecodedBytes?: pulumi.Input<number>;
+}
+
+/**
+ * Pushes the images of a package into a private registry under the same paths as in the public ones: `gcr.io/a/b:1` becomes
+ * `HOST:PORT/[NAMESPACE/]a/b:1` (P8). What the registry has already is not sent again.
+ *
+ * Errors, all before anything is sent: the package is missing, truncated or holds no images; the endpoint, the CA or the credentials are
+ * wrong. An image that the registry refuses does not stop the others: the state keeps those that arrived, and the next `up` sends the rest.
+ */
+export class ImagePushSet extends MirrorResource {
+  /** What lies in the registry now, in the package's order. */
+  declare readonly images: pulumi.Output<PushedImage[]>;
+  /** The probe image; undefined with `probeRepository: false`. */
+  declare readonly probe: pulumi.Output<Probe | undefined>;
+
+  /** The endpoint as given. */
+  declare readonly endpoint: pulumi.Output<string>;
+
+  constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
+    const { registry } = args;
+    const endpoint = pulumi.output(registry.endpoint).apply((text) => ({ value: text, ...attempt(() => parseRegistryEndpoint(text)) }));
+    const caCert = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(readCa);
+    const conflict = pulumi
+      .output({ username: registry.username, docker: registry.dockerConfigPath, withPassword: registry.password !== undefined })
+      .apply(conflictingCredentials);
+    const source = pulumi.output({ source: args.source, spoolDir: args.spoolDir, maxDecodedBytes: args.maxDecodedBytes }).apply(lookAt);
+    const wire: Record<keyof ImagePushSetInputs, unknown> = {
+      source: args.source,
+      fingerprint: source.apply((found) => found.value?.fingerprint),
+      contents: source.apply((found) => found.value?.contents),
+      registry: {
+        endpoint: registry.endpoint,
+        caCert: caCert.apply((ca) => ca.value),
+        username: registry.username,
+        password: registry.password === undefined ? undefined : pulumi.secret(registry.password),
+        dockerConfigPath: registry.dockerConfigPath,
+        proxy: registry.proxy === undefined ? undefined : proxyInput(registry.proxy),
+        insecure: registry.insecure,
+      },
+      include: args.include,
+      exclude: args.exclude,
+      probeRepository: pulumi.output(args.probeRepository).apply((path) => path ?? "registry-mirror-probe/probe"),
+      deleteImages: args.deleteImages,
+      spoolDir: args.spoolDir,
+      maxDecodedBytes: args.maxDecodedBytes,
+      drift: undefined,
+    };
+    super(
+      "ImagePushSet",
+      "imagePushSet",
+      name,
+      { ...wire, images: undefined, probe: undefined, endpoint: registry.endpoint, problems: problemsOf(endpoint, caCert, conflict, source) },
+      opts,
+    );
+  }
+}
+
+/** A proxy's URL may carry a password. */
+function proxyInput(proxy: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.output(proxy).apply((url) => (url.includes("@") ? pulumi.secret(url) : pulumi.output(url)));
+}
+
+function readCa(args: { caCert?: string; caCertPath?: string }): Resolved<string | undefined> {
+  return attempt(() => {
+    if (args.caCertPath !== undefined) {
+      return checkCertificates(readTextFile(args.caCertPath, "registry.caCertPath"), `registry.caCertPath ${args.caCertPath}`);
+    }
+    return args.caCert === undefined ? undefined : checkCertificates(args.caCert, "registry.caCert");
+  });
+}
+
+function conflictingCredentials(given: { username?: string; docker?: string; withPassword: boolean }): Resolved<undefined> {
+  const problems: string[] = [];
+  if (given.docker !== undefined && (given.username !== undefined || given.withPassword)) {
+    problems.push("registry: both dockerConfigPath and username or password are given; leave one of them out.");
+  }
+  if ((given.username !== undefined) !== given.withPassword) {
+    problems.push(`registry: ${given.withPassword ? "password without username" : "username without password"}; give both, or neither.`);
+  }
+  return { problems };
+}
+
+/** What can be known of a package without decoding it. Its content counts, not its path or time, so a copy elsewhere is no change. */
+async function lookAt(args: { source: string; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<{ fingerprint: string; contents?: string[] }>> {
+  return attemptAsync(async () => {
+    const options: OpenOptions = {
+      ...(args.spoolDir === undefined ? {} : { spoolDir: localPath(args.spoolDir) }),
+      ...(args.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: args.maxDecodedBytes }),
+    };
+    const opened = await openPackage(localPath(args.source), options);
+    try {
+      const index = await opened.index();
+      return { fingerprint: opened.fingerprint, ...(index === undefined ? {} : { contents: contentsOf(index) }) };
+    } finally {
+      await opened.close();
+    }
+  });
+}
+
+/** One line an image, so that a preview's diff reads as a list of images added, dropped and changed. */
+function contentsOf(index: PackageIndex): string[] {
+  return index.images.map((image) => `${image.source} ${image.root.digest}`).sort();
+}

@@ -1,0 +1,12 @@
+export { ImagePushSet } from "./imagePushSet";
+export type { ImagePushSetArgs, RegistryArgs } from "./imagePushSet";
+export { RegistryMirror } from "./registryMirror";
+export type { MirrorArgs, RegistryMirrorArgs } from "./registryMirror";
+export { NodeContainerd } from "./nodeContainerd";
+export type { ContainerdState, MirrorSource, NodeContainerdArgs, VerifyArgs } from "./nodeContainerd";
+export type { ConnectionArgs } from "./connection";
+export { MirrorError } from "../provider/errors";
+export type { ConfigStyle, DesiredHost, DesiredMirror } from "../provider/containerd/desired";
+export type { EndpointSeen, Probe, PushedImage } from "../provider/registry/pushResult";
+export type { HostVerification, ImageVerification, NodeVerification, Verdict } from "../provider/verify/nodeVerification";
+export type { ImageSelection } from "../provider/verify/selection";

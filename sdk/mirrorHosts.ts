@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+
+import { checkDesired } from "../provider/containerd/checkDesired";
+import type { DesiredHost, DesiredMirror } from "../provider/containerd/desired";
+import { renderFiles } from "../provider/containerd/renderFiles";
+import { stableText } from "../provider/dynamic/plainValue";
+import { MirrorError } from "../provider/errors";
+import { mirrorUrl, parseRegistryEndpoint } from "../provider/registry/endpoint";
+import { checkCertificates, readTextFile } from "./textFile";
+
+/** A mirror as declared, secrets left out. */
+export interface PlainMirror {
+  endpoint: string;
+  caCert?: string;
+  caCertPath?: string;
+  hosts?: string[];
+  skipFallback?: boolean;
+  insecure?: boolean;
+  withCredential: boolean;
+}
+
+export interface ResolvedHosts {
+  hosts: DesiredHost[];
+  files: Record<string, string>;
+  fingerprint: string;
+}
+
+/** gcr.io is mirrored without being listed (C4). */
+const alwaysMirrored = "gcr.io";
+
+/**
+ * From the declared mirrors to what every node's containerd is to do, and to the files that say so.
+ *
+ * @throws MirrorError naming the mirror by its place in the list, the value and the way out
+ */
+export function resolveHosts(mirrors: readonly PlainMirror[], hostsDir: string): ResolvedHosts {
+  if (mirrors.length === 0) {
+    throw new MirrorError("MIRRORS_EMPTY", "registryMirrors: the list is empty; name at least one mirror with its endpoint.");
+  }
+  if (!/^\/[^\s:]*[^\s:/]$/.test(hostsDir)) {
+    throw new MirrorError("HOSTS_DIR_INVALID", `hostsDir: "${hostsDir}" is not an absolute path without blanks and colons; the usual one is /etc/containerd/certs.d.`);
+  }
+  const cas: Record<string, string> = {};
+  const byHost = new Map<string, DesiredHost>();
+  const gcrListed = mirrors.some((mirror) => mirror.hosts?.includes(alwaysMirrored) === true);
+  const unlike = new Map<string, { mirror: PlainMirror; n: number; ca: string | undefined }>();
+  for (const [n, mirror] of mirrors.entries()) {
+    const argument = `registryMirrors[${n}]`;
+    const ca = readMirrorCa(mirror, argument);
+    const desired = desiredMirror(mirror, argument, hostsDir, ca !== undefined);
+    if (ca !== undefined && desired.caPath !== undefined) {
+      cas[desired.caPath] = ca;
+    }
+    const address = parseRegistryEndpoint(mirror.endpoint).authority;
+    const twin = unlike.get(address);
+    if (twin !== undefined && (twin.ca !== ca || twin.mirror.withCredential !== mirror.withCredential || (twin.mirror.insecure ?? false) !== (mirror.insecure ?? false))) {
+      throw new MirrorError(
+        "MIRRORS_CONFLICT",
+        `registryMirrors[${twin.n}] and ${argument}: both are ${address} but differ in CA, credentials or insecure; a node keeps these once per host and port, so make them the same.`,
+      );
+    }
+    unlike.set(address, { mirror, n, ca });
+    const own = mirror.hosts ?? [];
+    const hosts = gcrListed || own.includes(alwaysMirrored) ? own : [alwaysMirrored, ...own];
+    for (const host of hosts) {
+      addMirror(byHost, host, desired, mirror, argument);
+    }
+  }
+  const hosts = [...byHost.values()];
+  checkDesired(hosts);
+  const files = renderFiles(hosts, cas, hostsDir);
+  return { hosts, files, fingerprint: createHash("sha256").update(stableText({ hosts, files })).digest("hex") };
+}
+
+function addMirror(byHost: Map<string, DesiredHost>, host: string, desired: DesiredMirror, mirror: PlainMirror, argument: string): void {
+  const skipFallback = mirror.skipFallback ?? false;
+  const entry = byHost.get(host);
+  if (entry === undefined) {
+    byHost.set(host, { host, mirrors: [desired], skipFallback });
+    return;
+  }
+  if (entry.skipFallback !== skipFallback) {
+    throw new MirrorError(
+      "MIRRORS_CONFLICT",
+      `${argument}: host "${host}" is also claimed by ${entry.mirrors.map((m) => m.endpoint).join(", ")}, with skipFallback ${entry.skipFallback} there and ${skipFallback} here; ` +
+        "whether the public registry may be asked holds for a host as a whole, so give both the same, or take the host off one of them.",
+    );
+  }
+  if (entry.mirrors.some((other) => other.endpoint === desired.endpoint)) {
+    throw new MirrorError("MIRRORS_CONFLICT", `${argument}: host "${host}" has the mirror ${desired.endpoint} twice; take one away.`);
+  }
+  entry.mirrors.push(desired);
+}
+
+function desiredMirror(mirror: PlainMirror, argument: string, hostsDir: string, withCa: boolean): DesiredMirror {
+  try {
+    const endpoint = parseRegistryEndpoint(mirror.endpoint);
+    if (!/^https?:\/\//.test(mirror.endpoint)) {
+      throw new MirrorError("ENDPOINT_INVALID", `"${mirror.endpoint}" has no scheme; write https://${mirror.endpoint}`);
+    }
+    // bmctl's rule: a namespace stands behind /v2/ (facts of its documentation); anything else would be asked at another place.
+    const path = mirror.endpoint.replace(/^https?:\/\/[^/]+/, "").replace(/\/+$/, "");
+    if (path !== "" && path !== "/v2" && !path.startsWith("/v2/")) {
+      throw new MirrorError("ENDPOINT_INVALID", `"${mirror.endpoint}": a namespace stands behind /v2/; write ${mirror.endpoint.replace(path, `/v2${path}`)}`);
+    }
+    const address = endpoint.authority;
+    return {
+      endpoint: mirrorUrl(endpoint),
+      ...(withCa ? { caPath: `${hostsDir}/${address}/ca.crt` } : {}),
+      ...(mirror.insecure === true ? { insecure: true } : {}),
+      ...(mirror.withCredential ? { credential: address } : {}),
+    };
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      throw new MirrorError(error.code, `${argument}.endpoint: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function readMirrorCa(mirror: PlainMirror, argument: string): string | undefined {
+  if (mirror.caCert !== undefined && mirror.caCertPath !== undefined) {
+    throw new MirrorError("CA_TWICE", `${argument}: both caCert and caCertPath are given; leave one of them out.`);
+  }
+  if (mirror.caCertPath !== undefined && mirror.caCertPath !== "") {
+    return checkCertificates(readTextFile(mirror.caCertPath, `${argument}.caCertPath`), `${argument}.caCertPath ${mirror.caCertPath}`);
+  }
+  return mirror.caCert === undefined || mirror.caCert === "" ? undefined : checkCertificates(mirror.caCert, `${argument}.caCert`);
+}

@@ -1,0 +1,100 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { AuthKinds, ConfigStyle, Credentials, DesiredHost } from "../provider/containerd/desired";
+import type { ContainerdState, NodeContainerdInputs } from "../provider/nodeContainerd";
+import { parseRegistryEndpoint } from "../provider/registry/endpoint";
+import type { EndpointSeen, Probe, PushedImage } from "../provider/registry/pushResult";
+import type { ExpectedImage } from "../provider/verify/evidence";
+import type { NodeVerification } from "../provider/verify/nodeVerification";
+import type { ImageSelection } from "../provider/verify/selection";
+import { selectImages } from "../provider/verify/selection";
+import { checkConnection, connectionInputs } from "./connection";
+import type { ConnectionArgs } from "./connection";
+import { attempt, problemsOf } from "./problems";
+import type { RegistryMirror } from "./registryMirror";
+import { MirrorResource } from "./resource";
+
+/** How a node's result is checked. */
+export interface VerifyArgs {
+  /** Which images to compare on the node: so many of the smallest (default 1), "all", or these public names. */
+  images?: pulumi.Input<ImageSelection>;
+  /** "error" (default): a bad verdict fails the node and restores what it had. "warn": it is reported and kept. */
+  onFailure?: pulumi.Input<"error" | "warn">;
+}
+
+/** What a node takes from a mirror: a RegistryMirror, or its outputs from another stack. */
+export type MirrorSource = Pick<RegistryMirror, "hosts" | "files" | "credentials" | "endpoints" | "hostsDir">;
+
+export interface NodeContainerdArgs {
+  /** How to reach the node. Another host or port replaces (the old node is restored first); anything else about it never touches the node. */
+  connection: ConnectionArgs;
+  /** What the node's containerd is to do. A change is made in place, without a restart of containerd. */
+  mirror: MirrorSource;
+  /** The pushed images: the node waits for them (B6) and compares some by digest. A change of these alone verifies again and writes nothing. */
+  images?: pulumi.Input<PushedImage[]>;
+  /** The push set's probe: pulling it through each public name proves the node's route (B1). */
+  probe?: pulumi.Input<Probe | undefined>;
+  /** Default `{ images: 1, onFailure: "error" }`; `false` verifies nothing. */
+  verify?: VerifyArgs | false;
+  /**
+   * "hosts-dir": one hosts.toml a host, changed without restarts. "config-toml": `mirrors` and `configs` tables, containerd 1.x only, a
+   * restart for each change. "auto" (default): hosts-dir, except on a containerd 1.x that has such tables already. A change is made in place.
+   */
+  configStyle?: pulumi.Input<ConfigStyle | "auto">;
+  /** Seconds that containerd gets to serve CRI again after a restart. Default 120. */
+  criTimeout?: pulumi.Input<number>;
+  /** Destroying a node that cannot be reached any more succeeds, with a warning. Default false. */
+  forgetUnreachable?: pulumi.Input<boolean>;
+  /** Take over a node that another stack's NodeContainerd configured. Default false: that is an error naming the other one. */
+  adopt?: pulumi.Input<boolean>;
+}
+
+/**
+ * Points one node's containerd at the mirror, over SSH, as a transaction: what was there is kept, the change is checked and swapped in,
+ * containerd is restarted only when its config.toml had to change, the result is verified, and anything that fails is undone. Destroy
+ * restores the originals byte for byte.
+ *
+ * Errors: the node cannot be reached, its host key is unknown or another one, the user may not do it (no root, no sudo), there is no
+ * containerd or it does not run, its config.toml does not parse; or the verdict is bad and `onFailure` is "error".
+ */
+export class NodeContainerd extends MirrorResource {
+  declare readonly containerd: pulumi.Output<ContainerdState>;
+  declare readonly verification: pulumi.Output<NodeVerification>;
+
+  constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
+    const { mirror, verify } = args;
+    const connection = connectionInputs(args.connection);
+    const checked = pulumi.output(args.connection.host).apply((host) => checkConnection(args.connection, host));
+    const selection = verify === false ? [] : (verify?.images ?? 1);
+    const images: pulumi.Output<{ value?: ExpectedImage[]; problems: string[] }> = pulumi
+      .all([args.images, selection, mirror.hosts])
+      .apply(([pushed, chosen, hosts]) => attempt(() => checkedSelection(pushed, chosen, hosts)));
+    const wire: Record<keyof NodeContainerdInputs, unknown> = {
+      connection,
+      hosts: mirror.hosts,
+      files: mirror.files,
+      credentials: pulumi.secret(mirror.credentials),
+      auth: pulumi.output(mirror.endpoints).apply(authKinds),
+      hostsDir: mirror.hostsDir,
+      images: images.apply((found) => found.value),
+      probe: verify === false ? undefined : args.probe,
+      verify: verify === false ? false : { onFailure: pulumi.output(verify?.onFailure).apply((choice) => choice ?? "error") },
+      configStyle: pulumi.output(args.configStyle).apply((style) => style ?? "auto"),
+      criTimeout: args.criTimeout,
+      forgetUnreachable: args.forgetUnreachable,
+      adopt: args.adopt,
+      drift: undefined,
+    };
+    super("NodeContainerd", "nodeContainerd", name, { ...wire, containerd: undefined, verification: undefined, problems: problemsOf(checked, images) }, opts);
+  }
+}
+
+function checkedSelection(pushed: PushedImage[] | undefined, selection: ImageSelection, hosts: DesiredHost[]): ExpectedImage[] {
+  return selectImages(pushed ?? [], selection, hosts ?? []);
+}
+
+function authKinds(endpoints: EndpointSeen[] | undefined): AuthKinds {
+  return Object.fromEntries((endpoints ?? []).map((seen) => [parseRegistryEndpoint(seen.endpoint).authority, seen.auth]));
+}
+
+export type { ContainerdState, Credentials };

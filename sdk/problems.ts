@@ -1,0 +1,43 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { MirrorError } from "../provider/errors";
+
+/**
+ * A value or what is wrong with the arguments it was to be made from. Findings travel to the resource as an input and are reported by its
+ * check: so one preview shows the problems of every resource, each on its own line, and nothing has been touched.
+ */
+export interface Resolved<T> {
+  value?: T;
+  problems: string[];
+}
+
+/** Runs a pure step; an error of ours becomes a finding, anything else is a defect and stays an exception. */
+export function attempt<T>(step: () => T): Resolved<T> {
+  try {
+    return { value: step(), problems: [] };
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      return { problems: [error.message, ...error.reasons] };
+    }
+    throw error;
+  }
+}
+
+export async function attemptAsync<T>(step: () => Promise<T>): Promise<Resolved<T>> {
+  try {
+    return { value: await step(), problems: [] };
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      return { problems: [error.message, ...error.reasons] };
+    }
+    throw error;
+  }
+}
+
+/** The wire input `problems`: absent (not empty) when all is well, so that the state does not carry it. */
+export function problemsOf(...parts: pulumi.Input<Resolved<unknown>>[]): pulumi.Output<string[] | undefined> {
+  return pulumi.all(parts).apply((all) => {
+    const found = [...new Set(all.flatMap((part) => part.problems))];
+    return found.length > 0 ? found : undefined;
+  });
+}

@@ -1,0 +1,115 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { Credentials, DesiredHost } from "../provider/containerd/desired";
+import type { RegistryMirrorInputs } from "../provider/registryMirror";
+import type { EndpointSeen } from "../provider/registry/pushResult";
+import { resolveCredentials } from "./mirrorCredentials";
+import { resolveHosts } from "./mirrorHosts";
+import type { PlainMirror } from "./mirrorHosts";
+import { attempt, problemsOf } from "./problems";
+import { MirrorResource } from "./resource";
+
+/** One mirror, with the fields of bmctl's `registryMirrors` (C1) and a few more. */
+export interface MirrorArgs {
+  /** `https://HOST:PORT`, or `https://HOST:PORT/v2/NAMESPACE` (C2). `http://` is possible. A change replaces RegistryMirror, new first; nodes are updated in place, without a restart. */
+  endpoint: pulumi.Input<string>;
+  /** Path on the machine that runs Pulumi of the CA certificate (PEM) of the mirror; carried to the nodes (C8). Excludes `caCert`. */
+  caCertPath?: pulumi.Input<string>;
+  /** The same as text. */
+  caCert?: pulumi.Input<string>;
+  /** Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the mirror (C8). Excludes `username`/`password`. */
+  pullCredentialConfigPath?: pulumi.Input<string>;
+  /** With `password`: what the nodes pull with. */
+  username?: pulumi.Input<string>;
+  /** Always kept as a secret. */
+  password?: pulumi.Input<string>;
+  /**
+   * Public registry hosts, with a port where they have one, that are mirrored here (C3). gcr.io always is, unlisted (C4): by every mirror
+   * in order, unless some mirror lists it. Several mirrors of one host are asked in the order of the list. `_default` stands for every
+   * host that has no entry of its own.
+   */
+  hosts?: pulumi.Input<pulumi.Input<string>[]>;
+  /** Never ask the public registry for this mirror's hosts. Default false: mirror first, the public registry next (C5). All mirrors of a host must agree. */
+  skipFallback?: pulumi.Input<boolean>;
+  /** Nodes accept any TLS certificate of the mirror. Default false. */
+  insecure?: pulumi.Input<boolean>;
+}
+
+export interface RegistryMirrorArgs {
+  /** The mirrors, in order. */
+  registryMirrors: MirrorArgs[];
+  /**
+   * Path of a Google service-account key (JSON) with which nodes pull from gcr.io what the mirror lacks (C6). Without it they have no such
+   * credentials (C7). There is no such thing for other registries.
+   */
+  gcrKeyPath?: pulumi.Input<string>;
+  /** The same as text; always kept as a secret. Excludes `gcrKeyPath`. */
+  gcrKey?: pulumi.Input<string>;
+  /** containerd's hosts directory on the nodes. Default `/etc/containerd/certs.d`. */
+  hostsDir?: pulumi.Input<string>;
+  /**
+   * Ask each endpoint once from the machine that runs Pulumi, so that a wrong CA or password is found before any node is touched. Default
+   * true; false where only the nodes can reach the mirror.
+   */
+  checkEndpoints?: pulumi.Input<boolean>;
+}
+
+/**
+ * What the nodes' containerd is to do: which mirror for which public host, with which CA and credentials. Declared once, given to any
+ * number of NodeContainerd. A preview shows every line of every file that goes to the nodes.
+ */
+export class RegistryMirror extends MirrorResource {
+  /** By public host, the mirrors in order. */
+  declare readonly hosts: pulumi.Output<DesiredHost[]>;
+  /** Path on the node -> text. Where credentials go stands a placeholder. */
+  declare readonly files: pulumi.Output<Record<string, string>>;
+  /** SHA-256 over hosts and files, hex; does not depend on credentials. */
+  declare readonly fingerprint: pulumi.Output<string>;
+  /** What was seen of each endpoint: whether and how it asks for credentials. */
+  declare readonly endpoints: pulumi.Output<EndpointSeen[]>;
+  /** Secret: by the host that is asked, user and password. */
+  declare readonly credentials: pulumi.Output<Credentials>;
+  /** containerd's hosts directory on the nodes. */
+  declare readonly hostsDir: pulumi.Output<string>;
+
+  constructor(name: string, args: RegistryMirrorArgs, opts?: pulumi.CustomResourceOptions) {
+    const hostsDir = pulumi.output(args.hostsDir).apply((path) => path ?? "/etc/containerd/certs.d");
+    const mirrors = pulumi.output(args.registryMirrors.map(withoutSecrets));
+    const resolved = pulumi.all([mirrors, hostsDir]).apply(([plain, dir]) => attempt(() => resolveHosts(plain, dir)));
+    const credentials = pulumi
+      .output({ mirrors: args.registryMirrors.map(credentialsOnly), gcrKeyPath: args.gcrKeyPath, gcrKey: args.gcrKey })
+      .apply((given) => attempt(() => resolveCredentials(given)));
+    const wire: Record<keyof RegistryMirrorInputs, unknown> = {
+      mirrors: mirrors.apply((plain) => plain.map((mirror) => mirror.endpoint)),
+      insecure: mirrors.apply((plain) => {
+        const insecure = plain.filter((mirror) => mirror.insecure === true).map((mirror) => mirror.endpoint);
+        return insecure.length > 0 ? insecure : undefined;
+      }),
+      hosts: resolved.apply((r) => r.value?.hosts),
+      files: resolved.apply((r) => r.value?.files),
+      fingerprint: resolved.apply((r) => r.value?.fingerprint),
+      credentials: pulumi.secret(credentials.apply((r) => r.value ?? {})),
+      hostsDir,
+      checkEndpoints: pulumi.output(args.checkEndpoints).apply((check) => check ?? true),
+    };
+    // The findings never hold a secret, but they are derived from one; Pulumi would hide them.
+    const problems = pulumi.unsecret(problemsOf(resolved, credentials));
+    super("RegistryMirror", "registryMirror", name, { ...wire, endpoints: undefined, problems }, opts);
+  }
+
+  /** Whether a value is a RegistryMirror, also one of another copy of this package. */
+  static isInstance(value: unknown): value is RegistryMirror {
+    return MirrorResource.isType(value, "RegistryMirror");
+  }
+}
+
+function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
+  const { endpoint, caCert, caCertPath, hosts, skipFallback, insecure } = mirror;
+  const withCredential = mirror.pullCredentialConfigPath !== undefined || mirror.username !== undefined || mirror.password !== undefined;
+  return { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, withCredential } as pulumi.Input<PlainMirror>;
+}
+
+function credentialsOnly(mirror: MirrorArgs): pulumi.Inputs {
+  const { endpoint, pullCredentialConfigPath, username, password } = mirror;
+  return { endpoint, pullCredentialConfigPath, username, password };
+}

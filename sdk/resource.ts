@@ -1,0 +1,36 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** Names of the providers that provider/index.ts exports. */
+export type ProviderName = "imagePushSet" | "registryMirror" | "nodeContainerd";
+
+/**
+ * The code that the state carries for a resource. Pulumi's own serialization would put 1 kB (or, captured by value, the whole library as
+ * it was that day) into inputs and outputs of every resource, and refresh and destroy would go on running that old code (pulumi/pulumi#6490).
+ * This is the same format, written by hand: it loads whatever version of the package is installed beside the program.
+ */
+function stub(provider: ProviderName): string {
+  return `exports.handler = () => require("pulumi-registry-mirror/provider").${provider};`;
+}
+
+/** The base of this package's resources: type `pulumi-nodejs:dynamic/registry-mirror:NAME`. */
+export abstract class MirrorResource extends pulumi.CustomResource {
+  protected constructor(type: string, provider: ProviderName, name: string, props: pulumi.Inputs, opts?: pulumi.CustomResourceOptions) {
+    const token = `pulumi-nodejs:dynamic/registry-mirror:${type}`;
+    super(
+      token,
+      name,
+      {
+        ...props,
+        // Progress can be attached to the resource's own line only by its URN, which a dynamic provider is not told.
+        resourceUrn: pulumi.createUrn(name, token, opts?.parent),
+        __provider: stub(provider),
+      },
+      opts,
+    );
+  }
+
+  /** Whether a value is one of this package's resources of a type, also when two copies of the package are loaded. */
+  protected static isType(value: unknown, type: string): boolean {
+    return pulumi.CustomResource.isInstance(value) && (value as unknown as { __pulumiType?: string }).__pulumiType?.endsWith(`:${type}`) === true;
+  }
+}
