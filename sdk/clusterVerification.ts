@@ -1,0 +1,38 @@
+import type { NodeVerification, Verdict } from "../provider/verify/nodeVerification";
+
+/** What was seen on all nodes of a cluster together. No timestamps: a second `up` must change nothing. */
+export interface ClusterVerification {
+  cluster: string;
+  /** The worst of the nodes' verdicts; `unreachable` when not one node was verified. */
+  verdict: Verdict;
+  /** Nodes by verdict; verdicts that no node has are left out. */
+  counts: Partial<Record<Verdict, number>>;
+  /** In the cluster file's order. */
+  nodes: NodeVerification[];
+  /** Addresses of nodes that `rollout.only` left out and that were never configured: nothing is known of them. */
+  notConfigured?: string[];
+}
+
+/** From the best to the worst. A node that could not be asked is worse than one known to be wrong: nothing is known of it. */
+export const verdictOrder: readonly Verdict[] = ["proven", "consistent", "not-configured", "fallback", "mismatch", "unreachable"];
+
+export function worstVerdict(verdicts: readonly Verdict[]): Verdict {
+  return verdicts.reduce<Verdict>((worst, verdict) => (verdictOrder.indexOf(verdict) > verdictOrder.indexOf(worst) ? verdict : worst), verdicts[0] ?? "unreachable");
+}
+
+export function aggregateVerification(cluster: string, nodes: readonly NodeVerification[], notConfigured: readonly string[] = []): ClusterVerification {
+  const counts: Partial<Record<Verdict, number>> = {};
+  for (const verdict of verdictOrder) {
+    const count = nodes.filter((node) => node.verdict === verdict).length;
+    if (count > 0) {
+      counts[verdict] = count;
+    }
+  }
+  return {
+    cluster,
+    verdict: worstVerdict(nodes.map((node) => node.verdict)),
+    counts,
+    nodes: [...nodes],
+    ...(notConfigured.length === 0 ? {} : { notConfigured: [...notConfigured] }),
+  };
+}
