@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 
-import { lineDiff } from "./containerd/lineDiff";
 import type { Credentials, DesiredHost } from "./containerd/desired";
 import type { OperationContext } from "./context";
 import { dynamicProvider } from "./dynamic/boundary";
 import type { Difference, Operations } from "./dynamic/boundary";
 import { holdsUnknown, isUnknown, sameValue } from "./dynamic/plainValue";
 import { MirrorError, messageOf } from "./errors";
+import { lineDiff } from "./lineDiff";
 import { parseRegistryEndpoint } from "./registry/endpoint";
 import type { EndpointSeen } from "./registry/pushResult";
 import { Registry } from "./registry/registry";
