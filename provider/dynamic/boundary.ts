@@ -42,7 +42,8 @@ export class PartialFailure<O> extends MirrorError {
 
 /** Wire properties that every resource of this package carries. */
 interface Wired {
-  urn?: string;
+  /** `urn` itself is taken: it is every resource's own output. */
+  resourceUrn?: string;
   /** Findings made at program time; check reports them, so that every resource's problems show in one preview. */
   problems?: string[];
   __provider?: unknown;
@@ -66,7 +67,7 @@ export function dynamicProvider<I extends object, O extends object>(operations: 
     diff(_id: string, olds: Wire<O>, news: Wire<I>) {
       const { notes, ...difference } = operations.diff(olds, news);
       if (notes !== undefined && notes.length > 0) {
-        engineLog(news.urn, secretsIn(news)).info(notes.join("\n"));
+        engineLog(news.resourceUrn, secretsIn(news)).info(notes.join("\n"));
       }
       return Promise.resolve(difference);
     },
@@ -74,7 +75,7 @@ export function dynamicProvider<I extends object, O extends object>(operations: 
     async create(inputs: Wire<I>) {
       try {
         const { id, outs } = await operations.create(inputs, contextOf(inputs));
-        return { id, outs: withoutUndefined({ ...outs, urn: inputs.urn }) };
+        return { id, outs: withoutUndefined({ ...outs, resourceUrn: inputs.resourceUrn }) };
       } catch (error) {
         throw reported(error, inputs, undefined);
       }
@@ -89,8 +90,8 @@ export function dynamicProvider<I extends object, O extends object>(operations: 
         }
         return withoutUndefined({
           id,
-          props: { ...result.outs, urn: props.urn },
-          inputs: result.inputs === undefined ? undefined : { ...result.inputs, urn: props.urn },
+          props: { ...result.outs, resourceUrn: props.resourceUrn },
+          inputs: result.inputs === undefined ? undefined : { ...result.inputs, resourceUrn: props.resourceUrn },
         });
       } catch (error) {
         throw plain(error, props);
@@ -99,7 +100,7 @@ export function dynamicProvider<I extends object, O extends object>(operations: 
 
     async update(id: string, olds: Wire<O>, news: Wire<I>) {
       try {
-        return { outs: withoutUndefined({ ...(await operations.update(id, olds, news, contextOf(news))), urn: news.urn }) };
+        return { outs: withoutUndefined({ ...(await operations.update(id, olds, news, contextOf(news))), resourceUrn: news.resourceUrn }) };
       } catch (error) {
         throw reported(error, news, id);
       }
@@ -123,7 +124,7 @@ function failures(problems: string[], news: object): pulumi.dynamic.CheckResult 
 
 function contextOf(properties: Wired): OperationContext {
   // Pulumi does not tell a dynamic provider of a cancellation, so the signal never fires by itself; the rooms take one all the same.
-  return { urn: properties.urn, signal: new AbortController().signal, log: engineLog(properties.urn, secretsIn(properties)) };
+  return { urn: properties.resourceUrn, signal: new AbortController().signal, log: engineLog(properties.resourceUrn, secretsIn(properties)) };
 }
 
 function plain(error: unknown, properties: object): Error {
@@ -142,7 +143,7 @@ function reported(error: unknown, inputs: Wired, id: string | undefined): Error 
   return Object.assign(told, {
     id: error.id ?? id,
     // Unlike a result, an error's properties are taken as they are: without __provider the next read or delete finds no provider.
-    properties: withoutUndefined({ ...(error.outs as object), urn: inputs.urn, __provider: inputs.__provider }),
+    properties: withoutUndefined({ ...(error.outs as object), resourceUrn: inputs.resourceUrn, __provider: inputs.__provider }),
     reasons: error.reasons.length > 0 ? error.reasons.map((reason) => redact(reason, secrets)) : [told.message],
   });
 }

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+
+import { silentLog } from "../../../provider/context";
+import type { ImageService, ImageStatus } from "../../../provider/verify/evidence";
+import { gatherEvidence } from "../../../provider/verify/evidence";
+
+const digest = `sha256:${"a".repeat(64)}`;
+const probeDigest = `sha256:${"b".repeat(64)}`;
+const context = { signal: new AbortController().signal, log: silentLog };
+
+/** CRI as containerd does it: an image has one id and a list of names; removing one name removes all. */
+class Node implements ImageService {
+  readonly images = new Map<string, ImageStatus>();
+  readonly calls: string[] = [];
+
+  constructor(private readonly served: Record<string, string>) {}
+
+  pullImage(name: string): Promise<string> {
+    this.calls.push(`pull ${name}`);
+    const got = this.served[name];
+    if (got === undefined) {
+      return Promise.reject(new Error(`${name}: not found`));
+    }
+    const repository = name.split("@")[0]?.replace(/:[^:/]*$/, "") ?? "";
+    const image = this.images.get(got) ?? { id: got, repoTags: [], repoDigests: [] };
+    image.repoDigests.push(`${repository}@${got}`);
+    this.images.set(got, image);
+    return Promise.resolve(got);
+  }
+
+  imageStatus(name: string): Promise<ImageStatus | undefined> {
+    const repository = name.split("@")[0]?.replace(/:[^:/]*$/, "") ?? "";
+    return Promise.resolve([...this.images.values()].find((image) => image.repoDigests.some((d) => d.startsWith(`${repository}@`))));
+  }
+
+  async removeImage(name: string): Promise<void> {
+    this.calls.push(`remove ${name}`);
+    const image = await this.imageStatus(name);
+    if (image !== undefined) {
+      this.images.delete(image.id);
+    }
+  }
+}
+
+const hosts = [{ host: "gcr.io", mirrors: [{ endpoint: "https://127.0.20.1:5000" }], skipFallback: false }];
+const effective = { style: "hosts-dir" as const, hosts: { "gcr.io": { endpoints: ["https://127.0.20.1:5000"], upstream: true, file: "hosts.toml" } }, problems: [] };
+const expected = { source: "gcr.io/a/b:1", target: "127.0.20.1:5000/a/b:1", digest };
+const probe = { repository: "registry-mirror-probe/probe", tag: "t", digest: probeDigest };
+const probeName = `gcr.io/registry-mirror-probe/probe@${probeDigest}`;
+
+describe("evidence from a node", () => {
+  it("B1: the probe is taken off first, pulled by digest through the public name, and taken off again", async () => {
+    const node = new Node({ [probeName]: probeDigest });
+    const found = await gatherEvidence(node, { hosts, images: [], probe, effective }, context);
+    assert.deepEqual(found.hosts[0]?.probe, { state: "pulled" });
+    assert.deepEqual(node.calls, [`remove ${probeName}`, `pull ${probeName}`, `remove ${probeName}`]);
+    assert.equal(node.images.size, 0);
+  });
+
+  it("B1: a probe that only upstream would be asked for is evidence of failure, with the node's own words", async () => {
+    const found = await gatherEvidence(new Node({}), { hosts, images: [], probe, effective }, context);
+    assert.equal(found.hosts[0]?.probe.state, "failed");
+    assert.match(JSON.stringify(found.hosts[0]?.probe), /not found/);
+  });
+
+  it("V1: the digest of each name counts, and an image that was not there is taken off again", async () => {
+    const node = new Node({ "gcr.io/a/b:1": digest, "127.0.20.1:5000/a/b:1": digest });
+    const found = await gatherEvidence(node, { hosts, images: [expected], probe: undefined, effective }, context);
+    assert.deepEqual(found.images, [{ ...expected, publicDigest: digest, mirrorDigest: digest }]);
+    assert.equal(node.images.size, 0);
+  });
+
+  it("V1: an image that the node had before stays", async () => {
+    const node = new Node({ "gcr.io/a/b:1": digest, "127.0.20.1:5000/a/b:1": digest });
+    await node.pullImage("gcr.io/a/b:1");
+    await gatherEvidence(node, { hosts, images: [expected], probe: undefined, effective }, context);
+    assert.equal(node.images.size, 1);
+  });
+
+  it("a mirror's own host entry, which mirrors nothing, is not asked", async () => {
+    const found = await gatherEvidence(new Node({}), { hosts: [{ host: "127.0.20.1:5000", mirrors: [], skipFallback: false }], images: [], probe, effective }, context);
+    assert.deepEqual(found.hosts, []);
+  });
+});
