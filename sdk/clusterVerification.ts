@@ -1,4 +1,5 @@
 import type { NodeVerification, Verdict } from "../provider/verify/nodeVerification";
+import { worst } from "../provider/verify/verdict";
 
 /** What was seen on all nodes of a cluster together. No timestamps: a second `up` must change nothing. */
 export interface ClusterVerification {
@@ -13,16 +14,12 @@ export interface ClusterVerification {
   notConfigured?: string[];
 }
 
-/** From the best to the worst. A node that could not be asked is worse than one known to be wrong: nothing is known of it. */
-export const verdictOrder: readonly Verdict[] = ["proven", "consistent", "not-configured", "fallback", "mismatch", "unreachable"];
-
-export function worstVerdict(verdicts: readonly Verdict[]): Verdict {
-  return verdicts.reduce<Verdict>((worst, verdict) => (verdictOrder.indexOf(verdict) > verdictOrder.indexOf(worst) ? verdict : worst), verdicts[0] ?? "unreachable");
-}
+/** Every verdict, the best first. */
+const verdicts: readonly Verdict[] = ["proven", "consistent", "fallback", "mismatch", "not-configured", "unreachable"];
 
 export function aggregateVerification(cluster: string, nodes: readonly NodeVerification[], notConfigured: readonly string[] = []): ClusterVerification {
   const counts: Partial<Record<Verdict, number>> = {};
-  for (const verdict of verdictOrder) {
+  for (const verdict of verdicts) {
     const count = nodes.filter((node) => node.verdict === verdict).length;
     if (count > 0) {
       counts[verdict] = count;
@@ -30,7 +27,7 @@ export function aggregateVerification(cluster: string, nodes: readonly NodeVerif
   }
   return {
     cluster,
-    verdict: worstVerdict(nodes.map((node) => node.verdict)),
+    verdict: nodes.length === 0 ? "unreachable" : worst(nodes.map((node) => node.verdict)),
     counts,
     nodes: [...nodes],
     ...(notConfigured.length === 0 ? {} : { notConfigured: [...notConfigured] }),

@@ -1,8 +1,12 @@
 import type { Credentials } from "../provider/containerd/desired";
 import { MirrorError, messageOf } from "../provider/errors";
-import { readDockerConfigEntry } from "../provider/registry/dockerConfig";
+import { localPath } from "../provider/localPath";
+import { readDockerConfig } from "../provider/registry/dockerConfig";
 import { parseRegistryEndpoint } from "../provider/registry/endpoint";
 import { readTextFile } from "./textFile";
+
+/** Milliseconds for a credential helper, which may wait for a key ring to be unlocked. */
+const helperTimeout = 60_000;
 
 export interface CredentialArgs {
   mirrors: { endpoint: string; pullCredentialConfigPath?: string; username?: string; password?: string }[];
@@ -15,10 +19,10 @@ export interface CredentialArgs {
  *
  * @throws MirrorError naming the argument; never with a secret in it
  */
-export function resolveCredentials(args: CredentialArgs): Credentials {
+export async function resolveCredentials(args: CredentialArgs): Promise<Credentials> {
   const credentials: Credentials = {};
   for (const [n, mirror] of args.mirrors.entries()) {
-    const found = mirrorCredential(mirror, `registryMirrors[${n}]`);
+    const found = await mirrorCredential(mirror, `registryMirrors[${n}]`);
     if (found !== undefined) {
       const { authority } = parseRegistryEndpoint(mirror.endpoint);
       const other = credentials[authority];
@@ -36,14 +40,19 @@ export function resolveCredentials(args: CredentialArgs): Credentials {
   return credentials;
 }
 
-function mirrorCredential(mirror: CredentialArgs["mirrors"][number], argument: string): { username: string; password: string } | undefined {
+async function mirrorCredential(mirror: CredentialArgs["mirrors"][number], argument: string): Promise<{ username: string; password: string } | undefined> {
   const { pullCredentialConfigPath, username, password } = mirror;
   if (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") {
     if (username !== undefined || password !== undefined) {
       throw new MirrorError("CREDENTIALS_TWICE", `${argument}: both pullCredentialConfigPath and username or password are given; leave one of them out.`);
     }
-    const where = `${argument}.pullCredentialConfigPath`;
-    return readDockerConfigEntry(readTextFile(pullCredentialConfigPath, where), parseRegistryEndpoint(mirror.endpoint), `${where} ${pullCredentialConfigPath}`);
+    const where = `${argument}.pullCredentialConfigPath "${pullCredentialConfigPath}"`;
+    const signal = AbortSignal.timeout(helperTimeout);
+    const found = await readDockerConfig(localPath(pullCredentialConfigPath), parseRegistryEndpoint(mirror.endpoint), signal, where);
+    if (found.kind === "identityToken") {
+      throw new MirrorError("CREDENTIALS_UNUSABLE", `${where}: holds an identity token for the mirror; nodes need a user and a password, so give username and password instead.`);
+    }
+    return { username: found.username, password: found.password };
   }
   if ((username === undefined) !== (password === undefined)) {
     throw new MirrorError("CREDENTIALS_HALF", `${argument}: ${username === undefined ? "password without username" : "username without password"}; give both, or neither.`);

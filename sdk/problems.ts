@@ -17,7 +17,7 @@ export function attempt<T>(step: () => T): Resolved<T> {
     return { value: step(), problems: [] };
   } catch (error) {
     if (error instanceof MirrorError) {
-      return { problems: [error.message, ...error.reasons] };
+      return { problems: findingsOf(error) };
     }
     throw error;
   }
@@ -28,10 +28,14 @@ export async function attemptAsync<T>(step: () => Promise<T>): Promise<Resolved<
     return { value: await step(), problems: [] };
   } catch (error) {
     if (error instanceof MirrorError) {
-      return { problems: [error.message, ...error.reasons] };
+      return { problems: findingsOf(error) };
     }
     throw error;
   }
+}
+
+function findingsOf(error: MirrorError): string[] {
+  return [error.message, ...error.reasons.filter((reason) => !error.message.includes(reason))];
 }
 
 /** The wire input `problems`: absent (not empty) when all is well, so that the state does not carry it. */

@@ -3,10 +3,11 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Credentials, DesiredHost } from "../provider/containerd/desired";
 import type { RegistryMirrorInputs } from "../provider/registryMirror";
 import type { EndpointSeen } from "../provider/registry/pushResult";
+import type { CredentialArgs } from "./mirrorCredentials";
 import { resolveCredentials } from "./mirrorCredentials";
 import { resolveHosts } from "./mirrorHosts";
 import type { PlainMirror } from "./mirrorHosts";
-import { attempt, problemsOf } from "./problems";
+import { attempt, attemptAsync, problemsOf } from "./problems";
 import { MirrorResource } from "./resource";
 
 /** One mirror, with the fields of bmctl's `registryMirrors` (C1) and a few more. */
@@ -78,7 +79,7 @@ export class RegistryMirror extends MirrorResource {
     const resolved = pulumi.all([mirrors, hostsDir]).apply(([plain, dir]) => attempt(() => resolveHosts(plain, dir)));
     const credentials = pulumi
       .output({ mirrors: args.registryMirrors.map(credentialsOnly), gcrKeyPath: args.gcrKeyPath, gcrKey: args.gcrKey })
-      .apply((given) => attempt(() => resolveCredentials(given)));
+      .apply((given) => attemptAsync(() => resolveCredentials(given as CredentialArgs)));
     const wire: Record<keyof RegistryMirrorInputs, unknown> = {
       mirrors: mirrors.apply((plain) => plain.map((mirror) => mirror.endpoint)),
       insecure: mirrors.apply((plain) => {
@@ -98,7 +99,7 @@ export class RegistryMirror extends MirrorResource {
   }
 
   /** Whether a value is a RegistryMirror, also one of another copy of this package. */
-  static isInstance(value: unknown): value is RegistryMirror {
+  static override isInstance(value: unknown): value is RegistryMirror {
     return MirrorResource.isType(value, "RegistryMirror");
   }
 }
@@ -109,7 +110,7 @@ function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
   return { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, withCredential } as pulumi.Input<PlainMirror>;
 }
 
-function credentialsOnly(mirror: MirrorArgs): pulumi.Inputs {
+function credentialsOnly(mirror: MirrorArgs): pulumi.Input<CredentialArgs["mirrors"][number]> {
   const { endpoint, pullCredentialConfigPath, username, password } = mirror;
-  return { endpoint, pullCredentialConfigPath, username, password };
+  return { endpoint, pullCredentialConfigPath, username, password } as pulumi.Input<CredentialArgs["mirrors"][number]>;
 }

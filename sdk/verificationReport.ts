@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "../provider/verify/nodeVerification";
 import type { ClusterVerification } from "./clusterVerification";
-import { aggregateVerification, worstVerdict } from "./clusterVerification";
+import { aggregateVerification } from "./clusterVerification";
 
 /** What a report can be made of: one node, several, a cluster, or several clusters. */
 export type Verifications = NodeVerification | ClusterVerification | readonly (NodeVerification | ClusterVerification)[];
@@ -54,7 +54,7 @@ function renderNodes(cluster: ClusterVerification): string[] {
     parts.push("No node has been verified.");
   } else {
     const counts = (Object.entries(cluster.counts) as [Verdict, number][]).map(([verdict, count]) => `${count} ${verdict}`);
-    const verdict = worstVerdict(nodes.map((node) => node.verdict));
+    const { verdict } = cluster;
     parts.push(`**${verdict}**: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`} (${counts.join(", ")}). ${verdict[0]?.toUpperCase()}${verdict.slice(1)}: ${meanings[verdict]}.`);
     parts.push(hostTable(nodes));
     const images = imageTable(nodes);
