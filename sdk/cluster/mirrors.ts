@@ -1,11 +1,11 @@
 import type { Field } from "./field";
-import { endpointHost, endpointKey, endpointProblem } from "./endpoint";
+import { readEndpoint } from "./endpoint";
 import type { PathRules } from "./paths";
 import { readPath } from "./paths";
 
 /** One entry of `registryMirrors`, as the file says it; paths are paths of this machine. */
 export interface BmctlMirror {
-  /** As written: `https://172.18.0.20:5000/v2/test-namespace`. */
+  /** `https://172.18.0.20:5000/v2/test-namespace`, with its scheme also where the file leaves it out. */
   endpoint: string;
   /** PEM file of the CA, when the registry has one of its own. */
   caCertPath?: string;
@@ -17,6 +17,8 @@ export interface BmctlMirror {
 
 interface ReadMirror {
   at: Field;
+  /** `HOST:PORT`. */
+  server: string;
   mirror: BmctlMirror;
 }
 
@@ -48,14 +50,15 @@ function readList(list: Field, rules: PathRules): ReadMirror[] {
       }
       continue;
     }
-    const wrong = endpointProblem(endpoint);
-    if (wrong !== undefined) {
-      endpointField.problem("CLUSTER_ENDPOINT_INVALID", wrong);
+    const read = readEndpoint(endpoint);
+    if (!read.ok) {
+      endpointField.problem("CLUSTER_ENDPOINT_INVALID", read.problem);
       continue;
     }
     mirrors.push({
       at: item,
-      mirror: { endpoint, ...(caCertPath === undefined ? {} : { caCertPath }), ...(pullCredentialConfigPath === undefined ? {} : { pullCredentialConfigPath }), hosts },
+      server: read.parsed.authority,
+      mirror: { endpoint: read.url, ...(caCertPath === undefined ? {} : { caCertPath }), ...(pullCredentialConfigPath === undefined ? {} : { pullCredentialConfigPath }), hosts },
     });
   }
   return mirrors;
@@ -98,14 +101,13 @@ function checkTogether(mirrors: readonly ReadMirror[]): void {
   const endpoints = new Map<string, ReadMirror>();
   const servers = new Map<string, ReadMirror[]>();
   for (const read of mirrors) {
-    const { mirror, at } = read;
-    const server = endpointHost(mirror.endpoint);
-    const twin = endpoints.get(endpointKey(mirror.endpoint));
+    const { mirror, at, server } = read;
+    const twin = endpoints.get(mirror.endpoint);
     if (twin !== undefined) {
       at.get("endpoint").problem("CLUSTER_HOST_CONFLICT", `the endpoint ${mirror.endpoint} stands twice, here and in ${twin.at.where()}: put all hosts into one entry`);
       continue;
     }
-    endpoints.set(endpointKey(mirror.endpoint), read);
+    endpoints.set(mirror.endpoint, read);
     for (const other of servers.get(server) ?? []) {
       for (const field of ["caCertPath", "pullCredentialConfigPath"] as const) {
         if (mirror[field] !== undefined && other.mirror[field] !== undefined && mirror[field] !== other.mirror[field]) {
@@ -125,7 +127,7 @@ function checkTogether(mirrors: readonly ReadMirror[]): void {
 }
 
 function agree(header: Field, inHeader: ReadMirror[], nodeConfig: Field, inSpec: ReadMirror[]): ReadMirror[] {
-  const keys = (list: ReadMirror[]) => list.map(({ mirror }) => endpointKey(mirror.endpoint));
+  const keys = (list: ReadMirror[]) => list.map(({ mirror }) => mirror.endpoint);
   if (keys(inHeader).join("\n") !== keys(inSpec).join("\n")) {
     nodeConfig.problem(
       "CLUSTER_FIELD_CONFLICT",
@@ -133,10 +135,10 @@ function agree(header: Field, inHeader: ReadMirror[], nodeConfig: Field, inSpec:
     );
     return inHeader;
   }
-  return inHeader.map(({ mirror, at }, index) => {
+  return inHeader.map(({ mirror, at, server }, index) => {
     const other = inSpec[index];
     if (other === undefined) {
-      return { mirror, at };
+      return { mirror, at, server };
     }
     for (const field of ["caCertPath", "pullCredentialConfigPath"] as const) {
       if (mirror[field] !== undefined && other.mirror[field] !== undefined && mirror[field] !== other.mirror[field]) {
@@ -147,7 +149,7 @@ function agree(header: Field, inHeader: ReadMirror[], nodeConfig: Field, inSpec:
     if (!sameHosts && at.get("hosts").present && other.at.get("hosts").present) {
       other.at.get("hosts").problem("CLUSTER_FIELD_CONFLICT", `the hosts here (${other.mirror.hosts.join(", ")}) are not those of ${at.get("hosts").where()} (${mirror.hosts.join(", ")}): keep them in one of the two places`);
     }
-    return { at, mirror: { ...other.mirror, ...mirror, hosts: mirror.hosts.length > 0 ? mirror.hosts : other.mirror.hosts } };
+    return { at, server, mirror: { ...other.mirror, ...mirror, hosts: mirror.hosts.length > 0 ? mirror.hosts : other.mirror.hosts } };
   });
 }
 

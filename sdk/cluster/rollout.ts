@@ -73,14 +73,26 @@ export function planRollout(nodes: readonly BmctlNode[], rollout: RolloutArgs = 
   };
 }
 
-/** One line a wave: `wave 2 of 5: 10 workers of np1 (10.200.0.11 to 10.200.0.20)`. */
+/** A few lines for a person: the canary, then each run of waves of one role, then who is left out. */
 export function describeWaves({ waves, held }: RolloutPlan): string[] {
-  const lines = waves.map((wave) => {
-    const label = wave.canary ? "canary" : "wave";
-    return `${label} ${wave.number} of ${waves.length}: ${countNodes(wave.nodes)} (${listNodes(wave.nodes.map((node) => node.address))})`;
-  });
+  const lines: string[] = [];
+  for (let at = 0; at < waves.length; ) {
+    const wave = waves[at] as Wave;
+    const role = wave.nodes[0]?.role;
+    let end = at + 1;
+    while (!wave.canary && waves[end]?.nodes[0]?.role === role && end < waves.length) {
+      end += 1;
+    }
+    const run = waves.slice(at, end);
+    const nodes = run.flatMap(({ nodes: ofWave }) => ofWave);
+    const names = listNodes(nodes.map((node) => node.address));
+    const numbers = run.length === 1 ? `wave ${wave.number}` : `waves ${wave.number} to ${end}`;
+    const most = run.length === 1 ? "" : `, ${wave.nodes.length} at a time`;
+    lines.push(`${numbers}${wave.canary ? " (canary)" : ""}: ${countNodes(nodes)}${most}: ${names}`);
+    at = end;
+  }
   if (held.length > 0) {
-    lines.push(`not in this run, stay as they are: ${countNodes(held)} (${listNodes(held.map((node) => node.address))})`);
+    lines.push(`left as they are: ${countNodes(held)}: ${listNodes(held.map((node) => node.address))}`);
   }
   return lines;
 }
@@ -94,8 +106,8 @@ function countNodes(nodes: readonly BmctlNode[]): string {
   const parts = roles.flatMap((role) => {
     const ofRole = nodes.filter((node) => node.role === role);
     const pools = [...new Set(ofRole.map((node) => node.pool))];
-    const of = role === "worker" && pools.length > 0 ? ` of ${listNodes(pools)}` : "";
-    return ofRole.length === 0 ? [] : [`${ofRole.length} ${role}${ofRole.length === 1 ? "" : "s"}${of}`];
+    const of = role === "worker" ? ` of ${listNodes(pools)}` : "";
+    return ofRole.length === 0 ? [] : [`${ofRole.length} ${role}${role === "worker" && ofRole.length > 1 ? "s" : ""}${role === "worker" ? "" : ofRole.length === 1 ? " node" : " nodes"}${of}`];
   });
   return parts.join(", ");
 }
