@@ -1,0 +1,20 @@
+import type { TomlEdit } from "./editToml";
+import type { ConfigStyle } from "./desired";
+
+/** What a style wants of a node, before it is compared with what is there. */
+export interface Draft {
+  style: ConfigStyle;
+  /** Texts with placeholders, by path. */
+  files: Map<string, DraftFile>;
+  /** Edits of config files, by path: all tables of ours that are wanted there, whether they are there already or not. */
+  edits: Map<string, TomlEdit[]>;
+  notes: string[];
+  /** Hosts directory that is in use afterwards. */
+  hostsDir?: string;
+}
+
+export interface DraftFile {
+  text: string;
+  /** Set for a copy of a foreign file, whose mode is kept. */
+  mode?: number;
+}

@@ -1,0 +1,204 @@
+import { checkDesired } from "./checkDesired";
+import { configTomlDraft } from "./configTomlDraft";
+import { readConfigFiles, saysNothing, type ConfigFiles } from "./configFiles";
+import { ContainerdError } from "./containerdError";
+import type { ContainerdPlan, PlannedFile } from "./containerdPlan";
+import { materialize, placeholdersIn } from "./credentials";
+import { criSettings, type CriSettings } from "./criSettings";
+import type { ConfigStyle, DesiredRegistry } from "./desired";
+import type { Draft } from "./draft";
+import { editToml } from "./editToml";
+import { effectiveRegistry } from "./effectiveRegistry";
+import { parseEndpointUrl } from "./hostNames";
+import { hostsDirDraft, type DraftInput } from "./hostsDirDraft";
+import { managedComment } from "./hostsToml";
+import { withoutManagedBlock } from "./managedBlock";
+import type { ObservedFile, ObservedNode } from "./observed";
+import { stringAt, tableAt } from "./toml";
+import { atLeast, parseContainerdVersion, type ContainerdVersion } from "./version";
+
+/**
+ * What to make of one node's files, so that its containerd does what is declared, and everything else on it stays as it is.
+ *
+ * Pure: texts in, texts out. The result is played through on the observed files, and refused unless containerd would then really
+ * ask the declared mirrors.
+ *
+ * @throws ContainerdError with the codes listed there; nothing has been touched then
+ */
+export function planContainerd(observed: ObservedNode, desired: DesiredRegistry): ContainerdPlan {
+  const version = parseContainerdVersion(observed.versionText);
+  checkDesired(desired.hosts);
+  checkVersionCan(desired, version);
+  const config = readConfigFiles(withoutOurTables(observed));
+  const settings = criSettings(config, version);
+  checkNode(observed, config, settings, version);
+  const now = criSettings(readConfigFiles(observed), version);
+  const input: DraftInput = { observed, desired, version, config, settings, configPath: stringAt(now.registry, "config_path") ?? "" };
+  const draft = chooseStyle(input) === "hosts-dir" ? hostsDirDraft(input) : configTomlDraft(input);
+  return assemble(input, draft);
+}
+
+function checkVersionCan(desired: DesiredRegistry, version: ContainerdVersion): void {
+  if (desired.hosts.some((host) => host.host === "_default") && !atLeast(version, 1, 6, 17)) {
+    throw new ContainerdError("CONTAINERD_VERSION", `host "_default" needs containerd 1.6.17 or later, and this node runs ${version.text}; list the hosts by name, or upgrade containerd`);
+  }
+}
+
+/** The node as its owner left it: our marked tables in config files taken out. */
+function withoutOurTables(observed: ObservedNode): ObservedNode {
+  const strip = (file: ObservedFile): ObservedFile => (file.text === undefined ? file : { ...file, text: withoutManagedBlock(file.text) });
+  return { ...observed, files: Object.fromEntries(Object.entries(observed.files).map(([path, file]) => [path, strip(file)])) };
+}
+
+function checkNode(observed: ObservedNode, config: ConfigFiles, settings: CriSettings, version: ContainerdVersion): void {
+  const main = config.files[0];
+  if (main === undefined && observed.files[observed.configPath] !== undefined) {
+    throw new ContainerdError("CONTAINERD_EDIT", `${observed.configPath} is no text file that can be read; nothing was changed`);
+  }
+  if (settings.disabled) {
+    throw new ContainerdError(
+      "CONTAINERD_CRI_DISABLED",
+      `CRI is switched off on this node (disabled_plugins in ${observed.configPath}), as Docker's own containerd package does it, so Kubernetes cannot use this containerd; write a full configuration with \`containerd config default > ${observed.configPath}\`, restart containerd, and run again`,
+    );
+  }
+  for (const file of config.files) {
+    const isMain = file === main;
+    if (file.version < 2 && !saysNothing(file) && (isMain || file.version === 1)) {
+      throw new ContainerdError(
+        "CONTAINERD_CONFIG_VERSION",
+        `${file.path} is a version 1 file${file.version === 0 ? " (without a `version` line)" : ""}, which is not edited here; ${
+          atLeast(version, 2)
+            ? `\`containerd config migrate\` prints it in the current version`
+            : `put \`version = 2\` at its top and write its plugins by their full names, [plugins.cri] as [plugins."io.containerd.grpc.v1.cri"]`
+        }, then restart containerd and run again`,
+      );
+    }
+  }
+  const fatal = settings.problems.filter((problem) => /does not start/.test(problem));
+  if (fatal.length > 0) {
+    throw new ContainerdError("CONTAINERD_PLAN", `the configuration of this node is broken already, and nothing was changed: ${fatal.join("; ")}`, { reasons: fatal });
+  }
+}
+
+function chooseStyle(input: DraftInput): ConfigStyle {
+  const { desired, settings, version } = input;
+  if (desired.configStyle !== "auto") {
+    return desired.configStyle;
+  }
+  const legacy = Object.keys(tableAt(settings.registry, "mirrors") ?? {}).length > 0;
+  const strict = desired.hosts.some((host) => host.skipFallback);
+  return legacy && !strict && !atLeast(version, 2) && input.configPath === "" ? "config-toml" : "hosts-dir";
+}
+
+function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
+  const { observed, desired, version } = input;
+  const wanted = new Map<string, PlannedFile>();
+  for (const [path, file] of draft.files) {
+    const text = materialize(file.text, desired.credentials, path);
+    const secret = placeholdersIn(file.text).length > 0 || (file.mode !== undefined && (file.mode & 0o077) === 0);
+    wanted.set(path, { path, text, mode: file.mode ?? (secret ? 0o600 : 0o644), secret });
+  }
+  const configPaths = new Set<string>();
+  let restart = false;
+  for (const [path, edits] of draft.edits) {
+    const before = observed.files[path];
+    const text = configText(before?.text ?? "", edits, path, version, input);
+    const holdsOurs = edits.some((edit) => edit.op === "table" && edit.path.at(-1) === "auth");
+    const changed = text !== (before?.text ?? "");
+    if (changed) {
+      restart = true;
+    }
+    if (changed || (holdsOurs && ((before?.mode ?? 0o600) & 0o777) !== 0o600) || Object.hasOwn(observed.owned, path)) {
+      configPaths.add(path);
+      wanted.set(path, { path, text, mode: holdsOurs ? 0o600 : before === undefined ? 0o644 : before.mode & 0o777, secret: holdsOurs });
+    }
+  }
+
+  const write = [...wanted.values()].filter((file) => !isRight(observed.files[file.path], file)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const remove: string[] = [];
+  const stay: string[] = [];
+  const configFiles = new Set([observed.configPath, ...input.config.files.map((file) => file.path)]);
+  for (const path of Object.keys(observed.owned).sort()) {
+    if (!wanted.has(path)) {
+      (!configFiles.has(path) && isStale(path, observed, wanted, desired) ? remove : stay).push(path);
+    }
+  }
+  const plan: ContainerdPlan = {
+    version: version.text,
+    style: draft.style,
+    write,
+    remove,
+    owns: [...new Set([...wanted.keys(), ...stay])].sort(),
+    restart,
+    notes: draft.notes,
+  };
+  checkOutcome(observed, desired, plan);
+  return plan;
+}
+
+function configText(text: string, edits: Parameters<typeof editToml>[1], path: string, version: ContainerdVersion, input: DraftInput): string {
+  const own = withoutManagedBlock(text);
+  const file = input.config.files.find((one) => one.path === path);
+  if (edits.length === 0 || path !== input.observed.configPath || (file !== undefined && !saysNothing(file))) {
+    return editToml(text, edits, path);
+  }
+  // No main file, or one that says nothing: containerd runs with its defaults, and a version makes it a file of today's kind.
+  const versionLine = `version = ${atLeast(version, 2) ? 3 : 2}\n`;
+  const start = own === "" ? versionLine : `${own.replace(/\n?$/, "\n")}${versionLine}`;
+  return editToml(start, edits, path);
+}
+
+function isRight(seen: ObservedFile | undefined, wanted: PlannedFile): boolean {
+  return seen?.text === wanted.text && seen.linkTarget === undefined && (seen.mode & 0o777) === wanted.mode;
+}
+
+/**
+ * A path of ours that is no longer wanted goes when it came from a declaration: a hosts.toml with our first line (or gone
+ * already), and a CA file beside one. What was carried over from elsewhere stays: it is the node's own, in another place.
+ */
+function isStale(path: string, observed: ObservedNode, wanted: Map<string, PlannedFile>, desired: DesiredRegistry): boolean {
+  const declared = (one: string): boolean => {
+    const text = observed.files[one]?.text;
+    return wanted.get(one)?.text.startsWith(managedComment) ?? (text === undefined ? Object.hasOwn(observed.owned, one) : text.startsWith(managedComment));
+  };
+  if (path.endsWith("/hosts.toml")) {
+    return declared(path);
+  }
+  const sibling = `${path.slice(0, path.lastIndexOf("/"))}/hosts.toml`;
+  // In the config-toml style a CA file stands alone in its directory.
+  return declared(sibling) || (observed.files[sibling] === undefined && path.startsWith(`${desired.hostsDir}/`));
+}
+
+/** Plays the plan through, and refuses it unless containerd then asks what was declared. */
+function checkOutcome(observed: ObservedNode, desired: DesiredRegistry, plan: ContainerdPlan): void {
+  const files: Record<string, ObservedFile> = { ...observed.files };
+  for (const path of plan.remove) {
+    delete files[path];
+  }
+  for (const file of plan.write) {
+    files[file.path] = { text: file.text, mode: file.mode };
+  }
+  const after: ObservedNode = { versionText: observed.versionText, configPath: observed.configPath, files, owned: {} };
+  const effective = effectiveRegistry(after);
+  const wrong = effective.problems.filter((problem) => /does not load|does not start/.test(problem));
+  for (const host of desired.hosts) {
+    if (host.mirrors.length === 0) {
+      continue;
+    }
+    const expected = host.mirrors.map((mirror) => plainUrl(mirror.endpoint));
+    const found = effective.hosts[host.host];
+    const asked = found?.endpoints.filter((endpoint) => endpoint !== "upstream") ?? [];
+    const upstream = found?.upstream ?? true;
+    if (asked.join(" ") !== expected.join(" ") || upstream === host.skipFallback) {
+      wrong.push(`${host.host} would be asked at ${[...asked, ...(upstream ? ["the public registry"] : [])].join(", ")} instead of ${expected.join(", ")}`);
+    }
+  }
+  if (wrong.length > 0) {
+    throw new ContainerdError("CONTAINERD_PLAN", `the files of this node cannot be brought to do what is declared: ${wrong.join("; ")}`, { reasons: wrong });
+  }
+}
+
+function plainUrl(endpoint: string): string {
+  const url = parseEndpointUrl(endpoint);
+  return url === undefined ? endpoint : `${url.scheme}://${url.authority}${url.path === "/v2" ? "" : url.path}`;
+}

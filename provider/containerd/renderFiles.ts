@@ -1,0 +1,121 @@
+import { checkDesired } from "./checkDesired";
+import { ContainerdError } from "./containerdError";
+import { credentialPlaceholder } from "./credentials";
+import type { DesiredHost, DesiredMirror } from "./desired";
+import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "./hostNames";
+import { renderHostsToml, type HostEntry, type HostTls } from "./hostsToml";
+
+/** Default of DesiredRegistry.hostsDir. */
+export const defaultHostsDir = "/etc/containerd/certs.d";
+
+/** Where one node's files differ from those the reviewer saw; each difference comes with a note in the plan. */
+export interface RenderOptions {
+  /** Credentials that stand in config.toml on this node instead of in a header. */
+  withoutHeader?: ReadonlySet<string>;
+  /** TLS of the public hosts themselves, carried over from the node's own configuration. By host. */
+  upstreamTls?: Record<string, HostTls>;
+  /** Directory name of a host where it is not the host's own name (`host_port_` is there already). */
+  directory?: (host: string) => string;
+}
+
+/**
+ * The files of a hosts directory: `<hostsDir>/<host>/hosts.toml` for each host, the same for each mirror's own HOST:PORT (so
+ * that an image can also be pulled by the mirror's name), and the CA files.
+ *
+ * Pure and deterministic; a program calls it while it is planned, so that a preview shows each changed line. Credentials stand
+ * in the texts as `{{credential HOST:PORT}}`.
+ *
+ * @param cas PEM text by the path on the node, for each `caPath` named by a mirror
+ * @throws ContainerdError as checkDesired does, and CONTAINERD_DESIRED for a `caPath` without a text
+ */
+export function renderFiles(
+  hosts: DesiredHost[],
+  cas: Record<string, string>,
+  hostsDir: string = defaultHostsDir,
+  options: RenderOptions = {},
+): Record<string, string> {
+  checkDesired(hosts);
+  const files = new Map<string, string>();
+  const directory = options.directory ?? ((host) => host);
+  const mirrors = mirrorsByAuthority(hosts);
+
+  for (const host of hosts) {
+    if (host.mirrors.length > 0) {
+      files.set(`${hostsDir}/${directory(host.host)}/hosts.toml`, renderHost(host, mirrors, options));
+    }
+  }
+  for (const [authority, mirror] of mirrors) {
+    const path = `${hostsDir}/${directory(authority)}/hosts.toml`;
+    if (!files.has(path)) {
+      files.set(path, renderOwnHost(mirror, options));
+    }
+    if (mirror.caPath !== undefined) {
+      const pem = Object.hasOwn(cas, mirror.caPath) ? cas[mirror.caPath] : undefined;
+      if (pem === undefined) {
+        throw new ContainerdError("CONTAINERD_DESIRED", `mirror ${mirror.endpoint} names the CA file ${mirror.caPath}, but there is no text for it`);
+      }
+      files.set(mirror.caPath, `${pem.replace(/\r\n/g, "\n").trim()}\n`);
+    }
+  }
+  return Object.fromEntries([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** One mirror for each HOST:PORT that is asked; checkDesired has seen to it that those of one place agree. */
+export function mirrorsByAuthority(hosts: DesiredHost[]): Map<string, DesiredMirror> {
+  const found = new Map<string, DesiredMirror>();
+  for (const mirror of hosts.flatMap((host) => host.mirrors)) {
+    const authority = parseEndpointUrl(mirror.endpoint)?.authority;
+    if (authority !== undefined && !found.has(authority)) {
+      found.set(authority, mirror);
+    }
+  }
+  return found;
+}
+
+function renderHost(host: DesiredHost, mirrors: Map<string, DesiredMirror>, options: RenderOptions): string {
+  const entries = host.mirrors.map((mirror) => mirrorEntry(mirror, options));
+  if (host.skipFallback) {
+    // `server` is asked last and must be a mirror too: left out, it means the public host. With a single mirror it stands twice,
+    // because containerd before 1.7.32 refuses a file without any [host] and would go to the public host.
+    const last = entries.at(-1) as HostEntry;
+    return renderHostsToml({ hosts: entries.length === 1 ? entries : entries.slice(0, -1), server: last });
+  }
+  const upstream = upstreamAuthority(host.host);
+  if (upstream === undefined || isLocalhost(upstream)) {
+    // Left to containerd: `_default` stands for many hosts, and for the local machine it tries https and http.
+    return renderHostsToml({ hosts: entries });
+  }
+  const own = mirrors.get(upstream);
+  const server: HostEntry = {
+    url: own === undefined ? `https://${upstream}` : baseUrl(own),
+    ...(own === undefined ? {} : access(own, options)),
+  };
+  const keptTls = options.upstreamTls?.[host.host];
+  return renderHostsToml({ hosts: entries, server, ...(own !== undefined || keptTls === undefined ? {} : { keptTls }) });
+}
+
+/** The mirror's own name, e.g. `172.18.0.20:5000/ns/a/b:1`: the namespace stands in the image's name already, so no path here. */
+function renderOwnHost(mirror: DesiredMirror, options: RenderOptions): string {
+  const entry: HostEntry = { url: baseUrl(mirror), ...access(mirror, options) };
+  return renderHostsToml({ hosts: [entry], server: entry });
+}
+
+function baseUrl(mirror: DesiredMirror): string {
+  const url = parseEndpointUrl(mirror.endpoint);
+  return url === undefined ? mirror.endpoint : `${url.scheme}://${url.authority}`;
+}
+
+function mirrorEntry(mirror: DesiredMirror, options: RenderOptions): HostEntry {
+  // "push" is left out: a push to gcr.io must not end up in the mirror.
+  return { url: mirror.endpoint, capabilities: ["pull", "resolve"], ...access(mirror, options) };
+}
+
+function access(mirror: DesiredMirror, options: RenderOptions): Pick<HostEntry, "ca" | "skipVerify" | "authorization"> {
+  return {
+    ...(mirror.caPath === undefined ? {} : { ca: [mirror.caPath] }),
+    ...(mirror.insecure === true ? { skipVerify: true } : {}),
+    ...(mirror.credential === undefined || options.withoutHeader?.has(mirror.credential) === true
+      ? {}
+      : { authorization: credentialPlaceholder(mirror.credential) }),
+  };
+}
