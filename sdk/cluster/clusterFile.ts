@@ -13,6 +13,9 @@ import type { BmctlNode } from "./nodes";
 import { readNodes } from "./nodes";
 import { basesOf, readPath } from "./paths";
 
+export type { BmctlMirror } from "./mirrors";
+export type { BmctlNode, NodeRole } from "./nodes";
+
 /** What a bmctl cluster file says that matters here (requirement C10). */
 export interface BmctlCluster {
   /** The file as it was named, or `clusterConfig`. */

@@ -1,0 +1,263 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { MirrorError } from "../provider/errors";
+import type { NodeContainerdInputs } from "../provider/nodeContainerd";
+import type { Verdict } from "../provider/verify/nodeVerification";
+import type { ClusterConfig } from "./cluster/clusterConfig";
+import type { BmctlCluster, BmctlNode, OverriddenField } from "./cluster/clusterFile";
+import { clusterOfConfig, readClusterFile } from "./cluster/clusterFile";
+import { clusterFileError } from "./cluster/errors";
+import type { ConnectionOverrides } from "./cluster/nodeConnection";
+import { authenticates, mergeConnections } from "./cluster/nodeConnection";
+import { shortAddress } from "./cluster/nodes";
+import type { RolloutArgs, RolloutPlan } from "./cluster/rollout";
+import { describeWaves, listNodes, planRollout } from "./cluster/rollout";
+import type { ClusterVerification } from "./clusterVerification";
+import { aggregateVerification } from "./clusterVerification";
+import type { ImagePushSet } from "./imagePushSet";
+import { NodeContainerd } from "./nodeContainerd";
+import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
+import { RegistryMirror } from "./registryMirror";
+import type { MirrorArgs, RegistryMirrorArgs } from "./registryMirror";
+
+/** What is particular to one node of a cluster. */
+export interface NodeOverrides extends Pick<NodeContainerdArgs, "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"> {
+  /** Laid over the cluster's `connection`. `host` is for a node that is reached by another address than the file names. */
+  connection?: ConnectionOverrides;
+}
+
+/** A bmctl cluster file, and what the program says beside it. What is said here wins over the file. */
+export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"> {
+  /**
+   * Path of the bmctl cluster file, as it is, or the same as an object (C10). Read while the program runs, so it is plain text, not an
+   * output. Relative paths in the file start at the file's folder.
+   */
+  clusterConfig: string | ClusterConfig;
+  /** Which Cluster of the file, when it has several (C12). */
+  clusterName?: string;
+  /** The push set whose images the nodes need: no node changes before they are in the mirror (B6). */
+  images?: Pick<ImagePushSet, "images" | "probe">;
+  /** Canary, waves and order (B5), and which nodes take part in this run. Changing it alone changes no node. */
+  rollout?: RolloutArgs;
+  /** Instead of the file's `registryMirrors`. */
+  registryMirrors?: MirrorArgs[];
+  /** A RegistryMirror that is declared elsewhere, instead of one of the cluster's own. Excludes the other mirror arguments. */
+  mirror?: MirrorSource;
+  /** Never ask the public registries, for all mirrors of the file, which has no field for it. Default false. */
+  skipFallback?: boolean;
+  /** Instead of the file's `gcrKeyPath`. */
+  gcrKeyPath?: pulumi.Input<string>;
+  /** The same as text; always kept as a secret. */
+  gcrKey?: pulumi.Input<string>;
+  /** containerd's hosts directory on the nodes. Default `/etc/containerd/certs.d`. */
+  hostsDir?: pulumi.Input<string>;
+  /** Ask each mirror once from this machine before any node is touched. Default true. */
+  checkEndpoints?: pulumi.Input<boolean>;
+  /** How to reach all nodes, laid over the file's login user and key: port, hostKey, knownHostsPath, proxy and so on. */
+  connection?: Omit<ConnectionOverrides, "host">;
+  /** By address: what is particular to one node. An address that the file does not have is an error. */
+  nodes?: Record<string, NodeOverrides>;
+  /** Show the changed lines of every file at every node in `pulumi preview --diff`, not only once at the cluster's RegistryMirror. Default false. */
+  showFilesPerNode?: boolean;
+}
+
+/**
+ * All nodes of a bmctl cluster file, pointed at its mirrors in waves: a canary first, then so many at a time, each wave only when the one
+ * before is verified. When a node fails, what has not begun stays as it is; the next `pulumi up` goes on from there.
+ *
+ * Errors: everything a cluster file can have wrong, at once and with its line (ClusterFileError); a rollout that makes no sense
+ * (RolloutError); and those of RegistryMirror and NodeContainerd.
+ */
+export class MirroredCluster extends pulumi.ComponentResource {
+  /** What the cluster file says. */
+  readonly config: BmctlCluster;
+  /** The waves of this run, and the nodes it leaves alone. */
+  readonly rollout: RolloutPlan;
+  /** The cluster's RegistryMirror; undefined when one was given as `mirror`. */
+  readonly mirror: RegistryMirror | undefined;
+  /** By address. */
+  readonly nodes: Readonly<Record<string, NodeContainerd>>;
+  /** Verdict of the cluster, and per node, host and image. */
+  readonly verification: pulumi.Output<ClusterVerification>;
+  /** The worst verdict of all nodes. */
+  readonly verdict: pulumi.Output<Verdict>;
+  /** Addresses by wave, known in a preview already. */
+  readonly waves: pulumi.Output<string[][]>;
+
+  constructor(name: string, args: MirroredClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("registry-mirror:index:MirroredCluster", name, {}, opts);
+    const { config, rollout } = plainErrors(() => {
+      const read = readConfig(args);
+      return { config: read, rollout: planRollout(read.nodes, args.rollout) };
+    });
+    this.config = config;
+    this.rollout = rollout;
+    this.mirror = args.mirror === undefined ? new RegistryMirror(name, mirrorArgs(args, config), { parent: this }) : undefined;
+    const mirror = args.mirror ?? (this.mirror as MirrorSource);
+
+    const nodes: Record<string, NodeContainerd> = {};
+    const declare = (node: BmctlNode, more: Partial<NodeContainerdArgs>, options: pulumi.CustomResourceOptions): NodeContainerd => {
+      const declared = new NodeContainerd(`${name}-${resourceName(node.address)}`, { ...nodeArgs(args, config, node, mirror), ...more }, { ...options, ...this.shown(args), parent: this });
+      nodes[node.address] = declared;
+      return declared;
+    };
+    // A wave is nothing but an order: it is in no node's arguments, so that laying the waves anew changes no node.
+    let before: pulumi.CustomResourceOptions["dependsOn"] = opts?.dependsOn;
+    for (const wave of rollout.waves) {
+      const dependsOn = before === undefined ? {} : { dependsOn: before };
+      const current = wave.nodes.map((node) => declare(node, {}, dependsOn));
+      this.tellProgress(current, `${wave.canary ? "canary" : `wave ${wave.number} of ${rollout.waves.length}`} verified: ${listNodes(wave.nodes.map((node) => node.address))}`);
+      before = current;
+    }
+    for (const node of rollout.held) {
+      declare(node, { hold: true }, { ignoreChanges: heldInputs });
+    }
+    this.nodes = nodes;
+
+    const held = new Set(rollout.held.map((node) => node.address));
+    this.verification = pulumi.all(config.nodes.map((node) => nodes[node.address]?.verification)).apply((all) => {
+      const known = all.filter((one) => one !== undefined);
+      const unknown = config.nodes.filter((node, at) => held.has(node.address) && all[at] === undefined).map((node) => node.address);
+      return aggregateVerification(config.name, known, unknown);
+    });
+    this.verdict = this.verification.apply(({ verdict }) => verdict);
+    this.waves = pulumi.output(rollout.waves.map((wave) => wave.nodes.map((node) => node.address)));
+    this.tellPlan(mirror, args.configStyle);
+    // Not the verification: every node's stands in the state already, and 1,000 of them would stand there twice.
+    this.registerOutputs({ verdict: this.verdict, waves: this.waves });
+  }
+
+  /** In a preview: which hosts go where, which files a node gets, and in which waves. Once for the cluster, not once a node. */
+  private tellPlan(mirror: MirrorSource, configStyle: MirroredClusterArgs["configStyle"]): void {
+    if (!pulumi.runtime.isDryRun()) {
+      return;
+    }
+    pulumi.all([mirror.hosts, mirror.files, configStyle]).apply(([hosts, files, style]) => {
+      const mirrored = (hosts ?? []).filter((host) => host.mirrors.length > 0);
+      const lines = [
+        `${this.config.name}: ${this.config.nodes.length} nodes, ${mirrored.length} mirrored ${mirrored.length === 1 ? "host" : "hosts"}`,
+        ...mirrored.map((host) => `  ${host.host} -> ${host.mirrors.map(({ endpoint }) => endpoint).join(", then ")}${host.skipFallback ? ", never the public registry" : ", then the public registry"}`),
+        "files on every node that changes:",
+        ...Object.entries(files ?? {}).map(([path, text]) => `  ${path} (${text.split("\n").length - 1} lines)`),
+        style === "config-toml"
+          ? "containerd restarts on every node whose files change (configStyle: config-toml)"
+          : "containerd restarts once on a node that gets its first mirror (+), not on one that has it already (~)",
+        "each wave begins when the one before is verified:",
+        ...describeWaves(this.rollout).map((line) => `  ${line}`),
+      ];
+      void pulumi.log.info(lines.join("\n"), this);
+    });
+  }
+
+  /** While a run goes on, the component's own line says how far it got; after a failure that is where it stopped. */
+  private tellProgress(wave: readonly NodeContainerd[], text: string): void {
+    if (!pulumi.runtime.isDryRun()) {
+      pulumi.all(wave.map((node) => node.urn)).apply(() => pulumi.log.info(text, this, 0, true));
+    }
+  }
+
+  private shown(args: MirroredClusterArgs): pulumi.CustomResourceOptions {
+    return args.showFilesPerNode === true || args.mirror !== undefined ? {} : { hideDiffs: ["files", "hosts"] };
+  }
+}
+
+/** Every argument of a node but `hold`: a node that is held keeps what the state has of them. */
+const heldInputs: string[] = Object.keys({
+  connection: true,
+  hosts: true,
+  files: true,
+  credentials: true,
+  auth: true,
+  hostsDir: true,
+  images: true,
+  probe: true,
+  verify: true,
+  configStyle: true,
+  criTimeout: true,
+  forgetUnreachable: true,
+  adopt: true,
+  drift: true,
+} satisfies Record<Exclude<keyof NodeContainerdInputs, "hold">, true>);
+
+/** A mistake in a cluster file is told as such, without the stack of the program that read it. */
+function plainErrors<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      throw Object.assign(error, { __pulumiRunError: true });
+    }
+    throw error;
+  }
+}
+
+function readConfig(args: MirroredClusterArgs): BmctlCluster {
+  const overridden: OverriddenField[] = [];
+  const ownMirror = args.mirror !== undefined;
+  if (ownMirror || args.registryMirrors !== undefined) {
+    overridden.push("registryMirrors");
+  }
+  if (ownMirror || args.gcrKeyPath !== undefined || args.gcrKey !== undefined) {
+    overridden.push("gcrKeyPath");
+  }
+  if (authenticates(args.connection)) {
+    overridden.push("sshPrivateKeyPath");
+  }
+  if (ownMirror) {
+    const others = (["registryMirrors", "skipFallback", "gcrKeyPath", "gcrKey", "hostsDir", "checkEndpoints"] as const).filter((field) => args[field] !== undefined);
+    if (others.length > 0) {
+      throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `mirror is given, so ${others.join(", ")} would mean nothing: say it in that RegistryMirror, or leave mirror out.`);
+    }
+  }
+  const options = { overridden, ...(args.clusterName === undefined ? {} : { clusterName: args.clusterName }) };
+  const config = typeof args.clusterConfig === "string" ? readClusterFile(args.clusterConfig, options) : clusterOfConfig(args.clusterConfig, options);
+  const place = { file: config.file, documentName: `Cluster ${config.name}` };
+  if (config.registryMirrors.length === 0 && overridden[0] !== "registryMirrors") {
+    throw clusterFileError("CLUSTER_FIELD_MISSING", place, `cluster ${config.name} has no registryMirrors, neither in the header nor in spec.nodeConfig: add them, or give registryMirrors to MirroredCluster`);
+  }
+  if (config.nodes.length === 0) {
+    throw clusterFileError("CLUSTER_FIELD_MISSING", place, `cluster ${config.name} has no nodes: neither a control plane nor a load balancer nor a NodePool with clusterName: ${config.name} names an address`);
+  }
+  const unknown = Object.keys(args.nodes ?? {}).filter((address) => !config.nodes.some((node) => node.address === shortAddress(address)));
+  if (unknown.length > 0) {
+    throw new MirrorError("CLUSTER_NODE_UNKNOWN", `nodes: ${unknown.join(", ")}: the cluster ${config.name} has no such node; it has ${listNodes(config.nodes.map((node) => node.address), 20)}.`);
+  }
+  return config;
+}
+
+function mirrorArgs(args: MirroredClusterArgs, config: BmctlCluster): RegistryMirrorArgs {
+  const mirrors = args.registryMirrors ?? config.registryMirrors;
+  const gcrKeyPath = args.gcrKeyPath ?? (args.gcrKey === undefined ? config.gcrKeyPath : undefined);
+  return {
+    registryMirrors: args.skipFallback === undefined ? mirrors : mirrors.map((mirror) => ({ skipFallback: args.skipFallback as boolean, ...mirror })),
+    ...(gcrKeyPath === undefined ? {} : { gcrKeyPath }),
+    ...(args.gcrKey === undefined ? {} : { gcrKey: args.gcrKey }),
+    ...(args.hostsDir === undefined ? {} : { hostsDir: args.hostsDir }),
+    ...(args.checkEndpoints === undefined ? {} : { checkEndpoints: args.checkEndpoints }),
+  };
+}
+
+function nodeArgs(args: MirroredClusterArgs, config: BmctlCluster, node: BmctlNode, mirror: MirrorSource): NodeContainerdArgs {
+  const own = Object.entries(args.nodes ?? {}).find(([address]) => shortAddress(address) === node.address)?.[1];
+  const fromFile: ConnectionOverrides = {
+    user: config.loginUser,
+    ...(config.sshPrivateKeyPath === undefined ? {} : { privateKeyPath: config.sshPrivateKeyPath }),
+  };
+  const result: NodeContainerdArgs = {
+    connection: mergeConnections(node.address, fromFile, args.connection, own?.connection),
+    mirror,
+    ...(args.images === undefined ? {} : { images: args.images.images, probe: args.images.probe }),
+  };
+  for (const field of ["verify", "configStyle", "criTimeout", "forgetUnreachable", "adopt"] as const) {
+    const value = own?.[field] ?? args[field];
+    if (value !== undefined) {
+      Object.assign(result, { [field]: value });
+    }
+  }
+  return result;
+}
+
+/** A colon pair separates the parts of Pulumi's URNs, so IPv6 addresses take dashes. */
+function resourceName(address: string): string {
+  return address.replaceAll(":", "-");
+}
