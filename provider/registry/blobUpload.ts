@@ -1,0 +1,262 @@
+import { Transform } from "node:stream";
+import type { Readable } from "node:stream";
+
+import type { Digest } from "../oci/digest";
+import { redacted } from "./answer";
+import { withoutDowngrade } from "./authorizer";
+import type { Scope } from "./authorizer";
+import { RegistryError } from "./registryError";
+import { isTransientStatus, parseRetryAfter } from "./retry";
+import { isTransientFailure } from "./sender";
+import type { Sender, SendResponse } from "./sender";
+import type { UploadOptions } from "./registry";
+import { sendPieces } from "./pieceUpload";
+
+/** A blob's content and how often it can be had. */
+export interface BlobSource {
+  digest: Digest;
+  size: number;
+  /** In memory. */
+  bytes?: Buffer;
+  /** Opened once, or for each try when `reopenable`. */
+  open?: () => Readable;
+  reopenable?: boolean;
+}
+
+/**
+ * The upload failed for a reason that another try may overcome, but the content has flowed by and cannot be opened again: read the
+ * package again for it.
+ */
+export class StreamSpent extends RegistryError {
+  constructor(digest: Digest, reason: Error) {
+    super("REGISTRY_STREAM_SPENT", `blob ${digest}: ${reason.message}`, { cause: reason });
+  }
+}
+
+/**
+ * One blob into one repository: POST, then one PUT with everything (distribution-spec v1.1.1, "Pushing a blob monolithically"); in
+ * pieces (PATCH) when something in front of the registry takes only small bodies.
+ */
+export class BlobUpload {
+  private readonly scopes: Scope[];
+  private readonly signal: AbortSignal;
+  private touched = false;
+
+  constructor(
+    private readonly sender: Sender,
+    private readonly repository: string,
+    private readonly source: BlobSource,
+    private readonly options: UploadOptions,
+    private readonly learnt: { pieces: number | undefined },
+  ) {
+    this.scopes = [{ repository, actions: "pull,push" }];
+    this.signal = options.signal ?? sender.ctx.signal;
+  }
+
+  async run(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.once();
+      if (outcome === undefined) {
+        return;
+      }
+      // The commit may have been done and only its answer lost: the registry says so, and nothing is sent twice.
+      if (attempt > 1 || this.touched) {
+        if (await this.isThere()) {
+          return;
+        }
+      }
+      if (!outcome.again || !(await this.sender.waitAfter(attempt, outcome.retryAfterMs, outcome.error.message, this.signal))) {
+        throw outcome.error;
+      }
+      if (this.touched && this.source.bytes === undefined && this.source.reopenable !== true) {
+        throw new StreamSpent(this.source.digest, outcome.error);
+      }
+    }
+  }
+
+  /** @returns undefined when done, else what failed and whether another try makes sense. */
+  private async once(): Promise<Failure | undefined> {
+    const begun = await this.begin();
+    if (this.learnt.pieces !== undefined) {
+      return this.inPieces(begun, this.learnt.pieces);
+    }
+    return this.whole(begun);
+  }
+
+  private async begin(): Promise<SendResponse> {
+    const response = await this.sender.send({
+      method: "POST",
+      url: this.sender.url(`${this.repository}/blobs/uploads/`),
+      scopes: this.scopes,
+      signal: this.signal,
+    });
+    if (response.status !== 202) {
+      throw await this.sender.failure("POST", response);
+    }
+    return response;
+  }
+
+  private async whole(begun: SendResponse): Promise<Failure | undefined> {
+    const url = commitUrl(this.location(begun), this.source.digest);
+    const headers = { "content-type": "application/octet-stream", "content-length": String(this.source.size) };
+    let response: SendResponse;
+    try {
+      if (this.source.bytes !== undefined) {
+        // attempts: 1, because a PUT that broke off leaves its upload in an unknown state; run() begins a new one.
+        response = await this.sender.send({ method: "PUT", url, headers, body: this.source.bytes, scopes: this.scopes, commit: true, attempts: 1, signal: this.signal });
+        this.options.onBytes?.(this.source.size);
+      } else {
+        response = await this.stream(url, headers);
+      }
+    } catch (error) {
+      this.touched = true;
+      return this.failed(error);
+    }
+    this.touched = true;
+    return this.judge(response);
+  }
+
+  private async stream(url: URL, headers: Record<string, string>): Promise<SendResponse> {
+    const body = this.openCounted();
+    let own: unknown;
+    body.content.once("error", (error) => {
+      // The package's own failure, not the network's: it must come out as it is.
+      own ??= error;
+    });
+    try {
+      return await this.sender.sendStream({
+        method: "PUT",
+        url,
+        headers,
+        body: body.counted,
+        scopes: this.scopes,
+        commit: true,
+        signal: this.signal,
+        ...(this.options.queue === undefined ? {} : { queue: this.options.queue }),
+      });
+    } catch (error) {
+      throw own ?? error;
+    } finally {
+      // What was not sent is let run out, so that the reader of the package gets on to the next entry.
+      if (!body.content.readableEnded && !body.content.destroyed) {
+        body.content.unpipe();
+        if (this.source.reopenable === true) {
+          body.content.destroy();
+        } else {
+          body.content.resume();
+        }
+      }
+    }
+  }
+
+  private openCounted(): { content: Readable; counted: Readable } {
+    this.touched = true;
+    const content = (this.source.open as () => Readable)();
+    const { onBytes } = this.options;
+    const counted = new Transform({
+      readableHighWaterMark: 1024 * 1024,
+      writableHighWaterMark: 1024 * 1024,
+      transform(chunk: Buffer, _encoding, done) {
+        onBytes?.(chunk.length);
+        done(null, chunk);
+      },
+    });
+    content.once("error", (error) => counted.destroy(error));
+    content.pipe(counted);
+    return { content, counted };
+  }
+
+  private async inPieces(begun: SendResponse, size: number): Promise<Failure | undefined> {
+    try {
+      const body = this.source.bytes ?? this.openCounted().counted;
+      const end = await sendPieces(this.sender, { ...this.shared(), begun, body, size: Math.max(size, minimum(begun)) });
+      if (this.source.bytes !== undefined) {
+        this.options.onBytes?.(this.source.size);
+      }
+      this.touched = true;
+      return await this.judge(end);
+    } catch (error) {
+      this.touched = true;
+      return this.failed(error);
+    }
+  }
+
+  private shared(): { scopes: Scope[]; signal: AbortSignal; digest: Digest; repository: string } {
+    return { scopes: this.scopes, signal: this.signal, digest: this.source.digest, repository: this.repository };
+  }
+
+  private async judge(response: SendResponse): Promise<Failure | undefined> {
+    const { status } = response;
+    const { digest } = this.source;
+    if (status === 201 || status === 204) {
+      const stored = response.headers["docker-content-digest"];
+      if (stored !== undefined && stored !== digest) {
+        throw new RegistryError("REGISTRY_DIGEST_MISMATCH", `PUT ${redacted(response.url)}: the registry says that it stored ${stored} instead of ${digest}. It, or a proxy in front of it, changes what is uploaded.`);
+      }
+      return undefined;
+    }
+    const error = await this.sender.failure("PUT", response);
+    if (status === 413 && this.learnt.pieces === undefined) {
+      this.learnt.pieces = firstPiece;
+      this.sender.ctx.log.debug(`${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${firstPiece}`);
+      return { error, again: true, retryAfterMs: 0 };
+    }
+    // 401: the token ran out while the content flowed; 404 and 416: the upload is no longer known. A new upload may do.
+    const again = isTransientStatus(status) || status === 401 || status === 404 || status === 416;
+    return { error, again, retryAfterMs: status === 401 ? 0 : parseRetryAfter(response.headers["retry-after"]) };
+  }
+
+  private failed(error: unknown): Failure {
+    if (isTransientFailure(error) || (error instanceof RegistryError && error.status !== undefined && isTransientStatus(error.status))) {
+      return { error, again: true, retryAfterMs: undefined };
+    }
+    throw error;
+  }
+
+  private location(response: SendResponse): URL {
+    return uploadLocation(response, this.sender);
+  }
+
+  private async isThere(): Promise<boolean> {
+    try {
+      const url = this.sender.url(`${this.repository}/blobs/${this.source.digest}`);
+      const response = await this.sender.send({ method: "HEAD", url, scopes: this.scopes, signal: this.signal, attempts: 1 });
+      return response.status === 200;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      void error;
+      return false;
+    }
+  }
+}
+
+/** Small enough for every default limit met in the field (nginx: 1 MiB is met by halving; Cloudflare: 100 MB). */
+const firstPiece = 16 * 1024 * 1024;
+
+interface Failure {
+  error: RegistryError;
+  again: boolean;
+  retryAfterMs: number | undefined;
+}
+
+/** distribution-spec v1.1.1: the registry may name the least size of a piece. */
+function minimum(response: SendResponse): number {
+  const value = Number(response.headers["oci-chunk-min-length"]);
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** Where an upload goes on: may be relative, on another path or host, with a query that must be kept. */
+export function uploadLocation(response: SendResponse, sender: Sender): URL {
+  const location = response.headers["location"];
+  if (location === undefined) {
+    throw new RegistryError("REGISTRY_REFUSED", `${redacted(response.url)}: the registry began an upload without saying where (no Location). It, or a proxy in front of it, is not configured rightly.`);
+  }
+  return withoutDowngrade(new URL(location, response.url), sender.endpoint, "upload location");
+}
+
+export function commitUrl(location: URL, digest: Digest): URL {
+  const url = new URL(location);
+  // Appended by hand: rewriting the query through URLSearchParams would re-encode the registry's own part of it.
+  url.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
+  return url;
+}

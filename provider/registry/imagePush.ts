@@ -1,0 +1,205 @@
+import { sha256 } from "../oci/digest";
+import type { Digest } from "../oci/digest";
+import type { BlobBoard } from "./blobBoard";
+import { reducedRoot } from "./pushPlan";
+import type { PlannedImage, PlannedManifest } from "./pushPlan";
+import type { PushedImage, PushResult } from "./pushResult";
+import type { ReferrersTags } from "./referrersTag";
+import type { Registry } from "./registry";
+import { RegistryError } from "./registryError";
+
+/** What the pushes of one package's images share. */
+export interface PushTools {
+  registry: Registry;
+  board: BlobBoard;
+  referrersTags: ReferrersTags;
+  stats: PushResult["stats"];
+}
+
+/** A blob may vanish between our look at it and the manifest; more often than this is not chance. */
+const maxRechecks = 3;
+
+/** Whether the registry has the image under its name already. Costs one HEAD, and one more for each signature. */
+export async function isInPlace(registry: Registry, planned: PlannedImage): Promise<boolean> {
+  const { repository, reference } = planned.target;
+  const seen = await registry.headManifest(repository, reference);
+  if (seen?.digest !== planned.root.digest) {
+    return false;
+  }
+  for (const referrer of planned.referrers) {
+    if ((await registry.headManifest(repository, referrer.digest)) === undefined) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** The manifests of an image that its repository lacks by digest: their blobs are what has to be there. */
+export async function lackingManifests(registry: Registry, planned: PlannedImage): Promise<PlannedManifest[]> {
+  const { repository } = planned.target;
+  const all = [...planned.below, planned.root, ...planned.referrers];
+  const there = await Promise.all(all.map((manifest) => registry.headManifest(repository, manifest.digest)));
+  return all.filter((_, i) => there[i] === undefined);
+}
+
+/** Puts one image's manifests as its blobs arrive: children before parents, the tag last, signatures after their subject. */
+export class ImagePush {
+  private readonly repository: string;
+  private readonly unpushable = new Map<Digest, Error>();
+
+  constructor(
+    private readonly tools: PushTools,
+    private readonly planned: PlannedImage,
+    /** Digests of the manifests that are not there yet. */
+    private readonly lacking: ReadonlySet<Digest>,
+  ) {
+    this.repository = planned.target.repository;
+  }
+
+  async run(): Promise<PushedImage> {
+    const { planned } = this;
+    for (const manifest of planned.below) {
+      try {
+        await this.putChild(manifest);
+      } catch (error) {
+        this.tools.registry.context.signal.throwIfAborted();
+        this.unpushable.set(manifest.digest, error as Error);
+      }
+    }
+    const pushed = await this.putRoot();
+    if (pushed.digest === planned.root.digest) {
+      await this.putReferrers();
+    }
+    return pushed;
+  }
+
+  private async putChild(manifest: PlannedManifest): Promise<void> {
+    if (this.lacking.has(manifest.digest)) {
+      await this.put(manifest, manifest.digest);
+    }
+  }
+
+  private async putRoot(): Promise<PushedImage> {
+    const { root, target, image, missing } = this.planned;
+    const incomplete = missing.size > 0 || this.unpushable.size > 0;
+    try {
+      await this.put(root, target.reference);
+      return this.result(root.digest, root.mediaType, image.preserved, image.reason);
+    } catch (error) {
+      const refusal = error as RegistryError;
+      if (!incomplete || root.children.length === 0 || !(refusal instanceof RegistryError) || refusal.status === undefined || ![400, 404, 405, 422].includes(refusal.status)) {
+        // A child's own failure says more than the refusal of the index that follows from it.
+        throw incomplete && this.unpushable.size > 0 ? this.unpushable.values().next().value as Error : error;
+      }
+      return this.putReduced(refusal);
+    }
+  }
+
+  /** The registry does not take the index without all its children: what there is of it goes under the tag. */
+  private async putReduced(refusal: RegistryError): Promise<PushedImage> {
+    const { root, target, below, missing } = this.planned;
+    const byDigest = new Map(below.map((manifest) => [manifest.digest, manifest]));
+    const reduced = reducedRoot(root, (digest) => (this.unpushable.has(digest) ? undefined : byDigest.get(digest)));
+    const lacks = [...missing, ...this.unpushable.keys()].map((digest) => platformOf(root, digest));
+    if (reduced === undefined) {
+      throw new RegistryError("PACKAGE_INCOMPLETE", `${this.planned.image.source}: the package holds none of the images that its index ${root.digest} lists (${lacks.join(", ")}), and the registry does not take it so: ${refusal.message}`, { cause: refusal });
+    }
+    if (target.digest !== undefined && target.tag === undefined) {
+      throw new RegistryError("PACKAGE_INCOMPLETE", `${this.planned.image.source}: its index can only be pushed whole, but the package lacks ${lacks.join(", ")}: ${refusal.message}`, { cause: refusal });
+    }
+    const without = `the package lacks ${lacks.join(", ")} of ${root.digest} and the registry takes no incomplete index`;
+    if ("index" in reduced) {
+      const digest = sha256(reduced.index);
+      await this.tools.registry.putManifest(this.repository, target.reference, { mediaType: root.mediaType, bytes: reduced.index, digest });
+      this.tools.stats.manifestsSent++;
+      return this.result(digest, root.mediaType, false, `${without}; pushed an index of the ${reduced.count} images that are there`);
+    }
+    const { manifest, only } = reduced;
+    await this.tools.registry.putManifest(this.repository, target.reference, manifest);
+    this.tools.stats.manifestsSent++;
+    return this.result(manifest.digest, manifest.mediaType, false, `${without}; pushed its ${only === undefined ? "" : `${platformName(only.platform)} `}image alone`);
+  }
+
+  private async putReferrers(): Promise<void> {
+    const listless = new Map<Digest, PlannedManifest[]>();
+    for (const referrer of this.planned.referrers) {
+      if (!this.lacking.has(referrer.digest)) {
+        continue;
+      }
+      const { subject } = await this.put(referrer, referrer.digest);
+      if (referrer.subject !== undefined && subject === undefined) {
+        listless.set(referrer.subject, [...(listless.get(referrer.subject) ?? []), referrer]);
+      }
+    }
+    for (const [subject, referrers] of listless) {
+      await this.tools.referrersTags.add(this.repository, subject, referrers);
+    }
+  }
+
+  /** Puts one manifest once its blobs are there; blobs that have vanished in the meantime are brought again. */
+  private async put(manifest: PlannedManifest, reference: string): Promise<{ subject: Digest | undefined }> {
+    const { registry, board, stats } = this.tools;
+    if (this.lacking.has(manifest.digest)) {
+      await Promise.all(manifest.blobs.map((blob) => board.arrival(blob.digest, this.repository)));
+    }
+    for (let recheck = 0; ; recheck++) {
+      try {
+        const answer = await registry.putManifest(this.repository, reference, manifest);
+        stats.manifestsSent++;
+        return answer;
+      } catch (error) {
+        if (recheck >= maxRechecks || !isBlobUnknown(error) || !(await this.bringBack(manifest))) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** @returns whether a blob was gone; it is there again then */
+  private async bringBack(manifest: PlannedManifest): Promise<boolean> {
+    const { registry, board } = this.tools;
+    const gone: Digest[] = [];
+    for (const { digest } of manifest.blobs) {
+      const blob = board.get(digest);
+      if (blob !== undefined && !(await registry.hasBlob(this.repository, digest))) {
+        board.lost(blob, this.repository);
+        board.want(blob, this.repository);
+        gone.push(digest);
+      }
+    }
+    await Promise.all(gone.map((digest) => board.arrival(digest, this.repository)));
+    return gone.length > 0;
+  }
+
+  private result(digest: Digest, mediaType: string, preserved: PushedImage["preserved"], reason: string | undefined): PushedImage {
+    const { image, target, size } = this.planned;
+    return { source: image.source, target: target.name, digest, mediaType, size, preserved, ...(reason === undefined ? {} : { reason }) };
+  }
+}
+
+/** The result for an image that was there already. */
+export function resultInPlace(planned: PlannedImage): PushedImage {
+  const { image, target, root, size } = planned;
+  return {
+    source: image.source,
+    target: target.name,
+    digest: root.digest,
+    mediaType: root.mediaType,
+    size,
+    preserved: image.preserved,
+    ...(image.reason === undefined ? {} : { reason: image.reason }),
+  };
+}
+
+function isBlobUnknown(error: unknown): boolean {
+  return error instanceof RegistryError && (error.registryCode === "MANIFEST_BLOB_UNKNOWN" || error.registryCode === "BLOB_UNKNOWN");
+}
+
+function platformOf(root: PlannedManifest, digest: Digest): string {
+  const child = root.children.find((entry) => entry.digest === digest);
+  return child?.platform === undefined || child.platform.os === "unknown" ? digest.slice(0, 19) : platformName(child.platform);
+}
+
+function platformName(platform: { os: string; architecture: string; variant?: string } | undefined): string {
+  return platform === undefined ? "" : [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join("/");
+}

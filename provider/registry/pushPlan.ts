@@ -1,0 +1,146 @@
+import type { PackageImage, PackageIndex } from "../archive/imagePackage";
+import type { Descriptor } from "../oci/descriptor";
+import type { Digest } from "../oci/digest";
+import type { RegistryEndpoint } from "./endpoint";
+import { manifestParts } from "./manifest";
+import type { ManifestParts } from "./manifest";
+import { RegistryError } from "./registryError";
+import { targetOf } from "./target";
+import type { ImageTarget } from "./target";
+
+/** One manifest of an image, with what must be there before it. */
+export interface PlannedManifest extends ManifestParts {
+  digest: Digest;
+  mediaType: string;
+  bytes: Buffer;
+}
+
+/** One image of the package on its way into one repository. */
+export interface PlannedImage {
+  image: PackageImage;
+  target: ImageTarget;
+  /** Everything below the root that the package has, children before parents. */
+  below: PlannedManifest[];
+  root: PlannedManifest;
+  /** Manifests whose subject is one of the above, in the order that they can be put; each with its own children before it. */
+  referrers: PlannedManifest[];
+  /** Children that an index lists and the package lacks. */
+  missing: Set<Digest>;
+  /** Bytes of all blobs and manifests, each digest counted once. */
+  size: number;
+}
+
+export interface PushPlan {
+  images: PlannedImage[];
+  /** Images whose own manifests cannot be read or are not there. */
+  failures: { source: string; error: Error }[];
+}
+
+/**
+ * @throws RegistryError `PUSH_CONFLICT` when two sources lead to one name in the mirror with different contents
+ */
+export function planPush(index: PackageIndex, images: readonly PackageImage[], endpoint: RegistryEndpoint): PushPlan {
+  const plan: PushPlan = { images: [], failures: [] };
+  for (const image of images) {
+    try {
+      plan.images.push(planImage(index, image, targetOf(endpoint, image.source)));
+    } catch (error) {
+      plan.failures.push({ source: image.source, error: error as Error });
+    }
+  }
+  checkConflicts(plan.images);
+  return plan;
+}
+
+function planImage(index: PackageIndex, image: PackageImage, target: ImageTarget): PlannedImage {
+  const has = (digest: Digest): boolean => index.blobs.has(digest);
+  const read = (digest: Digest): PlannedManifest | undefined => {
+    const manifest = index.manifests.get(digest);
+    return manifest === undefined ? undefined : { digest, ...manifest, ...manifestParts(digest, manifest, has) };
+  };
+  const root = read(image.root.digest);
+  if (root === undefined) {
+    throw new RegistryError("PACKAGE_INCOMPLETE", `${image.source}: the package names the manifest ${image.root.digest} but does not hold it. Make the package again.`);
+  }
+
+  const seen = new Set<Digest>([root.digest]);
+  const missing = new Set<Digest>();
+  const below = (parent: PlannedManifest): PlannedManifest[] =>
+    parent.children.flatMap((child) => {
+      if (seen.has(child.digest)) {
+        return [];
+      }
+      const manifest = read(child.digest);
+      if (manifest === undefined) {
+        missing.add(child.digest);
+        return [];
+      }
+      seen.add(child.digest);
+      return [...below(manifest), manifest];
+    });
+  const children = below(root);
+
+  const referrers: PlannedManifest[] = [];
+  // The list grows while it is walked: a signature may be signed in its turn.
+  const subjects = [...children, root];
+  for (const subject of subjects) {
+    for (const digest of index.referrers.get(subject.digest) ?? []) {
+      const manifest = seen.has(digest) ? undefined : read(digest);
+      if (manifest !== undefined) {
+        seen.add(digest);
+        const chain = [...below(manifest), manifest];
+        referrers.push(...chain);
+        subjects.push(...chain);
+      }
+    }
+  }
+
+  const sizes = new Map<Digest, number>();
+  for (const manifest of [...children, root, ...referrers]) {
+    sizes.set(manifest.digest, manifest.bytes.length);
+    for (const blob of manifest.blobs) {
+      sizes.set(blob.digest, index.blobs.get(blob.digest) ?? blob.size);
+    }
+  }
+  return { image, target, below: children, root, referrers, missing, size: [...sizes.values()].reduce((a, b) => a + b, 0) };
+}
+
+function checkConflicts(images: PlannedImage[]): void {
+  const byTarget = new Map<string, PlannedImage>();
+  const reasons: string[] = [];
+  for (const image of images) {
+    const other = byTarget.get(image.target.name);
+    if (other === undefined) {
+      byTarget.set(image.target.name, image);
+    } else if (other.root.digest !== image.root.digest) {
+      reasons.push(`${image.target.name}: ${other.image.source} is ${other.root.digest}, ${image.image.source} is ${image.root.digest}`);
+    }
+  }
+  if (reasons.length > 0) {
+    throw new RegistryError(
+      "PUSH_CONFLICT",
+      `${reasons.length} ${reasons.length === 1 ? "name" : "names"} in the mirror would have to be two different images, because a mirror drops the public host: ${reasons[0] as string}. Nothing was tagged. Leave one of them out with exclude, or push them below different namespaces.`,
+      { reasons },
+    );
+  }
+}
+
+/** An index without the children that could not be pushed, or the only real child that is left. */
+export function reducedRoot(
+  root: PlannedManifest,
+  pushed: (digest: Digest) => PlannedManifest | undefined,
+): { manifest: Pick<PlannedManifest, "digest" | "mediaType" | "bytes">; only?: Descriptor } | { index: Buffer; count: number } | undefined {
+  const left = root.children.filter((child) => pushed(child.digest) !== undefined);
+  // Attestations have the platform unknown/unknown; without their image they are of no use as the tag's target.
+  const real = left.filter((child) => child.platform?.os !== "unknown");
+  if (real.length === 0) {
+    return undefined;
+  }
+  if (real.length === 1) {
+    const only = real[0] as Descriptor;
+    return { manifest: pushed(only.digest) as PlannedManifest, only };
+  }
+  const json = JSON.parse(root.bytes.toString("utf8")) as { manifests: Descriptor[] };
+  json.manifests = json.manifests.filter((child) => pushed(child.digest) !== undefined);
+  return { index: Buffer.from(JSON.stringify(json)), count: real.length };
+}

@@ -1,0 +1,246 @@
+import type { OperationContext } from "../context";
+import { isDigest, sha256 } from "../oci/digest";
+import type { Digest } from "../oci/digest";
+import { manifestMediaTypes } from "../oci/mediaType";
+import { saidError } from "./answer";
+import { BlobUpload } from "./blobUpload";
+import type { BlobSource } from "./blobUpload";
+import type { RegistryConnection } from "./connection";
+import type { RegistryEndpoint } from "./endpoint";
+import type { EndpointSeen } from "./pushResult";
+import { RegistryError } from "./registryError";
+import { Sender } from "./sender";
+import type { RegistryOptions } from "./sender";
+
+export interface ManifestSeen {
+  digest: Digest;
+  mediaType: string;
+}
+
+export interface ManifestRead extends ManifestSeen {
+  bytes: Buffer;
+}
+
+/** How an upload behaves; see BlobUpload. */
+export interface UploadOptions {
+  /** Called with every piece that was handed to the network, also those of a try that fails later. */
+  onBytes?: (count: number) => void;
+  signal?: AbortSignal;
+  /** False: does not wait for its turn; for contents that must flow into several repositories side by side. */
+  queue?: boolean;
+}
+
+/**
+ * One registry by the distribution specification v1.1.1. Repositories are full API paths, namespace included (endpoint.ts,
+ * repositoryBelow). Every call repeats itself after what may pass (429, 5xx, broken connections), and rejects with the context's
+ * reason when that is aborted.
+ */
+export class Registry {
+  readonly endpoint: RegistryEndpoint;
+  private readonly sender: Sender;
+  /** Once one upload was too large for what stands in front of the registry, the later ones begin in pieces. */
+  private readonly learnt = { pieces: undefined as number | undefined };
+
+  /** @throws RegistryError for arguments that cannot be right (`ENDPOINT_INVALID`, `CA_...`, `CREDENTIALS_...`); nothing is sent yet. */
+  constructor(
+    private readonly connection: RegistryConnection,
+    readonly context: OperationContext,
+    options: RegistryOptions = {},
+  ) {
+    this.sender = new Sender(connection, context, options);
+    this.endpoint = this.sender.endpoint;
+  }
+
+  /**
+   * Looks whether a registry answers, by which authentication, and whether the given credentials hold. Quick to fail: a wrong
+   * address is seen after one repetition.
+   *
+   * @throws RegistryError `REGISTRY_CREDENTIALS_MISSING`, `REGISTRY_UNAUTHORIZED`, `REGISTRY_NOT_A_REGISTRY`, `REGISTRY_NEEDS_TLS`,
+   * and those of the connection (`REGISTRY_UNREACHABLE`, `REGISTRY_CERTIFICATE_UNKNOWN` ...)
+   */
+  async ping(): Promise<EndpointSeen> {
+    const { authority } = this.endpoint;
+    const given = await this.sender.authorizer.given();
+    const response = await this.sender.send({ method: "GET", url: this.sender.url(""), scopes: [], attempts: 2 });
+    const { kind } = this.sender.authorizer;
+    const seen = (auth: EndpointSeen["auth"], authenticated: boolean): EndpointSeen => ({ endpoint: this.connection.endpoint, auth, authenticated });
+    if (response.status === 200) {
+      if (kind === "unknown") {
+        this.sender.authorizer.learnNone();
+      }
+      return kind === "unknown" || kind === "none" ? seen("none", true) : seen(kind, given !== undefined);
+    }
+    if (response.status === 401) {
+      if (given === undefined && kind === "bearer") {
+        return seen("bearer", false);
+      }
+      throw await this.sender.failure("GET", response);
+    }
+    if (response.status === 400 && this.endpoint.scheme === "http" && /https/i.test(saidError(response).message)) {
+      throw new RegistryError("REGISTRY_NEEDS_TLS", `${authority} speaks TLS, but the endpoint says http://. Write https://${authority} or leave the scheme out.`, { status: 400 });
+    }
+    if (response.status === 404 || response.status === 405 || (response.status >= 300 && response.status < 400)) {
+      throw new RegistryError("REGISTRY_NOT_A_REGISTRY", `${authority} does not answer as a registry (GET /v2/: ${response.status}). Check host and port; a namespace is written after them, as ${authority}/NAMESPACE.`, { status: response.status });
+    }
+    throw await this.sender.failure("GET", response);
+  }
+
+  /** What a tag or digest points at; undefined when the registry has no such manifest. */
+  async headManifest(repository: string, reference: string): Promise<ManifestSeen | undefined> {
+    const url = this.sender.url(`${repository}/manifests/${reference}`);
+    const response = await this.sender.send({ method: "HEAD", url, headers: accept, scopes: [{ repository, actions: "pull,push" }] });
+    if (response.status === 404) {
+      return undefined;
+    }
+    const digest = response.headers["docker-content-digest"];
+    if (response.status === 200 && digest !== undefined && isDigest(digest)) {
+      return { digest, mediaType: mediaTypeOf(response.headers) };
+    }
+    if (response.status === 200 || response.status === 403 || response.status === 405) {
+      // Without the header only the bytes tell the digest. Artifactory may refuse the HEAD of what a GET shows.
+      const read = await this.getManifest(repository, reference);
+      return read === undefined ? undefined : { digest: read.digest, mediaType: read.mediaType };
+    }
+    throw await this.sender.failure("HEAD", response);
+  }
+
+  /** @throws RegistryError `REGISTRY_DIGEST_MISMATCH` when the bytes are not those of the digest asked for, or promised */
+  async getManifest(repository: string, reference: string): Promise<ManifestRead | undefined> {
+    const url = this.sender.url(`${repository}/manifests/${reference}`);
+    const response = await this.sender.send({ method: "GET", url, headers: accept, scopes: [{ repository, actions: "pull,push" }] });
+    if (response.status === 404) {
+      return undefined;
+    }
+    if (response.status !== 200) {
+      throw await this.sender.failure("GET", response);
+    }
+    const digest = sha256(response.body);
+    const promised = isDigest(reference) ? reference : response.headers["docker-content-digest"];
+    if (promised?.startsWith("sha256:") === true && promised !== digest) {
+      throw new RegistryError("REGISTRY_DIGEST_MISMATCH", `GET ${url.origin}${url.pathname}: the registry gave bytes with the digest ${digest} for ${promised}. Its storage or a cache in front of it is damaged.`);
+    }
+    return { digest: isDigest(reference) ? reference : digest, mediaType: mediaTypeOf(response.headers), bytes: response.body };
+  }
+
+  /**
+   * Puts a manifest under a tag or its digest, byte for byte.
+   *
+   * @returns the subject that the registry says it has taken note of (OCI-Subject), so that no referrers tag is needed.
+   * @throws RegistryError `REGISTRY_DIGEST_MISMATCH`; `MANIFEST_BLOB_UNKNOWN` and the like as `registryCode`
+   */
+  async putManifest(repository: string, reference: string, manifest: { mediaType: string; bytes: Buffer; digest: Digest }): Promise<{ subject: Digest | undefined }> {
+    const url = this.sender.url(`${repository}/manifests/${reference}`);
+    const response = await this.sender.send({
+      method: "PUT",
+      url,
+      headers: { "content-type": manifest.mediaType },
+      body: manifest.bytes,
+      scopes: [{ repository, actions: "pull,push" }],
+      commit: true,
+    });
+    if (response.status !== 201 && response.status !== 200 && response.status !== 202) {
+      throw await this.sender.failure("PUT", response);
+    }
+    const digest = response.headers["docker-content-digest"];
+    if (digest !== undefined && digest !== manifest.digest) {
+      throw new RegistryError(
+        "REGISTRY_DIGEST_MISMATCH",
+        `PUT ${url.origin}${url.pathname}: the registry stored ${digest} instead of ${manifest.digest}. It, or a proxy in front of it, changes manifests; a mirror must keep them byte for byte.`,
+      );
+    }
+    return { subject: response.headers["oci-subject"] };
+  }
+
+  /** Deletes a manifest with all its tags. @returns false when it was not there. @throws RegistryError `REGISTRY_DELETE_DISABLED` */
+  async deleteManifest(repository: string, digest: Digest): Promise<boolean> {
+    const url = this.sender.url(`${repository}/manifests/${digest}`);
+    const response = await this.sender.send({ method: "DELETE", url, scopes: [{ repository, actions: "pull,push,delete" }] });
+    if (response.status === 404) {
+      return false;
+    }
+    if (response.status === 405) {
+      throw new RegistryError("REGISTRY_DELETE_DISABLED", `DELETE ${url.origin}${url.pathname}: the registry does not allow deletion. Allow it there (distribution: storage.delete.enabled), or set deleteImages: false.`, { status: 405 });
+    }
+    if (response.status >= 300) {
+      throw await this.sender.failure("DELETE", response);
+    }
+    return true;
+  }
+
+  async hasBlob(repository: string, digest: Digest): Promise<boolean> {
+    const url = this.sender.url(`${repository}/blobs/${digest}`);
+    const response = await this.sender.send({ method: "HEAD", url, scopes: [{ repository, actions: "pull,push" }] });
+    if (response.status === 200) {
+      return true;
+    }
+    // A repository that does not exist yet is a 404, too; some registries say 403 and still take the push.
+    if (response.status === 404 || response.status === 403) {
+      return false;
+    }
+    throw await this.sender.failure("HEAD", response);
+  }
+
+  /**
+   * Asks the registry to take a blob over from another of its repositories.
+   *
+   * @returns "declined" when it does not do that (202), "denied" when it may not for this pair; the content is to be uploaded then.
+   */
+  async mountBlob(repository: string, digest: Digest, from: string): Promise<"mounted" | "declined" | "denied"> {
+    const url = this.sender.url(`${repository}/blobs/uploads/`);
+    url.searchParams.set("mount", digest);
+    url.searchParams.set("from", from);
+    const response = await this.sender.send({
+      method: "POST",
+      url,
+      scopes: [
+        { repository, actions: "pull,push" },
+        { repository: from, actions: "pull" },
+      ],
+    });
+    if (response.status === 201) {
+      return "mounted";
+    }
+    if (response.status === 202) {
+      // An upload was begun instead. It is given back, so that the registry keeps no unfinished one.
+      await this.cancelUpload(repository, response.headers["location"], response.url);
+      return "declined";
+    }
+    if ([400, 401, 403, 404, 405].includes(response.status)) {
+      return "denied";
+    }
+    throw await this.sender.failure("POST", response);
+  }
+
+  /**
+   * Uploads a blob that the repository lacks.
+   *
+   * @throws StreamSpent when a try failed after the content had begun to flow and it cannot be opened again
+   * @throws RegistryError as the registry refuses; whatever the content's own stream fails with
+   */
+  async uploadBlob(repository: string, source: BlobSource, options: UploadOptions = {}): Promise<void> {
+    await new BlobUpload(this.sender, repository, source, options, this.learnt).run();
+  }
+
+  /** Ends everything under way and frees the connections. */
+  close(): Promise<void> {
+    return this.sender.close();
+  }
+
+  private async cancelUpload(repository: string, location: string | undefined, from: URL): Promise<void> {
+    if (location === undefined) {
+      return;
+    }
+    try {
+      await this.sender.send({ method: "DELETE", url: new URL(location, from), scopes: [{ repository, actions: "pull,push" }], attempts: 1 });
+    } catch (error) {
+      this.context.signal.throwIfAborted();
+      this.context.log.debug(`an upload that was not needed stays unfinished: ${(error as Error).message}`);
+    }
+  }
+}
+
+const accept = { accept: manifestMediaTypes.join(", ") };
+
+function mediaTypeOf(headers: Record<string, string>): string {
+  return (headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
+}

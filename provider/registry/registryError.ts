@@ -1,0 +1,22 @@
+import { MirrorError } from "../errors";
+
+/**
+ * What went wrong between us and a registry. `code` is ours and stable (`REGISTRY_UNAUTHORIZED`, `REGISTRY_UNREACHABLE` ...);
+ * `registryCode` is the registry's own word where it gave one (`DENIED`, `MANIFEST_BLOB_UNKNOWN` ...: distribution-spec v1.1.1,
+ * "Error codes").
+ */
+export class RegistryError extends MirrorError {
+  /** HTTP status, where an answer came. */
+  readonly status: number | undefined;
+  readonly registryCode: string | undefined;
+
+  constructor(
+    code: string,
+    message: string,
+    options: { cause?: unknown; reasons?: string[]; status?: number; registryCode?: string } = {},
+  ) {
+    super(code, message, options);
+    this.status = options.status;
+    this.registryCode = options.registryCode;
+  }
+}
