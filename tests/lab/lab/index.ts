@@ -1,0 +1,13 @@
+export type { AccessLogEntry } from "./accessLog";
+export type { CertificateAuthority } from "./certificates";
+export { checkHost, type HostCheck } from "./host";
+export type { ExpectedImage, ImagePackage, ImagePackages } from "./imagePackages";
+export { defaultNodes, Lab, publicHosts, type LabOptions, type NodeSpec, type RegistrySpec } from "./lab";
+export type { LabDescription, LabUsers, NodeDescription } from "./labDescription";
+export { LabError } from "./labError";
+export { LabNode, shellWord } from "./node";
+export { sharedLab, sharedLabOrSkip } from "./sharedLab";
+export { withoutHost } from "./publicImages";
+export { LabRegistry, type LogMark } from "./registry";
+export { releases, type Release } from "./release";
+export { compareSnapshots, type Snapshot, type SnapshotEntry } from "./snapshot";

@@ -1,0 +1,31 @@
+import { checkHost } from "./host";
+import { Lab } from "./lab";
+import { LabError } from "./labError";
+
+let shared: Promise<Lab> | undefined;
+
+/**
+ * The lab that all tests of one process share: one node of each release, the mirror and the public registry. It is made
+ * at the first call and ends with the process.
+ */
+export function sharedLab(): Promise<Lab> {
+  shared ??= Lab.up();
+  return shared;
+}
+
+/**
+ * For a `before` hook: the shared lab, or a skip of the suite by name where this machine cannot run one. Where CI=true
+ * a machine without a lab is a failure: nothing may pass because nothing was looked at.
+ */
+export async function sharedLabOrSkip(context: Mocha.Context): Promise<Lab> {
+  const check = checkHost();
+  if (!check.ok) {
+    const message = `the lab cannot run on this machine:\n- ${check.missing.join("\n- ")}`;
+    if (process.env.CI === "true") throw new LabError("LAB_HOST", message);
+    console.warn(message);
+    context.skip();
+  }
+  // The first time the node trees are built.
+  context.timeout(15 * 60_000);
+  return sharedLab();
+}
