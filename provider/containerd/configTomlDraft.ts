@@ -1,9 +1,9 @@
 import { ContainerdError } from "./containerdError";
-import type { Draft, DraftFile } from "./draft";
+import type { Draft, DraftFile, DraftInput } from "./draft";
 import type { TomlEdit } from "./editToml";
 import { parseEndpointUrl, upstreamAuthority } from "./hostNames";
-import { registryOwner, type DraftInput } from "./hostsDirDraft";
 import { legacyRegistry } from "./legacy";
+import { registryOwner } from "./registryOwner";
 import { mirrorsByAuthority } from "./renderFiles";
 import { tableAt, type Table } from "./toml";
 import { atLeast } from "./version";

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { pluginTable, type ConfigFile, type ConfigFiles } from "./configFiles";
 import { copyToml, isTable, stringAt, stringsAt, tableAt, type Table } from "./toml";
 import { atLeast, highestConfigVersion, type ContainerdVersion } from "./version";
@@ -163,10 +164,18 @@ export function pullsLocally(settings: CriSettings, version: ContainerdVersion):
 export function namedHostsDirs(settings: CriSettings, version: ContainerdVersion): string[] {
   const named = stringAt(settings.registry, "config_path") ?? "";
   if (named !== "") {
-    return named.split(":").filter((one) => one !== "");
+    return splitDirs(named);
   }
   const legacy = Object.keys(tableAt(settings.registry, "mirrors") ?? {}).length > 0;
   return atLeast(version, 2, 2) && !legacy ? ["/etc/containerd/certs.d", "/etc/docker/certs.d"] : [];
+}
+
+/** The directories of a `config_path`, in order, each in its plain form (`/a/certs.d`, without a slash at its end). */
+export function splitDirs(configPath: string): string[] {
+  return configPath
+    .split(":")
+    .filter((one) => one !== "")
+    .map((one) => posix.normalize(one).replace(/(.)\/$/, "$1"));
 }
 
 /** The hosts directories that pulls really look into: none of a list, where the transfer service does the pulling. */

@@ -1,5 +1,20 @@
+import type { ConfigFiles } from "./configFiles";
+import type { CriSettings } from "./criSettings";
+import type { ConfigStyle, DesiredRegistry } from "./desired";
 import type { TomlEdit } from "./editToml";
-import type { ConfigStyle } from "./desired";
+import type { ObservedNode } from "./observed";
+import type { ContainerdVersion } from "./version";
+
+/** What the drafts are made from. `config` and `settings` are the node's own, without our marked tables. */
+export interface DraftInput {
+  observed: ObservedNode;
+  desired: DesiredRegistry;
+  version: ContainerdVersion;
+  config: ConfigFiles;
+  settings: CriSettings;
+  /** `config_path` in effect now, our own included; "" for none. */
+  configPath: string;
+}
 
 /** What a style wants of a node, before it is compared with what is there. */
 export interface Draft {

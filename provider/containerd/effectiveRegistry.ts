@@ -54,6 +54,11 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
   return { style, hosts, problems: [...new Set(problems)] };
 }
 
+/** What is in effect for one host: its own entry, or the one for all others. Undefined: the public host alone. */
+export function effectiveHost(registry: EffectiveRegistry, host: string): EffectiveHost | undefined {
+  return registry.hosts[host] ?? registry.hosts["_default"];
+}
+
 /** Combinations with which the CRI plugin does not load, or that lose a setting silently. */
 function clashes(settings: CriSettings, version: ContainerdVersion): string[] {
   const { registry } = settings;

@@ -9,6 +9,11 @@ export interface EndpointUrl {
   path: string;
 }
 
+/** A URL out of a node's own file, without what containerd drops from it: user and password, query, fragment. */
+export function withoutUserinfo(url: string): string {
+  return url.replace(/^([a-z]+:\/\/)?[^/?#@]*@/i, "$1").replace(/[?#].*$/, "");
+}
+
 /** Undefined when the text is no http(s) URL of host and path. */
 export function parseEndpointUrl(url: string): EndpointUrl | undefined {
   const found = /^(https?):\/\/([^/?#@\s"\\]+)(\/[^?#\s"\\]*)?$/i.exec(url);

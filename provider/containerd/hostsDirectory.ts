@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { messageOf } from "../errors";
-import { directoryNames, isLocalhost, namespaceOfDirectory, needsOverridePath, parseEndpointUrl, upstreamAuthority } from "./hostNames";
+import { directoryNames, isLocalhost, namespaceOfDirectory, needsOverridePath, parseEndpointUrl, upstreamAuthority, withoutUserinfo } from "./hostNames";
 import type { ObservedNode } from "./observed";
 import { isTable, parseToml, stringAt, stringsAt, tableAt, type Table } from "./toml";
 import { headerLines } from "./tomlScan";
@@ -27,12 +27,17 @@ export function namespacesIn(observed: ObservedNode, hostsDir: string): string[]
   return [...found].sort();
 }
 
+/** True when the node has this directory: a file below it was seen, or the observer named it. An empty one counts for containerd. */
+export function hasDirectory(observed: ObservedNode, directory: string): boolean {
+  const below = `${directory}/`;
+  return observed.directories?.includes(directory) === true || Object.keys(observed.files).some((path) => path.startsWith(below));
+}
+
 /** The directory that containerd takes for a namespace below the hosts directories, `_default` included; undefined for none. */
 export function directoryFor(observed: ObservedNode, hostsDirs: string[], namespace: string): string | undefined {
-  const paths = Object.keys(observed.files);
   for (const root of hostsDirs) {
     for (const name of [...directoryNames(namespace), "_default"]) {
-      if (paths.some((path) => path.startsWith(`${root}/${name}/`))) {
+      if (hasDirectory(observed, `${root}/${name}`)) {
         return `${root}/${name}`;
       }
     }
@@ -88,12 +93,12 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
     problems.push(...missingCa(observed, table, directory, file));
     const url = endpointUrl(host, table, file, problems);
     if (url === undefined) {
-      return toUpstream(`"${host}" is not a URL`);
+      return toUpstream(`"${withoutUserinfo(host)}" is not a URL`);
     }
     if (can(table, "pull")) {
       endpoints.push(url);
       if (!can(table, "resolve")) {
-        problems.push(`${file}: ${host} lacks the capability "resolve": tags are resolved by the next one, and only digests come from it`);
+        problems.push(`${file}: ${withoutUserinfo(host)} lacks the capability "resolve": tags are resolved by the next one, and only digests come from it`);
       }
     }
   }
@@ -109,7 +114,7 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
   }
   const url = endpointUrl(server, doc, file, problems);
   if (url === undefined) {
-    return toUpstream(`server = "${server}" is not a URL`);
+    return toUpstream(`server = "${withoutUserinfo(server)}" is not a URL`);
   }
   const authority = parseEndpointUrl(url)?.authority;
   const upstream = authority !== undefined && authority === upstreamAuthority(namespace);
@@ -135,8 +140,8 @@ function unknownCapability(table: Table, version: ContainerdVersion): string | u
 
 /** The URL as containerd asks it, without the API's own /v2 where that is all. */
 function endpointUrl(text: string, table: Table, file: string, problems: string[]): string | undefined {
-  const withScheme = text.startsWith("http") ? text : `https://${text}`;
-  const url = parseEndpointUrl(withScheme);
+  const bare = withoutUserinfo(text);
+  const url = parseEndpointUrl(bare.startsWith("http") ? bare : `https://${bare}`);
   if (url === undefined) {
     return undefined;
   }
@@ -144,7 +149,7 @@ function endpointUrl(text: string, table: Table, file: string, problems: string[
   if (needsOverridePath(path) && table["override_path"] !== true) {
     const asked = path.endsWith("/v2") ? path : `${path}/v2`;
     if (path.startsWith("/v2/")) {
-      problems.push(`${file}: ${text} lacks override_path = true, so containerd asks ${asked}/… there`);
+      problems.push(`${file}: ${bare} lacks override_path = true, so containerd asks ${asked}/… there`);
     }
     return `${url.scheme}://${url.authority}${asked}`;
   }

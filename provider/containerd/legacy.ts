@@ -1,7 +1,11 @@
-import { isLocalhost, namespaceOf, parseEndpointUrl, upstreamAuthority } from "./hostNames";
+import { isLocalhost, namespaceOf, parseEndpointUrl, upstreamAuthority, withoutUserinfo } from "./hostNames";
 import { upstreamUrl, subTables } from "./hostsDirectory";
 import type { HostEntry, HostsToml, HostTls } from "./hostsToml";
+import { pluginTable, type ConfigFile } from "./configFiles";
+import { newPlugin, oldPlugin } from "./criSettings";
+import type { TomlEdit } from "./editToml";
 import { isTable, stringAt, stringsAt, tableAt, type Table } from "./toml";
+import { atLeast, type ContainerdVersion } from "./version";
 
 /** The registry settings that stand in config.toml itself and cannot stand beside `config_path`. */
 export interface LegacyRegistry {
@@ -27,14 +31,15 @@ export function legacyRegistry(registry: Table): LegacyRegistry {
   return { mirrors, tls };
 }
 
-function withScheme(endpoint: string): string {
+function withScheme(listed: string): string {
+  const endpoint = withoutUserinfo(listed);
   return endpoint.includes("://") ? endpoint : `${isLocalhost(endpoint.split("/")[0] as string) ? "http" : "https"}://${endpoint}`;
 }
 
 function readTls(table: Table): HostTls {
-  const ca = stringAt(table, "ca_file") ?? "";
-  const cert = stringAt(table, "cert_file") ?? "";
-  const key = stringAt(table, "key_file") ?? "";
+  // The daemon runs in /, so that is what a relative path means in config.toml; in hosts.toml it would mean the host's directory.
+  const file = (key: string): string => (stringAt(table, key) ?? "").replace(/^(?=[^/])/, "/");
+  const [ca, cert, key] = [file("ca_file"), file("cert_file"), file("key_file")];
   return {
     ...(ca === "" ? {} : { ca: [ca] }),
     ...(cert === "" ? {} : { client: [key === "" ? [cert] : [cert, key]] }),
@@ -88,7 +93,24 @@ function entry(url: string, legacy: LegacyRegistry, mirror: boolean): HostEntry 
   };
 }
 
-/** True when the settings would break CRI, or be in the way, beside `config_path`. */
-export function hasLegacy(registry: Table): boolean {
-  return Object.keys(tableAt(registry, "mirrors") ?? {}).length > 0 || legacyRegistry(registry).tls.size > 0;
+/** What must go from one config file, so that config_path can stand. On 2.x either plugin id may hold it. */
+export function legacyRemovals(file: ConfigFile, version: ContainerdVersion): TomlEdit[] {
+  const edits: TomlEdit[] = [];
+  for (const plugin of atLeast(version, 2) ? [oldPlugin, newPlugin] : [oldPlugin]) {
+    const registry = tableAt(pluginTable(file, plugin), "registry");
+    if (registry === undefined) {
+      continue;
+    }
+    const at = ["plugins", plugin, "registry"];
+    if (Object.keys(tableAt(registry, "mirrors") ?? {}).length > 0) {
+      edits.push({ op: "delete", path: [...at, "mirrors"] });
+    }
+    for (const [host, config] of subTables(registry, "configs")) {
+      if (isTable(config["tls"])) {
+        edits.push({ op: "delete", path: Object.keys(config).length === 1 ? [...at, "configs", host] : [...at, "configs", host, "tls"] });
+      }
+    }
+  }
+  return edits;
 }
+

@@ -6,6 +6,8 @@ export interface ObservedNode {
   configPath: string;
   /** Every text file that matters by absolute path: main config, files named by `imports`, everything small below the hosts directories. */
   files: Record<string, ObservedFile>;
+  /** Directories directly below the hosts directories, where known: an empty one hides those that containerd would take after it. */
+  directories?: string[];
   /** `containerd config dump`, where it works. */
   dump?: string;
   /** Paths that our own record on the node says are ours, with the digest of what we last wrote. */

@@ -1,0 +1,82 @@
+import { splitDirs } from "./criSettings";
+import type { DraftFile, DraftInput } from "./draft";
+import { directoryNames } from "./hostNames";
+import { hasDirectory, namespacesIn } from "./hostsDirectory";
+import { carriedComment, renderHostsToml } from "./hostsToml";
+import { legacyAsHostsToml, type LegacyRegistry } from "./legacy";
+import type { ObservedNode } from "./observed";
+
+/** What `mirrors` and `configs.*.tls` say of hosts that are not declared, as hosts.toml files: beside config_path they cannot stay. */
+export function carryLegacy(
+  legacy: LegacyRegistry,
+  observed: ObservedNode,
+  dir: string,
+  declared: Set<string>,
+  files: Map<string, DraftFile>,
+  notes: string[],
+): void {
+  const carried: string[] = [];
+  for (const [namespace, file] of legacyAsHostsToml(legacy)) {
+    if (declared.has(namespace)) {
+      if (legacy.mirrors.has(namespace)) {
+        notes.push(`the node's own mirrors of ${namespace} (${(legacy.mirrors.get(namespace) ?? []).join(", ")}) give way to the declared ones, and come back on delete`);
+      }
+      continue;
+    }
+    const names = directoryNames(namespace);
+    const name = names.find((one) => hasDirectory(observed, `${dir}/${one}`)) ?? namespace;
+    files.set(`${dir}/${name}/hosts.toml`, { text: renderHostsToml(file, carriedComment) });
+    carried.push(namespace);
+  }
+  if (carried.length > 0) {
+    notes.push(`settings of config.toml that cannot stand beside config_path move to hosts.toml files: ${carried.join(", ")}`);
+  }
+}
+
+/** A list of directories becomes one: what stood in the others moves there, in the order in which containerd looked. */
+export function copyOtherDirs(input: DraftInput, dir: string, declared: Set<string>, files: Map<string, DraftFile>, notes: string[]): void {
+  const { observed, configPath } = input;
+  const others = splitDirs(configPath);
+  if (others.length < 2) {
+    return;
+  }
+  const taken = new Set(declared);
+  const copied: string[] = [];
+  for (const other of others) {
+    const namespaces = namespacesIn(observed, other);
+    for (const namespace of namespaces) {
+      if (taken.has(namespace)) {
+        continue;
+      }
+      taken.add(namespace);
+      if (other !== dir) {
+        copied.push(...copyDirectory(observed, other, namespace, dir, files, notes));
+      }
+    }
+    if (namespaces.includes("_default")) {
+      // containerd looks no further than a directory with a _default.
+      break;
+    }
+  }
+  if (copied.length > 0) {
+    notes.push(`files of the other hosts directories are copied to ${dir}: ${copied.join(", ")}`);
+  }
+}
+
+function copyDirectory(observed: ObservedNode, from: string, namespace: string, to: string, files: Map<string, DraftFile>, notes: string[]): string[] {
+  const copied: string[] = [];
+  const name = directoryNames(namespace).find((one) => hasDirectory(observed, `${from}/${one}`));
+  for (const [path, file] of Object.entries(observed.files)) {
+    if (name === undefined || !path.startsWith(`${from}/${name}/`)) {
+      continue;
+    }
+    if (file.text === undefined) {
+      notes.push(`${path} is no plain text file and cannot be copied to ${to}: copy it by hand if ${namespace} needs it`);
+      continue;
+    }
+    files.set(`${to}/${name}${path.slice(from.length + 1 + name.length)}`, { text: file.text, mode: file.mode & 0o777 });
+    copied.push(path);
+  }
+  return copied;
+}
+

@@ -1,0 +1,43 @@
+import { pluginTable, type ConfigFile } from "./configFiles";
+import { newPlugin, oldPlugin, type CriSettings } from "./criSettings";
+import type { DraftInput } from "./draft";
+import { tableAt, type Table } from "./toml";
+import { atLeast, type ContainerdVersion } from "./version";
+
+/** Files whose registry tables count on this release. */
+export function filesWithRegistry(input: DraftInput): ConfigFile[] {
+  const { config, version, settings } = input;
+  const having = config.files.filter((file) => pluginIds(version, settings).some((id) => pluginTable(file, id) !== undefined));
+  // On 1.x the last file's table replaces all others, so only that one counts.
+  return atLeast(version, 2) ? having : having.slice(-1);
+}
+
+function pluginIds(version: ContainerdVersion, settings: CriSettings): string[] {
+  return atLeast(version, 2) ? [oldPlugin, newPlugin] : [settings.plugin];
+}
+
+/** The file, and the plugin id in it, where a registry setting must stand to be seen, and to be the last word. */
+export function registryOwner(input: DraftInput): { path: string; plugin: string } {
+  const { observed, config, version, settings } = input;
+  const files = filesWithRegistry(input);
+  const idOf = (file: ConfigFile): string => {
+    if (!atLeast(version, 2, 3)) {
+      return settings.plugin;
+    }
+    // From 2.3 on each file is migrated by itself: its own version and tables decide.
+    const old = tableAt(pluginTable(file, oldPlugin), "registry") !== undefined;
+    const fresh = tableAt(pluginTable(file, newPlugin), "registry") !== undefined;
+    return file.version < 3 && (old || !fresh) ? oldPlugin : newPlugin;
+  };
+  const registryOf = (file: ConfigFile): Table | undefined => tableAt(pluginTable(file, idOf(file)), "registry");
+  const owner =
+    files.findLast((file) => registryOf(file)?.["config_path"] !== undefined) ??
+    files.findLast((file) => registryOf(file) !== undefined) ??
+    files.findLast((file) => pluginTable(file, idOf(file)) !== undefined) ??
+    config.files[0];
+  if (owner === undefined) {
+    return { path: observed.configPath, plugin: atLeast(version, 2) ? newPlugin : oldPlugin };
+  }
+  return { path: owner.path, plugin: idOf(owner) };
+}
+
