@@ -10,3 +10,17 @@ export type { ConfigStyle, DesiredHost, DesiredMirror } from "../provider/contai
 export type { EndpointSeen, Probe, PushedImage } from "../provider/registry/pushResult";
 export type { HostVerification, ImageVerification, NodeVerification, Verdict } from "../provider/verify/nodeVerification";
 export type { ImageSelection } from "../provider/verify/selection";
+export { renderReport, verificationReport } from "./verificationReport";
+export type { Verifications } from "./verificationReport";
+export type { ClusterVerification } from "./clusterVerification";
+export { readClusterFile } from "./cluster/clusterFile";
+export { ClusterFileError } from "./cluster/errors";
+export type { BmctlCluster } from "./cluster/clusterFile";
+export type { BmctlMirror } from "./cluster/mirrors";
+export type { BmctlNode, NodeRole } from "./cluster/nodes";
+export type { ClusterConfig, ClusterConfigMirror, ClusterConfigObject, ClusterResource, NodePoolResource, NodePoolSpec } from "./cluster/clusterConfig";
+export { RolloutError, planRollout } from "./cluster/rollout";
+export type { RolloutArgs, RolloutPlan, Wave } from "./cluster/rollout";
+export { MirroredCluster } from "./mirroredCluster";
+export type { MirroredClusterArgs, NodeOverrides } from "./mirroredCluster";
+export type { ConnectionOverrides } from "./cluster/nodeConnection";

@@ -47,6 +47,8 @@ export interface ClusterFileProblem extends ClusterFilePlace {
  */
 export class ClusterFileError extends MirrorError {
   readonly problems: readonly ClusterFileProblem[];
+  /** Pulumi prints an error with this mark without the stack of the program, which has nothing to do with the file's mistakes. */
+  readonly __pulumiRunError = true;
 
   constructor(problems: readonly [ClusterFileProblem, ...ClusterFileProblem[]]) {
     const lines = problems.map(describeProblem);
