@@ -41,10 +41,16 @@ export interface PackageBlob {
   size: number;
   /**
    * The content, checked against `digest` while it flows (a mismatch destroys the stream with an error that names the entry).
-   * Callable again when `reopenable` (folder, plain tar, multi-block xz, spooled or buffered); otherwise once.
+   * Callable again when `reopenable` or `reopenableUntilResolved` says so; otherwise once.
    */
   open(): Readable;
+  /** The content can be opened again until the package is closed, at no cost (folder, plain tar). */
   reopenable: boolean;
+  /**
+   * The content can be opened again until the promise of `ReadOptions.blob` is settled (also multi-block xz, spooled, buffered);
+   * streams still open at that moment are destroyed. Enough for a retry, not for resolving early.
+   */
+  reopenableUntilResolved: boolean;
 }
 
 export interface ReadOptions {

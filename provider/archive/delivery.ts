@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
+
+import type { Digest } from "../oci/digest";
+import { ArchiveError } from "./archiveError";
+import type { Body } from "./entry";
+import type { PackageBlob, ReadOptions } from "./imagePackage";
+
+/** Hands blobs to whoever reads the package: each digest once, checked while it flows. */
+export class Delivery {
+  private readonly seen = new Set<Digest>();
+
+  /** @param only when set, other blobs are passed over: the rest of a package whose index is known. */
+  constructor(
+    private readonly options: ReadOptions,
+    private readonly only?: ReadonlySet<Digest>,
+  ) {}
+
+  get signal(): AbortSignal {
+    return this.options.signal;
+  }
+
+  /** True when nothing that is still asked for can come. */
+  get complete(): boolean {
+    return this.only !== undefined && this.seen.size >= this.only.size;
+  }
+
+  /** Whether the blob should be handed over; a digest is asked for once. */
+  wants(digest: Digest, size: number): boolean {
+    if (this.seen.has(digest) || (this.only !== undefined && !this.only.has(digest))) {
+      return false;
+    }
+    // Those of a known index have been asked for already.
+    if (this.only === undefined && !this.options.wanted(digest, size)) {
+      this.seen.add(digest);
+      return false;
+    }
+    return true;
+  }
+
+  async give(digest: Digest, body: Body): Promise<void> {
+    this.options.signal.throwIfAborted();
+    this.seen.add(digest);
+    const plain = body.place?.source.plain === true;
+    const streams = new Set<Readable>();
+    let opened = false;
+    const blob: PackageBlob = {
+      digest,
+      size: body.size,
+      reopenable: plain,
+      reopenableUntilResolved: body.repeatable,
+      open: () => {
+        if (opened && !body.repeatable) {
+          throw new ArchiveError("ARCHIVE_UNREADABLE", `${body.label} comes once in the package's compressed stream and cannot be read a second time. Run again.`);
+        }
+        opened = true;
+        const stream = Readable.from(checked(digest, body), { objectMode: false, highWaterMark: 1 << 20 });
+        streams.add(stream);
+        stream.once("close", () => streams.delete(stream));
+        return stream;
+      },
+    };
+    try {
+      await this.options.blob(blob);
+    } finally {
+      if (!plain) {
+        // The pass goes on from here: a reader that is still at it would take the next entry's bytes.
+        await Promise.all([...streams].map(ended));
+      }
+    }
+    this.options.signal.throwIfAborted();
+  }
+}
+
+function ended(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) {
+      resolve();
+      return;
+    }
+    stream.once("close", () => resolve());
+    stream.once("error", () => undefined);
+    stream.destroy();
+  });
+}
+
+/** The content; the last piece is held back until the digest is known to be right, so that nobody gets a whole wrong blob. */
+export async function* checked(digest: Digest, body: Body): AsyncGenerator<Buffer> {
+  const colon = digest.indexOf(":");
+  const hash = createHash(digest.slice(0, colon));
+  let last: Buffer | undefined;
+  for await (const piece of body.pieces()) {
+    hash.update(piece);
+    if (last !== undefined) {
+      yield last;
+    }
+    last = piece;
+  }
+  const real = hash.digest("hex");
+  if (real !== digest.slice(colon + 1)) {
+    throw mismatch(body.label, digest, `${digest.slice(0, colon)}:${real}`);
+  }
+  if (last !== undefined) {
+    yield last;
+  }
+}
+
+export function mismatch(label: string, expected: Digest, real: Digest): ArchiveError {
+  return new ArchiveError("ARCHIVE_DIGEST_MISMATCH", `${label}: the content is ${real}, not ${expected} as the package says. The package is damaged; fetch or make it again.`);
+}

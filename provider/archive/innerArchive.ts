@@ -1,0 +1,54 @@
+import { ArchiveError } from "./archiveError";
+import { StreamCursor } from "./byteSource";
+import { isPacked } from "./compression";
+import type { Compression, UnsupportedForm } from "./compression";
+import { decodeHead } from "./decode";
+import type { Body } from "./entry";
+import { isTarHead } from "./tarHeader";
+import { walkTarStream } from "./tarWalk";
+
+const peeked = 64 << 10;
+
+/**
+ * The first names in a file that is a tar, packed or not; undefined when it is none. Damage is not reported here: it is when the
+ * file is really read.
+ */
+export async function firstNames(body: Body, form: Compression | UnsupportedForm): Promise<string[] | undefined> {
+  const head = await body.peek(peeked);
+  const bytes = isPacked(form) ? await decodeHead(form, head, peeked) : head;
+  if (!isTarHead(bytes)) {
+    return undefined;
+  }
+  const names: string[] = [];
+  try {
+    for await (const entry of walkTarStream(new StreamCursor(once(bytes), body.label))) {
+      names.push(entry.path);
+    }
+  } catch (error) {
+    if (!(error instanceof ArchiveError)) {
+      throw error;
+    }
+  }
+  return names;
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield await Promise.resolve(bytes);
+}
+
+/** The names that docker, podman, skopeo and crane give to layers. */
+export function isLayerName(path: string): boolean {
+  return /(?:^|\/)(?:layer\.tar|(?:sha256[:-])?[0-9a-f]{64}\.(?:tar|tar\.gz|tgz))$/.test(path);
+}
+
+const hex = "[0-9a-f]{64}";
+const certain = new RegExp(`^(?:oci-layout|blobs/sha(?:256|512)/[0-9a-f]+|${hex}\\.json|${hex}\\.tar(?:\\.gz)?|${hex}/(?:VERSION|json|layer\\.tar)|sha256:${hex})$`);
+const likely = /(?:^|\/)(?:oci-layout|index\.json|manifest\.json|repositories|blobs\/sha(?:256|512)\/[0-9a-f]+|[^/]+\.(?:tar|tgz|txz|tzst|tar\.gz|tar\.xz|tar\.zst))$/;
+
+/**
+ * Tells an archive of images from the layer of one by its first names. A layer holds a root file system; "certain" is asked of files
+ * that are named like layers.
+ */
+export function looksLikeImageArchive(names: string[], how: "certain" | "likely"): boolean {
+  return names.some((name) => certain.test(name) || (how === "likely" && likely.test(name)));
+}

@@ -1,0 +1,230 @@
+import { realpath } from "node:fs/promises";
+import { basename } from "node:path";
+
+import type { Digest } from "../oci/digest";
+import { ArchiveError, quoted } from "./archiveError";
+import { defaultCacheFolder } from "./cacheFolder";
+import { compressionOf, isPacked, isUnsupported } from "./compression";
+import { Delivery } from "./delivery";
+import { RegionBody } from "./entry";
+import type { Body } from "./entry";
+import { factsOf, unreadable } from "./fileSource";
+import { Findings } from "./findings";
+import { fingerprintFolder, fingerprintPackage } from "./fingerprint";
+import { listFolder, walkFolder } from "./folderWalk";
+import type { FolderFile } from "./folderWalk";
+import type { ImagePackage, OpenOptions, PackageIndex, ReadOptions } from "./imagePackage";
+import { readCachedIndex, writeCachedIndex } from "./indexCache";
+import type { KnownPackage, StoredPlace } from "./indexCache";
+import { DecodedBudget, defaultDecodedBytes } from "./limits";
+import { makeIndex } from "./packageIndex";
+import { Progress } from "./progress";
+import { Scan } from "./scan";
+import type { PackedArchive } from "./scan";
+import { Sources } from "./sources";
+import { cleanSpools, Spool } from "./spool";
+import { isTarHead } from "./tarHeader";
+
+/**
+ * Opens an image package: a folder, .tar, .tar.gz, .tar.zst or .tar.xz with OCI layouts, docker-archives, or archives of these.
+ * Told by content, not by name.
+ *
+ * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM`, `ARCHIVE_UNSUPPORTED`
+ */
+export async function openPackage(source: string, options: OpenOptions = {}): Promise<ImagePackage> {
+  const facts = await factsOf(source);
+  const top = await realpath(source).catch((error: unknown) => {
+    throw unreadable(source, error);
+  });
+  const cacheDir = options.cacheDir === false ? undefined : (options.cacheDir ?? defaultCacheFolder());
+  const signal = options.signal ?? new AbortController().signal;
+  const files = facts.folder ? await listFolder(top) : [];
+  const sources = new Sources(top, basename(source));
+  try {
+    if (!facts.folder) {
+      await checkForm(source, new RegionBody(sources.file("", facts.size), 0, facts.size, basename(source)));
+    }
+    const fingerprint = facts.folder ? await fingerprintFolder(files, cacheDir, signal) : await fingerprintPackage(top, { cacheDir: cacheDir ?? false, signal });
+    await cleanSpools(options.spoolDir);
+    return new OpenedPackage(source, fingerprint, { ...options, cacheDir, signal, folder: facts.folder, size: facts.size, files, sources });
+  } catch (error) {
+    await sources.close();
+    throw error;
+  }
+}
+
+async function checkForm(source: string, body: Body): Promise<void> {
+  const head = await body.peek(512);
+  const form = compressionOf(head);
+  if (body.size === 0) {
+    throw new ArchiveError("ARCHIVE_UNKNOWN_FORM", `Image package ${quoted(source)} is an empty file. Fetch or make it again.`);
+  }
+  if (isUnsupported(form)) {
+    throw new ArchiveError("ARCHIVE_UNSUPPORTED", `Image package ${quoted(source)} is packed with ${form}, which is not read here. Give a folder, .tar, .tar.gz, .tar.zst or .tar.xz.`);
+  }
+  if (!isPacked(form) && !isTarHead(head) && head.some((byte) => byte !== 0)) {
+    throw new ArchiveError(
+      "ARCHIVE_UNKNOWN_FORM",
+      `Image package ${quoted(source)} is neither a tar nor a compressed tar (its first bytes are ${head.subarray(0, 8).toString("hex")}). Give a folder, .tar, .tar.gz, .tar.zst or .tar.xz.`,
+    );
+  }
+}
+
+interface Opened {
+  spoolDir?: string;
+  cacheDir: string | undefined;
+  maxDecodedBytes?: number;
+  xzThreads?: number;
+  signal: AbortSignal;
+  folder: boolean;
+  size: number;
+  files: FolderFile[];
+  sources: Sources;
+}
+
+class OpenedPackage implements ImagePackage {
+  private known: Promise<KnownPackage | undefined> | undefined;
+  private readonly spool: Spool;
+
+  constructor(
+    readonly source: string,
+    readonly fingerprint: string,
+    private readonly opened: Opened,
+  ) {
+    this.spool = new Spool(opened.spoolDir);
+  }
+
+  async index(): Promise<PackageIndex | undefined> {
+    return (await this.knowledge())?.index;
+  }
+
+  async read(options: ReadOptions): Promise<PackageIndex> {
+    const signal = AbortSignal.any([options.signal, this.opened.signal]);
+    const bound = { ...options, signal };
+    const known = await this.knowledge();
+    if (known === undefined) {
+      return this.firstPass(bound);
+    }
+    await this.knownPass(known, bound);
+    return known.index;
+  }
+
+  async close(): Promise<void> {
+    await this.spool.close();
+    await this.opened.sources.close();
+  }
+
+  private knowledge(): Promise<KnownPackage | undefined> {
+    this.known ??= this.look();
+    return this.known;
+  }
+
+  private async look(): Promise<KnownPackage | undefined> {
+    const { cacheDir, signal } = this.opened;
+    const cached = cacheDir === undefined ? undefined : await readCachedIndex(cacheDir, this.fingerprint);
+    if (cached !== undefined) {
+      return cached;
+    }
+    const findings = new Findings();
+    const packed = await this.survey(findings, signal);
+    return packed.length > 0 ? undefined : this.remember(findings);
+  }
+
+  /** What can be seen without decoding. @returns the compressed archives, which cannot */
+  private async survey(findings: Findings, signal: AbortSignal): Promise<PackedArchive[]> {
+    const { folder, files, sources, size } = this.opened;
+    const scan = new Scan(findings, { budget: this.budget(), signal });
+    const name = basename(this.source);
+    if (folder) {
+      await scan.entries(walkFolder(this.source, files, (file) => sources.file(file.path, file.size)), name, name, 0);
+    } else {
+      await scan.file(new RegionBody(sources.file("", size), 0, size, name), name, 0);
+    }
+    return scan.packed;
+  }
+
+  private async remember(findings: Findings): Promise<KnownPackage> {
+    const index = await makeIndex(findings, this.source);
+    const places = new Map<Digest, StoredPlace>();
+    for (const digest of index.blobs.keys()) {
+      const place = findings.blobs.get(digest)?.body?.place;
+      if (place !== undefined) {
+        places.set(digest, { spec: place.source.spec, offset: place.offset });
+      }
+    }
+    const known = { index, places };
+    if (this.opened.cacheDir !== undefined) {
+      await writeCachedIndex(this.opened.cacheDir, this.fingerprint, known);
+    }
+    return known;
+  }
+
+  /** Nothing is known: blobs are handed over as they come by, the index is made at the end. */
+  private async firstPass(options: ReadOptions): Promise<PackageIndex> {
+    const findings = new Findings();
+    const packed = await this.survey(findings, options.signal);
+    const progress = new Progress(options, packed.reduce((sum, { body }) => sum + body.size, 0));
+    const delivery = new Delivery(options);
+    await this.unpack(findings, packed, delivery, progress, options.signal);
+    const known = await this.remember(findings);
+    this.known = Promise.resolve(known);
+    for (const [digest, size] of known.index.blobs) {
+      const body = findings.blobs.get(digest)?.body;
+      if (body !== undefined && delivery.wants(digest, size)) {
+        await delivery.give(digest, body);
+      }
+    }
+    progress.finish();
+    return known.index;
+  }
+
+  private async knownPass({ index, places }: KnownPackage, options: ReadOptions): Promise<void> {
+    const wanted = [...index.blobs].filter(([digest, size]) => options.wanted(digest, size));
+    const delivery = new Delivery(options, new Set(wanted.map(([digest]) => digest)));
+    const placed = wanted.flatMap(([digest, size]) => {
+      const place = places.get(digest);
+      return place === undefined ? [] : [{ digest, size, place }];
+    });
+    const rest = wanted.length > placed.length;
+    const findings = new Findings();
+    const packed = rest ? await this.survey(findings, options.signal) : [];
+    const progress = new Progress(options, placed.reduce((sum, { size }) => sum + size, 0) + packed.reduce((sum, { body }) => sum + body.size, 0));
+    // In the package's own order, so that a disk or a decoder goes forward only.
+    placed.sort((a, b) => compareSpecs(a.place.spec, b.place.spec) || a.place.offset - b.place.offset);
+    for (const { digest, size, place } of placed) {
+      const source = this.sourceOf(place.spec);
+      await delivery.give(digest, progress.counted(new RegionBody(source, place.offset, size, `${source.label}!${digest}`)));
+    }
+    if (rest) {
+      await this.unpack(findings, packed, delivery, progress, options.signal);
+    }
+    progress.finish();
+  }
+
+  private async unpack(findings: Findings, packed: PackedArchive[], delivery: Delivery, progress: Progress, signal: AbortSignal): Promise<void> {
+    const scan = new Scan(findings, { budget: this.budget(), signal, delivery, spool: this.spool });
+    for (const archive of packed) {
+      if (delivery.complete) {
+        return;
+      }
+      await scan.unpack({ ...archive, body: progress.counted(archive.body) });
+    }
+  }
+
+  private sourceOf(spec: StoredPlace["spec"]): ReturnType<Sources["file"]> {
+    if (!("file" in spec)) {
+      throw new Error("not yet");
+    }
+    const size = spec.file === "" ? this.opened.size : this.opened.files.find((file) => file.path === spec.file)?.size;
+    return this.opened.sources.file(spec.file, size ?? 0);
+  }
+
+  private budget(): DecodedBudget {
+    return new DecodedBudget(this.opened.maxDecodedBytes ?? defaultDecodedBytes);
+  }
+}
+
+function compareSpecs(a: StoredPlace["spec"], b: StoredPlace["spec"]): number {
+  const [left, right] = [JSON.stringify(a), JSON.stringify(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+}

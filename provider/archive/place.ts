@@ -1,0 +1,19 @@
+import type { RandomSource } from "./byteSource";
+
+/**
+ * A source that can be found again in another process: a file of the package (path below the folder, "" for a single file), or the
+ * decoded content of a multi-block .xz that lies in another source.
+ */
+export type SourceSpec = { file: string } | { xz: SourceSpec; offset: number; size: number };
+
+export interface PlacedSource extends RandomSource {
+  readonly spec: SourceSpec;
+  /** Reading again costs no decoding. */
+  readonly plain: boolean;
+}
+
+/** Where an entry's content begins. */
+export interface Place {
+  source: PlacedSource;
+  offset: number;
+}

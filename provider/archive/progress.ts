@@ -1,0 +1,54 @@
+import type { Body } from "./entry";
+import type { ReadOptions } from "./imagePackage";
+
+/** Counts bytes read of the package's file(s); never goes backwards, also when something is read twice. */
+export class Progress {
+  private done = 0;
+  private told = 0;
+
+  constructor(
+    private readonly options: ReadOptions,
+    private readonly total: number,
+  ) {}
+
+  /** The same body, its pieces counted as they are read (the first time). */
+  counted(body: Body): Body {
+    let furthest = 0;
+    const add = (position: number): void => {
+      if (position > furthest) {
+        this.done += position - furthest;
+        furthest = position;
+        this.tell();
+      }
+    };
+    return {
+      size: body.size,
+      label: body.label,
+      repeatable: body.repeatable,
+      ...(body.place === undefined ? {} : { place: body.place }),
+      peek: (count) => body.peek(count),
+      async *pieces() {
+        let position = 0;
+        for await (const piece of body.pieces()) {
+          position += piece.length;
+          add(position);
+          yield piece;
+        }
+      },
+    };
+  }
+
+  finish(): void {
+    this.done = this.total;
+    this.tell();
+  }
+
+  private tell(): void {
+    const now = Math.min(this.done, this.total);
+    // Every megabyte is often enough for a line that a person reads.
+    if (now - this.told >= 1 << 20 || (now === this.total && now > this.told)) {
+      this.told = now;
+      this.options.progress?.(now, this.total);
+    }
+  }
+}
