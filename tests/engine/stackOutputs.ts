@@ -1,6 +1,6 @@
 import type { Snapshot } from "./state";
 import { isRootStack } from "./urn";
-import { ResourceReference, Secret, Unknown, isMap, mapValues, withoutSecrets, type Value, type ValueMap } from "./value";
+import { ResourceReference, Secret, Unknown, isMap, mapValues, mapWithoutSecrets, withoutSecrets, type Value, type ValueMap } from "./value";
 
 /** `stack output`: all of them, or one; secrets masked unless asked for. */
 export function stackOutputs(snapshot: Snapshot, name: string | undefined, options: { json: boolean; showSecrets: boolean }): string {
@@ -17,6 +17,11 @@ export function stackOutputs(snapshot: Snapshot, name: string | undefined, optio
   const width = Math.max("OUTPUT".length, ...keys.map((key) => key.length));
   const line = (key: string, value: string) => `    ${key.padEnd(width)}  ${value}\n`;
   return `Current stack outputs (${keys.length}):\n${line("OUTPUT", "VALUE")}${keys.map((key) => line(key, plain(outputs[key] ?? null))).join("")}`;
+}
+
+/** Outputs as JSON, secrets in plain. */
+export function plainOutputs(outputs: ValueMap): Record<string, unknown> {
+  return jsonValue(mapWithoutSecrets(outputs)) as Record<string, unknown>;
 }
 
 function masked(value: Value): Value {

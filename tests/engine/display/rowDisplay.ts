@@ -69,7 +69,8 @@ class RowDisplay {
     if (isInternal(step)) return;
     const row = this.row(step.urn);
     [row.step, row.op, row.began, row.ended] = [step, step.op, Date.now(), undefined];
-    row.visible ||= isShown(step, step.op) || isRootStack(step.urn);
+    // The stack's own line comes at the end, or earlier with something to say.
+    row.visible ||= isShown(step, step.op);
     this.print(row);
   }
 

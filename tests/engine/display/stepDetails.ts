@@ -1,14 +1,25 @@
 import { isWorthShowing, PropertyPrinter, widest } from "./propertyPrinter";
 import type { Operation, Step } from "../step";
 import { isRootStack } from "../urn";
-import { Secret, Unknown, isInternalKey, isMap, type Value, type ValueMap } from "../value";
-import { allKeys, diffValues, emptyListDiff, emptyMapDiff, visibleDiff, type MapDiff, type PathDiff, type ValueDiff } from "../valueDiff";
+import { Secret, Unknown, isInternalKey, isMap, mapValues, type Value, type ValueMap } from "../value";
+import { allKeys, diffValues, emptyListDiff, emptyMapDiff, visibleDiff as diffOfVisible, type MapDiff, type PathDiff, type ValueDiff } from "../valueDiff";
+
+/** Secrets are masked before anything is compared, so a changed secret does not show at all, as with the real CLI. */
+function visibleDiff(old: ValueMap, fresh: ValueMap): MapDiff | undefined {
+  return diffOfVisible(mask(old) as ValueMap, mask(fresh) as ValueMap);
+}
+
+function mask(value: Value): Value {
+  if (value instanceof Secret) return new Secret(null);
+  if (Array.isArray(value)) return value.map(mask);
+  return isMap(value) ? mapValues(value, mask) : value;
+}
 
 /** The changed properties of a step. @returns undefined when nothing changed that could be shown. */
 export function changesOf(step: Step): MapDiff | undefined {
   const { old, fresh } = step;
   if (old === undefined || fresh === undefined) return undefined;
-  if (step.detailed !== undefined) return fromPaths(step.detailed, old.inputs, fresh.inputs);
+  if (step.detailed !== undefined) return fromPaths(step.detailed, mask(old.inputs) as ValueMap, mask(fresh.inputs) as ValueMap);
   return visibleDiff(old.inputs, fresh.inputs);
 }
 
@@ -32,7 +43,7 @@ export function shortDiff(step: Step, op: Operation): string {
 /** The properties of a step in full, for `--diff`. */
 export function stepDetails(step: Step, op: Operation, indent: number, planning: boolean): string {
   const { old, fresh } = step;
-  const printer = new PropertyPrinter(planning);
+  const printer = new PropertyPrinter(planning, false);
   if (op === "same") return "";
   if (old === undefined && fresh !== undefined) {
     printer.map(hasEntries(fresh.outputs) ? fresh.outputs : fresh.inputs, { indent, op, prefix: false });
@@ -40,7 +51,7 @@ export function stepDetails(step: Step, op: Operation, indent: number, planning:
     const diff =
       step.detailed === undefined && hasEntries(fresh.outputs) && hasEntries(old.outputs) ? visibleDiff(old.outputs, fresh.outputs) : changesOf(step);
     if (diff === undefined) printer.map(fresh.inputs, { indent, op: "same", prefix: true });
-    else printer.mapDiff(diff, indent, step.detailed === undefined ? step.changedKeys?.filter(Boolean) : undefined);
+    else printer.mapDiff(diff, indent, step.detailed === undefined && step.changedKeys?.length ? step.changedKeys : undefined);
   }
   return printer.toString();
 }
