@@ -1,0 +1,270 @@
+import { posix } from "node:path";
+import type { ContainerdPlan } from "../../containerd/containerdPlan";
+import { NodeError } from "../nodeError";
+import type { NodeObservation } from "../observation";
+import { formatRecord, recordPath, statePath, type NodeRecord, type OwnedFile } from "../record";
+import { digestOf, requirePath, type JournalOperation } from "./journal";
+import { revertChange } from "./revert";
+
+/** What one transaction does. Empty `operations`: nothing to do. */
+export interface ChangeSet {
+  operations: JournalOperation[];
+  /** containerd has to be restarted for it. */
+  restart: boolean;
+  /** For people; no secrets. */
+  notes: string[];
+}
+
+/** Texts of saved originals and of what we wrote, by id below originals/; asked for only where a file was changed by others since. */
+export type SavedTexts = Record<string, string | undefined>;
+
+/** Ids whose texts `changeToPlan` and `changeToRestore` want, because those files are no longer what we wrote. */
+export function savedTextsWanted(observed: NodeObservation): string[] {
+  return (observed.record?.files ?? [])
+    .filter(f => f.original !== undefined && currentDigest(observed, f.path) !== f.digest)
+    .flatMap(f => [f.original, f.written].filter(id => id !== undefined));
+}
+
+export function savedPath(id: string): string {
+  return `${statePath}/originals/${id}`;
+}
+
+/** `absent`, `link`, `other`, or the hex digest. */
+function currentDigest(observed: NodeObservation, path: string): string {
+  const stat = observed.stats[path];
+  if (!stat) {
+    return observed.directories.includes(path) ? "other" : "absent";
+  }
+  return stat.kind === "file" ? stat.digest ?? "unread" : stat.kind === "link" ? "link" : "other";
+}
+
+/** Read by containerd at its start only: the main configuration and its imports, not what lies in a hosts directory. */
+function restartRelevant(observed: NodeObservation, path: string): boolean {
+  return path === observed.configPath || (path.endsWith(".toml") && posix.basename(path) !== "hosts.toml");
+}
+
+/** Collects operations in the order in which they are carried out. */
+class Builder {
+  readonly directories: JournalOperation[] = [];
+  readonly saves: JournalOperation[] = [];
+  readonly changes: JournalOperation[] = [];
+  /** The configuration comes last: it must never point to what is not there yet. */
+  readonly configs: JournalOperation[] = [];
+  readonly afterwards: JournalOperation[] = [];
+  readonly notes: string[] = [];
+  readonly made: string[] = [];
+  private readonly existing: Set<string>;
+
+  constructor(readonly node: string, readonly observed: NodeObservation, readonly tx: string) {
+    this.existing = new Set(observed.directories);
+  }
+
+  /** The target as it is now; refuses what cannot be replaced. */
+  target(path: string): string {
+    requirePath(this.node, path);
+    const had = currentDigest(this.observed, path);
+    if (had === "link") {
+      const target = this.observed.files[path]?.linkTarget ?? "?";
+      throw new NodeError("NODE_SYMLINK", this.node, `${path} -> ${target} is a symbolic link, and this provider does not write through links. ` +
+        "Replace it by what it stands for, or name the real directory as hostsDir");
+    }
+    if (had === "other") {
+      throw new NodeError("NODE_FILES", this.node, `${path} is no regular file; move it away`);
+    }
+    if (had === "unread") {
+      throw new NodeError("NODE_FILES", this.node, `${path} is too large to be one of containerd's files (more than 4 MiB, or 256 KiB in a hosts directory); move it away`);
+    }
+    return had;
+  }
+
+  parents(path: string): void {
+    const missing: string[] = [];
+    for (let dir = posix.dirname(path); dir !== "/" && !this.existing.has(dir); dir = posix.dirname(dir)) {
+      missing.unshift(dir);
+    }
+    for (const dir of missing) {
+      this.existing.add(dir);
+      this.made.push(dir);
+      this.directories.push({ kind: "d", path: dir, mode: 0o755 });
+    }
+  }
+
+  add(operation: JournalOperation): void {
+    ("restart" in operation && operation.restart ? this.configs : this.changes).push(operation);
+  }
+
+  /** A file of ours that somebody changed since: their version stays beside it. */
+  keep(path: string, had: string): void {
+    const suffix = `changed-${this.tx}`;
+    this.changes.push({ kind: "k", path, had, suffix });
+    this.notes.push(`${path} had been changed by hand since we wrote it; that version is kept as ${path}.${suffix}`);
+  }
+
+  build(record: NodeRecord | undefined, restart: boolean): ChangeSet {
+    const work = [...this.directories, ...this.saves, ...this.changes, ...this.configs];
+    const before = this.observed.record;
+    const text = record && formatRecord(record);
+    if (text !== (before && formatRecord(before))) {
+      work.push(text === undefined
+        ? { kind: "x", path: recordPath, had: digestOf(formatRecord(before ?? { owner: "", files: [], directories: [] })), restart: false }
+        : { kind: "w", path: recordPath, had: before ? digestOf(formatRecord(before)) : "absent", text, mode: 0o600, restart: false });
+    }
+    work.push(...this.afterwards);
+    return { operations: work, restart, notes: this.notes };
+  }
+}
+
+/** From a plan to a transaction. `owner` must own the node already, or nobody, or `adopt` be set: checked before (see apply.ts). */
+export function changeToPlan(
+  node: string, plan: ContainerdPlan, observed: NodeObservation, owner: string, tx: string, saved: SavedTexts,
+): ChangeSet {
+  const builder = new Builder(node, observed, tx);
+  const before = observed.record;
+  const owned = new Map((before?.files ?? []).map(f => [f.path, { ...f }]));
+  const written = new Map(plan.write.map(f => [f.path, f]));
+  let next = 0;
+
+  for (const path of new Set([...plan.write.map(f => f.path), ...plan.owns])) {
+    const had = builder.target(path);
+    const file = written.get(path);
+    if (!file && had === "absent") {
+      continue;
+    }
+    const mine = owned.get(path);
+    const restart = restartRelevant(observed, path);
+    const entry: OwnedFile = mine ?? { path, digest: had, original: undefined, originalDigest: undefined, written: undefined, restart };
+    if (!mine && had !== "absent") {
+      entry.original = `${tx}-${next++}`;
+      entry.originalDigest = had;
+      builder.saves.push({ kind: "s", id: entry.original, path, had });
+    } else if (mine?.original !== undefined && had !== mine.digest && restart) {
+      rebaseOriginal(builder, mine, observed, saved);
+    }
+    if (file) {
+      const digest = digestOf(file.text);
+      builder.parents(path);
+      builder.add({ kind: "w", path, had, text: file.text, mode: modeFor(file, entry, observed), restart });
+      entry.digest = digest;
+    } else {
+      entry.digest = had;
+    }
+    if (restart && entry.original !== undefined && (file || entry.written === undefined || had !== mine?.digest)) {
+      if (entry.written !== undefined) {
+        builder.afterwards.push({ kind: "f", id: entry.written });
+      }
+      entry.written = `${tx}-${next++}`;
+      builder.afterwards.push({ kind: "v", id: entry.written, path, digest: entry.digest });
+    }
+    owned.set(path, entry);
+  }
+
+  for (const path of plan.remove) {
+    const mine = owned.get(path);
+    if (mine) {
+      takeBack(builder, mine, observed, saved);
+      owned.delete(path);
+    }
+  }
+  const directories = keptDirectories(builder, [...(before?.directories ?? []), ...builder.made], [...owned.keys()]);
+  return builder.build({ owner, files: [...owned.values()], directories }, plan.restart || builder.configs.length > 0);
+}
+
+/** Everything of ours goes, what was there before comes back. Errors: `NODE_FILE_CHANGED`. */
+export function changeToRestore(node: string, observed: NodeObservation, tx: string, saved: SavedTexts, force: boolean): ChangeSet {
+  const builder = new Builder(node, observed, tx);
+  const record = observed.record;
+  if (!record) {
+    return { operations: [], restart: false, notes: [] };
+  }
+  for (const file of record.files) {
+    takeBack(builder, file, observed, saved, force);
+  }
+  keptDirectories(builder, record.directories, []);
+  const restart = builder.configs.length > 0;
+  return builder.build(undefined, restart);
+}
+
+function modeFor(file: { mode: number; secret: boolean }, entry: OwnedFile, observed: NodeObservation): number {
+  const current = observed.stats[entry.path]?.mode;
+  // Whoever wrote the file first chose its mode; we only take rights away, where a secret comes in.
+  if (entry.original !== undefined && current !== undefined) {
+    return file.secret ? current & 0o600 : current;
+  }
+  return file.mode;
+}
+
+/** Undoes our ownership of one file. */
+function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, saved: SavedTexts, force = false): void {
+  const { path, original } = file;
+  const had = builder.target(path);
+  const restart = file.restart;
+  const changed = had !== file.digest && had !== "absent";
+  if (original !== undefined) {
+    builder.afterwards.push({ kind: "f", id: original });
+  }
+  if (file.written !== undefined) {
+    builder.afterwards.push({ kind: "f", id: file.written });
+  }
+  if (had === file.originalDigest) {
+    return;
+  }
+  if (changed && restart && original !== undefined) {
+    // An administrator's later edit of config.toml is theirs: only our part goes.
+    const current = observed.files[path]?.text;
+    const first = saved[original];
+    const ours = file.written === undefined ? undefined : saved[file.written];
+    const merged = current !== undefined && first !== undefined && ours !== undefined ? revertChange(first, ours, current) : undefined;
+    if (merged !== undefined) {
+      builder.notes.push(`${path} had been changed by others since; only our part was taken out`);
+      if (merged !== current) {
+        builder.add({ kind: "w", path, had, text: merged, mode: observed.stats[path]?.mode ?? 0o644, restart });
+      }
+      return;
+    }
+    if (!force) {
+      throw new NodeError("NODE_FILE_CHANGED", builder.node, `${path} was changed by others in the very lines that we wrote, so the original cannot be put back ` +
+        `without losing that change. The original is ${savedPath(original)} on the node: take our lines out by hand and run again, or force it (their version is then kept beside)`);
+    }
+  }
+  if (changed) {
+    builder.keep(path, had);
+  }
+  if (original !== undefined) {
+    builder.parents(path);
+    builder.add({ kind: "c", path, had, original, restart });
+  } else if (had !== "absent") {
+    builder.add({ kind: "x", path, had, restart });
+  }
+}
+
+/** A foreign change since our last write belongs to the original too, or a later delete would lose it. */
+function rebaseOriginal(builder: Builder, file: OwnedFile, observed: NodeObservation, saved: SavedTexts): void {
+  const current = observed.files[file.path]?.text;
+  const original = file.original === undefined ? undefined : saved[file.original];
+  const ours = file.written === undefined ? undefined : saved[file.written];
+  if (current === undefined || original === undefined || ours === undefined || file.original === undefined) {
+    return;
+  }
+  const merged = revertChange(original, ours, current);
+  if (merged === undefined) {
+    builder.notes.push(`${file.path} was changed by others in lines that we wrote; a delete will put back the original from before us`);
+  } else if (merged !== original) {
+    const path = savedPath(file.original);
+    file.originalDigest = digestOf(merged);
+    builder.saves.push({ kind: "w", path, had: digestOf(original), text: merged, mode: observed.stats[path]?.mode ?? 0o600, restart: false });
+  }
+}
+
+/** Directories of ours that still hold something of ours; the others are removed after the commit, if they are empty. */
+function keptDirectories(builder: Builder, directories: string[], paths: string[]): string[] {
+  const kept: string[] = [];
+  for (const dir of directories) {
+    if (paths.some(path => path.startsWith(`${dir}/`))) {
+      kept.push(dir);
+    } else {
+      // Innermost first.
+      builder.afterwards.unshift({ kind: "z", path: dir });
+    }
+  }
+  return kept;
+}

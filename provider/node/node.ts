@@ -1,0 +1,106 @@
+import type { OperationContext } from "../context";
+import type { NodeConnection } from "./connection";
+import { CriClient } from "./cri/criClient";
+import { openSocketStream } from "./cri/socketStream";
+import { observeNode, type NodeObservation } from "./observation";
+import { privilegeOf, type Privilege } from "./privilege";
+import { ShellSession, decodeValue, encodeValue } from "./remote/session";
+import { remoteScript } from "./remote/script";
+import { SshPool, type Lease } from "./ssh/pool";
+import { nodeName } from "./ssh/sshConnection";
+
+const pool = new SshPool();
+
+/**
+ * Connects to a node, or takes part in a connection that another resource of this process has open. Close it in a finally.
+ * Errors: `NODE_UNREACHABLE`, `NODE_AUTH`, `NODE_KEY`, `NODE_HOST_KEY_*`, `NODE_KNOWN_HOSTS`, `NODE_FORWARDING`, `NODE_ABORTED`.
+ */
+export async function connectNode(connection: NodeConnection, ctx: OperationContext, tuning: NodeTuning = {}): Promise<Node> {
+  return new Node(connection, await pool.acquire(connection, ctx), ctx, tuning);
+}
+
+/** For tests: the same work below a folder of this machine instead of on a node. */
+export interface NodeTuning {
+  /** Prefix of every path on the node. */
+  root?: string;
+  /** Seconds without a word after which the node takes us for gone. */
+  idleSeconds?: number;
+  /** Text edits of the program for the node, to stop it at a given place. */
+  script?: (script: string) => string;
+}
+
+/** Ends the connections nobody uses, instead of waiting the few seconds until they end themselves. */
+export async function closeIdleNodes(): Promise<void> {
+  await pool.closeIdle();
+}
+
+/** One node, reached. */
+export class Node {
+  /** `host`, or `host:port` when the port is not 22. */
+  readonly name: string;
+  private readonly privilege: Privilege;
+  private readonly clients: CriClient[] = [];
+
+  constructor(
+    readonly connection: NodeConnection,
+    private readonly lease: Lease,
+    readonly ctx: OperationContext,
+    private readonly tuning: NodeTuning = {},
+  ) {
+    this.name = nodeName(connection);
+    this.privilege = privilegeOf(connection);
+  }
+
+  /** SSH connections that had to be made for this: 1, or 0 when one was there. */
+  get connectionsMade(): number {
+    return this.lease.fresh ? 1 : 0;
+  }
+
+  /** A conversation with our program on the node, as root; for transactions and readings. Close it. */
+  async session(): Promise<ShellSession> {
+    return await ShellSession.open(this.lease.ssh, this.privilege, {
+      script: (this.tuning.script ?? (text => text))(remoteScript(this.tuning)),
+      signal: this.ctx.signal,
+    });
+  }
+
+  /** Runs a short sh script as root; gives what it printed (stdout and stderr). For tools and tests, not for changes. */
+  async run(script: string, options: { timeoutMs?: number } = {}): Promise<string> {
+    const session = await this.session();
+    try {
+      const reply = await session.request(`run ${encodeValue(script)}`, options);
+      return decodeValue((reply.data[0] ?? "").replace(/^out /, ""));
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** Everything a plan needs, in one round trip. Errors: `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`). */
+  async observe(options: { hostsDirs?: string[]; allowDown?: boolean } = {}): Promise<NodeObservation> {
+    const session = await this.session();
+    try {
+      return await observeNode(session, this.name, { ...options, hostsDirs: options.hostsDirs ?? [] });
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** containerd's CRI over this connection. `socketPath` as observed; default containerd's own. */
+  cri(socketPath = "/run/containerd/containerd.sock"): CriClient {
+    const client = new CriClient({
+      node: this.name,
+      signal: this.ctx.signal,
+      open: () => openSocketStream(this.lease.ssh, this.privilege, `${this.tuning.root ?? ""}${socketPath}`),
+    });
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Gives the connection back. It stays for a few seconds, for the next resource of the same node. */
+  close(): void {
+    for (const client of this.clients) {
+      client.close();
+    }
+    this.lease.release();
+  }
+}

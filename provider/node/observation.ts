@@ -1,0 +1,210 @@
+import { createHash } from "node:crypto";
+import * as toml from "@iarna/toml";
+import type { ObservedFile, ObservedNode } from "../containerd/observed";
+import { whatToObserve } from "../containerd/whatToObserve";
+import { MirrorError } from "../errors";
+import { NodeError, quoteRemote } from "./nodeError";
+import { parseRecord, type NodeRecord } from "./record";
+import { decodeValue, encodeValue, type Reply, type ShellSession } from "./remote/session";
+
+/** An ObservedNode and what the node room itself needs to know. */
+export interface NodeObservation extends ObservedNode {
+  /** containerd's program on the node. */
+  binary: string;
+  /** `active`, `failed`, `inactive`, … of containerd.service. */
+  serviceState: string;
+  /** Path of containerd's gRPC socket. */
+  socketPath: string;
+  record: NodeRecord | undefined;
+  /** A transaction was interrupted and has not been undone yet. */
+  unfinished: boolean;
+  /** More files than anyone has: some were left out. */
+  truncated: boolean;
+  /** Digest, owner and size by path, of what was read (regular files). */
+  stats: Record<string, FileStat>;
+  /** Directories that exist: those of the hosts directories and all above them and above the configuration. */
+  directories: string[];
+}
+
+export interface FileStat {
+  digest: string | undefined;
+  kind: "file" | "directory" | "link" | "other";
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+export const defaultHostsDirs = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
+const defaultSocket = "/run/containerd/containerd.sock";
+
+/**
+ * Reads a node: one round trip, and one more where its configuration names files or directories elsewhere.
+ * Errors: `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
+ */
+export async function observeNode(session: ShellSession, node: string, options: { hostsDirs: string[]; allowDown?: boolean }): Promise<NodeObservation> {
+  const dirs = [...new Set([...options.hostsDirs, ...defaultHostsDirs])];
+  const reply = await session.request(`observe ${dirs.map(encodeValue).join(" ")}`, { timeoutMs: 120_000 });
+  const seen = new Seen();
+  seen.take(reply);
+  const service = properties(seen.values["service"] ?? "");
+  requireContainerd(node, seen, service, options.allowDown === true);
+
+  const configPath = seen.values["config"] ?? "/etc/containerd/config.toml";
+  const looked = new Set<string>();
+  const soFar = (): ObservedNode => ({ versionText: seen.values["version"] ?? "", configPath, files: seen.files, owned: {} });
+  // A config may import files that import files; containerd itself follows them all, nobody has more than a few.
+  for (let depth = 0; depth < 5; depth++) {
+    const wanted = [...references(soFar(), dirs), ...ownedElsewhere(seen)].filter(item => !looked.has(item));
+    if (wanted.length === 0) {
+      break;
+    }
+    wanted.forEach(item => looked.add(item));
+    seen.take(await session.request(`look ${wanted.join(" ")}`, { timeoutMs: 120_000 }));
+  }
+  const dump = seen.values["dump"] || undefined;
+  const recordText = seen.values["record"];
+  const record = recordText === undefined ? undefined : parseRecord(recordText);
+  if (recordText !== undefined && record === undefined) {
+    throw new NodeError("NODE_STATE", node, "/var/lib/registry-mirror/record is not readable by this version (damaged, or written by a later one); " +
+      "use that version, or put the originals in /var/lib/registry-mirror/originals back by hand and remove the directory");
+  }
+  return {
+    versionText: seen.values["version"] ?? "",
+    configPath,
+    files: seen.files,
+    ...(dump === undefined ? {} : { dump }),
+    owned: Object.fromEntries((record?.files ?? []).map(f => [f.path, f.digest])),
+    binary: seen.values["binary"] ?? "/usr/bin/containerd",
+    serviceState: service["ActiveState"] ?? "unknown",
+    socketPath: socketPath(seen, configPath, dump),
+    record,
+    unfinished: seen.values["unfinished"] !== undefined,
+    truncated: seen.truncated,
+    stats: seen.stats,
+    directories: [...seen.directories],
+  };
+}
+
+/** Lines of `observe` and `look`, put together. */
+class Seen {
+  readonly values: Record<string, string> = {};
+  readonly files: Record<string, ObservedFile> = {};
+  readonly stats: Record<string, FileStat> = {};
+  readonly directories = new Set<string>();
+  truncated = false;
+
+  take(reply: Reply): void {
+    for (const line of reply.data) {
+      const parts = line.split(" ");
+      if (parts[0] === "file") {
+        this.file(parts);
+      } else if (parts[0] === "dir") {
+        this.directories.add(decodeValue(parts[1] ?? ""));
+      } else if (parts[0] === "truncated") {
+        this.truncated = true;
+      } else if (parts[0] !== undefined) {
+        this.values[parts[0]] = decodeValue(parts[1] ?? "").replace(/\n+$/, parts[0] === "record" || parts[0] === "dump" ? "\n" : "");
+      }
+    }
+  }
+
+  private file(parts: string[]): void {
+    const [, kind, encodedPath = "", modeText = "0", uid = "0", gid = "0", , link = "-", content = "-"] = parts;
+    const path = decodeValue(encodedPath);
+    const mode = parseInt(modeText, 8);
+    const bytes = content.startsWith(".") ? Buffer.from(content.slice(1), "base64") : undefined;
+    this.stats[path] = {
+      kind: kind === "f" ? "file" : kind === "d" ? "directory" : kind === "l" ? "link" : "other",
+      digest: bytes && kind === "f" ? createHash("sha256").update(bytes).digest("hex") : undefined,
+      mode, uid: Number(uid), gid: Number(gid),
+    };
+    // A directory is no file; a link to one is, because containerd follows it and a reader should see it.
+    if (kind === "d") {
+      this.directories.add(path);
+      return;
+    }
+    const text = bytes && utf8(bytes);
+    this.files[path] = {
+      mode,
+      ...(text === undefined ? {} : { text }),
+      ...(link === "-" ? {} : { linkTarget: decodeValue(link) }),
+    };
+  }
+}
+
+/** Undefined for what is no text: binary, or in another encoding that we could not give back byte for byte. */
+function utf8(bytes: Buffer): string | undefined {
+  if (bytes.includes(0)) {
+    return undefined;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function properties(text: string): Record<string, string> {
+  return Object.fromEntries(text.split("\n").flatMap(line => {
+    const at = line.indexOf("=");
+    return at > 0 ? [[line.slice(0, at), line.slice(at + 1)]] : [];
+  }));
+}
+
+function requireContainerd(node: string, seen: Seen, service: Record<string, string>, allowDown: boolean): void {
+  if ((seen.values["binary"] ?? "") === "") {
+    throw new NodeError("NODE_NO_CONTAINERD", node, "containerd is not installed (no containerd on the PATH of root, no containerd.service); " +
+      "install it first, this provider only configures it");
+  }
+  if (seen.values["systemd"] !== "yes") {
+    throw new NodeError("NODE_NO_SYSTEMD", node, "systemd does not run there, and this provider restarts containerd as the systemd unit " +
+      "containerd.service; it cannot configure a node with another init");
+  }
+  if (service["LoadState"] !== "loaded") {
+    throw new NodeError("NODE_NO_CONTAINERD", node, `there is no systemd unit containerd.service (${quoteRemote(seen.values["service"] ?? "", 200)}); ` +
+      "containerd inside k3s, rke2 or another service has its own configuration and is not touched");
+  }
+  if (!allowDown && service["ActiveState"] !== "active") {
+    throw new NodeError("NODE_CONTAINERD_DOWN", node, `containerd is not running (${service["ActiveState"] ?? "unknown"}, result ${service["Result"] ?? "unknown"}); ` +
+      "bring it up first (systemctl status containerd, journalctl -u containerd), so that what was broken before is not taken for our doing");
+  }
+}
+
+function grpcAddress(text: string | undefined): unknown {
+  try {
+    return (toml.parse(text ?? "") as { grpc?: { address?: unknown } }).grpc?.address;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Further files and directories that the configuration names; nothing when it does not parse, which the plan will say with the line. */
+function references(observed: ObservedNode, hostsDirs: string[]): string[] {
+  try {
+    const { configFiles, hostsDirs: named } = whatToObserve(observed, hostsDirs[0] ?? defaultHostsDirs[0] ?? "");
+    return [...configFiles.map(encodeValue), ...named.filter(dir => !hostsDirs.includes(dir)).map(dir => `D:${encodeValue(dir)}`)];
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      return [];
+    }
+    throw error;
+  }
+}
+
+function ownedElsewhere(seen: Seen): string[] {
+  const record = parseRecord(seen.values["record"] ?? "");
+  return (record?.files ?? []).filter(f => !(f.path in seen.stats)).map(f => `F:${encodeValue(f.path)}`);
+}
+
+function socketPath(seen: Seen, configPath: string, dump: string | undefined): string {
+  const args = (seen.values["arguments"] ?? "").split("\n");
+  for (let i = 0; i < args.length; i++) {
+    const match = /^--?(?:address|a)(?:=(.*))?$/.exec(args[i] ?? "");
+    const value = match && (match[1] ?? args[i + 1]);
+    if (value) {
+      return value;
+    }
+  }
+  const address = grpcAddress(dump) ?? grpcAddress(seen.files[configPath]?.text);
+  return typeof address === "string" && address !== "" ? address : defaultSocket;
+}

@@ -1,0 +1,156 @@
+/**
+ * Reading: everything that a plan needs, in one go. Files are named one a line as
+ * `data file KIND PATH MODE UID GID SIZE LINK CONTENT`: KIND f, d, l or o(ther); LINK `-` or where a link points; CONTENT `-` (not read:
+ * too large, outside, no regular file) or `.` and base64.
+ */
+export const observe = `
+entries=0
+
+# show PATH CAP INSIDE: one file. A link is read only where it stays below INSIDE.
+show() {
+  entries=$((entries + 1))
+  if [ "$entries" -gt 2000 ]; then
+    [ "$entries" -ne 2001 ] || emit "data truncated"
+    return
+  fi
+  s_link=-; s_real=$1; s_kind=f; s_data=-
+  if [ -L "$1" ]; then
+    s_kind=l
+    enc "$(readlink -- "$1")"; s_link=$enc
+    s_real=$(realpath -e -- "$1" 2>/dev/null) || s_real=
+    case $s_real in "$3"/*) ;; *) s_real= ;; esac
+  elif [ -d "$1" ]; then s_kind=d; s_real=
+  elif [ ! -f "$1" ]; then s_kind=o; s_real=
+  fi
+  s_stat=$(stat -c '%a %u %g %s' -- "$1" 2>/dev/null) || return
+  if [ -n "$s_real" ] && [ -f "$s_real" ]; then
+    s_size=$(stat -c %s -- "$s_real" 2>/dev/null) || s_size=999999999
+    if [ "$s_size" -le "$2" ]; then
+      s_data=.$(head -c "$2" -- "$s_real" 2>/dev/null | base64 -w0)
+    fi
+  fi
+  enc "\${1#"$root"}"
+  emit "data file $s_kind $enc $s_stat $s_link $s_data"
+}
+
+# list DIR: a hosts directory: its entries and theirs.
+list() {
+  if [ -L "$1" ]; then show "$1" 0 /nowhere; return; fi
+  [ -d "$1" ] || return
+  show "$1" 0 "$1"
+  for l_entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ -e "$l_entry" ] || [ -L "$l_entry" ] || continue
+    show "$l_entry" 262144 "$1"
+    [ -d "$l_entry" ] || continue
+    case $(realpath -e -- "$l_entry" 2>/dev/null) in "$1"/*) ;; *) continue ;; esac
+    for l_file in "$l_entry"/* "$l_entry"/.[!.]* "$l_entry"/..?*; do
+      [ -e "$l_file" ] || [ -L "$l_file" ] || continue
+      show "$l_file" 262144 "$1"
+    done
+    [ "$entries" -le 2000 ] || return
+  done
+}
+
+# parents PATH: says which of its ancestors exist, so that those that do not are known to be ours once made.
+parents() {
+  a_path=\${1%/*}
+  while [ -n "$a_path" ]; do
+    if [ -d "$root$a_path" ]; then enc "$a_path"; emit "data dir $enc"; fi
+    a_path=\${a_path%/*}
+  done
+}
+
+value() { emit "data $1 =$(printf %s "$2" | head -c 1000000 | base64 -w0)"; }
+
+service_identity() {
+  systemctl show containerd.service -p ActiveState -p MainPID -p ExecMainStartTimestampMonotonic 2>/dev/null
+  head -c 64 "$root/proc/sys/kernel/random/boot_id" 2>/dev/null
+}
+
+# observe DIR...: DIRs are hosts directories.
+do_observe() {
+  entries=0
+  if [ -d "$root/run/systemd/system" ] && command -v systemctl >/dev/null; then value systemd yes; else value systemd no; fi
+  o_service=$(systemctl show containerd.service -p LoadState -p ActiveState -p SubState -p MainPID -p ExecStart -p Result 2>&1)
+  value service "$o_service"
+  o_pid=; o_start=
+  while IFS= read -r o_line; do
+    case $o_line in
+      MainPID=*) o_pid=\${o_line#MainPID=} ;;
+      ExecStart=*argv*) o_start=\${o_line#*argv\\[\\]=}; o_start=\${o_start%%" ;"*} ;;
+    esac
+  done <<EOT
+$o_service
+EOT
+  o_args=
+  if [ -n "$o_pid" ] && [ "$o_pid" != 0 ]; then
+    o_args=$(tr '\\0' '\\n' < "$root/proc/$o_pid/cmdline" 2>/dev/null)
+  fi
+  if [ -z "$o_args" ]; then o_args=$(printf %s "$o_start" | tr ' ' '\\n'); fi
+  value arguments "$o_args"
+  o_config=/etc/containerd/config.toml; o_binary=; o_next=
+  while IFS= read -r o_line; do
+    if [ -n "$o_next" ]; then o_config=$o_line; o_next=; continue; fi
+    case $o_line in
+      --config|-config|-c) o_next=1 ;;
+      --config=*|-config=*|-c=*) o_config=\${o_line#*=} ;;
+      /*containerd) [ -n "$o_binary" ] || o_binary=$o_line ;;
+    esac
+  done <<EOT
+$o_args
+EOT
+  [ -n "$o_binary" ] && [ -x "$root$o_binary" ] || o_binary=$(command -v containerd) || o_binary=
+  o_binary=\${o_binary#"$root"}
+  value binary "$o_binary"
+  value config "$o_config"
+  if [ -n "$o_binary" ]; then
+    value version "$(timeout 20 "$root$o_binary" --version 2>&1 | head -c 500)"
+    if [ -f "$root$o_config" ]; then set -- "--config=$root$o_config" "$@"; else set -- "" "$@"; fi
+    o_dump=$(timeout 20 "$root$o_binary" $1 config dump 2>/dev/null | base64 -w0) || o_dump=
+    shift
+    emit "data dump =$o_dump"
+  fi
+  parents "$o_config"
+  show "$root$o_config" 4194304 /nowhere
+  for o_dir in "$@"; do
+    dec "$o_dir"
+    parents "$dec/x"
+    list "$root$dec"
+  done
+  show_state
+  emit ok
+}
+
+show_state() {
+  [ ! -f "$state/record" ] || value record "$(cat "$state/record")"
+  if [ -d "$state/journal" ]; then value unfinished yes; fi
+}
+
+# look PATTERN...: further files (a config's imports), F:PATH for one file exactly, or D:DIR for further hosts directories.
+do_look() {
+  for k_item in "$@"; do
+    case $k_item in
+      D:*) dec "\${k_item#D:}"; parents "$dec/x"; list "$root$dec"; continue ;;
+      F:*)
+        dec "\${k_item#F:}"
+        if [ -e "$root$dec" ] || [ -L "$root$dec" ]; then show "$root$dec" 4194304 /nowhere; fi
+        continue ;;
+    esac
+    dec "$k_item"
+    k_ifs=$IFS; IFS=
+    for k_file in $root$dec; do
+      if [ -e "$k_file" ] || [ -L "$k_file" ]; then show "$k_file" 4194304 /nowhere; fi
+    done
+    IFS=$k_ifs
+  done
+  emit ok
+}
+
+# run COMMAND: a short script of the caller; its output and its exit code.
+do_run() {
+  dec "$1"
+  r_out=$(sh -c "$dec" 2>&1 9>&- </dev/null | head -c 1000000 | base64 -w0)
+  emit "data out =$r_out"
+  emit ok
+}
+`;
