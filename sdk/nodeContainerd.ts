@@ -47,6 +47,8 @@ export interface NodeContainerdArgs {
   forgetUnreachable?: pulumi.Input<boolean>;
   /** Take over a node that another stack's NodeContainerd configured. Default false: that is an error naming the other one. */
   adopt?: pulumi.Input<boolean>;
+  /** Leave the node exactly as it is for now: nothing about it is looked at or changed. Default false. MirroredCluster's `rollout.only` sets it. */
+  hold?: pulumi.Input<boolean>;
 }
 
 /**
@@ -83,6 +85,7 @@ export class NodeContainerd extends MirrorResource {
       criTimeout: args.criTimeout,
       forgetUnreachable: args.forgetUnreachable,
       adopt: args.adopt,
+      hold: args.hold,
       drift: undefined,
     };
     super("NodeContainerd", "nodeContainerd", name, { ...wire, containerd: undefined, verification: undefined, problems: problemsOf(checked, images) }, opts);
