@@ -58,14 +58,13 @@ export function spawnInGroup(group: string, command: readonly string[], options:
 export function processesOf(group: string): number[] {
   const pids: number[] = [];
   const walk = (folder: string): void => {
-    let text = "";
     try {
-      text = readFileSync(join(folder, "cgroup.procs"), "utf8");
-    } catch {
-      return; // the group went away while we looked
+      for (const line of readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n")) if (line !== "" && line !== "0") pids.push(Number(line));
+      for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) walk(join(folder, entry.name));
+    } catch (error) {
+      // The group went away while we looked.
+      if (!["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
-    for (const line of text.split("\n")) if (line !== "" && line !== "0") pids.push(Number(line));
-    for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) walk(join(folder, entry.name));
   };
   walk(groupPath(group));
   return pids;
@@ -111,6 +110,7 @@ function killQuietly(pid: number): void {
 }
 
 function removeGroup(folder: string): void {
+  if (!existsSync(folder)) return;
   for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeGroup(join(folder, entry.name));
   for (let attempt = 0; attempt < 100; attempt++) {
     try {

@@ -44,13 +44,13 @@ export interface ImagePackages {
 }
 
 /** Raise when what is built here changes. */
-const layoutVersion = 2;
+const layoutVersion = 3;
 
 /** The nodes run this machine's architecture, and refuse images of another. */
 const native = process.arch === "x64" ? "amd64" : process.arch;
 
 const release = "gcr.io/anthos-baremetal-release";
-export const publicOnlyImages = [`gcr.io/public-only/extra:1.0`, "somehost.io/public-only/extra:1.0", "unlisted.io/elsewhere/tool:3.1"];
+export const publicOnlyImages = [`gcr.io/public-only/extra:1.0`, "somehost.io/public-only/more:1.0", "unlisted.io/elsewhere/tool:3.1"];
 
 /** The packages, from the cache or built into it. Small: a few MB in all. */
 export async function ensurePackages(cache: string, log: (line: string) => void): Promise<ImagePackages> {

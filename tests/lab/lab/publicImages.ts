@@ -1,3 +1,6 @@
+import { randomUUID } from "node:crypto";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { must } from "./execute";
 import type { ExpectedImage, ImagePackage } from "./imagePackages";
 import type { LabRegistry } from "./registry";
@@ -13,17 +16,24 @@ export function withoutHost(name: string): string {
  */
 export async function copyToRegistry(source: ImagePackage, registry: LabRegistry, options: { readonly only?: (image: ExpectedImage) => boolean; readonly namespace?: string } = {}): Promise<void> {
   const transport = source.path.endsWith("docker-archive.tar") ? "docker-archive" : "oci";
-  for (const image of source.images.filter(options.only ?? (() => true))) {
-    const target = [registry.hostPort, options.namespace, withoutHost(image.name)].filter((part) => part).join("/");
-    await must("skopeo", [
-      "--insecure-policy", "copy", "--all", "--quiet", ...(transport === "oci" ? ["--preserve-digests"] : []), "--dest-tls-verify=false",
-      ...(registry.username === undefined ? [] : ["--dest-authfile", "/dev/stdin"]),
-      `${transport}:${source.path}:${image.name}`, `docker://${target}`,
-    ], registry.username === undefined ? {} : { input: authFile(registry) });
+  // A file, as an argument would show the password in the process list.
+  const authFile = join(registry.description.folder, `skopeo-${randomUUID()}.json`);
+  const credentials = registry.username === undefined ? [] : ["--dest-authfile", authFile];
+  if (credentials.length > 0) writeFileSync(authFile, authentication(registry), { mode: 0o600 });
+  try {
+    for (const image of source.images.filter(options.only ?? (() => true))) {
+      const target = [registry.hostPort, options.namespace, withoutHost(image.name)].filter((part) => part).join("/");
+      await must("skopeo", [
+        "--insecure-policy", "copy", "--all", "--quiet", ...(transport === "oci" ? ["--preserve-digests"] : []), "--dest-tls-verify=false",
+        ...credentials, `${transport}:${source.path}:${image.name}`, `docker://${target}`,
+      ]);
+    }
+  } finally {
+    rmSync(authFile, { force: true });
   }
 }
 
-function authFile(registry: LabRegistry): string {
+function authentication(registry: LabRegistry): string {
   const auth = Buffer.from(`${registry.username}:${registry.password}`).toString("base64");
   return JSON.stringify({ auths: { [registry.hostPort]: { auth } } });
 }
