@@ -22,7 +22,7 @@ export abstract class MirrorResource extends pulumi.CustomResource {
       {
         ...props,
         // Progress can be attached to the resource's own line only by its URN, which a dynamic provider is not told.
-        resourceUrn: pulumi.createUrn(name, token, opts?.parent),
+        resourceUrn: pulumi.createUrn(name, token, opts?.parent && urnAlone(opts.parent)),
         __provider: stub(provider),
       },
       opts,
@@ -33,4 +33,12 @@ export abstract class MirrorResource extends pulumi.CustomResource {
   protected static isType(value: unknown, type: string): boolean {
     return pulumi.CustomResource.isInstance(value) && (value as unknown as { __pulumiType?: string }).__pulumiType?.endsWith(`:${type}`) === true;
   }
+}
+
+/**
+ * The parent's URN as a bare value. As an output of the parent it would make the parent a dependency; Pulumi takes a component for all of
+ * its children then, so two children of one component would wait for each other for ever.
+ */
+function urnAlone(parent: pulumi.Resource): pulumi.Output<pulumi.URN> {
+  return pulumi.output(new Promise<pulumi.URN>((resolve) => parent.urn.apply(resolve)));
 }

@@ -3,27 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { NodeVerification } from "../../../provider/verify/nodeVerification";
 import { aggregateVerification } from "../../../sdk/clusterVerification";
 import { renderReport, verificationReport } from "../../../sdk/verificationReport";
-
-const digest = (letter: string): `sha256:${string}` => `sha256:${letter.repeat(64)}`;
-
-function proven(node: string): NodeVerification {
-  return {
-    node,
-    containerd: "1.7.24",
-    verdict: "proven",
-    hosts: ["gcr.io", "somehost.io"].map((host) => ({ host, endpoints: ["https://172.18.0.20:5000/v2/ns"], configured: true, proof: "proven", verdict: "proven" })),
-    images: [
-      {
-        image: "gcr.io/a/b:1",
-        mirrorImage: "172.18.0.20:5000/ns/a/b:1",
-        expectedDigest: digest("2"),
-        publicRepoDigest: digest("2"),
-        mirrorRepoDigest: digest("2"),
-        match: true,
-      },
-    ],
-  };
-}
+import { digest, proven } from "./proven";
 
 const bad: NodeVerification = {
   node: "10.0.0.9",
