@@ -10,11 +10,11 @@
  */
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { lockInstance } from "./lab/claim";
 import { backgroundLab, destroyInstanceSync, readState } from "./lab/instanceState";
 import { defaultNodes, Lab, type NodeSpec } from "./lab/lab";
 import { cacheDir, instanceFromEnvironment, instanceOf, type Instance } from "./lab/instance";
 import { LabError } from "./lab/labError";
-import { takeLock } from "./lab/lock";
 import { releaseFacts, releases } from "./lab/release";
 import { describeForPeople } from "./lab/report";
 
@@ -86,7 +86,7 @@ async function down(instance: Instance, leftovers: boolean): Promise<number> {
     destroyInstanceSync(instance);
     return 0;
   }
-  const lock = await takeLock(instance.lockFile, { wait: false });
+  const lock = await lockInstance(instance);
   if (!lock) throw new LabError("LAB_BUSY", `lab ${instance.number} belongs to process ${readState(instance)?.owner ?? "unknown"}, which is running: it ends with that`);
   try {
     destroyInstanceSync(instance);

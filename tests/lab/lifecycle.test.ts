@@ -7,8 +7,8 @@ import { sharedLabOrSkip } from "./lab";
 import { groupIsAlive, groupRoot } from "./lab/controlGroup";
 import { execute, must } from "./lab/execute";
 import { instanceOf, type Instance } from "./lab/instance";
-import { runTypeScript } from "./lab/lab";
 import { mountsBelow } from "./lab/mounts";
+import { runTypeScript } from "./lab/runTypeScript";
 import { sleep } from "./lab/sleep";
 
 /** An instance nobody takes by itself. */

@@ -1,28 +1,28 @@
-import { mkdirSync, realpathSync, writeFileSync, existsSync } from "node:fs";
-import { createServer, isIPv6 } from "node:net";
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { createAuthority, issueCertificate, type CertificateAuthority, type CertificateOptions } from "./certificates";
+import { createAuthority, type CertificateAuthority } from "./certificates";
+import { armCleanUp, claimInstance } from "./claim";
 import { destroyGroupSync } from "./controlGroup";
+import { must } from "./execute";
 import { checkHost } from "./host";
 import { raiseHostLimits } from "./hostLimits";
 import { ensurePackages, type ExpectedImage, type ImagePackage, type ImagePackages } from "./imagePackages";
-import { installTools, registryProgram } from "./install";
-import { automaticInstances, cacheDir, instanceFromEnvironment, instanceOf, type Instance } from "./instance";
+import { installTools } from "./install";
+import { cacheDir, instanceFromEnvironment, instanceOf, type Instance } from "./instance";
 import { backgroundLab, destroyInstanceSync, readState, runMarker, writeState } from "./instanceState";
 import type { LabDescription, LabUsers, NodeDescription } from "./labDescription";
 import { LabError } from "./labError";
-import { takeLock, type HeldLock } from "./lock";
+import type { HeldLock } from "./lock";
 import { LabNode } from "./node";
+import { freeSshPort } from "./ports";
 import { copyToRegistry } from "./publicImages";
-import { LabRegistry, writeRegistryConfig, type RegistryAuth, type RegistryDescription } from "./registry";
+import { LabRegistry } from "./registry";
+import { describeRegistry, type RegistrySpec } from "./registryFactory";
 import type { Release } from "./release";
-import { htpasswdLine, randomSecret, shadowHash } from "./secrets";
+import { randomSecret, shadowHash } from "./secrets";
 import type { SeedFacts } from "./seed";
 import { createClientKeys, createHostKey } from "./sshKeys";
 import { ensureTree } from "./tree";
-import { must } from "./execute";
-import type { TokenServerConfig } from "./tokenServer";
 
 /** Hosts that the lab's second registry plays; the nodes know no other address for them. */
 export const publicHosts: readonly string[] = ["gcr.io", "somehost.io", "otherhost.io", "unlisted.io", "docker.io", "registry-1.docker.io", "quay.io", "registry.k8s.io"];
@@ -31,28 +31,6 @@ export interface NodeSpec {
   /** Host name of the node; default "RELEASE" or "RELEASE-N". */
   readonly name?: string;
   readonly release: Release;
-}
-
-export interface RegistrySpec {
-  /** Unique in the lab; folder and log carry it. */
-  readonly name: string;
-  /** Default: the next free address of the mirrors' network. "::1" is possible. */
-  readonly address?: string;
-  /** Default 5000. */
-  readonly port?: number;
-  /** Default https with a certificate of the private authority; "public" signs with the one the nodes trust. */
-  readonly tls?: "private" | "public" | "none";
-  readonly auth?: RegistryAuth;
-  readonly username?: string;
-  readonly password?: string;
-  /** With auth "token": a token without credentials may pull. Default false. */
-  readonly anonymousPull?: boolean;
-  /** With auth "token": seconds a token holds; default 300. */
-  readonly tokenLifetime?: number;
-  /** Further names for the certificate. */
-  readonly names?: readonly string[];
-  /** A certificate that is wrong on purpose. */
-  readonly certificate?: CertificateOptions & { readonly names?: readonly string[] };
 }
 
 export interface LabOptions {
@@ -70,13 +48,14 @@ export const defaultNodes: readonly NodeSpec[] = [{ release: "bookworm" }, { rel
 
 /** Nodes boot side by side, but not all fifty at once. */
 const bootingAtOnce = 6;
-const sshPorts = [22, 2022, 20_022];
 
 /** Real nodes and registries on this machine's loopback addresses. Made by `Lab.up`, ended by `down`. */
 export class Lab {
   readonly nodes: LabNode[] = [];
   readonly registries: LabRegistry[] = [];
   private readonly pendingNodes = new Set<number>();
+  /** Last part of the address that the last registry without one of its own got. */
+  private lastMirrorAddress = 1;
   private guard: (() => void) | undefined;
   private lock: HeldLock | undefined;
   private isDown = false;
@@ -207,7 +186,8 @@ export class Lab {
   /** Starts a further registry. */
   async addRegistry(spec: RegistrySpec): Promise<LabRegistry> {
     if (this.registries.some((registry) => registry.name === spec.name)) throw new LabError("LAB_REGISTRY", `the lab has a registry "${spec.name}" already`);
-    const registry = new LabRegistry(await this.describeRegistry(spec));
+    const address = spec.address ?? this.instance.mirrorAddress(++this.lastMirrorAddress);
+    const registry = new LabRegistry(await describeRegistry({ ...this.base, cgroup: this.instance.cgroup, log: this.log }, { ...spec, address }));
     this.registries.push(registry);
     try {
       await registry.start();
@@ -319,69 +299,6 @@ export class Lab {
     };
   }
 
-  private async describeRegistry(spec: RegistrySpec): Promise<RegistryDescription> {
-    const address = spec.address ?? this.freeMirrorAddress();
-    const port = spec.port ?? 5000;
-    const hostPort = `${isIPv6(address) ? `[${address}]` : address}:${port}`;
-    const scheme = spec.tls === "none" ? "http" : "https";
-    const auth = spec.auth ?? "none";
-    if (!(await portIsFree(address, port))) {
-      throw new LabError("LAB_PORT", `the registry "${spec.name}" needs ${hostPort}, which another program of this machine holds (a server that listens on all addresses?): stop that program`);
-    }
-    const folder = join(this.runDir, "registries", spec.name);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const authority = spec.tls === "public" ? this.publicAuthority : this.privateAuthority;
-    const names = [address, ...(spec.names ?? [])];
-    const tls = scheme === "http" ? undefined : await issueCertificate(authority, folder, "server", spec.certificate?.names ?? names, spec.certificate);
-    const credentials = auth === "none" ? {} : { username: spec.username ?? "mirror-user", password: spec.password ?? randomSecret(`password-${spec.name}`) };
-    const helpers: RegistryDescription["helpers"][number][] = [];
-    let authConfig: Record<string, Record<string, string>> | undefined;
-    if (auth === "basic" && credentials.username !== undefined) {
-      const file = join(folder, "htpasswd");
-      writeFileSync(file, await htpasswdLine(credentials.username, credentials.password), { mode: 0o600 });
-      authConfig = { htpasswd: { realm: "registry mirror lab", path: file } };
-    }
-    if (auth === "token" && credentials.username !== undefined) {
-      const server = tls ?? (await issueCertificate(this.privateAuthority, folder, "server", names));
-      const token = await this.describeTokenServer(spec, folder, address, port + 1, server, { [credentials.username]: credentials.password });
-      helpers.push(token.helper);
-      authConfig = { token: token.config };
-    }
-    const program = await registryProgram(cacheDir(), this.log);
-    const config = join(folder, "config.yml");
-    writeRegistryConfig(config, { address, port, dataDir: join(folder, "data"), secret: randomSecret("http"), ...(tls ? { tls } : {}), ...(authConfig ? { auth: authConfig } : {}) });
-    return {
-      name: spec.name, address, port, scheme, hostPort, endpoint: `${scheme}://${hostPort}`, auth, ...credentials,
-      ...(scheme === "https" ? { caCertPath: authority.certPath } : {}), names: spec.names ?? [], folder,
-      group: `${this.instance.cgroup}/registry-${spec.name}`, command: [program, "serve", config], helpers,
-    };
-  }
-
-  private async describeTokenServer(spec: RegistrySpec, folder: string, address: string, port: number, server: { certPath: string; keyPath: string }, users: Record<string, string>): Promise<{ helper: RegistryDescription["helpers"][number]; config: Record<string, string> }> {
-    const signing = await createAuthority(folder, "token-signing");
-    const service = `lab-${spec.name}`;
-    const settings: TokenServerConfig = {
-      address, port, ...server, signingCertPath: signing.certPath, signingKeyPath: signing.keyPath, issuer: "registry-mirror-lab", service, users,
-      anonymousPull: spec.anonymousPull ?? false, lifetime: spec.tokenLifetime ?? 300,
-    };
-    const file = join(folder, "token-server.json");
-    writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
-    const realm = `https://${isIPv6(address) ? `[${address}]` : address}:${port}/token`;
-    return {
-      helper: { name: "token-server", command: [...runTypeScript(), join(__dirname, "tokenServer.ts"), file], address, port },
-      config: { realm, service, issuer: settings.issuer, rootcertbundle: signing.certPath },
-    };
-  }
-
-  private freeMirrorAddress(): string {
-    const taken = new Set(this.registries.map((registry) => registry.description.address));
-    for (let last = 2; last < 255; last++) {
-      const address = this.instance.mirrorAddress(last);
-      if (!taken.has(address)) return address;
-    }
-    throw new LabError("LAB_ADDRESS", "the lab's registries have used up their addresses");
-  }
-
   private writeKnownHosts(): void {
     const rows = this.nodes.map((node) => `${node.port === 22 ? node.address : `[${node.address}]:${node.port}`} ${node.hostKey}\n`);
     writeFileSync(this.knownHostsPath, rows.join(""));
@@ -407,58 +324,3 @@ async function allOrNone(endTheRest: () => void, work: readonly Promise<unknown>
   if (errors.length > 0) throw errors[0];
 }
 
-/** How to start a TypeScript file of the lab as a program of its own. */
-export function runTypeScript(): string[] {
-  return [process.execPath, "--import", pathToFileURL(require.resolve("tsx")).href];
-}
-
-/** Takes the instance that was asked for, or the first that nobody uses. */
-async function claimInstance(wanted: number | undefined): Promise<{ instance: Instance; lock: HeldLock }> {
-  for (const number of wanted === undefined ? automaticInstances : [wanted]) {
-    const instance = instanceOf(number);
-    const lock = await takeLock(instance.lockFile, { wait: false, onDeath: [...runTypeScript(), join(__dirname, "..", "cli.ts"), "down", "--instance", String(number), "--leftovers"] });
-    if (!lock) continue;
-    if (!backgroundLab(instance)) return { instance, lock };
-    await lock.release();
-  }
-  const state = wanted === undefined ? undefined : readState(instanceOf(wanted));
-  const which = wanted === undefined ? `instances ${automaticInstances[0]} to ${automaticInstances.at(-1)} are` : `instance ${wanted} is`;
-  const way = state?.background ? `"npm run lab -- down" ends it` : `process ${state?.owner ?? "unknown"} uses it`;
-  throw new LabError("LAB_BUSY", `the lab's ${which} in use: ${way}; or choose another number with REGISTRY_MIRROR_LAB_INSTANCE`);
-}
-
-/** Ends the lab with this process, however it ends; SIGKILL is the lock keeper's business. */
-function armCleanUp(instance: Instance): () => void {
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  const onExit = (): void => destroyInstanceSync(instance);
-  const handlers = signals.map((signal) => {
-    const handler = (): void => {
-      process.off(signal, handler);
-      destroyInstanceSync(instance);
-      // Other handlers have had, or will have, their turn; without any, the signal does what it always does.
-      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-    };
-    process.on(signal, handler);
-    return [signal, handler] as const;
-  });
-  process.on("exit", onExit);
-  const disarm = (): void => {
-    process.off("exit", onExit);
-    for (const [signal, handler] of handlers) process.off(signal, handler);
-  };
-  return disarm;
-}
-
-/** A machine's own sshd on all addresses holds port 22 of the loopback addresses too. */
-async function freeSshPort(instance: Instance): Promise<number> {
-  for (const port of sshPorts) if (await portIsFree(instance.nodeAddress(1), port)) return port;
-  throw new LabError("LAB_PORT", `none of the ports ${sshPorts.join(", ")} is free on ${instance.nodeAddress(1)} for the nodes' sshd`);
-}
-
-function portIsFree(address: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(true)));
-  });
-}
