@@ -45,9 +45,9 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
     // The listing is for the eye only: a package that was not known when it was pushed must not look changed once it is.
     if (!isUnknown(news.fingerprint) && olds.fingerprint === news.fingerprint) {
       const { contents: _ignored, ...rest } = news;
-      return { inputs: olds.contents === undefined ? rest : { ...rest, contents: olds.contents }, problems: [] };
+      return { inputs: olds.contents === undefined ? rest : { ...rest, contents: olds.contents } };
     }
-    return { inputs: news, problems: [] };
+    return { inputs: news };
   },
 
   diff(olds, news): Difference {

@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+
 import { structuredPatch } from "diff";
 
 /**
@@ -13,10 +15,22 @@ export function lineDiff(before: Readonly<Record<string, string>>, after: Readon
     }
     const word = old === undefined ? " (new file)" : fresh === undefined ? " (no longer ours; what was there before comes back)" : "";
     lines.push(`${path}${word}`);
-    const patch = structuredPatch(path, path, old ?? "", fresh ?? "", undefined, undefined, { context: 1 });
+    const patch = structuredPatch(path, path, readable(old ?? ""), readable(fresh ?? ""), undefined, undefined, { context: 1 });
     for (const hunk of patch.hunks) {
       lines.push(...hunk.lines.filter((line) => !line.startsWith("\\")).map((line) => `  ${line}`));
     }
   }
   return lines;
+}
+
+/** Nobody reads a certificate in base64: whose it is, until when, and its fingerprint say what a reviewer wants to know. */
+function readable(text: string): string {
+  return text.replace(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g, (block) => {
+    try {
+      const certificate = new X509Certificate(block);
+      return `certificate of ${certificate.subject.replaceAll("\n", ", ")}, valid until ${certificate.validTo}, SHA-256 ${certificate.fingerprint256}`;
+    } catch {
+      return block;
+    }
+  });
 }

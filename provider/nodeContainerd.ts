@@ -1,5 +1,3 @@
-import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredRegistry } from "./containerd/desired";
-import { describeDrift } from "./containerd/describeDrift";
 import { effectiveRegistry } from "./containerd/effectiveRegistry";
 import { planContainerd } from "./containerd/planContainerd";
 import type { OperationContext } from "./context";
@@ -7,55 +5,17 @@ import { dynamicProvider } from "./dynamic/boundary";
 import type { Difference, Operations } from "./dynamic/boundary";
 import { holdsUnknown, isUnknown, sameValue } from "./dynamic/plainValue";
 import { MirrorError, messageOf } from "./errors";
-import { fullFiles, slimFiles } from "./slimFiles";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
 import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, TransactionStep } from "./node";
-import type { Probe } from "./registry/pushResult";
+import { findDrift } from "./nodeDrift";
+import { addressOf, desiredOf, digestOfFiles, stateOf } from "./nodeState";
+import type { NodeContainerdInputs, NodeContainerdOutputs } from "./nodeState";
 import { gatherEvidence } from "./verify/evidence";
-import type { ExpectedImage } from "./verify/evidence";
 import type { NodeVerification } from "./verify/nodeVerification";
 import { isGood, judge } from "./verify/verdict";
 
-/** The wire form of NodeContainerd's arguments. */
-export interface NodeContainerdInputs {
-  connection: NodeConnection;
-  hosts: DesiredHost[];
-  /** What the reviewer sees is what is written: path on the node -> text. */
-  files: Record<string, string>;
-  /** Secret. */
-  credentials: Credentials;
-  auth: AuthKinds;
-  hostsDir: string;
-  /** Already chosen: those that this node compares. */
-  images: ExpectedImage[];
-  probe?: Probe;
-  verify: false | { onFailure: "error" | "warn" };
-  configStyle: ConfigStyle | "auto";
-  criTimeout?: number;
-  forgetUnreachable?: boolean;
-  adopt?: boolean;
-  hold?: boolean;
-  /** Only ever in the state, put there by refresh: how the node differs. That it is not declared makes `up` repair it. */
-  drift?: string[];
-}
-
-/** What the node's containerd is and how it is configured. */
-export interface ContainerdState {
-  /** `2.1.9`. */
-  version: string;
-  configStyle: ConfigStyle;
-  /** Restarts of containerd that this resource has caused, over its whole life. */
-  restarts: number;
-}
-
-/** `files` holds certificates by digest only, so that the state of many nodes stays small. */
-export interface NodeContainerdOutputs extends NodeContainerdInputs {
-  containerd?: ContainerdState;
-  verification?: NodeVerification;
-}
-
 const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
-  check: (_olds, news) => ({ inputs: news, problems: [] }),
+  check: (_olds, news) => ({ inputs: news }),
 
   diff(olds, news): Difference {
     if (news.hold === true) {
@@ -68,7 +28,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
     if (moved) {
       return { changes: true, replaces: ["connection"], deleteBeforeReplace: true };
     }
-    const changes = holdsUnknown(news) || !sameValue(declared(olds), declared({ ...news, files: slimFiles(news.files) }));
+    const changes = holdsUnknown(news) || !sameValue(declared(olds), declared(stateOf(news)));
     return changes ? { changes, notes: nodeNotes(olds, news) } : { changes };
   },
 
@@ -88,7 +48,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
         return { outs: rest };
       }
       context.log.warn(`changed since the last pulumi up:\n${drift.lines.join("\n")}`);
-      const { containerd: _containerd, verification: _verification, ...inputs } = outs;
+      const { containerd: _containerd, verification: _verification, filesDigest: _digest, certificates: _certificates, ...inputs } = outs;
       return { outs: { ...outs, drift: drift.lines }, inputs: { ...inputs, files: drift.files, drift: drift.lines } };
     } catch (error) {
       // Not reaching a node says nothing about it; its state stays, and a refresh of the others goes on.
@@ -101,8 +61,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
     if (news.hold === true) {
       return { ...olds, hold: true };
     }
-    const slim = { ...news, files: slimFiles(news.files) };
-    if (olds.containerd !== undefined && sameValue(onNode(olds), onNode(slim))) {
+    if (olds.containerd !== undefined && sameValue(onNode(olds), onNode(stateOf(news)))) {
       // Another key, password or time limit: nothing to do but to remember it.
       return { ...stateOf(news), containerd: olds.containerd, ...(olds.verification === undefined ? {} : { verification: olds.verification }) };
     }
@@ -115,7 +74,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
     }
     try {
       await withNode(outs.connection, context, async (node) => {
-        const { notes } = await restoreNode(node, { owner: ownerOf(context), hostsDirs: [outs.hostsDir], ...criTimeout(outs), onStep: told(context) });
+        const { notes } = await restoreNode(node, { owner: ownerOf(context), hostsDirs: [outs.mirror.hostsDir], ...criTimeout(outs), onStep: told(context) });
         tell(context, notes);
       });
     } catch (error) {
@@ -131,15 +90,15 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
 export const nodeContainerd = dynamicProvider(operations);
 
 /** What decides whether anything at all was declared otherwise. */
-function declared(inputs: NodeContainerdInputs): unknown {
-  const { connection, criTimeout: limit, forgetUnreachable, adopt, hold } = inputs;
-  return { ...(onNode(inputs) as object), connection, limit, forgetUnreachable, adopt, hold: hold === true };
+function declared(state: NodeContainerdOutputs): unknown {
+  const { connection, criTimeout: limit, forgetUnreachable, adopt, hold } = state;
+  return { ...(onNode(state) as object), connection, limit, forgetUnreachable, adopt, hold: hold === true };
 }
 
 /** What decides whether the node must be looked at: credentials to reach it are not part of it. */
-function onNode(inputs: NodeContainerdInputs): unknown {
-  const { hosts, files, credentials, auth, hostsDir, images, probe, verify, configStyle, drift } = inputs;
-  return { hosts, files, credentials, auth, hostsDir, images, probe, verify, configStyle, drift: drift ?? [] };
+function onNode(state: NodeContainerdOutputs): unknown {
+  const { mirror, filesDigest, credentials, verify, configStyle, drift } = state;
+  return { mirror, filesDigest, credentials, verify, configStyle, drift: drift ?? [] };
 }
 
 /** Lines for the reviewer about this node alone; what its files say is told once, at the RegistryMirror. */
@@ -148,7 +107,7 @@ function nodeNotes(olds: NodeContainerdOutputs, news: NodeContainerdInputs): str
   if ((olds.drift ?? []).length > 0) {
     notes.push("repairs what was changed by hand");
   }
-  const files = isUnknown(news.files) || !sameValue(olds.files, slimFiles(news.files));
+  const files = isUnknown(news.files) || olds.filesDigest !== digestOfFiles(news.files);
   if (files || !sameValue(olds.configStyle, news.configStyle)) {
     const inPlace = olds.containerd?.configStyle === "hosts-dir" && news.configStyle !== "config-toml";
     notes.push(inPlace ? "containerd does not restart" : "containerd restarts once");
@@ -156,27 +115,13 @@ function nodeNotes(olds: NodeContainerdOutputs, news: NodeContainerdInputs): str
   return notes;
 }
 
-function addressOf(connection: NodeConnection): string {
-  return `${connection.host}:${connection.port ?? 22}`;
-}
-
 /** The same for every run of one resource; another stack's differs. */
 function ownerOf(context: OperationContext): string {
   return context.urn ?? "pulumi-registry-mirror";
 }
 
-function stateOf(inputs: NodeContainerdInputs): NodeContainerdOutputs {
-  const { drift: _drift, hold, ...rest } = inputs;
-  return { ...rest, files: slimFiles(inputs.files), ...(hold === true ? { hold } : {}) };
-}
-
-function criTimeout(inputs: NodeContainerdInputs): { criTimeout: number } {
+function criTimeout(inputs: { criTimeout?: number }): { criTimeout: number } {
   return { criTimeout: inputs.criTimeout ?? 120 };
-}
-
-function desiredOf(inputs: NodeContainerdInputs): DesiredRegistry {
-  const { hosts, files, credentials, auth, configStyle, hostsDir } = inputs;
-  return { hosts, files, credentials, auth, configStyle, hostsDir };
 }
 
 async function withNode<T>(connection: NodeConnection, context: OperationContext, work: (node: Node) => Promise<T>): Promise<T> {
@@ -194,8 +139,8 @@ async function configure(inputs: NodeContainerdInputs, olds: NodeContainerdOutpu
     applyToNode(node, {
       owner: ownerOf(context),
       adopt: inputs.adopt === true,
-      hostsDirs: [inputs.hostsDir],
-      plan: (observed) => planContainerd(observed, desiredOf(inputs)),
+      hostsDirs: [inputs.mirror.hostsDir],
+      plan: (observed) => planContainerd(observed, desiredOf(inputs, inputs.files)),
       verify: ({ cri, observed, plan, changed }) => verifyNode(node, inputs, { cri, observed, version: plan.version, changed }, context),
       ...criTimeout(inputs),
       onStep: told(context),
@@ -216,9 +161,9 @@ async function verifyNode(
   found: { cri: CriClient; observed: NodeObservation; version: string; changed: boolean },
   context: OperationContext,
 ): Promise<NodeVerification> {
-  const now = found.changed ? await node.observe({ hostsDirs: [inputs.hostsDir] }) : found.observed;
-  const pulls = inputs.verify !== false;
-  const wanted = { hosts: inputs.hosts, images: pulls ? inputs.images : [], probe: pulls ? inputs.probe : undefined, effective: effectiveRegistry(now) };
+  const now = found.changed ? await node.observe({ hostsDirs: [inputs.mirror.hostsDir] }) : found.observed;
+  const { images = [], probe = undefined } = inputs.verify === false ? {} : inputs.verify;
+  const wanted = { hosts: inputs.mirror.hosts, images, probe, effective: effectiveRegistry(now) };
   const verification = judge(inputs.connection.host, found.version, await gatherEvidence(found.cri, wanted, context));
   if (!isGood(verification.verdict) && inputs.verify !== false) {
     const reasons = verification.findings ?? [];
@@ -234,31 +179,7 @@ async function verifyNode(
   return verification;
 }
 
-/** How the node differs from what was put there: files, effective configuration, digests of the compared images. */
-async function findDrift(node: Node, outs: NodeContainerdOutputs): Promise<{ lines: string[]; files: Record<string, string> } | undefined> {
-  const observed = await node.observe({ hostsDirs: [outs.hostsDir], allowDown: true });
-  const { files, lost } = fullFiles(outs.files, observed);
-  const lines = lost.map((path) => `${path}: ${observed.files[path] === undefined ? "is missing" : "is not the certificate that was put there"}`);
-  const plan = planContainerd(observed, { ...desiredOf(outs), files });
-  for (const drift of describeDrift(plan, observed)) {
-    lines.push(`${drift.path}: ${drift.kind}`, ...drift.lines.map((line) => `  ${line}`));
-  }
-  if (observed.serviceState !== "active") {
-    lines.push(`containerd is ${observed.serviceState}`);
-  } else {
-    const cri = node.cri(observed.socketPath);
-    for (const image of outs.images) {
-      const repository = image.source.replace(/[:@][^/]*$/, "");
-      const digest = (await cri.imageStatus(image.source))?.repoDigests.find((d) => d.startsWith(`${repository}@`))?.slice(repository.length + 1);
-      if (digest !== undefined && digest !== image.digest) {
-        lines.push(`${image.source}: the node has ${digest}, pushed was ${image.digest}`);
-      }
-    }
-  }
-  return lines.length > 0 ? { lines, files } : undefined;
-}
-
-const stepTexts: Partial<Record<TransactionStep, string>> = {
+const stepTexts: Record<string, string> = {
   lock: "taking the node's lock",
   observe: "reading the node's configuration",
   stage: "writing the new files beside the old ones and letting containerd check them",

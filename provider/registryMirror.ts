@@ -4,7 +4,7 @@ import type { Credentials, DesiredHost } from "./containerd/desired";
 import type { OperationContext } from "./context";
 import { dynamicProvider } from "./dynamic/boundary";
 import type { Difference, Operations } from "./dynamic/boundary";
-import { holdsUnknown, isUnknown, sameValue } from "./dynamic/plainValue";
+import { holdsUnknown, sameValue } from "./dynamic/plainValue";
 import { MirrorError, messageOf } from "./errors";
 import { lineDiff } from "./lineDiff";
 import { parseRegistryEndpoint } from "./registry/endpoint";
@@ -31,15 +31,16 @@ export interface RegistryMirrorOutputs extends RegistryMirrorInputs {
 }
 
 const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
-  check: (_olds, news) => ({ inputs: news, problems: [] }),
+  // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so it is told here.
+  check: (olds, news) => ({ inputs: news, notes: olds.files === undefined && !holdsUnknown(news.files) ? told({}, news.files) : [] }),
 
   diff(olds, news): Difference {
     if (!holdsUnknown(news) && sameValue(declared(olds), declared(news))) {
       return { changes: false };
     }
-    const notes = isUnknown(news.files) || holdsUnknown(news.files) ? [] : lineDiff(olds.files ?? {}, news.files);
+    const notes = holdsUnknown(news.files) ? [] : told(olds.files ?? {}, news.files);
     const replaces = !holdsUnknown(news.mirrors) && !sameValue(olds.mirrors, news.mirrors) ? { replaces: ["mirrors"] } : {};
-    return { changes: true, ...replaces, notes: notes.length > 0 ? ["on every node that uses this mirror:", ...notes] : [] };
+    return { changes: true, ...replaces, notes };
   },
 
   async create(inputs, context) {
@@ -58,6 +59,12 @@ const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
 };
 
 export const registryMirror = dynamicProvider(operations);
+
+/** The files' changed lines, once for all nodes. */
+function told(before: Record<string, string>, after: Record<string, string>): string[] {
+  const lines = lineDiff(before, after);
+  return lines.length > 0 ? ["on every node that uses this mirror:", ...lines] : [];
+}
 
 function declared(inputs: RegistryMirrorInputs): unknown {
   const { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints } = inputs;

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { MirrorError } from "../provider/errors";
-import type { NodeContainerdInputs } from "../provider/nodeContainerd";
+import type { NodeContainerdInputs } from "../provider/nodeState";
 import type { Verdict } from "../provider/verify/nodeVerification";
 import type { ClusterConfig } from "./cluster/clusterConfig";
 import type { BmctlCluster, BmctlNode, OverriddenField } from "./cluster/clusterFile";
@@ -157,20 +157,16 @@ export class MirroredCluster extends pulumi.ComponentResource {
   }
 
   private shown(args: MirroredClusterArgs): pulumi.CustomResourceOptions {
-    return args.showFilesPerNode === true || args.mirror !== undefined ? {} : { hideDiffs: ["files", "hosts"] };
+    return args.showFilesPerNode === true || args.mirror !== undefined ? {} : { hideDiffs: ["files", "mirror"] };
   }
 }
 
 /** Every argument of a node but `hold`: a node that is held keeps what the state has of them. */
 const heldInputs: string[] = Object.keys({
   connection: true,
-  hosts: true,
+  mirror: true,
   files: true,
   credentials: true,
-  auth: true,
-  hostsDir: true,
-  images: true,
-  probe: true,
   verify: true,
   configStyle: true,
   criTimeout: true,

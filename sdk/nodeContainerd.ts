@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { AuthKinds, ConfigStyle, Credentials, DesiredHost } from "../provider/containerd/desired";
-import type { ContainerdState, NodeContainerdInputs } from "../provider/nodeContainerd";
+import type { ContainerdState, NodeContainerdInputs } from "../provider/nodeState";
 import { parseRegistryEndpoint } from "../provider/registry/endpoint";
 import type { EndpointSeen, Probe, PushedImage } from "../provider/registry/pushResult";
 import type { ExpectedImage } from "../provider/verify/evidence";
@@ -73,14 +73,14 @@ export class NodeContainerd extends MirrorResource {
       .apply(([pushed, chosen, hosts]) => attempt(() => checkedSelection(pushed, chosen, hosts)));
     const wire: Record<keyof NodeContainerdInputs, unknown> = {
       connection,
-      hosts: mirror.hosts,
+      // Few properties rather than many: for each the state lists what it depends on.
+      mirror: { hosts: mirror.hosts, auth: pulumi.output(mirror.endpoints).apply(authKinds), hostsDir: mirror.hostsDir },
       files: mirror.files,
       credentials: pulumi.secret(mirror.credentials),
-      auth: pulumi.output(mirror.endpoints).apply(authKinds),
-      hostsDir: mirror.hostsDir,
-      images: images.apply((found) => found.value),
-      probe: verify === false ? undefined : args.probe,
-      verify: verify === false ? false : { onFailure: pulumi.output(verify?.onFailure).apply((choice) => choice ?? "error") },
+      verify:
+        verify === false
+          ? images.apply(() => false) // the node waits for the images all the same
+          : { images: images.apply((found) => found.value), probe: args.probe, onFailure: pulumi.output(verify?.onFailure).apply((choice) => choice ?? "error") },
       configStyle: pulumi.output(args.configStyle).apply((style) => style ?? "auto"),
       criTimeout: args.criTimeout,
       forgetUnreachable: args.forgetUnreachable,

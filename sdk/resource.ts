@@ -23,6 +23,7 @@ export abstract class MirrorResource extends pulumi.CustomResource {
         ...props,
         // Progress can be attached to the resource's own line only by its URN, which a dynamic provider is not told.
         resourceUrn: pulumi.createUrn(name, token, opts?.parent && urnAlone(opts.parent)),
+        dryRun: pulumi.runtime.isDryRun() ? true : undefined,
         __provider: stub(provider),
       },
       opts,

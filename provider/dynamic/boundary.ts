@@ -8,9 +8,12 @@ import { redact, secretsIn } from "./redaction";
 
 /** What a resource does, in plain values. The boundary below is the only place that speaks Pulumi's dialect. */
 export interface Operations<I, O> {
-  /** Pure and quick: no SSH, no registry. May adjust inputs; findings are errors that stop before anything is touched. */
-  check(olds: Partial<I>, news: I): { inputs: I; problems: string[] };
-  /** Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown on the resource's line. */
+  /**
+   * Pure and quick: no SSH, no registry. May adjust inputs; problems are errors that stop before anything is touched; notes are shown in a
+   * preview, on the resource's line.
+   */
+  check(olds: Partial<I>, news: I): { inputs: I; problems?: string[]; notes?: string[] };
+  /** Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a preview. */
   diff(olds: O, news: I): Difference;
   create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
   /** `inputs` only when they differ from what was declared (drift): they make the changed lines visible. "gone" only when truly gone. */
@@ -46,29 +49,43 @@ interface Wired {
   resourceUrn?: string;
   /** Findings made at program time; check reports them, so that every resource's problems show in one preview. */
   problems?: string[];
+  /** True in a preview; taken out by check, so that the state never has it. */
+  dryRun?: boolean;
   __provider?: unknown;
 }
 
 type Wire<T> = T & Wired;
 
+/**
+ * Notes are for the review, not for the rollout. Check is told by the program whether this is a preview, diff is not; each has a
+ * provider process of its own, so one flag for the process will do.
+ */
+let previewing = false;
+
+function review(urn: string | undefined, properties: object, notes: string[] | undefined): void {
+  if (previewing && notes !== undefined && notes.length > 0) {
+    engineLog(urn, secretsIn(properties)).info(notes.join("\n"));
+  }
+}
+
 /** Makes Pulumi's dynamic provider out of plain operations: one place for undefined, errors, partial state, progress and secrets. */
 export function dynamicProvider<I extends object, O extends object>(operations: Operations<I, O>): pulumi.dynamic.ResourceProvider {
   return {
     check(olds: Wire<Partial<I>>, news: Wire<I>) {
-      const { problems: found, ...rest } = news;
+      const { problems: found, dryRun, ...rest } = news;
+      previewing = dryRun === true;
       const told = Array.isArray(found) ? found : [];
       if (told.length > 0) {
         return Promise.resolve(failures(told, news));
       }
-      const { inputs, problems } = operations.check(olds, rest as unknown as I);
+      const { inputs, problems = [], notes } = operations.check(olds, rest as unknown as I);
+      review(news.resourceUrn, news, notes);
       return Promise.resolve(problems.length > 0 ? failures(problems, news) : { inputs: withoutUndefined(inputs) });
     },
 
     diff(_id: string, olds: Wire<O>, news: Wire<I>) {
       const { notes, ...difference } = operations.diff(olds, news);
-      if (notes !== undefined && notes.length > 0) {
-        engineLog(news.resourceUrn, secretsIn(news)).info(notes.join("\n"));
-      }
+      review(news.resourceUrn, news, notes);
       return Promise.resolve(difference);
     },
 

@@ -1,0 +1,36 @@
+import { describeDrift } from "./containerd/describeDrift";
+import { planContainerd } from "./containerd/planContainerd";
+import type { Node } from "./node";
+import { desiredOf, filesOf } from "./nodeState";
+import type { NodeContainerdOutputs } from "./nodeState";
+
+export interface NodeDrift {
+  /** For a person: file by file the changed lines, secrets hidden. */
+  lines: string[];
+  /** The files as they were put there. */
+  files: Record<string, string>;
+}
+
+/** How a node differs from what was put there: files, effective configuration, digests of the compared images (B7). Undefined: it does not. */
+export async function findDrift(node: Node, outs: NodeContainerdOutputs): Promise<NodeDrift | undefined> {
+  const observed = await node.observe({ hostsDirs: [outs.mirror.hostsDir], allowDown: true });
+  const { files, lost } = filesOf(outs, observed);
+  const lines = lost.map((path) => `${path}: ${observed.files[path] === undefined ? "missing" : "not the certificate that was put there"}`);
+  const plan = planContainerd(observed, desiredOf(outs, files));
+  for (const drift of describeDrift(plan, observed)) {
+    lines.push(`${drift.path}: ${drift.kind}`, ...drift.lines.map((line) => `  ${line}`));
+  }
+  if (observed.serviceState !== "active") {
+    lines.push(`containerd is ${observed.serviceState}`);
+  } else if (outs.verify !== false) {
+    const cri = node.cri(observed.socketPath);
+    for (const image of outs.verify.images) {
+      const repository = image.source.replace(/[:@][^/]*$/, "");
+      const digest = (await cri.imageStatus(image.source))?.repoDigests.find((d) => d.startsWith(`${repository}@`))?.slice(repository.length + 1);
+      if (digest !== undefined && digest !== image.digest) {
+        lines.push(`${image.source}: the node has ${digest}, pushed was ${image.digest}`);
+      }
+    }
+  }
+  return lines.length > 0 ? { lines, files } : undefined;
+}
