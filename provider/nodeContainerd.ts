@@ -22,14 +22,14 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
       return { changes: false };
     }
     if (olds.containerd === undefined) {
-      return { changes: true, notes: ["held so far: configured for the first time now"] };
+      return { changes: true, status: "held so far: configured for the first time now" };
     }
     const moved = !holdsUnknown([news.connection.host, news.connection.port]) && addressOf(olds.connection) !== addressOf(news.connection);
     if (moved) {
       return { changes: true, replaces: ["connection"], deleteBeforeReplace: true };
     }
     const changes = holdsUnknown(news) || !sameValue(declared(olds), declared(stateOf(news)));
-    return changes ? { changes, notes: nodeNotes(olds, news) } : { changes };
+    return changes ? { changes, status: nodeStatus(olds, news) } : { changes };
   },
 
   async create(inputs, context) {
@@ -101,8 +101,8 @@ function onNode(state: NodeContainerdOutputs): unknown {
   return { mirror, filesDigest, credentials, verify, configStyle, drift: drift ?? [] };
 }
 
-/** Lines for the reviewer about this node alone; what its files say is told once, at the RegistryMirror. */
-function nodeNotes(olds: NodeContainerdOutputs, news: NodeContainerdInputs): string[] {
+/** Words for the reviewer about this node alone; what its files say is told once, at the RegistryMirror. */
+function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInputs): string {
   const notes: string[] = [];
   if ((olds.drift ?? []).length > 0) {
     notes.push("repairs what was changed by hand");
@@ -111,8 +111,10 @@ function nodeNotes(olds: NodeContainerdOutputs, news: NodeContainerdInputs): str
   if (files || !sameValue(olds.configStyle, news.configStyle)) {
     const inPlace = olds.containerd?.configStyle === "hosts-dir" && news.configStyle !== "config-toml";
     notes.push(inPlace ? "containerd does not restart" : "containerd restarts once");
+  } else {
+    notes.push("verifies again, writes nothing");
   }
-  return notes;
+  return notes.join("; ");
 }
 
 /** The same for every run of one resource; another stack's differs. */

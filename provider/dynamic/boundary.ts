@@ -27,8 +27,10 @@ export interface Difference {
   /** Names of the inputs that force a replacement. */
   replaces?: string[];
   deleteBeforeReplace?: boolean;
-  /** Lines for the reviewer. */
+  /** Lines for the reviewer, below the plan. */
   notes?: string[];
+  /** A few words for the reviewer, on the resource's own line: for what would be said of many. */
+  status?: string;
 }
 
 /** Thrown by create or update when part of the work is done: what is done is kept in the state, and the error is reported. */
@@ -84,8 +86,11 @@ export function dynamicProvider<I extends object, O extends object>(operations: 
     },
 
     diff(_id: string, olds: Wire<O>, news: Wire<I>) {
-      const { notes, ...difference } = operations.diff(olds, news);
+      const { notes, status, ...difference } = operations.diff(olds, news);
       review(news.resourceUrn, news, notes);
+      if (previewing && status !== undefined) {
+        engineLog(news.resourceUrn, secretsIn(news)).progress(status);
+      }
       return Promise.resolve(difference);
     },
 
