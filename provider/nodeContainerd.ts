@@ -10,6 +10,7 @@ import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, Tra
 import { findDrift } from "./nodeDrift";
 import { addressOf, desiredOf, digestOfFiles, stateOf } from "./nodeState";
 import type { NodeContainerdInputs, NodeContainerdOutputs } from "./nodeState";
+import { runLedger } from "./runLedger";
 import { gatherEvidence } from "./verify/evidence";
 import type { NodeVerification } from "./verify/nodeVerification";
 import { isGood, judge } from "./verify/verdict";
@@ -34,7 +35,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
 
   async create(inputs, context) {
     const id = addressOf(inputs.connection);
-    return { id, outs: inputs.hold === true ? stateOf(inputs) : await configure(inputs, undefined, context) };
+    return { id, outs: inputs.hold === true ? stateOf(inputs) : await runLedger.track(id, context.log, () => configure(inputs, undefined, context)) };
   },
 
   async read(_id, outs, context) {
@@ -65,7 +66,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
       // Another key, password or time limit: nothing to do but to remember it.
       return { ...stateOf(news), containerd: olds.containerd, ...(olds.verification === undefined ? {} : { verification: olds.verification }) };
     }
-    return configure(news, olds, context);
+    return runLedger.track(addressOf(news.connection), context.log, () => configure(news, olds, context));
   },
 
   async delete(_id, outs, context) {
