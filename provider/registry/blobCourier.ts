@@ -121,6 +121,10 @@ export class BlobCourier {
     if (blob === undefined || this.board.where(blob, "wanted").length === 0) {
       return;
     }
+    if (this.registry.down !== undefined) {
+      // Decoding the rest of a large package for a registry that is gone helps nobody.
+      throw this.registry.down;
+    }
     if (given.size <= heldBytes && !given.reopenable) {
       const giveBack = await this.budget.take(given.size);
       try {
@@ -176,7 +180,9 @@ export class BlobCourier {
     const uploads = now.map((repository, i) =>
       branches === undefined
         ? this.upload(blob, repository, passing)
-        : this.upload(blob, repository, { digest: given.digest, size: given.size, open: () => branches[i] as Readable }, false),
+        : this.upload(blob, repository, { digest: given.digest, size: given.size, open: () => branches[i] as Readable }, false)
+            // An upload that failed before it read anything would hold up the others.
+            .finally(() => void (branches[i] as Readable).destroy()),
     );
     const done = Promise.all(uploads).then(() => this.mountAll(blob));
     this.start(done);

@@ -3,7 +3,6 @@ import type { Readable } from "node:stream";
 
 import type { Digest } from "../oci/digest";
 import { redacted } from "./answer";
-import { withoutDowngrade } from "./authorizer";
 import type { Scope } from "./authorizer";
 import { RegistryError } from "./registryError";
 import { isTransientStatus, parseRetryAfter } from "./retry";
@@ -11,6 +10,7 @@ import { isTransientFailure } from "./sender";
 import type { Sender, SendResponse } from "./sender";
 import type { UploadOptions } from "./registry";
 import { sendPieces } from "./pieceUpload";
+import { commitUrl, uploadLocation } from "./uploadLocation";
 
 /** A blob's content and how often it can be had. */
 export interface BlobSource {
@@ -41,6 +41,7 @@ export class BlobUpload {
   private readonly scopes: Scope[];
   private readonly signal: AbortSignal;
   private touched = false;
+  private refusals = 0;
 
   constructor(
     private readonly sender: Sender,
@@ -55,21 +56,18 @@ export class BlobUpload {
 
   async run(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.once();
-      if (outcome === undefined) {
+      const failure = await this.once();
+      if (failure === undefined) {
         return;
       }
+      const spent = this.touched && this.source.bytes === undefined && this.source.reopenable !== true;
+      const more = failure.again && !spent && (await this.sender.waitAfter(attempt, failure.retryAfterMs, failure.error.message, this.signal));
       // The commit may have been done and only its answer lost: the registry says so, and nothing is sent twice.
-      if (attempt > 1 || this.touched) {
-        if (await this.isThere()) {
-          return;
-        }
+      if (failure.unsure && (await this.isThere())) {
+        return;
       }
-      if (!outcome.again || !(await this.sender.waitAfter(attempt, outcome.retryAfterMs, outcome.error.message, this.signal))) {
-        throw outcome.error;
-      }
-      if (this.touched && this.source.bytes === undefined && this.source.reopenable !== true) {
-        throw new StreamSpent(this.source.digest, outcome.error);
+      if (!more) {
+        throw failure.again && spent ? new StreamSpent(this.source.digest, failure.error) : failure.error;
       }
     }
   }
@@ -97,13 +95,13 @@ export class BlobUpload {
   }
 
   private async whole(begun: SendResponse): Promise<Failure | undefined> {
-    const url = commitUrl(this.location(begun), this.source.digest);
+    const url = commitUrl(uploadLocation(begun, this.sender), this.source.digest);
     const headers = { "content-type": "application/octet-stream", "content-length": String(this.source.size) };
     let response: SendResponse;
     try {
       if (this.source.bytes !== undefined) {
-        // attempts: 1, because a PUT that broke off leaves its upload in an unknown state; run() begins a new one.
-        response = await this.sender.send({ method: "PUT", url, headers, body: this.source.bytes, scopes: this.scopes, commit: true, attempts: 1, signal: this.signal });
+        // once: a PUT that broke off leaves its upload in an unknown state, and run() begins a new one.
+        response = await this.sender.send({ method: "PUT", url, headers, body: this.source.bytes, scopes: this.scopes, commit: true, once: true, signal: this.signal });
         this.options.onBytes?.(this.source.size);
       } else {
         response = await this.stream(url, headers);
@@ -199,22 +197,18 @@ export class BlobUpload {
     if (status === 413 && this.learnt.pieces === undefined) {
       this.learnt.pieces = firstPiece;
       this.sender.ctx.log.debug(`${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${firstPiece}`);
-      return { error, again: true, retryAfterMs: 0 };
+      return { error, again: true, unsure: false, retryAfterMs: 0 };
     }
     // 401: the token ran out while the content flowed; 404 and 416: the upload is no longer known. A new upload may do.
-    const again = isTransientStatus(status) || status === 401 || status === 404 || status === 416;
-    return { error, again, retryAfterMs: status === 401 ? 0 : parseRetryAfter(response.headers["retry-after"]) };
+    const again = isTransientStatus(status) || ((status === 401 || status === 404 || status === 416) && ++this.refusals <= maxRefusals);
+    return { error, again, unsure: status >= 500, retryAfterMs: status === 401 ? 0 : parseRetryAfter(response.headers["retry-after"]) };
   }
 
   private failed(error: unknown): Failure {
-    if (isTransientFailure(error) || (error instanceof RegistryError && error.status !== undefined && isTransientStatus(error.status))) {
-      return { error, again: true, retryAfterMs: undefined };
+    if (isTransientFailure(error)) {
+      return { error, again: true, unsure: true, retryAfterMs: undefined };
     }
     throw error;
-  }
-
-  private location(response: SendResponse): URL {
-    return uploadLocation(response, this.sender);
   }
 
   private async isThere(): Promise<boolean> {
@@ -230,12 +224,17 @@ export class BlobUpload {
   }
 }
 
+/** A token that ran out, an upload that was forgotten: more of these in a row are no accident. */
+const maxRefusals = 2;
+
 /** Small enough for every default limit met in the field (nginx: 1 MiB is met by halving; Cloudflare: 100 MB). */
 const firstPiece = 16 * 1024 * 1024;
 
 interface Failure {
   error: RegistryError;
   again: boolean;
+  /** No answer, or none that says that nothing was stored. */
+  unsure: boolean;
   retryAfterMs: number | undefined;
 }
 
@@ -243,20 +242,4 @@ interface Failure {
 function minimum(response: SendResponse): number {
   const value = Number(response.headers["oci-chunk-min-length"]);
   return Number.isFinite(value) ? value : 0;
-}
-
-/** Where an upload goes on: may be relative, on another path or host, with a query that must be kept. */
-export function uploadLocation(response: SendResponse, sender: Sender): URL {
-  const location = response.headers["location"];
-  if (location === undefined) {
-    throw new RegistryError("REGISTRY_REFUSED", `${redacted(response.url)}: the registry began an upload without saying where (no Location). It, or a proxy in front of it, is not configured rightly.`);
-  }
-  return withoutDowngrade(new URL(location, response.url), sender.endpoint, "upload location");
-}
-
-export function commitUrl(location: URL, digest: Digest): URL {
-  const url = new URL(location);
-  // Appended by hand: rewriting the query through URLSearchParams would re-encode the registry's own part of it.
-  url.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
-  return url;
 }

@@ -2,10 +2,11 @@ import type { Readable } from "node:stream";
 
 import type { Digest } from "../oci/digest";
 import type { Scope } from "./authorizer";
-import { commitUrl, uploadLocation } from "./blobUpload";
 import { RegistryError } from "./registryError";
+import { isTransientStatus, parseRetryAfter } from "./retry";
 import { isTransientFailure } from "./sender";
 import type { Sender, SendResponse } from "./sender";
+import { commitUrl, uploadLocation } from "./uploadLocation";
 
 export interface PieceUpload {
   begun: SendResponse;
@@ -51,11 +52,11 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
           },
           body: part,
           scopes: upload.scopes,
-          attempts: 1,
+          once: true,
           signal: upload.signal,
         });
       } catch (error) {
-        if (!isTransientFailure(error) && !(error instanceof RegistryError && (error.status ?? 0) >= 429)) {
+        if (!isTransientFailure(error)) {
           throw error;
         }
         if (++repairs > maxRepairs || !(await sender.waitAfter(repairs, undefined, (error as Error).message, upload.signal))) {
@@ -72,7 +73,12 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
         from += part.length;
         continue;
       }
-      if (response !== undefined && response.status !== 416) {
+      if (response !== undefined && isTransientStatus(response.status)) {
+        const wait = parseRetryAfter(response.headers["retry-after"]);
+        if (++repairs > maxRepairs || !(await sender.waitAfter(repairs, wait, `PATCH: ${response.status}`, upload.signal))) {
+          return response;
+        }
+      } else if (response !== undefined && response.status !== 416) {
         return response;
       }
       if (response?.status === 416 && ++repairs > maxRepairs) {

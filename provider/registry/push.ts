@@ -47,9 +47,11 @@ const maxPasses = 4;
  */
 export async function pushPackage(pkg: ImagePackage, registry: Registry, options: PushOptions): Promise<PushResult> {
   const progress = new PushProgress(options.context.log);
+  const push = new PackagePush(pkg, registry, options, progress);
   try {
-    return await new PackagePush(pkg, registry, options, progress).run();
+    return await push.run();
   } finally {
+    await push.quiet();
     progress.stop();
   }
 }
@@ -71,6 +73,11 @@ class PackagePush {
     this.signal = options.context.signal;
     this.courier = new BlobCourier(registry, this.board, this.stats, progress, this.signal);
     this.tools = { registry, board: this.board, referrersTags: new ReferrersTags(registry), stats: this.stats };
+  }
+
+  /** Nothing of a push goes on after it has returned or thrown. */
+  quiet(): Promise<void> {
+    return this.courier.quiet();
   }
 
   async run(): Promise<PushResult> {

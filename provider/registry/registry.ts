@@ -221,6 +221,11 @@ export class Registry {
     await new BlobUpload(this.sender, repository, source, options, this.learnt).run();
   }
 
+  /** Set while the registry is taken to be down, after several requests in a row failed for good. */
+  get down(): RegistryError | undefined {
+    return this.sender.down;
+  }
+
   /** Ends everything under way and frees the connections. */
   close(): Promise<void> {
     return this.sender.close();

@@ -41,6 +41,8 @@ export interface SendRequest {
   commit?: boolean;
   /** Tries in all, where fewer than the policy's make sense. */
   attempts?: number;
+  /** One try only, whose answer is returned whatever it is. */
+  once?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -50,6 +52,13 @@ export interface SendResponse extends HttpResponse {
 }
 
 const maxRedirects = 5;
+
+/**
+ * A registry that is gone fails a hundred images one after the other, each after all its tries. After this many such failures in a
+ * row the next ones are not even tried for a while.
+ */
+const breakdownsBeforeDown = 3;
+const downMs = 15_000;
 
 /**
  * Sends requests to one registry: authentication, redirects, repetition and concurrency. Answers of every status that is not worth
@@ -63,6 +72,7 @@ export class Sender {
   private readonly transport: Transport;
   private readonly base: URL;
   private readonly timeouts: { answer: number; commit: number };
+  private breakdown: { error: RegistryError; count: number; at: number } | undefined;
 
   constructor(
     private readonly connection: RegistryConnection,
@@ -88,7 +98,13 @@ export class Sender {
   /** With repetition; for requests whose body, if any, is in memory. */
   async send(request: SendRequest): Promise<SendResponse> {
     const signal = request.signal ?? this.ctx.signal;
-    return this.repeat(request, signal, () => this.limiter.run(signal, () => this.follow(request, signal)));
+    const once = (): Promise<SendResponse> => this.limiter.run(signal, () => this.follow(request, signal));
+    return request.once === true ? once() : this.repeat(request, signal, once);
+  }
+
+  /** Set while the registry is taken to be down: several requests in a row have failed for good, and the last not long ago. */
+  get down(): RegistryError | undefined {
+    return this.breakdown !== undefined && this.breakdown.count >= breakdownsBeforeDown && Date.now() - this.breakdown.at < downMs ? this.breakdown.error : undefined;
   }
 
   /**
@@ -158,7 +174,11 @@ export class Sender {
           throw responseError(request.method, request.url, response, exhausted(attempt, wait));
         }
       } catch (error) {
-        if (!isTransientFailure(error) || !(await this.waitAfter(attempt, undefined, error.message, signal, request.attempts))) {
+        if (!isTransientFailure(error)) {
+          throw error;
+        }
+        if (this.down !== undefined || !(await this.waitAfter(attempt, undefined, error.message, signal, request.attempts))) {
+          this.breakdown = { error, count: (this.breakdown?.count ?? 0) + 1, at: Date.now() };
           throw error;
         }
       }
@@ -202,6 +222,10 @@ export class Sender {
       // Some front ends answer 411 to an empty POST that does not say so.
       headers["content-length"] = "0";
     }
+    const { down } = this;
+    if (down !== undefined) {
+      throw down;
+    }
     const headersTimeoutMs = request.commit === true ? this.timeouts.commit : this.timeouts.answer;
     try {
       return await this.transport.exchange({ method: request.method, url, headers, ...(body === undefined ? {} : { body }), headersTimeoutMs, signal });
@@ -214,6 +238,7 @@ export class Sender {
   }
 
   private note(response: HttpResponse): void {
+    this.breakdown = undefined;
     if (response.status === 429 || response.status === 503) {
       const wait = parseRetryAfter(response.headers["retry-after"]) ?? 0;
       this.limiter.overloaded(Math.min(wait, this.policy.maxRetryAfterMs));

@@ -1,8 +1,9 @@
+import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import { createSecureContext } from "node:tls";
 import type { SecureContext } from "node:tls";
 
-import { Agent, ProxyAgent, buildConnector } from "undici";
+import { Agent, Pool, ProxyAgent, buildConnector } from "undici";
 import type { Dispatcher } from "undici";
 
 import { givenCertificates, trustedCertificates } from "./certificates";
@@ -133,6 +134,13 @@ export class Transport {
       // The proxy's certificate and the registry's are both checked against the given CA as well as the machine's.
       ...(proxy.protocol === "https:" ? { proxyTls: this.tls } : {}),
       requestTls: this.tls,
+      // TLS has no server name for an IP address; undici would give the proxy's all the same.
+      clientFactory: (origin, options) => {
+        const connect = (options as { connect: buildConnector.connector }).connect;
+        return new Pool(origin, {
+          connect: (to, callback) => connect(isIP(to.hostname) === 0 ? to : { ...to, servername: "" }, callback),
+        });
+      },
       // Plain HTTP goes in absolute form, as every client does: many proxies refuse CONNECT to a port other than 443.
       proxyTunnel: false,
     });
