@@ -5,16 +5,18 @@ import { hasDirectory, namespacesIn } from "./hostsDirectory";
 import { carriedComment, renderHostsToml } from "./hostsToml";
 import { legacyAsHostsToml, type LegacyRegistry } from "./legacy";
 import type { ObservedNode } from "./observed";
+import { atLeast } from "./version";
 
 /** What `mirrors` and `configs.*.tls` say of hosts that are not declared, as hosts.toml files: beside config_path they cannot stay. */
 export function carryLegacy(
   legacy: LegacyRegistry,
-  observed: ObservedNode,
+  input: DraftInput,
   dir: string,
   declared: Set<string>,
   files: Map<string, DraftFile>,
   notes: string[],
 ): void {
+  const { observed, version } = input;
   const carried: string[] = [];
   for (const [namespace, file] of legacyAsHostsToml(legacy)) {
     if (declared.has(namespace)) {
@@ -25,7 +27,7 @@ export function carryLegacy(
     }
     const names = directoryNames(namespace);
     const name = names.find((one) => hasDirectory(observed, `${dir}/${one}`)) ?? namespace;
-    files.set(`${dir}/${name}/hosts.toml`, { text: renderHostsToml(file, carriedComment) });
+    files.set(`${dir}/${name}/hosts.toml`, { text: renderHostsToml(file, carriedComment, { oldParser: !atLeast(version, 2) }) });
     carried.push(namespace);
   }
   if (carried.length > 0) {

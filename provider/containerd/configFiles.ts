@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { matchesGlob } from "./glob";
 import type { ObservedNode } from "./observed";
 import { isTable, parseToml, stringsAt, type Table } from "./toml";
+import { atLeast, type ContainerdVersion } from "./version";
 
 /** One file of containerd's main configuration. */
 export interface ConfigFile {
@@ -26,7 +27,7 @@ export interface ConfigFiles {
  *
  * @throws ContainerdError CONTAINERD_TOML for a file that does not parse
  */
-export function readConfigFiles(observed: ObservedNode): ConfigFiles {
+export function readConfigFiles(observed: ObservedNode, version: ContainerdVersion): ConfigFiles {
   const files: ConfigFile[] = [];
   const missing: string[] = [];
   const seen = new Set<string>();
@@ -46,16 +47,21 @@ export function readConfigFiles(observed: ObservedNode): ConfigFiles {
     }
     const doc = parseToml(text, path);
     files.push({ path, text, doc, version: versionOf(doc) });
-    for (const pattern of importPatterns(path, doc)) {
+    for (const pattern of importPatterns(path, doc, version)) {
       pending.push(...(pattern.includes("*") ? matching(observed, pattern) : [pattern]));
     }
   }
   return { files, missing };
 }
 
-/** Absolute paths or patterns that a config file imports. A node's observer resolves those with a `*` in them. */
-export function importPatterns(path: string, doc: Table): string[] {
-  return stringsAt(doc, "imports").map((one) => posix.resolve(posix.dirname(path), one));
+/**
+ * Absolute paths or patterns that a config file imports. A node's observer resolves those with a `*` in them.
+ * A relative one starts at the file's own directory; only a pattern on 1.6 starts where the daemon runs, in `/`.
+ */
+export function importPatterns(path: string, doc: Table, version: ContainerdVersion): string[] {
+  return stringsAt(doc, "imports").map((one) =>
+    posix.resolve(one.includes("*") && !atLeast(version, 1, 7) ? "/" : posix.dirname(path), one),
+  );
 }
 
 /** True for a file that says nothing: comments and blank lines at most. */

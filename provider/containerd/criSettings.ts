@@ -26,16 +26,16 @@ export interface CriSettings {
  *
  * - 1.x: a plugin's table of a later file replaces the earlier one whole;
  * - 2.0 to 2.2: tables are merged key by key, then the whole is migrated when its version (the last one stated) is 2;
- * - 2.3 on: each file is migrated first, then merged; a drop-in of a higher version than the main file is an error.
+ * - 2.3 on: each file below version 4 is migrated first, then all are merged; a drop-in of a higher version than the main file is an error.
  *
  * Migrating means: `registry` of the old plugin id replaces that of the new id whole.
  */
 export function criSettings(config: ConfigFiles, version: ContainerdVersion): CriSettings {
   const problems: string[] = config.missing.map((path) => `${path} is imported but cannot be read: containerd does not start`);
-  for (const file of config.files) {
-    if (file.version > highestConfigVersion(version)) {
-      problems.push(`${file.path} is a version ${file.version} file, which containerd ${version.text} does not start with (highest: ${highestConfigVersion(version)})`);
-    }
+  const stated = config.files.findLast((file) => file.version > 0);
+  // 1.6 does not look at a higher number; the others look at the last one stated.
+  if (stated !== undefined && stated.version > highestConfigVersion(version) && atLeast(version, 1, 7)) {
+    problems.push(`${stated.path} is a version ${stated.version} file: containerd ${version.text} does not start with it (highest: ${highestConfigVersion(version)})`);
   }
   const merged = atLeast(version, 2) ? mergeNew(config, version, problems) : mergeOld(config);
   const disabled = config.files.flatMap((file) => stringsAt(file.doc, "disabled_plugins"));
@@ -73,8 +73,9 @@ function mergeNew(config: ConfigFiles, version: ContainerdVersion, problems: str
       if (file.version > main) {
         problems.push(`${file.path} is a version ${file.version} file and the main file is version ${main}: containerd ${version.text} does not start`);
       }
-      warnIgnored(file, file.version >= 3, version, problems);
-      plugins = file.version < 3 ? migrate(plugins) : plugins;
+      // Unlike the releases before, 2.3 lifts a version 3 file too, with all that stands under the old id.
+      warnIgnored(file, file.version >= 4, version, problems);
+      plugins = file.version < 4 ? migrate(plugins) : plugins;
     }
     merged = mergeTables(merged, plugins);
     // The last file that states a version decides for all of them (a version 1 file is lifted to what was there before it).
@@ -88,7 +89,7 @@ function mergeNew(config: ConfigFiles, version: ContainerdVersion, problems: str
       merged = migrate(merged);
     }
   }
-  const fromOld = perFile ? main === 2 : finalVersion === 2;
+  const fromOld = (perFile ? main : finalVersion) === 2;
   const files = config.files.map((file) => tableAt(file.doc, "plugins"));
   const oldHasIt = files.some((plugins) => isTable(tableAt(plugins, oldPlugin, "registry")));
   const newHasIt = files.some((plugins) => isTable(tableAt(plugins, newPlugin, "registry")));
@@ -100,7 +101,7 @@ function mergeNew(config: ConfigFiles, version: ContainerdVersion, problems: str
 
 function warnIgnored(file: ConfigFile, ignored: boolean, version: ContainerdVersion, problems: string[]): void {
   if (ignored && tableAt(pluginTable(file, oldPlugin), "registry") !== undefined) {
-    problems.push(`${file.path}: the registry settings under ${oldPlugin} are ignored by containerd ${version.text}, which takes the files as version 3`);
+    problems.push(`${file.path}: the registry settings under ${oldPlugin} are ignored by containerd ${version.text} in a version ${Math.max(file.version, 3)} configuration`);
   }
 }
 

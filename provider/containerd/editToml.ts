@@ -77,7 +77,7 @@ function byBlock(text: string, own: string, edits: TomlEdit[], path: string): st
   for (const one of inserted) {
     result = insertBelow(result, one.header, `${dottedKey([one.key])} = ${literal(one.value)}`, newline);
   }
-  const block = managedBlock(added.flatMap(tableLines), newline);
+  const block = managedBlock([...bracketed(added), ...added.filter((one) => !hasBracket(one.path)).flatMap(tableLines)], newline);
   if (result === own) {
     // Our block stays where it is: a table that another tool appended behind it is no reason to move it, and to restart.
     const split = splitManagedBlock(text);
@@ -156,6 +156,26 @@ function insertBelow(text: string, header: string[], line: string, newline: stri
   return lines.join("\n");
 }
 
+function hasBracket(path: string[]): boolean {
+  return path.some((key) => /[[\]]/.test(key));
+}
+
+/** containerd 1.x takes a `]` in a quoted header key for the header's end: such a key (IPv6) stands in its parent's table instead. */
+function bracketed(tables: { path: string[]; value: Table }[]): string[] {
+  const parents = new Map<string, Table>();
+  for (const table of tables) {
+    const at = table.path.findIndex((key) => hasBracket([key]));
+    if (at > 0) {
+      const parent = dottedKey(table.path.slice(0, at));
+      parents.set(parent, applied(parents.get(parent) ?? {}, [{ op: "table", path: table.path.slice(at), value: table.value }]));
+    }
+  }
+  return [...parents].flatMap(([parent, value]) => [
+    `[${parent}]`,
+    ...Object.entries(value).map(([key, one]) => `  ${dottedKey([key])} = ${literal(one)}`),
+  ]);
+}
+
 function tableLines(table: { path: string[]; value: Table }): string[] {
   const lines = [`[${dottedKey(table.path)}]`];
   const below: string[] = [];
@@ -172,6 +192,9 @@ function tableLines(table: { path: string[]; value: Table }): string[] {
 function literal(value: unknown): string {
   if (typeof value === "string") {
     return quote(value);
+  }
+  if (isTable(value)) {
+    return `{ ${Object.entries(value).map(([key, one]) => `${dottedKey([key])} = ${literal(one)}`).join(", ")} }`;
   }
   return Array.isArray(value) ? `[${value.map(literal).join(", ")}]` : String(value);
 }

@@ -16,7 +16,7 @@ import { atLeast, parseContainerdVersion, type ContainerdVersion } from "./versi
  */
 export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
   const version = parseContainerdVersion(observed.versionText);
-  const config = readConfigFiles(observed);
+  const config = readConfigFiles(observed, version);
   const settings = criSettings(config, version);
   const problems = [...settings.problems];
   const first = config.files[0];

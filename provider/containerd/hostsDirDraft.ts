@@ -13,6 +13,7 @@ import { legacyRegistry, legacyRemovals, type LegacyRegistry } from "./legacy";
 import { filesWithRegistry, registryOwner } from "./registryOwner";
 import { mirrorsByAuthority, renderFiles } from "./renderFiles";
 import { stringAt } from "./toml";
+import { atLeast } from "./version";
 
 /** One hosts directory, one pointer to it, and everything that cannot stand beside the pointer carried over into the directory. */
 export function hostsDirDraft(input: DraftInput): Draft {
@@ -24,7 +25,7 @@ export function hostsDirDraft(input: DraftInput): Draft {
   const declared = new Set([...desired.hosts.map((host) => host.host), ...mirrorsByAuthority(desired.hosts).keys()]);
 
   copyOtherDirs(input, dir, declared, files, notes);
-  carryLegacy(legacy, observed, dir, declared, files, notes);
+  carryLegacy(legacy, input, dir, declared, files, notes);
   for (const [path, text] of Object.entries(declaredFiles(input, dir, legacy, notes))) {
     files.set(path, { text });
   }
@@ -82,10 +83,10 @@ function chooseDir(input: DraftInput, notes: string[]): string {
 
 /** The files that the reviewer saw; drawn again only where this node needs them otherwise, with a note for each reason. */
 function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, notes: string[]): Record<string, string> {
-  const { observed, desired } = input;
+  const { observed, desired, version } = input;
   const withoutHeader = new Set<string>();
   for (const mirror of mirrorsByAuthority(desired.hosts).values()) {
-    if (mirror.credential !== undefined && !worksAsHeader(mirror.credential, desired.auth, input.version)) {
+    if (mirror.credential !== undefined && !worksAsHeader(mirror.credential, desired.auth, version)) {
       withoutHeader.add(mirror.credential);
     }
   }
@@ -97,8 +98,12 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
       notes.push(`${dir}/${name} exists and comes before ${dir}/${plain}: the hosts.toml of ${host} goes there`);
     }
   }
+  const oldParser = !atLeast(version, 2) && desired.hosts.some((host) => host.mirrors.some((mirror) => mirror.endpoint.includes("[")));
+  if (oldParser) {
+    notes.push(`containerd ${version.text} cannot read a [host."…"] header with brackets in it: the hosts.toml files with an IPv6 endpoint are written in another way here, which 2.x ignores; after an upgrade to 2.x run up again`);
+  }
   const upstreamTls = keptTls(input, dir, legacy, directories, notes);
-  if (dir === desired.hostsDir && withoutHeader.size === 0 && directories.size === 0 && Object.keys(upstreamTls).length === 0) {
+  if (dir === desired.hostsDir && !oldParser && withoutHeader.size === 0 && directories.size === 0 && Object.keys(upstreamTls).length === 0) {
     return desired.files;
   }
   const moved = (path: string): string => (path.startsWith(`${desired.hostsDir}/`) ? dir + path.slice(desired.hostsDir.length) : path);
@@ -107,7 +112,7 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
     mirrors: host.mirrors.map((mirror) => (mirror.caPath === undefined ? mirror : { ...mirror, caPath: moved(mirror.caPath) })),
   }));
   const cas = Object.fromEntries(Object.entries(desired.files).map(([path, text]) => [moved(path), text]));
-  return renderFiles(hosts, cas, dir, { withoutHeader, upstreamTls, directory: (host) => directories.get(host) ?? host });
+  return renderFiles(hosts, cas, dir, { withoutHeader, upstreamTls, oldParser, directory: (host) => directories.get(host) ?? host });
 }
 
 function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFile>, notes: string[]): void {
@@ -117,9 +122,6 @@ function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFil
     const foreign = before?.text !== undefined && !before.text.startsWith(managedComment) && !Object.hasOwn(observed.owned, path);
     if (foreign && (file.text.startsWith(managedComment) || file.text.startsWith(carriedComment))) {
       notes.push(`${path} is not ours: it is replaced, kept aside, and comes back on delete`);
-    }
-    if (before?.linkTarget !== undefined) {
-      notes.push(`${path} is a symbolic link to ${before.linkTarget}: a file takes its place, and the link comes back on delete`);
     }
   }
   if (configPath === "") {

@@ -69,8 +69,12 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
   } catch (error) {
     return toUpstream(`not valid TOML (${messageOf(error).replace(/; correct it.*$/, "")})`);
   }
+  const headers = headerLines(seen.text);
+  if (!atLeast(version, 2) && headers.some((one) => one.keys.some((key) => /[[\]]/.test(key)))) {
+    return toUpstream(`containerd ${version.text} cannot read a header with brackets in it, as an IPv6 address has them`);
+  }
   const inFile = Object.keys(tableAt(doc, "host") ?? {});
-  const named = headerLines(seen.text)
+  const named = headers
     .filter((one) => one.keys[0] === "host" && one.keys.length >= 2)
     .map((one) => one.keys[1] as string);
   const ordered = [...new Set(named)];
@@ -78,7 +82,7 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
   if (withoutHeader.length > 0 && atLeast(version, 2)) {
     problems.push(`${file}: ${withoutHeader.join(", ")} has no [host."…"] header of its own, so containerd ${version.text} ignores it`);
   }
-  const hosts = atLeast(version, 2) ? ordered : [...ordered, ...withoutHeader];
+  const hosts = atLeast(version, 2) ? ordered : ordered.length === 0 ? inFile : [...ordered, ...withoutHeader];
   if (hosts.length === 0 && !atLeast(version, 1, 7, 32)) {
     return toUpstream(`without any [host] containerd ${version.text} refuses it`);
   }

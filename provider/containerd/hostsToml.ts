@@ -40,14 +40,24 @@ export interface HostsToml {
   keptTls?: HostTls;
 }
 
+/** How a release reads hosts.toml. */
+export interface HostsTomlDialect {
+  /**
+   * containerd 1.x: its TOML parser takes a `]` inside a quoted header key for the header's end, so the hosts of a file with an
+   * IPv6 endpoint stand as dotted keys (inline tables would lose their order there). 2.x takes hosts from headers alone, so no
+   * text serves both.
+   */
+  oldParser?: boolean;
+}
+
 /**
  * The exact text of a hosts.toml.
  *
  * Written so that every containerd from 1.6 to 2.3 reads it alike: hosts as `[host."…"]` headers (2.x ignores inline tables),
  * `ca` and `skip_verify` never on http (a port other than 80 would be tried with TLS first), `Authorization` in its canonical
- * spelling (another one becomes a second header).
+ * spelling (another one becomes a second header). Only an IPv6 endpoint needs another text on 1.x.
  */
-export function renderHostsToml(file: HostsToml, comment: string = managedComment): string {
+export function renderHostsToml(file: HostsToml, comment: string = managedComment, dialect: HostsTomlDialect = {}): string {
   const lines = [comment];
   if (file.server !== undefined) {
     lines.push(`server = ${quote(file.server.url)}`, ...entryLines(file.server));
@@ -58,6 +68,10 @@ export function renderHostsToml(file: HostsToml, comment: string = managedCommen
       lines.push("", "[header]", `  Authorization = ${quote(file.server.authorization)}`);
     }
   }
+  if (dialect.oldParser === true && file.hosts.some((host) => /[[\]]/.test(host.url))) {
+    lines.push("", "[host]", ...file.hosts.flatMap(dottedEntry).map((line) => `  ${line}`));
+    return `${lines.join("\n")}\n`;
+  }
   for (const host of file.hosts) {
     lines.push("", `[host.${quote(host.url)}]`, ...entryLines(host).map((line) => `  ${line}`));
     if (host.authorization !== undefined) {
@@ -65,6 +79,15 @@ export function renderHostsToml(file: HostsToml, comment: string = managedCommen
     }
   }
   return `${lines.join("\n")}\n`;
+}
+
+function dottedEntry(host: HostEntry): string[] {
+  // A host without a single key would not exist at all.
+  const lines = entryLines({ ...host, capabilities: host.capabilities ?? ["pull", "resolve", "push"] });
+  if (host.authorization !== undefined) {
+    lines.push(`header.Authorization = ${quote(host.authorization)}`);
+  }
+  return lines.map((line) => `${quote(host.url)}.${line}`);
 }
 
 function entryLines(entry: HostEntry): string[] {

@@ -12,9 +12,9 @@ import { effectiveRegistry } from "./effectiveRegistry";
 import { parseEndpointUrl } from "./hostNames";
 import { hostsDirDraft } from "./hostsDirDraft";
 import { managedComment } from "./hostsToml";
-import { withoutManagedBlock } from "./managedBlock";
+import { splitManagedBlock, withoutManagedBlock } from "./managedBlock";
 import type { ObservedFile, ObservedNode } from "./observed";
-import { stringAt, tableAt } from "./toml";
+import { quote, stringAt, tableAt } from "./toml";
 import { atLeast, parseContainerdVersion, type ContainerdVersion } from "./version";
 
 /**
@@ -29,10 +29,10 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
   const version = parseContainerdVersion(observed.versionText);
   checkDesired(desired.hosts);
   checkVersionCan(desired, version);
-  const config = readConfigFiles(withoutOurTables(observed));
+  const config = ownConfig(observed, version);
   const settings = criSettings(config, version);
   checkNode(observed, config, settings, version);
-  const now = criSettings(readConfigFiles(observed), version);
+  const now = criSettings(readConfigFiles(observed, version), version);
   const input: DraftInput = { observed, desired, version, config, settings, configPath: stringAt(now.registry, "config_path") ?? "" };
   const draft = chooseStyle(input) === "hosts-dir" ? hostsDirDraft(input) : configTomlDraft(input);
   return assemble(input, draft);
@@ -44,15 +44,19 @@ function checkVersionCan(desired: DesiredRegistry, version: ContainerdVersion): 
   }
 }
 
-/** The node as its owner left it: our marked tables in config files taken out. */
-function withoutOurTables(observed: ObservedNode): ObservedNode {
+/** The config files as the node's owner left them, without our marked tables; none, where the main file says nothing at all. */
+function ownConfig(observed: ObservedNode, version: ContainerdVersion): ConfigFiles {
   const strip = (file: ObservedFile): ObservedFile => (file.text === undefined ? file : { ...file, text: withoutManagedBlock(file.text) });
-  return { ...observed, files: Object.fromEntries(Object.entries(observed.files).map(([path, file]) => [path, strip(file)])) };
+  const files = Object.fromEntries(Object.entries(observed.files).map(([path, file]) => [path, strip(file)]));
+  const config = readConfigFiles({ ...observed, files }, version);
+  const [main] = config.files;
+  // An empty file is version 1 by the letter, but there is nothing in it to keep: containerd runs with its defaults.
+  return main !== undefined && saysNothing(main) ? { files: [], missing: config.missing } : config;
 }
 
 function checkNode(observed: ObservedNode, config: ConfigFiles, settings: CriSettings, version: ContainerdVersion): void {
   const main = config.files[0];
-  if (main === undefined && observed.files[observed.configPath] !== undefined) {
+  if (observed.files[observed.configPath] !== undefined && observed.files[observed.configPath]?.text === undefined) {
     throw new ContainerdError("CONTAINERD_EDIT", `${observed.configPath} is no text file that can be read; nothing was changed`);
   }
   if (settings.disabled) {
@@ -63,7 +67,7 @@ function checkNode(observed: ObservedNode, config: ConfigFiles, settings: CriSet
   }
   for (const file of config.files) {
     const isMain = file === main;
-    if (file.version < 2 && !saysNothing(file) && (isMain || file.version === 1)) {
+    if (file.version < 2 && (isMain || file.version === 1)) {
       throw new ContainerdError(
         "CONTAINERD_CONFIG_VERSION",
         `${file.path} is a version 1 file${file.version === 0 ? " (without a `version` line)" : ""}, which is not edited here; ${
@@ -120,7 +124,7 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
   const configFiles = new Set([observed.configPath, ...input.config.files.map((file) => file.path)]);
   for (const path of Object.keys(observed.owned).sort()) {
     if (!wanted.has(path)) {
-      (!configFiles.has(path) && isStale(path, observed, wanted, desired) ? remove : stay).push(path);
+      (!configFiles.has(path) && isStale(path, observed, wanted, configFiles) ? remove : stay).push(path);
     }
   }
   const plan: ContainerdPlan = {
@@ -138,8 +142,7 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
 
 function configText(text: string, edits: Parameters<typeof editToml>[1], path: string, version: ContainerdVersion, input: DraftInput): string {
   const own = withoutManagedBlock(text);
-  const file = input.config.files.find((one) => one.path === path);
-  if (edits.length === 0 || path !== input.observed.configPath || (file !== undefined && !saysNothing(file))) {
+  if (edits.length === 0 || path !== input.observed.configPath || input.config.files.some((one) => one.path === path)) {
     return editToml(text, edits, path);
   }
   // No main file, or one that says nothing: containerd runs with its defaults, and a version makes it a file of today's kind.
@@ -154,9 +157,10 @@ function isRight(seen: ObservedFile | undefined, wanted: PlannedFile): boolean {
 
 /**
  * A path of ours that is no longer wanted goes when it came from a declaration: a hosts.toml with our first line (or gone
- * already), and a CA file beside one. What was carried over from elsewhere stays: it is the node's own, in another place.
+ * already), a CA file beside one, or one that our tables in config.toml name. What was carried over from elsewhere stays: it is
+ * the node's own, in another place.
  */
-function isStale(path: string, observed: ObservedNode, wanted: Map<string, PlannedFile>, desired: DesiredRegistry): boolean {
+function isStale(path: string, observed: ObservedNode, wanted: Map<string, PlannedFile>, configFiles: Set<string>): boolean {
   const declared = (one: string): boolean => {
     const text = observed.files[one]?.text;
     return wanted.get(one)?.text.startsWith(managedComment) ?? (text === undefined ? Object.hasOwn(observed.owned, one) : text.startsWith(managedComment));
@@ -164,9 +168,8 @@ function isStale(path: string, observed: ObservedNode, wanted: Map<string, Plann
   if (path.endsWith("/hosts.toml")) {
     return declared(path);
   }
-  const sibling = `${path.slice(0, path.lastIndexOf("/"))}/hosts.toml`;
-  // In the config-toml style a CA file stands alone in its directory.
-  return declared(sibling) || (observed.files[sibling] === undefined && path.startsWith(`${desired.hostsDir}/`));
+  const named = [...configFiles].some((one) => splitManagedBlock(observed.files[one]?.text ?? "").block.includes(quote(path)));
+  return named || declared(`${path.slice(0, path.lastIndexOf("/"))}/hosts.toml`);
 }
 
 /** Plays the plan through, and refuses it unless containerd then asks what was declared. */

@@ -27,7 +27,7 @@ export function registryOwner(input: DraftInput): { path: string; plugin: string
     // From 2.3 on each file is migrated by itself: its own version and tables decide.
     const old = tableAt(pluginTable(file, oldPlugin), "registry") !== undefined;
     const fresh = tableAt(pluginTable(file, newPlugin), "registry") !== undefined;
-    return file.version < 3 && (old || !fresh) ? oldPlugin : newPlugin;
+    return file.version < 4 && (old || (!fresh && file.version < 3)) ? oldPlugin : newPlugin;
   };
   const registryOf = (file: ConfigFile): Table | undefined => tableAt(pluginTable(file, idOf(file)), "registry");
   const owner =

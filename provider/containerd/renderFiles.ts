@@ -3,7 +3,7 @@ import { ContainerdError } from "./containerdError";
 import { credentialPlaceholder } from "./credentials";
 import type { DesiredHost, DesiredMirror } from "./desired";
 import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "./hostNames";
-import { renderHostsToml, type HostEntry, type HostTls } from "./hostsToml";
+import { managedComment, renderHostsToml, type HostEntry, type HostsTomlDialect, type HostTls } from "./hostsToml";
 
 /** Default of DesiredRegistry.hostsDir. */
 export const defaultHostsDir = "/etc/containerd/certs.d";
@@ -14,6 +14,8 @@ export interface RenderOptions {
   withoutHeader?: ReadonlySet<string>;
   /** TLS of the public hosts themselves, carried over from the node's own configuration. By host. */
   upstreamTls?: Record<string, HostTls>;
+  /** The node runs containerd 1.x (HostsTomlDialect). */
+  oldParser?: boolean;
   /** Directory name of a host where it is not the host's own name (`host_port_` is there already). */
   directory?: (host: string) => string;
 }
@@ -78,12 +80,12 @@ function renderHost(host: DesiredHost, mirrors: Map<string, DesiredMirror>, opti
     // `server` is asked last and must be a mirror too: left out, it means the public host. With a single mirror it stands twice,
     // because containerd before 1.7.32 refuses a file without any [host] and would go to the public host.
     const last = entries.at(-1) as HostEntry;
-    return renderHostsToml({ hosts: entries.length === 1 ? entries : entries.slice(0, -1), server: last });
+    return renderHostsToml({ hosts: entries.length === 1 ? entries : entries.slice(0, -1), server: last }, managedComment, dialect(options));
   }
   const upstream = upstreamAuthority(host.host);
   if (upstream === undefined || isLocalhost(upstream)) {
     // Left to containerd: `_default` stands for many hosts, and for the local machine it tries https and http.
-    return renderHostsToml({ hosts: entries });
+    return renderHostsToml({ hosts: entries }, managedComment, dialect(options));
   }
   const own = mirrors.get(upstream);
   const server: HostEntry = {
@@ -91,13 +93,18 @@ function renderHost(host: DesiredHost, mirrors: Map<string, DesiredMirror>, opti
     ...(own === undefined ? {} : access(own, options)),
   };
   const keptTls = options.upstreamTls?.[host.host];
-  return renderHostsToml({ hosts: entries, server, ...(own !== undefined || keptTls === undefined ? {} : { keptTls }) });
+  const kept = own !== undefined || keptTls === undefined ? {} : { keptTls };
+  return renderHostsToml({ hosts: entries, server, ...kept }, managedComment, dialect(options));
 }
 
 /** The mirror's own name, e.g. `172.18.0.20:5000/ns/a/b:1`: the namespace stands in the image's name already, so no path here. */
 function renderOwnHost(mirror: DesiredMirror, options: RenderOptions): string {
   const entry: HostEntry = { url: baseUrl(mirror), ...access(mirror, options) };
-  return renderHostsToml({ hosts: [entry], server: entry });
+  return renderHostsToml({ hosts: [entry], server: entry }, managedComment, dialect(options));
+}
+
+function dialect(options: RenderOptions): HostsTomlDialect {
+  return { oldParser: options.oldParser === true };
 }
 
 function baseUrl(mirror: DesiredMirror): string {

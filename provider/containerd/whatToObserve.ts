@@ -20,10 +20,10 @@ export interface ToObserve {
  */
 export function whatToObserve(observed: ObservedNode, hostsDir: string): ToObserve {
   const version = parseContainerdVersion(observed.versionText);
-  const config = readConfigFiles(observed);
+  const config = readConfigFiles(observed, version);
   const named = namedHostsDirs(criSettings(config, version), version);
   return {
-    configFiles: [...new Set(config.files.flatMap((file) => importPatterns(file.path, file.doc)))],
+    configFiles: [...new Set(config.files.flatMap((file) => importPatterns(file.path, file.doc, version)))],
     hostsDirs: [...new Set([hostsDir, ...named])],
   };
 }

@@ -1,0 +1,342 @@
+import type { DesiredHost, DesiredMirror } from "../../../provider/containerd/desired";
+import { managedComment } from "../../../provider/containerd/hostsToml";
+
+export const dir = "/etc/containerd/certs.d";
+
+/** A mirror as the SDK makes it: the CA's path and the credential's key follow from its HOST:PORT. */
+export function mirror(endpoint: string, options: { ca?: boolean; credential?: boolean; insecure?: boolean } = {}): DesiredMirror {
+  const authority = endpoint.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  return {
+    endpoint,
+    ...(options.ca === true ? { caPath: `${dir}/${authority}/ca.crt` } : {}),
+    ...(options.credential === true ? { credential: authority } : {}),
+    ...(options.insecure === true ? { insecure: true } : {}),
+  };
+}
+
+export function host(name: string, mirrors: DesiredMirror[], skipFallback = false): DesiredHost {
+  return { host: name, mirrors, skipFallback };
+}
+
+export interface RenderCase {
+  name: string;
+  hosts: DesiredHost[];
+  /** Path below the hosts directory -> text below the first line. */
+  files: Record<string, string>;
+  /** Namespace -> what containerd's own resolver makes of it: URL and capabilities (1 pull, 2 resolve, 4 push), in order. */
+  asked: Record<string, string[]>;
+}
+
+export const pem = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n";
+
+/** From arguments to the exact text; each meaning of issue 5, point 2. */
+export const renderCases: RenderCase[] = [
+  {
+    name: "C2: HOST:PORT without a namespace",
+    hosts: [host("gcr.io", [mirror("https://172.18.0.20:5000")])],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://gcr.io"
+
+[host."https://172.18.0.20:5000"]
+  capabilities = ["pull", "resolve"]
+`,
+      "172.18.0.20:5000/hosts.toml": `server = "https://172.18.0.20:5000"
+
+[host."https://172.18.0.20:5000"]
+`,
+    },
+    asked: {
+      "gcr.io": ["https://172.18.0.20:5000/v2 pull+resolve", "https://gcr.io/v2 all"],
+      "172.18.0.20:5000": ["https://172.18.0.20:5000/v2 all", "https://172.18.0.20:5000/v2 all"],
+    },
+  },
+  {
+    name: "C2, C8: a namespace, a CA and a credential",
+    hosts: [host("gcr.io", [mirror("https://172.18.0.20:5000/v2/test-namespace", { ca: true, credential: true })])],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://gcr.io"
+
+[host."https://172.18.0.20:5000/v2/test-namespace"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+  ca = "/etc/containerd/certs.d/172.18.0.20:5000/ca.crt"
+  [host."https://172.18.0.20:5000/v2/test-namespace".header]
+    Authorization = "{{credential 172.18.0.20:5000}}"
+`,
+      // The image's name holds the namespace here (172.18.0.20:5000/test-namespace/a/b:1), so the path must not.
+      "172.18.0.20:5000/hosts.toml": `server = "https://172.18.0.20:5000"
+ca = "/etc/containerd/certs.d/172.18.0.20:5000/ca.crt"
+
+[header]
+  Authorization = "{{credential 172.18.0.20:5000}}"
+
+[host."https://172.18.0.20:5000"]
+  ca = "/etc/containerd/certs.d/172.18.0.20:5000/ca.crt"
+  [host."https://172.18.0.20:5000".header]
+    Authorization = "{{credential 172.18.0.20:5000}}"
+`,
+      "172.18.0.20:5000/ca.crt": pem,
+    },
+    asked: {
+      "gcr.io": ["https://172.18.0.20:5000/v2/test-namespace pull+resolve header", "https://gcr.io/v2 all"],
+      "172.18.0.20:5000": ["https://172.18.0.20:5000/v2 all header", "https://172.18.0.20:5000/v2 all header"],
+    },
+  },
+  {
+    name: "C1: several mirrors in order, the public host last",
+    hosts: [host("somehost.io", [mirror("https://a.example:5000"), mirror("https://b.example/v2/ns")])],
+    files: {
+      "somehost.io/hosts.toml": `server = "https://somehost.io"
+
+[host."https://a.example:5000"]
+  capabilities = ["pull", "resolve"]
+
+[host."https://b.example/v2/ns"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+
+[host."https://a.example:5000"]
+`,
+      "b.example/hosts.toml": `server = "https://b.example"
+
+[host."https://b.example"]
+`,
+    },
+    asked: {
+      "somehost.io": ["https://a.example:5000/v2 pull+resolve", "https://b.example/v2/ns pull+resolve", "https://somehost.io/v2 all"],
+      "b.example": ["https://b.example/v2 all", "https://b.example/v2 all"],
+    },
+  },
+  {
+    name: "skipFallback with one mirror: it stands twice, so that no release before 1.7.32 refuses the file and goes upstream",
+    hosts: [host("gcr.io", [mirror("https://a.example:5000/v2/ns", { ca: true, credential: true })], true)],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://a.example:5000/v2/ns"
+capabilities = ["pull", "resolve"]
+override_path = true
+ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+
+[header]
+  Authorization = "{{credential a.example:5000}}"
+
+[host."https://a.example:5000/v2/ns"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+  [host."https://a.example:5000/v2/ns".header]
+    Authorization = "{{credential a.example:5000}}"
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+
+[header]
+  Authorization = "{{credential a.example:5000}}"
+
+[host."https://a.example:5000"]
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+  [host."https://a.example:5000".header]
+    Authorization = "{{credential a.example:5000}}"
+`,
+      "a.example:5000/ca.crt": pem,
+    },
+    asked: { "gcr.io": ["https://a.example:5000/v2/ns pull+resolve header", "https://a.example:5000/v2/ns pull+resolve header"] },
+  },
+  {
+    name: "skipFallback with two mirrors: each once, the last one as server",
+    hosts: [host("gcr.io", [mirror("https://a.example:5000"), mirror("https://b.example:5000")], true)],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://b.example:5000"
+capabilities = ["pull", "resolve"]
+
+[host."https://a.example:5000"]
+  capabilities = ["pull", "resolve"]
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+
+[host."https://a.example:5000"]
+`,
+      "b.example:5000/hosts.toml": `server = "https://b.example:5000"
+
+[host."https://b.example:5000"]
+`,
+    },
+    asked: { "gcr.io": ["https://a.example:5000/v2 pull+resolve", "https://b.example:5000/v2 pull+resolve"] },
+  },
+  {
+    name: "insecure: https without checking the certificate",
+    hosts: [host("gcr.io", [mirror("https://a.example:5000", { insecure: true })])],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://gcr.io"
+
+[host."https://a.example:5000"]
+  capabilities = ["pull", "resolve"]
+  skip_verify = true
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+skip_verify = true
+
+[host."https://a.example:5000"]
+  skip_verify = true
+`,
+    },
+    asked: { "gcr.io": ["https://a.example:5000/v2 pull+resolve", "https://gcr.io/v2 all"] },
+  },
+  {
+    name: "an http endpoint: no skip_verify beside it, which would make containerd try TLS first",
+    hosts: [host("gcr.io", [mirror("http://a.example:5000/v2/ns", { insecure: true })])],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://gcr.io"
+
+[host."http://a.example:5000/v2/ns"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+`,
+      "a.example:5000/hosts.toml": `server = "http://a.example:5000"
+
+[host."http://a.example:5000"]
+`,
+    },
+    asked: {
+      "gcr.io": ["http://a.example:5000/v2/ns pull+resolve", "https://gcr.io/v2 all"],
+      "a.example:5000": ["http://a.example:5000/v2 all", "http://a.example:5000/v2 all"],
+    },
+  },
+  {
+    name: "IPv6: the mirror's address and a public host's, in brackets",
+    hosts: [host("[2001:db8::1]:5000", [mirror("https://[::1]:5000/v2/ns", { ca: true })])],
+    files: {
+      "[2001:db8::1]:5000/hosts.toml": `server = "https://[2001:db8::1]:5000"
+
+[host."https://[::1]:5000/v2/ns"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+  ca = "/etc/containerd/certs.d/[::1]:5000/ca.crt"
+`,
+      "[::1]:5000/hosts.toml": `server = "https://[::1]:5000"
+ca = "/etc/containerd/certs.d/[::1]:5000/ca.crt"
+
+[host."https://[::1]:5000"]
+  ca = "/etc/containerd/certs.d/[::1]:5000/ca.crt"
+`,
+      "[::1]:5000/ca.crt": pem,
+    },
+    asked: {
+      "[2001:db8::1]:5000": ["https://[::1]:5000/v2/ns pull+resolve", "https://[2001:db8::1]:5000/v2 all"],
+      "[::1]:5000": ["https://[::1]:5000/v2 all", "https://[::1]:5000/v2 all"],
+    },
+  },
+  {
+    name: "_default: every host that is not listed, whose own server containerd knows",
+    hosts: [host("_default", [mirror("https://a.example:5000")])],
+    files: {
+      "_default/hosts.toml": `
+[host."https://a.example:5000"]
+  capabilities = ["pull", "resolve"]
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+
+[host."https://a.example:5000"]
+`,
+    },
+    asked: {
+      "quay.io": ["https://a.example:5000/v2 pull+resolve", "https://quay.io/v2 all"],
+      "docker.io": ["https://a.example:5000/v2 pull+resolve", "https://registry-1.docker.io/v2 all"],
+      // The mirror's own name has a file of its own, so that it is not asked through itself.
+      "a.example:5000": ["https://a.example:5000/v2 all", "https://a.example:5000/v2 all"],
+    },
+  },
+  {
+    name: "docker.io: its server is registry-1.docker.io",
+    hosts: [host("docker.io", [mirror("https://a.example:5000/v2/hub")])],
+    files: {
+      "docker.io/hosts.toml": `server = "https://registry-1.docker.io"
+
+[host."https://a.example:5000/v2/hub"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+
+[host."https://a.example:5000"]
+`,
+    },
+    asked: { "docker.io": ["https://a.example:5000/v2/hub pull+resolve", "https://registry-1.docker.io/v2 all"] },
+  },
+  {
+    name: "a public host with a port",
+    hosts: [host("otherhost.io:8443", [mirror("https://a.example:5000")])],
+    files: {
+      "otherhost.io:8443/hosts.toml": `server = "https://otherhost.io:8443"
+
+[host."https://a.example:5000"]
+  capabilities = ["pull", "resolve"]
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+
+[host."https://a.example:5000"]
+`,
+    },
+    asked: { "otherhost.io:8443": ["https://a.example:5000/v2 pull+resolve", "https://otherhost.io:8443/v2 all"] },
+  },
+  {
+    name: "a path of /v2 alone, which containerd would add by itself",
+    hosts: [host("gcr.io", [mirror("https://a.example:5000/v2")])],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://gcr.io"
+
+[host."https://a.example:5000/v2"]
+  capabilities = ["pull", "resolve"]
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+
+[host."https://a.example:5000"]
+`,
+    },
+    asked: { "gcr.io": ["https://a.example:5000/v2 pull+resolve", "https://gcr.io/v2 all"] },
+  },
+  {
+    name: "a mirror that is itself a mirrored host: its own server keeps its CA and credential",
+    hosts: [
+      host("gcr.io", [mirror("https://a.example:5000", { ca: true, credential: true })]),
+      host("a.example:5000", [mirror("https://b.example:5000")]),
+    ],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://gcr.io"
+
+[host."https://a.example:5000"]
+  capabilities = ["pull", "resolve"]
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+  [host."https://a.example:5000".header]
+    Authorization = "{{credential a.example:5000}}"
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+
+[header]
+  Authorization = "{{credential a.example:5000}}"
+
+[host."https://b.example:5000"]
+  capabilities = ["pull", "resolve"]
+`,
+      "a.example:5000/ca.crt": pem,
+      "b.example:5000/hosts.toml": `server = "https://b.example:5000"
+
+[host."https://b.example:5000"]
+`,
+    },
+    asked: { "a.example:5000": ["https://b.example:5000/v2 pull+resolve", "https://a.example:5000/v2 all header"] },
+  },
+];
+
+/** What a case's file is to be, first line included. */
+export function expectedFiles(one: RenderCase): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(one.files).map(([path, text]) => [`${dir}/${path}`, path.endsWith("hosts.toml") ? `${managedComment}\n${text}` : text]),
+  );
+}
+
+export function casOf(hosts: DesiredHost[]): Record<string, string> {
+  return Object.fromEntries(hosts.flatMap((one) => one.mirrors.flatMap((m) => (m.caPath === undefined ? [] : [[m.caPath, pem]]))));
+}
