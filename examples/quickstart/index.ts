@@ -28,5 +28,6 @@ const nodes = list("nodes").map(
 );
 
 export const pushed = images.images.apply((all) => all.map((image) => `${image.target}@${image.digest}`));
-export const verification = nodes.map((node) => node.verification);
-export const report = mirror.verificationReport(verification);
+const results = nodes.map((node) => node.verification);
+export const verification = pulumi.jsonStringify(results);
+export const report = mirror.verificationReport(results);
