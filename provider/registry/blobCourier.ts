@@ -190,16 +190,8 @@ export class BlobCourier {
   }
 
   private async upload(blob: BoardBlob, repository: string, source: BlobSource, queue = true): Promise<void> {
-    const counted = this.progress.attempt(`${blob.digest} ${repository}`);
     try {
-      await this.registry.uploadBlob(repository, source, {
-        signal: this.signal,
-        queue,
-        onBytes: (count) => {
-          this.stats.bytesSent += count;
-          counted(count);
-        },
-      });
+      await this.registry.uploadBlob(repository, source, { signal: this.signal, queue, onTry: () => this.counter(`${blob.digest} ${repository}`) });
       this.stats.blobsSent++;
       this.board.there(blob, repository);
     } catch (error) {
@@ -209,6 +201,15 @@ export class BlobCourier {
       }
       this.board.fail(blob, repository, error as Error);
     }
+  }
+
+  /** Counts one try: on the wire every byte, on the progress line only what no earlier try had brought. */
+  private counter(key: string): (count: number) => void {
+    const shown = this.progress.attempt(key);
+    return (count) => {
+      this.stats.bytesSent += count;
+      shown(count);
+    };
   }
 
   /**
@@ -229,15 +230,8 @@ export class BlobCourier {
       return false;
     };
     const send = async (source: BlobSource): Promise<void> => {
-      const counted = this.progress.attempt(given.digest);
       try {
-        await this.registry.uploadBlob(repository, source, {
-          signal: this.signal,
-          onBytes: (count) => {
-            this.stats.bytesSent += count;
-            counted(count);
-          },
-        });
+        await this.registry.uploadBlob(repository, source, { signal: this.signal, onTry: () => this.counter(given.digest) });
         this.stats.blobsSent++;
         settled(repository);
       } catch (error) {

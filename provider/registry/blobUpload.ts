@@ -41,6 +41,7 @@ export class BlobUpload {
   private readonly scopes: Scope[];
   private readonly signal: AbortSignal;
   private touched = false;
+  private count: (bytes: number) => void = () => {};
   private refusals = 0;
 
   constructor(
@@ -75,6 +76,7 @@ export class BlobUpload {
   /** @returns undefined when done, else what failed and whether another try makes sense. */
   private async once(): Promise<Failure | undefined> {
     const begun = await this.begin();
+    this.count = this.options.onTry?.() ?? this.count;
     if (this.learnt.pieces !== undefined) {
       return this.inPieces(begun, this.learnt.pieces);
     }
@@ -102,7 +104,7 @@ export class BlobUpload {
       if (this.source.bytes !== undefined) {
         // once: a PUT that broke off leaves its upload in an unknown state, and run() begins a new one.
         response = await this.sender.send({ method: "PUT", url, headers, body: this.source.bytes, scopes: this.scopes, commit: true, once: true, signal: this.signal });
-        this.options.onBytes?.(this.source.size);
+        this.count(this.source.size);
       } else {
         response = await this.stream(url, headers);
       }
@@ -150,12 +152,12 @@ export class BlobUpload {
   private openCounted(): { content: Readable; counted: Readable } {
     this.touched = true;
     const content = (this.source.open as () => Readable)();
-    const { onBytes } = this.options;
+    const { count } = this;
     const counted = new Transform({
       readableHighWaterMark: 1024 * 1024,
       writableHighWaterMark: 1024 * 1024,
       transform(chunk: Buffer, _encoding, done) {
-        onBytes?.(chunk.length);
+        count(chunk.length);
         done(null, chunk);
       },
     });
@@ -169,7 +171,7 @@ export class BlobUpload {
       const body = this.source.bytes ?? this.openCounted().counted;
       const end = await sendPieces(this.sender, { ...this.shared(), begun, body, size: Math.max(size, minimum(begun)) });
       if (this.source.bytes !== undefined) {
-        this.options.onBytes?.(this.source.size);
+        this.count(this.source.size);
       }
       this.touched = true;
       return await this.judge(end);

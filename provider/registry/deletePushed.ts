@@ -8,8 +8,8 @@ import { RegistryError } from "./registryError";
 import { targetOf } from "./target";
 
 /**
- * Deletes pushed images and the probe from the registry. A tag that has been moved since then is left alone, because what it
- * points at now is not ours.
+ * Deletes pushed images and the probe from the registry. A tag that has been moved or removed since then is left alone: what it
+ * points at now is not ours, and deleting a digest takes along every other tag that somebody gave it.
  *
  * @throws RegistryError `DELETE_INCOMPLETE` with each failure among its reasons, after everything has been tried
  */
@@ -29,7 +29,10 @@ export async function deletePushed(registry: Registry, images: readonly PushedIm
     [...targets.values()].map(async ({ repository, reference, digest, name }) => {
       try {
         const now = await registry.headManifest(repository, reference);
-        if (now !== undefined && now.digest !== digest) {
+        if (now === undefined) {
+          return;
+        }
+        if (now.digest !== digest) {
           context.log.warn(`${name} points at ${now.digest} by now; left in the registry`);
           return;
         }

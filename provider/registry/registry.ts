@@ -23,8 +23,8 @@ export interface ManifestRead extends ManifestSeen {
 
 /** How an upload behaves; see BlobUpload. */
 export interface UploadOptions {
-  /** Called with every piece that was handed to the network, also those of a try that fails later. */
-  onBytes?: (count: number) => void;
+  /** Called at the beginning of each try; what it returns is told of every piece that is handed to the network. */
+  onTry?: () => (count: number) => void;
   signal?: AbortSignal;
   /** False: does not wait for its turn; for contents that must flow into several repositories side by side. */
   queue?: boolean;

@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { sha256 } from "../../../provider/oci/digest";
 import { StreamSpent } from "../../../provider/registry/blobUpload";
 import type { BlobSource } from "../../../provider/registry/blobUpload";
-import { RegistryError } from "../../../provider/registry/registryError";
+import type { RegistryError } from "../../../provider/registry/registryError";
 import { Bench } from "./kit/bench";
 import { refusal } from "./kit/fakeRegistry";
 import type { FakeRegistry } from "./kit/fakeRegistry";
@@ -32,7 +32,7 @@ describe("blob upload", () => {
 
   it("one POST and one PUT, with the upload's own query kept and the content counted", async () => {
     let sent = 0;
-    await bench.registry(server).uploadBlob("ns/a", once(), { onBytes: (n) => (sent += n) });
+    await bench.registry(server).uploadBlob("ns/a", once(), { onTry: () => (n) => (sent += n) });
     isThere();
     deepStrictEqual(statuses(), ["POST 202", "PUT 201"]);
     strictEqual(sent, bytes.length);
@@ -235,7 +235,7 @@ describe("blob upload", () => {
     const large = randomBytes(8 << 20);
     server.script = ({ method }) => method === "PUT";
     const registry = bench.registry(server, { commitTimeoutMs: 300, retry: { attempts: 1 } });
-    const source: BlobSource = { digest: sha256(large), size: large.length, open: () => Readable.from([large], { objectMode: false }) };
+    const source: BlobSource = { digest: sha256(large), size: large.length, reopenable: true, open: () => Readable.from([large], { objectMode: false }) };
     await rejects(registry.uploadBlob("ns/a", source), (error: RegistryError) => error.code === "REGISTRY_TIMEOUT" || error.code === "REGISTRY_CONNECTION_LOST");
   });
 
