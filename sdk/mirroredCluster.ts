@@ -57,8 +57,6 @@ export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" |
   connection?: Omit<ConnectionOverrides, "host">;
   /** By address: what is particular to one node. An address that the file does not have is an error. */
   nodes?: Record<string, NodeOverrides>;
-  /** Show the changed lines of every file at every node in `pulumi preview --diff`, not only once at the cluster's RegistryMirror. Default false. */
-  showFilesPerNode?: boolean;
 }
 
 /**
@@ -97,7 +95,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
 
     const nodes: Record<string, NodeContainerd> = {};
     const declare = (node: BmctlNode, more: Partial<NodeContainerdArgs>, options: pulumi.CustomResourceOptions): NodeContainerd => {
-      const declared = new NodeContainerd(`${name}-${resourceName(node.address)}`, { ...nodeArgs(args, config, node, mirror), ...more }, { ...options, ...this.shown(args), parent: this });
+      const declared = new NodeContainerd(`${name}-${resourceName(node.address)}`, { ...nodeArgs(args, config, node, mirror), ...more }, { ...options, parent: this });
       nodes[node.address] = declared;
       return declared;
     };
@@ -154,10 +152,6 @@ export class MirroredCluster extends pulumi.ComponentResource {
     if (!pulumi.runtime.isDryRun()) {
       pulumi.all(wave.map((node) => node.urn)).apply(() => pulumi.log.info(text, this, 0, true));
     }
-  }
-
-  private shown(args: MirroredClusterArgs): pulumi.CustomResourceOptions {
-    return args.showFilesPerNode === true || args.mirror !== undefined ? {} : { hideDiffs: ["files", "mirror"] };
   }
 }
 

@@ -20,22 +20,15 @@ function site(workers: number, rollout: RolloutArgs = {}, more: Partial<Mirrored
 const worker = (n: number): string => `10.0.0.${n}`;
 const of = (events: FleetEvent[], event: FleetEvent["event"]): string[] => events.filter((one) => one.event === event).map((one) => one.host);
 
-/** The nodes that were begun, cut into waves where nothing else was under way. */
-function wavesOf(events: FleetEvent[]): string[][] {
-  const waves: string[][] = [];
-  let open = 0;
-  for (const { event, host } of events) {
-    if (event === "begin") {
-      if (open === 0) {
-        waves.push([]);
-      }
-      waves.at(-1)?.push(host);
-      open += 1;
-    } else {
-      open -= 1;
-    }
-  }
-  return waves.map((wave) => wave.sort());
+/** Each wave's nodes, and no others, were begun, none of them before every node of the wave before had ended. */
+function assertWaves(events: FleetEvent[], expected: string[][]): void {
+  assert.deepEqual(of(events, "begin").sort(), expected.flat().sort());
+  expected.slice(1).forEach((wave, at) => {
+    const before = expected[at] as string[];
+    const first = Math.min(...wave.map((host) => events.findIndex((one) => one.event === "begin" && one.host === host)));
+    const last = Math.max(...before.map((host) => events.findIndex((one) => one.event === "end" && one.host === host)));
+    assert.ok(last >= 0 && first > last, `${wave.join(", ")} began before ${before.join(", ")} had ended:\n${events.map((one) => `${one.event} ${one.host}`).join("\n")}`);
+  });
 }
 
 function assertOk(result: OperationResult): void {
@@ -70,7 +63,7 @@ describe("B5: rollout of a cluster", function () {
     assert.equal(plan.split("/etc/containerd/certs.d/quay.io/hosts.toml").length - 1 <= 2, true, "a file is told again and again");
 
     assertOk(await fleet.stack.up());
-    assert.deepEqual(wavesOf(fleet.events()), [[worker(1)], [worker(2), worker(3), worker(4), worker(5)], [worker(6), worker(7)], ["10.9.0.1"], ["10.9.0.2"]]);
+    assertWaves(fleet.events(), [[worker(1)], [worker(2), worker(3), worker(4), worker(5)], [worker(6), worker(7)], ["10.9.0.1"], ["10.9.0.2"]]);
     const { verification, waves } = (await fleet.stack.outputs()) as { verification: ClusterVerification; waves: string[][] };
     assert.deepEqual([verification.verdict, verification.counts], ["consistent", { consistent: 9 }]);
     assert.equal(waves.length, 5);
@@ -97,7 +90,7 @@ describe("B5: rollout of a cluster", function () {
 
     fleet.fault(worker(1), undefined);
     assertOk(await fleet.stack.up());
-    assert.deepEqual(wavesOf(fleet.events()), [[worker(1)], [worker(2), worker(3), worker(4), worker(5)], ["10.9.0.1"], ["10.9.0.2"]]);
+    assertWaves(fleet.events(), [[worker(1)], [worker(2), worker(3), worker(4), worker(5)], ["10.9.0.1"], ["10.9.0.2"]]);
   });
 
   it("a failure in the third wave: old, new and failed nodes are told, and up goes on with the failed one and the rest", async () => {
@@ -107,7 +100,7 @@ describe("B5: rollout of a cluster", function () {
     const failed = await fleet.stack.up();
     assert.equal(failed.ok, false);
     const events = fleet.events();
-    assert.deepEqual(wavesOf(events), [[worker(1)], [worker(2), worker(3), worker(4)], [worker(5), worker(6), worker(7)]]);
+    assertWaves(events, [[worker(1)], [worker(2), worker(3), worker(4)], [worker(5), worker(6), worker(7)]]);
     assert.deepEqual(of(events, "failed"), [worker(6)]);
     for (const host of [worker(8), "10.9.0.1", "10.9.0.2"]) {
       assert.equal(fleet.filesOf(host), undefined, `${host} was touched`);
@@ -121,7 +114,7 @@ describe("B5: rollout of a cluster", function () {
 
     fleet.fault(worker(6), undefined);
     assertOk(await fleet.stack.up());
-    assert.deepEqual(wavesOf(fleet.events()), [[worker(6)], [worker(8)], ["10.9.0.1"], ["10.9.0.2"]]);
+    assertWaves(fleet.events(), [[worker(6)], [worker(8)], ["10.9.0.1"], ["10.9.0.2"]]);
   });
 
   it("only: other nodes keep exactly what they have, in the state and on the node, and follow when they may", async () => {
@@ -158,7 +151,7 @@ describe("B5: rollout of a cluster", function () {
     assertOk(await fleet.stack.refresh());
     fleet.declare(site(3));
     assertOk(await fleet.stack.up());
-    assert.deepEqual(wavesOf(fleet.events()), [[worker(1)], [worker(3)], ["10.9.0.1"], ["10.9.0.2"]]);
+    assertWaves(fleet.events(), [[worker(1)], [worker(3)], ["10.9.0.1"], ["10.9.0.2"]]);
   });
 
   it("another order, other waves, a node more or less: no other node is touched", async () => {
