@@ -37,15 +37,31 @@ export interface FileStat {
 export const defaultHostsDirs = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
 const defaultSocket = "/run/containerd/containerd.sock";
 
+export interface ObserveOptions {
+  /** Besides containerd's usual ones; the first is where our own files go. */
+  hostsDirs: string[];
+  /** Do not mind a containerd that is not running. */
+  allowDown?: boolean;
+  /** The answer to `observeCommand`, where that was sent along with something else. */
+  first?: Reply;
+}
+
+export function observeCommand(hostsDirs: string[]): string {
+  return `observe ${directoriesToRead(hostsDirs).map(encodeValue).join(" ")}`;
+}
+
+function directoriesToRead(hostsDirs: string[]): string[] {
+  return [...new Set([...hostsDirs, ...defaultHostsDirs])];
+}
+
 /**
  * Reads a node: one round trip, and one more where its configuration names files or directories elsewhere.
  * Errors: `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
  */
-export async function observeNode(session: ShellSession, node: string, options: { hostsDirs: string[]; allowDown?: boolean }): Promise<NodeObservation> {
-  const dirs = [...new Set([...options.hostsDirs, ...defaultHostsDirs])];
-  const reply = await session.request(`observe ${dirs.map(encodeValue).join(" ")}`, { timeoutMs: 120_000 });
+export async function observeNode(session: ShellSession, node: string, options: ObserveOptions): Promise<NodeObservation> {
+  const dirs = directoriesToRead(options.hostsDirs);
   const seen = new Seen();
-  seen.take(reply);
+  seen.take(options.first ?? await session.request(observeCommand(options.hostsDirs), { timeoutMs: 120_000 }));
   const service = properties(seen.values["service"] ?? "");
   requireContainerd(node, seen, service, options.allowDown === true);
 

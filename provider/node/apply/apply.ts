@@ -4,9 +4,8 @@ import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import type { CriClient } from "../cri/criClient";
 import type { Node } from "../node";
 import { NodeError } from "../nodeError";
-import { observeNode, type NodeObservation } from "../observation";
-import type { ShellSession } from "../remote/session";
-import { decodeValue, encodeValue } from "../remote/session";
+import { observeCommand, observeNode, type NodeObservation } from "../observation";
+import { decodeValue, encodeValue, type Reply, type ShellSession } from "../remote/session";
 import { changeToPlan, changeToRestore, savedPath, savedTextsWanted, type ChangeSet, type SavedTexts } from "./changeSet";
 import { Transaction, type StepListener } from "./transaction";
 
@@ -52,10 +51,10 @@ export interface ApplyResult<T> {
  * only when containerd's own configuration changes and then once, wait for CRI, verify, commit; or everything back.
  */
 export async function applyToNode<T = undefined>(node: Node, options: ApplyOptions<T>): Promise<ApplyResult<T>> {
-  return await locked(node, options, async (session, transaction, recovered) => {
+  return await locked(node, options, async (session, transaction, recovered, seen) => {
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
-    const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [] });
+    const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], first: seen });
     requireOwner(node.name, observed, options.owner, options.adopt === true);
     const plan = await options.plan(observed);
     const change = changeToPlan(node.name, plan, observed, options.owner, transaction.id, await savedTexts(session, observed));
@@ -111,11 +110,11 @@ export interface RestoreResult {
  * it is `NODE_FILE_CHANGED` (unless `force`); any other file is kept beside as FILE.changed-ID.
  */
 export async function restoreNode(node: Node, options: RestoreOptions): Promise<RestoreResult> {
-  return await locked(node, options, async (session, transaction, recovered) => {
+  return await locked(node, options, async (session, transaction, recovered, seen) => {
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
     // A node whose containerd is down can still get its files back.
-    const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], allowDown: true });
+    const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], allowDown: true, first: seen });
     const owner = observed.record?.owner;
     if (owner !== undefined && owner !== options.owner) {
       return { changed: false, restarts: 0, roundTrips: session.roundTrips, notes: [...recovered, `the node now belongs to ${owner}; it is left as it is`] };
@@ -146,16 +145,16 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
 
 async function locked<R>(
   node: Node,
-  options: { owner: string; lockTimeout?: number; onStep?: StepListener },
-  work: (session: ShellSession, transaction: Transaction, recovered: string[]) => Promise<R>,
+  options: { owner: string; hostsDirs?: string[]; lockTimeout?: number; onStep?: StepListener },
+  work: (session: ShellSession, transaction: Transaction, recovered: string[], observed: Reply) => Promise<R>,
 ): Promise<R> {
   const session = await node.session();
   try {
     const transaction = new Transaction(session, node.name, node.ctx);
     await options.onStep?.("lock");
     const holder = `${options.owner} on ${hostname()}, process ${process.pid}, run ${randomBytes(2).toString("hex")}`;
-    const recovered = await transaction.begin(holder, (options.lockTimeout ?? 120) * 1000);
-    const result = await work(session, transaction, recovered);
+    const { recovered, observed } = await transaction.begin(holder, (options.lockTimeout ?? 120) * 1000, observeCommand(options.hostsDirs ?? []));
+    const result = await work(session, transaction, recovered, observed);
     await options.onStep?.("done");
     return result;
   } finally {

@@ -6,7 +6,10 @@ import { digestOf, formatJournal } from "./journal";
 import type { ChangeSet } from "./changeSet";
 
 /** Where a transaction stands; told to `onStep` before the step is begun. */
-export type TransactionStep = "lock" | "recover" | "observe" | "stage" | "swap" | "restart" | "cri" | "verify" | "commit" | "undo" | "done";
+export type TransactionStep = "lock" | "observe" | "stage" | "swap" | "restart" | "cri" | "verify" | "commit" | "undo" | "done";
+
+/** Longer than the node itself waits for containerd when it puts the old configuration back. */
+const undoMs = 900_000;
 
 export type StepListener = (step: TransactionStep) => void | Promise<void>;
 
@@ -22,29 +25,36 @@ export class Transaction {
   constructor(private readonly session: ShellSession, private readonly node: string, private readonly ctx: OperationContext) {}
 
   /**
-   * Takes the node's lock, waiting up to `waitMs` for another program, and takes back what an earlier one left unfinished.
-   * Gives what was taken back, for people. Errors: `NODE_LOCKED` naming the holder, `NODE_UNDO`, `NODE_STATE`.
+   * Takes the node's lock, waiting up to `waitMs` for another program, takes back what an earlier one left unfinished, and sends `observe`
+   * along with it: what is read then is what is changed later. Errors: `NODE_LOCKED` naming the holder, `NODE_UNDO`, `NODE_STATE`.
    */
-  async begin(holder: string, waitMs: number): Promise<string[]> {
+  async begin(holder: string, waitMs: number, observe: string): Promise<{ recovered: string[]; observed: Reply }> {
     const until = Date.now() + waitMs;
     for (;;) {
       const seconds = Math.max(0, Math.min(5, Math.ceil((until - Date.now()) / 1000)));
-      const reply = await this.session.request(`lock ${seconds} ${encodeValue(holder)}`, { timeoutMs: 30_000 });
-      if (reply.text === "locked") {
-        break;
+      const [lock, recover, observed] = await batch([
+        this.session.request(`lock ${seconds} ${encodeValue(holder)}`, { timeoutMs: 30_000 }),
+        // Taking back may restart containerd, and wait for it.
+        this.session.request("recover", { timeoutMs: undoMs }),
+        this.session.request(observe, { timeoutMs: undoMs }),
+      ]);
+      if (lock?.text === "locked" && recover && observed) {
+        const told = recover.data.filter(line => line.startsWith("recovered ")).map(line => decodeValue(line.slice(10)));
+        return { recovered: told.join("\n").split("\n").filter(line => line !== ""), observed };
       }
-      const other = quoteRemote(valueOf(reply, "holder") ?? "", 300) || "another program";
+      const other = (lock && quoteRemote(valueOf(lock, "holder") ?? "", 300)) || "another program";
       if (Date.now() >= until) {
         throw new NodeError("NODE_LOCKED", this.node, `another program is changing it: ${other}. Waited ${Math.round(waitMs / 1000)} s; run again when it has finished`);
       }
       this.ctx.log.progress(`${this.node}: waiting for ${other}`);
     }
-    // Taking back may restart containerd, and wait for it.
-    const recovered = await this.session.request("recover", { timeoutMs: 180_000 });
-    return recovered.data.filter(line => line.startsWith("recovered ")).flatMap(line => decodeValue(line.slice(10)).split("\n")).filter(line => line !== "");
   }
 
-  /** Sends the journal and all contents, lets containerd read the new configuration; the node's files are as before. */
+  /**
+   * Sends the journal and all contents, lets containerd read the new configuration, and puts the new files in place: one round trip, where
+   * any failure leaves the rest undone. Errors: `NODE_CHANGED` when a target is no longer what was read, `NODE_CONFIG_REFUSED`,
+   * `NODE_SYMLINK`, `NODE_DISK_FULL`, `NODE_READ_ONLY`, `NODE_FILES`.
+   */
   async stage(change: ChangeSet, check: { binary: string; configPath: string }): Promise<void> {
     const text = formatJournal(change.operations);
     this.open = true;
@@ -58,12 +68,8 @@ export class Transaction {
       }
     });
     requests.push(this.session.request(`check ${encodeValue(check.binary)} ${encodeValue(check.configPath)}`));
+    requests.push(this.session.request("swap"));
     await batch(requests);
-  }
-
-  /** Puts the new files in place. Errors: `NODE_CHANGED` when a target is no longer what was read. */
-  async swap(): Promise<void> {
-    await this.session.request("swap");
   }
 
   async restart(seconds: number): Promise<void> {
@@ -81,7 +87,7 @@ export class Transaction {
     if (!this.open || this.session.closed) {
       return [];
     }
-    const reply = await this.session.request("undo", { timeoutMs: 180_000 });
+    const reply = await this.session.request("undo", { timeoutMs: undoMs });
     this.open = false;
     const lines = (valueOf(reply, "undone") ?? "").split("\n").filter(line => line !== "");
     if (lines.some(line => line.startsWith("containerd was restarted"))) {
@@ -100,14 +106,18 @@ export class Transaction {
     const { onStep } = options;
     try {
       await onStep("stage");
-      await this.stage(change, options);
+      // Told together: staging and swapping are one message to the node.
       await onStep("swap");
-      await this.swap();
+      await this.stage(change, options);
       if (change.restart) {
         await onStep("restart");
         await this.restart(options.restartSeconds);
       }
-      const result = await options.afterSwap();
+      // Verifying may take minutes; with the session gone the node has taken everything back, and there is nothing left to verify.
+      const lost = this.session.ended.then((error): never => {
+        throw error;
+      });
+      const result = await Promise.race([options.afterSwap(), lost]);
       await onStep("commit");
       await this.commit();
       return result;

@@ -114,7 +114,9 @@ while next; do
   [ "$line" != quit ] || break
   handle
 done
-# Not committed and nobody left to ask: put everything back.
+# Not committed and nobody left to ask: put everything back. Silently: whoever is still there would take our words for the answer to
+# a command that we have not read.
+exec 3>/dev/null
 if [ "$locked" -eq 1 ] && [ -d "$state/journal" ]; then
   do_undo "the connection was lost or the program ended"
 fi

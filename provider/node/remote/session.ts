@@ -54,6 +54,9 @@ export class ShellSession {
   private onGreeting: (() => void) | undefined;
   private onReady: (() => void) | undefined;
   private onOver: ((error: NodeError) => void) | undefined;
+  /** Resolves with the reason when the conversation is over, whoever ended it. */
+  readonly ended: Promise<NodeError>;
+  private tellEnded: (error: NodeError) => void = () => {};
 
   private constructor(
     private readonly channel: ClientChannel,
@@ -62,6 +65,9 @@ export class ShellSession {
     private readonly maxOutput: number,
     private readonly signal: AbortSignal,
   ) {
+    this.ended = new Promise(resolve => {
+      this.tellEnded = resolve;
+    });
     channel.setEncoding("utf8");
     channel.on("data", (text: string) => this.receive(text));
     channel.stderr.setEncoding("utf8");
@@ -190,6 +196,7 @@ export class ShellSession {
       waiting.reject(error);
     }
     this.onOver?.(error);
+    this.tellEnded(error);
   }
 
   private endError(): NodeError {

@@ -71,6 +71,7 @@ do_lock() {
 }
 
 do_recover() {
+  if [ "$locked" -eq 0 ]; then emit ok; return; fi
   if [ -d "$state/done" ]; then clean_up; fi
   rm -rf "$state/journal.new"
   if [ -d "$state/journal" ]; then
@@ -234,6 +235,7 @@ do_swap() {
 # restart SECONDS
 do_restart() {
   systemctl reset-failed containerd.service 2>/dev/null
+  printf '%s\n' "$1" > "$state/journal/limit"
   step restart-begin
   r_err=$(timeout "$1" systemctl restart containerd.service 2>&1 9>&-)
   r_code=$?
@@ -309,7 +311,8 @@ undo_journal() {
   if [ "$undid_config" -eq 1 ] && [ "$(service_identity)" != "$(cat "$state/journal/service" 2>/dev/null)" ]; then
     # containerd was started since, so it may run with what has just been taken back.
     systemctl reset-failed containerd.service 2>/dev/null
-    u_err=$(timeout 120 systemctl restart containerd.service 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
+    u_limit=$(head -n 1 "$state/journal/limit" 2>/dev/null) || u_limit=300
+    u_err=$(timeout "$u_limit" systemctl restart containerd.service 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
     undone="\${undone}containerd was restarted with the old configuration$nl"
     step undo-restarted
   fi

@@ -1,0 +1,415 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import type { NodeObservation } from "../../../provider/node";
+import { applyToNode, closeIdleNodes, connectNode, isNodeError, restoreNode, type ApplyOptions, type ApplyResult, type RestoreResult } from "../../../provider/node";
+import type { NodeTuning } from "../../../provider/node/node";
+import type { ContainerdPlan, PlannedFile } from "../../../provider/containerd/containerdPlan";
+import { FakeNode } from "./support/fakeNode";
+import { failure, testContext } from "./support/context";
+import { FakeCri } from "./support/fakeCri";
+
+const hosts = "/etc/containerd/certs.d/gcr.io/hosts.toml";
+const ca = "/etc/containerd/certs.d/mirror:5000/ca.crt";
+const config = "/etc/containerd/config.toml";
+
+function file(path: string, text: string, secret = false): PlannedFile {
+  return { path, text, mode: secret ? 0o600 : 0o644, secret };
+}
+
+function planOf(write: PlannedFile[], extra: Partial<ContainerdPlan> = {}): ContainerdPlan {
+  return {
+    version: "1.7.24", style: "hosts-dir", write, remove: [], owns: write.map(f => f.path),
+    restart: write.some(f => f.path === config), notes: [], ...extra,
+  };
+}
+
+/** The usual first apply: pointer in config.toml, one host, a CA. */
+const firstPlan = (text = "version = 2\n[plugins]\n# pointer\n") => planOf([file(hosts, "server = \"https://gcr.io\"\n"), file(ca, "CA\n"), file(config, text)]);
+
+describe("the node's transaction", function () {
+  this.timeout(60_000);
+  let node: FakeNode;
+  let cri: FakeCri;
+
+  beforeEach(async () => {
+    node = await FakeNode.start();
+    cri = await FakeCri.start(node.path("run/containerd/containerd.sock"));
+  });
+
+  afterEach(async () => {
+    await closeIdleNodes();
+    await cri.stop();
+    await node.stop();
+  });
+
+  async function withNode<R>(work: (n: Awaited<ReturnType<typeof connectNode>>) => Promise<R>, tuning: NodeTuning = {}): Promise<R> {
+    const reached = await connectNode(node.connection(), testContext(), { root: node.root, ...tuning });
+    try {
+      return await work(reached);
+    } finally {
+      reached.close();
+    }
+  }
+
+  function apply(plan: ContainerdPlan | ApplyOptions<unknown>["plan"], options: Partial<ApplyOptions<unknown>> = {}, tuning: NodeTuning = {}): Promise<ApplyResult<unknown>> {
+    return withNode(n => applyToNode<unknown>(n, { owner: "stack/a", plan: typeof plan === "function" ? plan : () => plan, criTimeout: 5, ...options }), tuning);
+  }
+
+  function restore(options: { owner?: string; force?: boolean } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> {
+    return withNode(n => restoreNode(n, { owner: "stack/a", criTimeout: 5, ...options }), tuning);
+  }
+
+  function nothingLeft(): void {
+    assert.deepEqual(Object.keys(node.snapshot()).filter(path => path.includes("registry-mirror-")), [], "no temporary files");
+    assert.equal(node.exists("var/lib/registry-mirror/journal"), false, "no journal");
+  }
+
+  it("B3: applies, restarts once for the pointer, and not at all for what follows", async () => {
+    const first = await apply(firstPlan());
+    assert.equal(first.changed, true);
+    assert.equal(first.restarts, 1);
+    assert.equal(node.restarts, 1);
+    assert.match(node.read(config), /# pointer/);
+    const second = await apply(planOf([file(hosts, "server = \"https://other\"\n")], { owns: [hosts, ca, config] }));
+    assert.equal(second.restarts, 0);
+    assert.equal(node.restarts, 1);
+    assert.equal(node.read(hosts), "server = \"https://other\"\n");
+    const third = await apply(planOf([], { owns: [hosts, ca, config] }));
+    assert.equal(third.changed, false);
+    nothingLeft();
+  });
+
+  it("costs few round trips: five for a first apply, four for a change", async () => {
+    assert.ok((await apply(firstPlan())).roundTrips <= 5);
+    assert.ok((await apply(planOf([file(hosts, "x = 1\n")], { owns: [hosts, ca, config] }))).roundTrips <= 4);
+  });
+
+  it("B4: delete gives back every byte, mode, time and absence, and leaves nothing of ours", async () => {
+    node.write(hosts, "# foreign, for one of our hosts\n", 0o640);
+    node.write("/etc/containerd/certs.d/foreign.io/hosts.toml", "# of others\n");
+    const before = node.snapshot();
+    await apply(firstPlan());
+    await apply(planOf([file(hosts, "second\n")], { owns: [hosts, ca, config] }));
+    const result = await restore();
+    assert.equal(result.restarts, 1);
+    assert.deepEqual(node.snapshot(), before);
+    assert.equal(node.exists("var/lib/registry-mirror"), false);
+    const again = await restore();
+    assert.equal(again.changed, false);
+    assert.equal(again.restarts, 0);
+  });
+
+  it("B4: delete restarts nothing when the configuration was not ours", async () => {
+    await apply(planOf([file(hosts, "a\n")]));
+    const result = await restore();
+    assert.equal(result.changed, true);
+    assert.equal(node.restarts, 0);
+  });
+
+  it("B8: a file with a secret is 0600 from its first byte on, also where it replaces an open one", async () => {
+    node.write(hosts, "open\n", 0o644);
+    await apply(planOf([file(hosts, "header = secret\n", true), file(ca, "also secret\n", true)]));
+    assert.match(node.snapshot()["etc/containerd/certs.d/gcr.io/hosts.toml"] ?? "", /^file 600 /);
+    assert.match(node.snapshot()["etc/containerd/certs.d/mirror:5000/ca.crt"] ?? "", /^file 600 /);
+  });
+
+  it("keeps the mode of a file that others made", async () => {
+    node.write(config, "version = 2\n", 0o640);
+    await apply(planOf([file(config, "version = 2\n# ours\n")]));
+    assert.match(node.snapshot()["etc/containerd/config.toml"] ?? "", /^file 640 /);
+  });
+
+  it("gives a path that is no longer wanted back to what stood there", async () => {
+    node.write(hosts, "foreign\n");
+    const before = node.snapshot();
+    await apply(planOf([file(hosts, "ours\n"), file(ca, "CA\n")]));
+    await apply(planOf([], { remove: [hosts, ca] }));
+    assert.deepEqual(node.snapshot(), before);
+  });
+
+  it("refuses a second owner, unless it adopts; the first one's delete then leaves the node alone", async () => {
+    await apply(firstPlan());
+    await failure(apply(planOf([file(hosts, "theirs\n")]), { owner: "stack/b" }), "NODE_OWNED", /stack\/a/, /adopt/);
+    await withNode(n => applyToNode(n, { owner: "stack/b", adopt: true, plan: () => planOf([file(hosts, "theirs\n")], { owns: [hosts, ca, config] }) }));
+    const left = await restore();
+    assert.equal(left.changed, false);
+    assert.match(left.notes.join(), /belongs to stack\/b/);
+    await restore({ owner: "stack/b" });
+    assert.equal(node.read(config), "version = 2\n[plugins]\n");
+  });
+
+  it("refuses targets that are links, naming the link, and writes through none", async () => {
+    const { symlinkSync, mkdirSync } = await import("node:fs");
+    node.write("elsewhere/hosts.toml", "untouched\n");
+    mkdirSync(node.path("/etc/containerd/certs.d"), { recursive: true });
+    symlinkSync(node.path("elsewhere"), node.path("/etc/containerd/certs.d/gcr.io"));
+    const before = node.snapshot();
+    await failure(apply(planOf([file(hosts, "x\n")])), "NODE_SYMLINK", /certs\.d\/gcr\.io -> .*elsewhere/);
+    assert.deepEqual(node.snapshot(), before);
+    assert.equal(node.read("elsewhere/hosts.toml"), "untouched\n");
+    symlinkSync(node.path("elsewhere/hosts.toml"), node.path("/etc/containerd/link.toml"));
+    await failure(apply(planOf([file("/etc/containerd/link.toml", "x\n")], {})), "NODE_SYMLINK");
+    nothingLeft();
+  });
+
+  it("B4: a configuration that containerd does not parse touches nothing", async () => {
+    const before = node.snapshot();
+    await failure(apply(firstPlan("SYNTAX-ERROR\n")), "NODE_CONFIG_REFUSED", /failed to load TOML/, /the node is as before/);
+    assert.deepEqual(node.snapshot(), before);
+    assert.equal(node.restarts, 0);
+    nothingLeft();
+  });
+
+  it("B4: a configuration that containerd does not start with is taken back, and containerd started again", async () => {
+    const before = node.snapshot();
+    await failure(apply(firstPlan("BROKEN-AT-START\n")), "NODE_RESTART", /Job for containerd/, /restarted with its old configuration/);
+    assert.deepEqual(node.snapshot(), before);
+    assert.equal(node.exists("fake/down"), false);
+    assert.equal(node.restarts, 2);
+    nothingLeft();
+  });
+
+  it("B4: a containerd whose CRI plugin did not load is taken back", async () => {
+    const before = node.snapshot();
+    cri.unimplemented = true;
+    await failure(apply(firstPlan(), { criTimeout: 2 }), "NODE_CRI", /CRI plugin did not load/, /as before/);
+    assert.deepEqual(node.snapshot(), before);
+    nothingLeft();
+  });
+
+  it("B4: a failed verification is taken back", async () => {
+    const before = node.snapshot();
+    await assert.rejects(apply(firstPlan(), { verify: () => Promise.reject(new Error("not proven")) }), /not proven/);
+    assert.deepEqual(node.snapshot(), before);
+    assert.equal(node.restarts, 2);
+    nothingLeft();
+  });
+
+  it("a file that changes between reading and replacing ends it with nothing touched", async () => {
+    await failure(apply(() => {
+      node.write(config, "# edited by hand just now\n");
+      return Promise.resolve(firstPlan());
+    }), "NODE_CHANGED", /config\.toml/);
+    assert.equal(node.read(config), "# edited by hand just now\n");
+    assert.equal(node.exists(hosts), false);
+    nothingLeft();
+    await failure(apply(() => {
+      node.write(hosts, "# came into being\n");
+      return Promise.resolve(firstPlan());
+    }), "NODE_CHANGED", /hosts\.toml/);
+    assert.equal(node.read(hosts), "# came into being\n");
+    nothingLeft();
+  });
+
+  it("delete takes only our part out of a config.toml that was edited after us", async () => {
+    const original = "version = 2\n[plugins]\n  a = 1\n  b = 2\n  c = 3\n  d = 4\n";
+    const ours = "version = 2\n[plugins]\n  # pointer\n  a = 1\n  b = 2\n  c = 3\n  d = 4\n";
+    node.write(config, original);
+    await apply(planOf([file(config, ours)]));
+    node.write(config, ours.replace("c = 3", "c = 33"));
+    const result = await restore();
+    assert.equal(node.read(config), original.replace("c = 3", "c = 33"));
+    assert.match(result.notes.join(), /only our part/);
+  });
+
+  it("an edit before our next write is no part of ours either", async () => {
+    const original = "version = 2\n[plugins]\n  a = 1\n  b = 2\n  c = 3\n  d = 4\n";
+    const ours = original.replace("[plugins]\n", "[plugins]\n  # pointer\n");
+    node.write(config, original);
+    await apply(planOf([file(config, ours)]));
+    const edited = ours.replace("c = 3", "c = 33");
+    node.write(config, edited);
+    await apply(planOf([file(config, `${edited}  # second\n`)]));
+    await restore();
+    assert.equal(node.read(config), original.replace("c = 3", "c = 33"));
+  });
+
+  it("delete refuses where others changed our very lines, and keeps their version when forced", async () => {
+    node.write(config, "a\nb\n");
+    await apply(planOf([file(config, "a\nours\nb\n")]));
+    node.write(config, "a\ntheirs\nb\n");
+    await failure(restore(), "NODE_FILE_CHANGED", /config\.toml/, /originals/);
+    assert.equal(node.read(config), "a\ntheirs\nb\n");
+    const result = await restore({ force: true });
+    assert.equal(node.read(config), "a\nb\n");
+    const kept = Object.keys(node.snapshot()).find(path => path.includes("config.toml.changed-"));
+    assert.ok(kept);
+    assert.equal(node.read(kept), "a\ntheirs\nb\n");
+    assert.match(result.notes.join(), /changed by hand/);
+  });
+
+  it("two programs at once: the second waits for the first, or names it", async () => {
+    let release: () => void = () => {};
+    const held = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    let verifying: () => void = () => {};
+    const reached = new Promise<void>(resolve => {
+      verifying = resolve;
+    });
+    const first = apply(firstPlan(), {
+      verify: async () => {
+        verifying();
+        await held;
+      },
+    });
+    await reached;
+    await failure(apply(planOf([file(hosts, "second\n")]), { lockTimeout: 0 }), "NODE_LOCKED", /stack\/a on /);
+    const second = apply(observed => {
+      assert.equal(observed.files[hosts]?.text, "server = \"https://gcr.io\"\n", "the second sees what the first did");
+      return planOf([file(hosts, "second\n")], { owns: [hosts, ca, config] });
+    });
+    setTimeout(release, 300);
+    await first;
+    await second;
+    assert.equal(node.read(hosts), "second\n");
+  });
+
+  it("B8: no secret is ever an argument of a process", async () => {
+    const text = `Authorization = "Basic ${createHash("sha256").update("x").digest("hex")}"\n`;
+    const seen: string[] = [];
+    const watch = setInterval(() => seen.push(processList()), 5);
+    try {
+      await apply(planOf([file(hosts, text, true)]));
+      await restore();
+    } finally {
+      clearInterval(watch);
+    }
+    const secret = text.slice(20, 60);
+    assert.ok(seen.some(list => list.includes("registry-mirror-ready")), "the watch saw our program");
+    assert.equal(seen.some(list => list.includes(secret) || list.includes(Buffer.from(text).toString("base64").slice(0, 40))), false);
+  });
+
+  describe("stopped at any place", () => {
+    // Every name that the program for the node gives to its places, in the order of a first apply with all kinds of files.
+    const places = [
+      "journal-begin", "journal", "mkdir", "save", "put", "check", "synced", "link", "swap", "swapped",
+      "restart-begin", "restart", "commit-begin", "committed", "cleaned",
+    ];
+
+    const stopAt = (place: string, how: string): NodeTuning => ({
+      script: text => text.replace("step() { :; }", () => `step() { case "$1" in "${place}"|"${place} "*) ${how} ;; esac; }`),
+    });
+
+    async function prepared(): Promise<Record<string, string>> {
+      node.write(hosts, "# foreign\n", 0o640);
+      node.write("/etc/containerd/certs.d/foreign.io/hosts.toml", "# of others\n");
+      return node.snapshot();
+    }
+
+    const wanted = (observed: NodeObservation) => planOf([
+      ...(observed.files[hosts]?.text === "server = \"https://gcr.io\"\n" ? [] : [file(hosts, "server = \"https://gcr.io\"\n")]),
+      ...(observed.files[ca]?.text === "CA\n" ? [] : [file(ca, "CA\n")]),
+      ...(observed.files[config]?.text?.includes("# pointer") === true ? [] : [file(config, "version = 2\n[plugins]\n# pointer\n")]),
+    ], { owns: [hosts, ca, config] });
+
+    /** The next run converges, and delete brings everything back. */
+    async function converges(before: Record<string, string>, place: string, check: (observed: NodeObservation, notes: string[]) => void): Promise<void> {
+      const next = await apply(wanted);
+      check(next.observed, next.notes);
+      assert.equal(node.read(hosts), "server = \"https://gcr.io\"\n", place);
+      assert.match(node.read(config), /# pointer/);
+      assert.equal(node.exists("fake/down"), false);
+      nothingLeft();
+      await restore();
+      assert.deepEqual(node.snapshot(), before, `${place}: delete`);
+      assert.equal(node.exists("var/lib/registry-mirror"), false);
+    }
+
+    function asBefore(observed: NodeObservation): void {
+      assert.equal(observed.files[hosts]?.text, "# foreign\n");
+      assert.equal(observed.files[ca], undefined);
+      assert.equal(observed.files[config]?.text, "version = 2\n[plugins]\n");
+      assert.equal(observed.record, undefined);
+    }
+
+    for (const place of places) {
+      it(`B4: SIGKILL of the node's program at "${place}" (a power cut): the next run takes back and converges`, async () => {
+        const before = await prepared();
+        // As a power cut, the whole of it: nothing gets to clean up.
+        const error = await apply(firstPlan(), {}, stopAt(place, "kill -9 $$")).then(() => undefined, (e: unknown) => e);
+        assert.ok(isNodeError(error, "NODE_LOST"), `${place} was reached: ${String(error)}`);
+        await node.quiet();
+        await converges(before, place, (observed, notes) => {
+          if (place === "committed" || place === "cleaned") {
+            assert.equal(observed.files[hosts]?.text, "server = \"https://gcr.io\"\n");
+          } else {
+            asBefore(observed);
+            assert.equal(/unfinished change was taken back/.test(notes.join()), place !== "journal-begin", notes.join());
+          }
+        });
+      });
+
+      it(`B4: connection lost at "${place}": the node takes back by itself`, async () => {
+        const before = await prepared();
+        const signal = `${node.root}/fake/reached`;
+        const lost = apply(firstPlan(), {}, stopAt(place, `: > ${signal}; sleep 0.3`)).then(() => undefined, (e: unknown) => e);
+        while (!node.exists("fake/reached")) {
+          await new Promise(resolve => setTimeout(resolve, 5));
+        }
+        node.cut();
+        await lost;
+        await node.quiet();
+        if (place !== "committed" && place !== "cleaned" && place !== "commit-begin") {
+          assert.deepEqual(node.snapshot(), before, place);
+          nothingLeft();
+        }
+        assert.equal(node.exists("fake/down"), false);
+        await apply(wanted);
+        assert.equal(node.read(hosts), "server = \"https://gcr.io\"\n");
+        nothingLeft();
+      });
+    }
+
+    for (const place of ["undo-begin", "undone", "undo-restarted"]) {
+      it(`B4: SIGKILL at "${place}", while taking back: the next run goes on with it`, async () => {
+        const before = await prepared();
+        await apply(firstPlan(), { verify: () => Promise.reject(new Error("no")) }, stopAt(place, "kill -9 $$")).catch(() => undefined);
+        await node.quiet();
+        assert.equal(node.exists("var/lib/registry-mirror/journal"), true, "it was interrupted");
+        await converges(before, place, asBefore);
+      });
+    }
+
+    for (const place of ["copy", "link", "remove", "swap", "restart", "committed"]) {
+      it(`B4: SIGKILL at "${place}" of a delete: repeated, it gives everything back`, async () => {
+        const before = await prepared();
+        await apply(firstPlan());
+        const error = await restore({}, stopAt(place, "kill -9 $$")).then(() => undefined, (e: unknown) => e);
+        assert.ok(isNodeError(error, "NODE_LOST"), String(error));
+        await node.quiet();
+        await restore();
+        assert.deepEqual(node.snapshot(), before);
+        assert.equal(node.exists("var/lib/registry-mirror"), false);
+      });
+    }
+  });
+
+  it("B4: silence for longer than the idle limit counts as a lost connection", async () => {
+    const before = node.snapshot();
+    let stuck: () => void = () => {};
+    const never = new Promise<void>(resolve => {
+      stuck = resolve;
+    });
+    const hanging = apply(firstPlan(), { verify: () => never }, { idleSeconds: 1 }).then(() => undefined, (e: unknown) => e);
+    while (node.restarts < 2) {
+      await new Promise(resolve => setTimeout(resolve, 20));
+    }
+    stuck();
+    const error = await hanging;
+    assert.ok(isNodeError(error, "NODE_LOST"), String(error));
+    assert.deepEqual(node.snapshot(), before);
+    nothingLeft();
+  });
+});
+
+function processList(): string {
+  const { readdirSync, readFileSync } = require("node:fs") as typeof import("node:fs");
+  return readdirSync("/proc").filter(name => /^\d+$/.test(name)).map(pid => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "latin1") + readFileSync(`/proc/${pid}/environ`, "latin1");
+    } catch {
+      return "";
+    }
+  }).join("\n");
+}
