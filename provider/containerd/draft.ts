@@ -14,6 +14,8 @@ export interface DraftInput {
   settings: CriSettings;
   /** `config_path` in effect now, our own included; "" for none. */
   configPath: string;
+  /** True when `mirrors` of config.toml are in use now, our own included. */
+  mirrorsNow: boolean;
 }
 
 /** What a style wants of a node, before it is compared with what is there. */

@@ -2,15 +2,15 @@ import { parse as parseForPatch, patch } from "@decimalturn/toml-patch";
 import { messageOf } from "../errors";
 import { ContainerdError } from "./containerdError";
 import { managedBlock, splitManagedBlock, withoutManagedBlock } from "./managedBlock";
-import { copyToml, dottedKey, isTable, parseToml, quote, sameToml, type Table } from "./toml";
-import { headerLines } from "./tomlScan";
+import { copyToml, dottedKey, isTable, parseToml, quote, sameToml, tableAt, type Table } from "./toml";
+import { deleteByHeader, insertBelowHeader, setStringInPlace } from "./tomlText";
 
 /** What is to be different in a TOML file. */
 export type TomlEdit =
   /** Takes the key away, with all below it; nothing happens when it is not there. */
   | { op: "delete"; path: string[] }
   /** Sets one value in the node's own text. */
-  | { op: "set"; path: string[]; value: string | number | string[] }
+  | { op: "set"; path: string[]; value: string }
   /** A table of ours: it replaces what stands there, in a block that is marked as managed. */
   | { op: "table"; path: string[]; value: Table };
 
@@ -23,16 +23,19 @@ export type TomlEdit =
  * @returns the new text; the very same text when nothing changes
  * @throws ContainerdError CONTAINERD_TOML when the file does not parse, CONTAINERD_EDIT when no way of writing it changes the
  * named parts and nothing else
+ *
+ * Lines first, because that keeps a file as people wrote it; what is written with inline tables or dotted keys goes through
+ * toml-patch, which rewrites less nicely and takes seconds for a file of 5,000 lines.
  */
 export function editToml(text: string, edits: TomlEdit[], path: string): string {
   const own = withoutManagedBlock(text);
-  const wanted = applied(parseToml(own, path), edits);
-  const tries = [byBlock, byPatch];
+  const doc = parseToml(own, path);
   let why = "";
-  for (const one of tries) {
+  for (const one of [byLines, byPatch]) {
     try {
-      const result = one(text, own, edits, path);
-      if (sameToml(parseToml(result, path), wanted)) {
+      const wanted = withoutEmptied(applied(doc, edits), edits);
+      const result = one(text, own, edits);
+      if (sameToml(withoutEmptied(parseToml(result, path), edits), wanted)) {
         return result;
       }
       why = "the result would not say what was meant";
@@ -46,36 +49,44 @@ export function editToml(text: string, edits: TomlEdit[], path: string): string 
   );
 }
 
-/** The node's own text patched where it says something already, and our tables in a block of their own. */
-function byBlock(text: string, own: string, edits: TomlEdit[], path: string): string {
-  const newline = /\r\n/.test(text) ? "\r\n" : "\n";
-  const doc = parseToml(own, path);
-  const inPlace: TomlEdit[] = [];
-  const added: { path: string[]; value: Table }[] = [];
-  const inserted: { header: string[]; key: string; value: string | number | string[] }[] = [];
-  const headers = headerLines(own);
-  for (const edit of edits) {
-    if (edit.op === "delete") {
-      inPlace.push(edit);
-    } else if (edit.op === "table") {
-      inPlace.push({ op: "delete", path: edit.path });
-      added.push(edit);
-    } else if (valueAt(doc, edit.path) !== undefined || edit.path.length === 1) {
-      inPlace.push(edit);
-    } else {
-      const header = edit.path.slice(0, -1);
-      const key = edit.path.at(-1) as string;
-      if (headers.some((one) => !one.array && sameKeys(one.keys, header))) {
-        inserted.push({ header, key, value: edit.value });
-      } else {
-        added.push({ path: header, value: { [key]: edit.value } });
+/** A table that had no header of its own goes with the last of what stood below it: empty or not there is the same to containerd. */
+function withoutEmptied(doc: Table, edits: TomlEdit[]): Table {
+  const result = copyToml(doc);
+  for (const { path } of edits) {
+    for (let length = path.length - 1; length > 0; length--) {
+      const parent = length === 1 ? result : tableAt(result, ...path.slice(0, length - 1));
+      const key = path[length - 1] as string;
+      const table = parent?.[key];
+      if (parent !== undefined && isTable(table) && Object.keys(table).length === 0) {
+        delete parent[key];
       }
     }
   }
+  return result;
+}
 
-  let result = patched(own, inPlace);
-  for (const one of inserted) {
-    result = insertBelow(result, one.header, `${dottedKey([one.key])} = ${literal(one.value)}`, newline);
+/** Lines of the node's own text changed where they stand, and our tables in a block of their own. */
+function byLines(text: string, own: string, edits: TomlEdit[]): string {
+  const newline = /\r\n/.test(text) ? "\r\n" : "\n";
+  const added: { path: string[]; value: Table }[] = [];
+  let result = own;
+  for (const edit of edits) {
+    if (edit.op !== "set") {
+      result = deleteByHeader(result, edit.path);
+      if (edit.op === "table") {
+        added.push(edit);
+      }
+      continue;
+    }
+    const key = edit.path.at(-1) as string;
+    const header = edit.path.slice(0, -1);
+    const line = `${dottedKey([key])} = ${quote(edit.value)}`;
+    const changed = setStringInPlace(result, edit.path, edit.value) ?? insertBelowHeader(result, header, line, newline);
+    if (changed === undefined) {
+      added.push({ path: header, value: { [key]: edit.value } });
+    } else {
+      result = changed;
+    }
   }
   const block = managedBlock([...bracketed(added), ...added.filter((one) => !hasBracket(one.path)).flatMap(tableLines)], newline);
   if (result === own) {
@@ -94,13 +105,7 @@ function byBlock(text: string, own: string, edits: TomlEdit[], path: string): st
 
 /** Everything by the patching library: for inline tables and dotted keys, which no header can extend. */
 function byPatch(_text: string, own: string, edits: TomlEdit[]): string {
-  return patched(own, edits);
-}
-
-function patched(text: string, edits: TomlEdit[]): string {
-  const before = parseForPatch(text) as Table;
-  const after = applied(before, edits);
-  return sameToml(before, after) ? text : patch(text, after);
+  return patch(own, applied(parseForPatch(own) as Table, edits));
 }
 
 /** The data after the edits. */
@@ -114,6 +119,8 @@ function applied(doc: Table, edits: TomlEdit[]): Table {
       const next: unknown = at !== undefined && Object.hasOwn(at, parent) ? at[parent] : undefined;
       if (isTable(next)) {
         at = next;
+      } else if (next !== undefined && edit.op !== "delete") {
+        throw new ContainerdError("CONTAINERD_EDIT", `${dottedKey([parent])} is no table`);
       } else if (edit.op === "delete" || at === undefined) {
         at = undefined;
       } else {
@@ -131,29 +138,6 @@ function applied(doc: Table, edits: TomlEdit[]): Table {
     }
   }
   return result;
-}
-
-function valueAt(doc: Table, path: string[]): unknown {
-  let at: unknown = doc;
-  for (const key of path) {
-    at = isTable(at) && Object.hasOwn(at, key) ? at[key] : undefined;
-  }
-  return at;
-}
-
-function insertBelow(text: string, header: string[], line: string, newline: string): string {
-  const found = headerLines(text).find((one) => sameKeys(one.keys, header));
-  if (found === undefined) {
-    throw new ContainerdError("CONTAINERD_EDIT", `the table [${dottedKey(header)}] is gone`);
-  }
-  const lines = text.split("\n");
-  if (found.line === lines.length - 1) {
-    lines[found.line] += newline.slice(0, -1);
-    lines.push("");
-  }
-  // The file's own step: `containerd config default` indents by two for each level.
-  lines.splice(found.line + 1, 0, `${found.indent}  ${line}${newline.slice(0, -1)}`);
-  return lines.join("\n");
 }
 
 function hasBracket(path: string[]): boolean {
@@ -197,8 +181,4 @@ function literal(value: unknown): string {
     return `{ ${Object.entries(value).map(([key, one]) => `${dottedKey([key])} = ${literal(one)}`).join(", ")} }`;
   }
   return Array.isArray(value) ? `[${value.map(literal).join(", ")}]` : String(value);
-}
-
-function sameKeys(a: string[], b: string[]): boolean {
-  return a.length === b.length && a.every((key, i) => key === b[i]);
 }

@@ -33,7 +33,7 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
   const settings = criSettings(config, version);
   checkNode(observed, config, settings, version);
   const now = criSettings(readConfigFiles(observed, version), version);
-  const input: DraftInput = { observed, desired, version, config, settings, configPath: stringAt(now.registry, "config_path") ?? "" };
+  const input: DraftInput = { observed, desired, version, config, settings, configPath: stringAt(now.registry, "config_path") ?? "", mirrorsNow: Object.keys(tableAt(now.registry, "mirrors") ?? {}).length > 0 };
   const draft = chooseStyle(input) === "hosts-dir" ? hostsDirDraft(input) : configTomlDraft(input);
   return assemble(input, draft);
 }
@@ -85,11 +85,12 @@ function checkNode(observed: ObservedNode, config: ConfigFiles, settings: CriSet
 }
 
 function chooseStyle(input: DraftInput): ConfigStyle {
-  const { desired, settings, version } = input;
+  const { desired, version } = input;
   if (desired.configStyle !== "auto") {
     return desired.configStyle;
   }
-  const legacy = Object.keys(tableAt(settings.registry, "mirrors") ?? {}).length > 0;
+  // With our own tables in: once the mirrors stand in config.toml they stay there, also when the node's own entry gave way to ours.
+  const legacy = input.mirrorsNow;
   const strict = desired.hosts.some((host) => host.skipFallback);
   return legacy && !strict && !atLeast(version, 2) && input.configPath === "" ? "config-toml" : "hosts-dir";
 }

@@ -1,20 +1,25 @@
-/** One `[table]` header line of a TOML text. */
-export interface HeaderLine {
+/** One statement of a TOML text: a header, a key with its value, or what is none (comment, blank line). */
+export interface Statement {
+  kind: "header" | "key" | "none";
+  /** Of a header: the whole path. Of a key: as it stands, without its table's path. */
   keys: string[];
-  /** Zero-based line. */
-  line: number;
-  indent: string;
   /** `[[array]]` */
   array: boolean;
+  indent: string;
+  /** Offsets; the end is behind the line break. */
+  start: number;
+  end: number;
+  /** Zero-based line of the start. */
+  line: number;
 }
 
 /**
- * Finds the header lines of a valid TOML text, skipping what only looks like one inside multi-line strings and arrays.
- * The parsers at hand do not say where a table stands, or whether it has a header at all; containerd 2.x cares (a host of
- * hosts.toml without a header is ignored), and so does an edit that is to land in the right place.
+ * Takes a valid TOML text apart, so that an edit can land in the right place; what only looks like a header inside multi-line
+ * strings and arrays is none. The parsers at hand do not say where a table stands, or whether it has a header at all, and
+ * containerd 2.x cares: a host of hosts.toml without a header is ignored.
  */
-export function headerLines(text: string): HeaderLine[] {
-  const found: HeaderLine[] = [];
+export function statements(text: string): Statement[] {
+  const found: Statement[] = [];
   let line = 0;
   let at = 0;
   while (at < text.length) {
@@ -22,18 +27,21 @@ export function headerLines(text: string): HeaderLine[] {
     while (text[at] === " " || text[at] === "\t") {
       at++;
     }
-    if (text[at] === "[") {
-      const array = text[at + 1] === "[";
-      const header = readKeys(text, at + (array ? 2 : 1));
-      if (header !== undefined) {
-        found.push({ keys: header, line, indent: text.slice(start, at), array });
-      }
-    }
+    const indent = text.slice(start, at);
+    const array = text.startsWith("[[", at);
+    const header = text[at] === "[" ? readKeys(text, at + (array ? 2 : 1), "]") : undefined;
+    const key = header === undefined && !/[#\r\n]/.test(text[at] ?? "\n") ? readKeys(text, at, "=") : undefined;
     const end = statementEnd(text, at);
+    found.push({ kind: header !== undefined ? "header" : key !== undefined ? "key" : "none", keys: header ?? key ?? [], array: header !== undefined && array, indent, start, end, line });
     line += count(text, start, end);
     at = end;
   }
   return found;
+}
+
+/** The header lines alone. */
+export function headerLines(text: string): Statement[] {
+  return statements(text).filter((one) => one.kind === "header");
 }
 
 /** Index just behind the line break that ends the statement starting here. */
@@ -90,8 +98,8 @@ function stringEnd(text: string, from: number): number {
   return at;
 }
 
-/** The dotted key that starts here and ends at `]`. */
-function readKeys(text: string, from: number): string[] | undefined {
+/** The dotted key that starts here and ends at `]` or `=`. */
+function readKeys(text: string, from: number, close: "]" | "="): string[] | undefined {
   const keys: string[] = [];
   let at = from;
   for (;;) {
@@ -105,7 +113,7 @@ function readKeys(text: string, from: number): string[] | undefined {
       keys.push(char === '"' ? unescape(inner) : inner);
       at = end;
     } else {
-      const bare = /^[^\s.\]"'#\n=]+/.exec(text.slice(at, at + 512));
+      const bare = /^[^\s.\]"'#=]+/.exec(text.slice(at, at + 512));
       if (bare === null) {
         return undefined;
       }
@@ -115,7 +123,7 @@ function readKeys(text: string, from: number): string[] | undefined {
     while (text[at] === " " || text[at] === "\t") {
       at++;
     }
-    if (text[at] === "]") {
+    if (text[at] === close) {
       return keys;
     }
     if (text[at] !== ".") {

@@ -259,7 +259,7 @@ describe("planContainerd", () => {
         [`${dir}/quay.io/hosts.toml`]: `server = "https://quay.io"\n`,
       });
       const plan = planContainerd(observed, desired([gcr], { credentials }));
-      assert.match(written(plan, configPath), /config_path = "\/etc\/containerd\/certs\.d"\n/);
+      assert.match(written(plan, configPath), /config_path = '\/etc\/containerd\/certs\.d'\n/);
       assert.equal(written(plan, `${dir}/private.example:8443/ca.crt`), "PRIVATE\n");
       assert(!plan.write.some((one) => one.path === `${dir}/quay.io/hosts.toml`), "a file of another owner is not touched");
       assert.equal(plan.restart, true);
