@@ -5,13 +5,13 @@ import { messageOf } from "../errors";
 import { ArchiveError } from "./archiveError";
 import type { Compression } from "./compression";
 import type { DecodedBudget } from "./limits";
-import { decodeWithXzModule } from "./xzModule";
-import { decodeWithXzProgram, findXzProgram } from "./xzProgram";
+import type { XzDecoder } from "./xzDecoder";
 
 export interface DecodeContext {
   /** For errors. */
   label: string;
   budget: DecodedBudget;
+  xz: XzDecoder;
 }
 
 const chunkSize = 256 << 10;
@@ -24,7 +24,7 @@ const chunkSize = 256 << 10;
 export async function* decode(form: Exclude<Compression, "none">, pieces: AsyncIterable<Buffer>, context: DecodeContext): AsyncGenerator<Buffer> {
   let done = 0;
   try {
-    for await (const chunk of await decoderOf(form, pieces)) {
+    for await (const chunk of form === "xz" ? context.xz.stream(pieces) : throughZlib(form, pieces)) {
       done += chunk.length;
       context.budget.count(chunk.length, context.label);
       yield chunk;
@@ -32,14 +32,6 @@ export async function* decode(form: Exclude<Compression, "none">, pieces: AsyncI
   } catch (error) {
     throw decodeError(form, error, context.label, done);
   }
-}
-
-async function decoderOf(form: Exclude<Compression, "none">, pieces: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
-  if (form === "xz") {
-    const program = await findXzProgram();
-    return program === undefined ? decodeWithXzModule(pieces) : decodeWithXzProgram(program, pieces);
-  }
-  return throughZlib(form, pieces);
 }
 
 async function* throughZlib(form: "gzip" | "zstd", pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -62,11 +54,11 @@ async function* throughZlib(form: "gzip" | "zstd", pieces: AsyncIterable<Buffer>
  * The first decoded bytes of a file whose first compressed bytes are `head`; as many as can be had, none when it is damaged.
  * Only to tell what is inside: damage shows when the whole is decoded.
  */
-export async function decodeHead(form: Exclude<Compression, "none">, head: Buffer, count: number): Promise<Buffer> {
+export async function decodeHead(form: Exclude<Compression, "none">, head: Buffer, count: number, xz: XzDecoder): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of form === "xz" ? await decoderOf(form, one(head)) : partly(form, head)) {
+    for await (const chunk of form === "xz" ? xz.stream(one(head)) : partly(form, head)) {
       parts.push(chunk);
       length += chunk.length;
       if (length >= count) {

@@ -75,6 +75,8 @@ export interface OpenOptions {
   maxDecodedBytes?: number;
   /** Threads for multi-block xz. Default: the machine's cores, at most 8. */
   xzThreads?: number;
+  /** Absolute path of the `xz` program; false: only the native module. Default: the program where PATH has one (it is faster). */
+  xzProgram?: string | false;
   signal?: AbortSignal;
 }
 

@@ -6,6 +6,7 @@ import { decodeHead } from "./decode";
 import type { Body } from "./entry";
 import { isTarHead } from "./tarHeader";
 import { walkTarStream } from "./tarWalk";
+import type { XzDecoder } from "./xzDecoder";
 
 const peeked = 64 << 10;
 
@@ -13,9 +14,9 @@ const peeked = 64 << 10;
  * The first names in a file that is a tar, packed or not; undefined when it is none. Damage is not reported here: it is when the
  * file is really read.
  */
-export async function firstNames(body: Body, form: Compression | UnsupportedForm): Promise<string[] | undefined> {
+export async function firstNames(body: Body, form: Compression | UnsupportedForm, xz: XzDecoder): Promise<string[] | undefined> {
   const head = await body.peek(peeked);
-  const bytes = isPacked(form) ? await decodeHead(form, head, peeked) : head;
+  const bytes = isPacked(form) ? await decodeHead(form, head, peeked, xz) : head;
   if (!isTarHead(bytes)) {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { realpath } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 
 import type { Digest } from "../oci/digest";
@@ -18,12 +19,14 @@ import { readCachedIndex, writeCachedIndex } from "./indexCache";
 import type { KnownPackage, StoredPlace } from "./indexCache";
 import { DecodedBudget, defaultDecodedBytes } from "./limits";
 import { makeIndex } from "./packageIndex";
+import type { PlacedSource } from "./place";
 import { Progress } from "./progress";
 import { Scan } from "./scan";
 import type { PackedArchive } from "./scan";
 import { Sources } from "./sources";
 import { cleanSpools, Spool } from "./spool";
 import { isTarHead } from "./tarHeader";
+import { xzDecoder } from "./xzDecoder";
 
 /**
  * Opens an image package: a folder, .tar, .tar.gz, .tar.zst or .tar.xz with OCI layouts, docker-archives, or archives of these.
@@ -39,14 +42,24 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
   const cacheDir = options.cacheDir === false ? undefined : (options.cacheDir ?? defaultCacheFolder());
   const signal = options.signal ?? new AbortController().signal;
   const files = facts.folder ? await listFolder(top) : [];
-  const sources = new Sources(top, basename(source));
+  const sizes = new Map(facts.folder ? files.map((file) => [file.path, file.size]) : [["", facts.size]]);
+  const sources = new Sources(top, basename(source), sizes, options.xzThreads ?? Math.min(availableParallelism(), 8), xzDecoder(options.xzProgram));
   try {
     if (!facts.folder) {
       await checkForm(source, new RegionBody(sources.file("", facts.size), 0, facts.size, basename(source)));
     }
     const fingerprint = facts.folder ? await fingerprintFolder(files, cacheDir, signal) : await fingerprintPackage(top, { cacheDir: cacheDir ?? false, signal });
     await cleanSpools(options.spoolDir);
-    return new OpenedPackage(source, fingerprint, { ...options, cacheDir, signal, folder: facts.folder, size: facts.size, files, sources });
+    return new OpenedPackage(source, fingerprint, {
+      spoolDir: options.spoolDir,
+      maxDecodedBytes: options.maxDecodedBytes,
+      cacheDir,
+      signal,
+      folder: facts.folder,
+      size: facts.size,
+      files,
+      sources,
+    });
   } catch (error) {
     await sources.close();
     throw error;
@@ -71,10 +84,9 @@ async function checkForm(source: string, body: Body): Promise<void> {
 }
 
 interface Opened {
-  spoolDir?: string;
+  spoolDir: string | undefined;
+  maxDecodedBytes: number | undefined;
   cacheDir: string | undefined;
-  maxDecodedBytes?: number;
-  xzThreads?: number;
   signal: AbortSignal;
   folder: boolean;
   size: number;
@@ -133,7 +145,7 @@ class OpenedPackage implements ImagePackage {
   /** What can be seen without decoding. @returns the compressed archives, which cannot */
   private async survey(findings: Findings, signal: AbortSignal): Promise<PackedArchive[]> {
     const { folder, files, sources, size } = this.opened;
-    const scan = new Scan(findings, { budget: this.budget(), signal });
+    const scan = new Scan(findings, { budget: this.budget(), signal, sources });
     const name = basename(this.source);
     if (folder) {
       await scan.entries(walkFolder(this.source, files, (file) => sources.file(file.path, file.size)), name, name, 0);
@@ -181,18 +193,21 @@ class OpenedPackage implements ImagePackage {
   private async knownPass({ index, places }: KnownPackage, options: ReadOptions): Promise<void> {
     const wanted = [...index.blobs].filter(([digest, size]) => options.wanted(digest, size));
     const delivery = new Delivery(options, new Set(wanted.map(([digest]) => digest)));
-    const placed = wanted.flatMap(([digest, size]) => {
+    const placed: { digest: Digest; size: number; place: StoredPlace; source: PlacedSource }[] = [];
+    for (const [digest, size] of wanted) {
       const place = places.get(digest);
-      return place === undefined ? [] : [{ digest, size, place }];
-    });
+      const source = place === undefined ? undefined : await this.opened.sources.find(place.spec);
+      if (place !== undefined && source !== undefined) {
+        placed.push({ digest, size, place, source });
+      }
+    }
     const rest = wanted.length > placed.length;
     const findings = new Findings();
     const packed = rest ? await this.survey(findings, options.signal) : [];
     const progress = new Progress(options, placed.reduce((sum, { size }) => sum + size, 0) + packed.reduce((sum, { body }) => sum + body.size, 0));
     // In the package's own order, so that a disk or a decoder goes forward only.
     placed.sort((a, b) => compareSpecs(a.place.spec, b.place.spec) || a.place.offset - b.place.offset);
-    for (const { digest, size, place } of placed) {
-      const source = this.sourceOf(place.spec);
+    for (const { digest, size, place, source } of placed) {
       await delivery.give(digest, progress.counted(new RegionBody(source, place.offset, size, `${source.label}!${digest}`)));
     }
     if (rest) {
@@ -202,21 +217,13 @@ class OpenedPackage implements ImagePackage {
   }
 
   private async unpack(findings: Findings, packed: PackedArchive[], delivery: Delivery, progress: Progress, signal: AbortSignal): Promise<void> {
-    const scan = new Scan(findings, { budget: this.budget(), signal, delivery, spool: this.spool });
+    const scan = new Scan(findings, { budget: this.budget(), signal, delivery, spool: this.spool, sources: this.opened.sources });
     for (const archive of packed) {
       if (delivery.complete) {
         return;
       }
       await scan.unpack({ ...archive, body: progress.counted(archive.body) });
     }
-  }
-
-  private sourceOf(spec: StoredPlace["spec"]): ReturnType<Sources["file"]> {
-    if (!("file" in spec)) {
-      throw new Error("not yet");
-    }
-    const size = spec.file === "" ? this.opened.size : this.opened.files.find((file) => file.path === spec.file)?.size;
-    return this.opened.sources.file(spec.file, size ?? 0);
   }
 
   private budget(): DecodedBudget {

@@ -26,6 +26,7 @@ export class Progress {
       label: body.label,
       repeatable: body.repeatable,
       ...(body.place === undefined ? {} : { place: body.place }),
+      reached: add,
       peek: (count) => body.peek(count),
       async *pieces() {
         let position = 0;

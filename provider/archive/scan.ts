@@ -12,6 +12,7 @@ import type { DockerImage, Findings, LayerFile, Scope } from "./findings";
 import { firstNames, isLayerName, looksLikeImageArchive } from "./innerArchive";
 import { deepestArchive, largestList, largestManifest } from "./limits";
 import type { DecodedBudget } from "./limits";
+import type { Sources } from "./sources";
 import type { Spool } from "./spool";
 import { walkTarRegion, walkTarStream } from "./tarWalk";
 
@@ -30,6 +31,7 @@ export interface ScanOptions {
   /** Set for the pass: blobs are handed over as they come by. Unset: places are noted, bodies not read. */
   delivery?: Delivery;
   spool?: Spool;
+  sources: Sources;
 }
 
 const blobPath = /(?:^|\/)blobs\/(sha256\/[0-9a-f]{64}|sha512\/[0-9a-f]{128})$/;
@@ -93,7 +95,17 @@ export class Scan {
         this.packed.push({ body, path, depth, likely });
         return;
       }
-      const chunks = decode(form, body.pieces(), { label: body.label, budget: this.options.budget });
+      const blocks = form === "xz" && body.place !== undefined ? await this.options.sources.xz(body) : undefined;
+      if (blocks !== undefined) {
+        this.options.budget.count(blocks.size, body.label);
+        blocks.sequential = true;
+        blocks.reached = body.reached;
+        await this.entries(walkTarRegion(blocks, 0, blocks.size, body.label), body.label, inner, depth);
+        blocks.sequential = false;
+        await blocks.close();
+        return;
+      }
+      const chunks = decode(form, body.pieces(), { label: body.label, budget: this.options.budget, xz: this.options.sources.decoder });
       await this.stream(new StreamCursor(chunks, body.label), body.label, inner, depth);
     } else if (body.place !== undefined) {
       await this.entries(walkTarRegion(body.place.source, body.place.offset, body.size, body.label), body.label, inner, depth);
@@ -219,7 +231,7 @@ export class Scan {
         scope.layers.set(path, { size: body.size, label: body.label, form, body });
         continue;
       }
-      const names = await firstNames(body, form);
+      const names = await firstNames(body, form, this.options.sources.decoder);
       if (names === undefined) {
         checkSupported(path, form, body);
       } else {
@@ -233,7 +245,7 @@ export class Scan {
     const { path, body } = entry;
     const form = compressionOf(await body.peek(8));
     const layer = isLayerName(path);
-    const names = await firstNames(body, form);
+    const names = await firstNames(body, form, this.options.sources.decoder);
     if (names !== undefined && looksLikeImageArchive(names, layer ? "certain" : "likely")) {
       await this.unpack({ body, path: below(scope.path, path), depth: depth + 1, likely: true });
     } else if (names !== undefined || layer) {

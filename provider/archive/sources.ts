@@ -1,7 +1,11 @@
 import { join } from "node:path";
 
 import { FileSource } from "./fileSource";
+import type { Body } from "./entry";
 import type { PlacedSource, SourceSpec } from "./place";
+import type { XzDecoder } from "./xzDecoder";
+import { readXzBlocks } from "./xzIndex";
+import { largestGroup, XzSource } from "./xzSource";
 
 /** Open files at a time; a folder can have tens of thousands. */
 const mostOpen = 64;
@@ -9,12 +13,47 @@ const mostOpen = 64;
 /** The sources of a package, opened once each and closed together. */
 export class Sources {
   private readonly open = new Map<string, PlacedSource>();
+  private readonly unpacked = new Map<string, XzSource>();
 
-  /** @param top the package's file, or its folder */
+  /**
+   * @param top the package's file, or its folder
+   * @param sizes of the files in it, by path ("" for a single one)
+   */
   constructor(
     private readonly top: string,
     private readonly label: string,
+    private readonly sizes: ReadonlyMap<string, number>,
+    private readonly threads: number,
+    readonly decoder: XzDecoder,
   ) {}
+
+  /** The source of an earlier run's place; undefined when the file is no longer of that form. */
+  async find(spec: SourceSpec): Promise<PlacedSource | undefined> {
+    if ("file" in spec) {
+      const size = this.sizes.get(spec.file);
+      return size === undefined ? undefined : this.file(spec.file, size);
+    }
+    const within = await this.find(spec.xz);
+    return within === undefined ? undefined : this.blocks(within, spec.offset, spec.size, within.label);
+  }
+
+  /** The content of an .xz body that can be read at any place; undefined when it has one block, or too large ones. */
+  async xz(body: Body): Promise<XzSource | undefined> {
+    return body.place === undefined ? undefined : this.blocks(body.place.source, body.place.offset, body.size, body.label);
+  }
+
+  private async blocks(within: PlacedSource, offset: number, size: number, label: string): Promise<XzSource | undefined> {
+    const spec: SourceSpec = { xz: within.spec, offset, size };
+    const key = JSON.stringify(spec);
+    const known = this.unpacked.get(key);
+    const blocks = known === undefined && within.plain ? await readXzBlocks(within, offset, size) : undefined;
+    if (known !== undefined || blocks === undefined || blocks.length < 2 || blocks.some((block) => block.size > largestGroup)) {
+      return known;
+    }
+    const source = new XzSource(this.decoder, within, blocks, spec, label, this.threads, offset);
+    this.unpacked.set(key, source);
+    return source;
+  }
 
   file(path: string, size: number): PlacedSource {
     const known = this.open.get(path);
@@ -28,7 +67,8 @@ export class Sources {
   }
 
   async close(): Promise<void> {
-    const all = [...this.open.values()];
+    const all = [...this.unpacked.values(), ...this.open.values()];
+    this.unpacked.clear();
     this.open.clear();
     this.recent.clear();
     await Promise.all(all.map((source) => source.close()));

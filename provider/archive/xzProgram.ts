@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
-
-import { messageOf } from "../errors";
+import type { Readable, Writable } from "node:stream";
 
 let found: Promise<string | undefined> | undefined;
 
@@ -38,67 +38,131 @@ export function xzEnvironment(): NodeJS.ProcessEnv {
 /** Memory for the dictionary: 64 MiB at xz -9; a file that asks for more than this was not made for people's machines. */
 export const largestDictionary = 1 << 30;
 
-/** Decodes a stream of one or more .xz streams with the program. */
+/**
+ * Decodes a stream of one or more .xz streams with the program.
+ *
+ * @throws what `pieces` throws, or an Error with the program's own words
+ */
 export async function* decodeWithXzProgram(program: string, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const child = spawn(program, ["--decompress", "--stdout", "--quiet", `--memlimit-decompress=${largestDictionary}`], {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: xzEnvironment(),
-    windowsHide: true,
-  });
-  const exit = new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve(code ?? -1));
-  });
-  // Looked at below; without a handler here an early failure would end the process.
-  exit.catch(() => undefined);
-  let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(0, 2000);
-  });
-  let feedError: unknown;
-  let stopped = false;
-  const feeding = (async () => {
+  const run = new XzRun(program, pieces);
+  try {
+    yield* run.output();
+    await run.ended();
+  } finally {
+    run.stop();
+  }
+}
+
+/**
+ * Decodes into one buffer.
+ *
+ * @returns the filled part; when there is more than fits, the error says so and nothing more is decoded
+ */
+export async function fillByXz(program: string, pieces: AsyncIterable<Buffer>, into: Buffer, signal: AbortSignal): Promise<Buffer> {
+  const run = new XzRun(program, pieces);
+  const stop = (): void => run.stop();
+  signal.addEventListener("abort", stop, { once: true });
+  let filled = 0;
+  try {
+    for await (const chunk of run.output()) {
+      if (filled + chunk.length > into.length) {
+        throw new Error(`it decodes to more than the ${into.length} bytes that its index says`);
+      }
+      filled += chunk.copy(into, filled);
+    }
+    signal.throwIfAborted();
+    await run.ended();
+    return into.subarray(0, filled);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    run.stop();
+  }
+}
+
+/** One run of the program: input is fed as it is taken, so that neither side piles up. */
+class XzRun {
+  private readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  private readonly exit: Promise<number>;
+  private readonly feeding: Promise<void>;
+  private said = "";
+  private stopped = false;
+
+  constructor(program: string, pieces: AsyncIterable<Buffer>) {
+    this.child = spawn(program, ["--decompress", "--stdout", "--quiet", `--memlimit-decompress=${largestDictionary}`], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: xzEnvironment(),
+      windowsHide: true,
+    });
+    this.exit = new Promise((resolve, reject) => {
+      this.child.once("error", reject);
+      this.child.once("close", (code) => resolve(code ?? -1));
+    });
+    this.child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.said = (this.said + text).slice(0, 2000);
+    });
+    // The program closes its input when it meets damage; its exit code tells.
+    this.child.stdin.on("error", () => undefined);
+    this.feeding = this.feed(pieces);
+    // Both are awaited in `ended`; without these handlers an early failure would end the process.
+    this.exit.catch(() => undefined);
+    this.feeding.catch(() => undefined);
+  }
+
+  async *output(): AsyncGenerator<Buffer> {
+    try {
+      yield* this.child.stdout as AsyncIterable<Buffer>;
+    } catch (error) {
+      // "Premature close" after stop() or a failed start says less than the reason itself.
+      await this.ended();
+      throw error;
+    }
+  }
+
+  async ended(): Promise<void> {
+    if (this.stopped) {
+      return;
+    }
+    // First: when the input fails, the program only sees that it ends too early.
+    await this.feeding;
+    const code = await this.exit;
+    if (code !== 0) {
+      throw new Error(this.said.replace(/^.*?\(stdin\): /s, "").trim() || `xz ended with code ${code}`);
+    }
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.child.stdin.destroy();
+    this.child.stdout.destroy();
+    this.child.kill("SIGKILL");
+  }
+
+  private async feed(pieces: AsyncIterable<Buffer>): Promise<void> {
+    const { stdin } = this.child;
     try {
       for await (const piece of pieces) {
-        if (stopped) {
+        if (!stdin.write(piece)) {
+          await drained(stdin);
+        }
+        if (this.stopped || stdin.destroyed) {
           return;
         }
-        if (!child.stdin.write(piece)) {
-          await new Promise<void>((resolve) => {
-            const go = (): void => {
-              child.stdin.off("drain", go).off("close", go);
-              resolve();
-            };
-            child.stdin.on("drain", go).on("close", go);
-          });
-        }
       }
-    } catch (error) {
-      feedError = error;
     } finally {
-      child.stdin.end();
+      stdin.end();
     }
-  })();
-  // The program closes its input when it meets damage; what it says on stderr is the error to show.
-  child.stdin.on("error", () => undefined);
-  try {
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-      yield chunk;
-    }
-    await feeding;
-    if (feedError !== undefined) {
-      throw feedError;
-    }
-    const code = await exit;
-    if (code !== 0) {
-      throw new Error(said.replace(/^.*?xz: /s, "").replace(/^\(stdin\): /, "").trim() || `xz ended with code ${code}`);
-    }
-  } catch (error) {
-    throw feedError ?? (error instanceof Error ? error : new Error(messageOf(error)));
-  } finally {
-    stopped = true;
-    child.stdin.destroy();
-    child.stdout.destroy();
-    child.kill("SIGKILL");
   }
+}
+
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      stream.off("drain", go).off("close", go);
+      resolve();
+    };
+    stream.on("drain", go).on("close", go);
+    if (stream.destroyed) {
+      go();
+    }
+  });
 }
