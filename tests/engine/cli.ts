@@ -69,7 +69,7 @@ class Session {
         return 0;
       }
       case "stack output":
-        write(await stackOutputs(await this.open(this.stack()), args[0], this.command));
+        write(stackOutputs(await this.open(this.stack()), args[0], this.command));
         return 0;
       case "config set":
         await this.setConfig(needed(args[0], "config set needs a key"), args[1]);
@@ -107,14 +107,14 @@ class Session {
       const { store, config } = await this.openForDeployment(stack, kind);
       if (command.clearPendingCreates) store.clearPendingCreates();
       const log = command.eventLog === undefined ? undefined : eventLog(command.eventLog);
-      const display = (command.diff ? diffDisplay : rowDisplay)({ project: project.name, stack, preview, write, debug: command.debug });
+      const display = (command.diff ? diffDisplay : rowDisplay)({ project: project.name, stack, preview, write, debug: command.debug, outputs: kind !== "destroy" });
       let changed = false;
       const emit: Listener = (event) => {
         if (event.kind === "summary") changed = [...event.changes.keys()].some((op) => op !== "same");
         log?.listen(event);
         display(event);
       };
-      write(`${titles[kind][preview ? "preview" : "run"]} (${stack}):\n\n`);
+      write(`${titles[kind][preview ? "preview" : "run"]} (${stack}):\n${command.diff ? "" : "\n"}`);
       const deployment = new Deployment({
         kind,
         project,

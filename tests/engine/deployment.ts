@@ -1,7 +1,7 @@
 import { DependencyGraph, deletionOrder } from "./dependencyGraph";
 import { oldsOf, type DeploymentContext, type Targets } from "./deploymentContext";
 import { Bail, diagnostic, type Diagnostic } from "./diagnostics";
-import type { Listener } from "./events";
+import { frozen, type Listener } from "./events";
 import { inheritFrom, type Goal } from "./goal";
 import { Hooks } from "./hooks";
 import { repairReferences } from "./integrity";
@@ -294,7 +294,7 @@ export class Deployment {
       }
     }
     this.recorder.outputs(fresh);
-    this.options.emit({ kind: "done", step, op: step.op });
+    this.options.emit({ kind: "done", step: frozen(step), op: step.op });
   }
 
   private finishStackOutputs(): void {
@@ -305,7 +305,7 @@ export class Deployment {
     const errored = this.failed || this.executor.failed || this.generator.errored;
     step.fresh.outputs = errored ? { ...(step.old?.outputs ?? {}), ...outputs } : outputs;
     this.recorder.outputs(step.fresh);
-    this.options.emit({ kind: "done", step, op: step.op });
+    this.options.emit({ kind: "done", step: frozen(step), op: step.op });
   }
 
   private enqueue(work: () => Promise<void>): void {

@@ -18,6 +18,16 @@ export function diagnostic(severity: Severity, urn: string, message: string): Di
   return { urn, severity, message, streamId: 0, ephemeral: false };
 }
 
+/** A line that a process printed: it belongs to the stack, and together with the other lines of its stream. */
+export function outputLine(stream: "stdout" | "stderr", line: string, streams: { stdout: number; stderr: number }): Diagnostic {
+  return { urn: "", severity: stream === "stdout" ? "info" : "info#err", message: `${withoutColors(line)}\n`, streamId: streams[stream], ephemeral: false };
+}
+
+/** Colours are for terminals; what is kept and compared is plain. */
+export function withoutColors(text: string): string {
+  return text.replace(/\u001b\[[0-9;]*m/g, "");
+}
+
 /** Output of the program and of the provider is info, with this text before it on stderr's behalf: none. */
 export function prefixOf(severity: Severity): string {
   return severity === "info" || severity === "info#err" ? "" : `${severity}: `;

@@ -13,3 +13,8 @@ export type EngineEvent =
   | { kind: "summary"; preview: boolean; seconds: number; changes: ReadonlyMap<Operation, number>; maybeCorrupt: boolean; succeeded: boolean };
 
 export type Listener = (event: EngineEvent) => void;
+
+/** Steps change while they are carried out; an event keeps them as they were when it was sent. */
+export function frozen(step: Step): Step {
+  return { ...step, old: step.old === undefined ? undefined : { ...step.old }, fresh: step.fresh === undefined ? undefined : { ...step.fresh } };
+}

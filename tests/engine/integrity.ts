@@ -36,6 +36,28 @@ export function checkIntegrity(resources: ResourceState[]): void {
 }
 
 /**
+ * Renamed resources: whoever still refers to one by a name it had before gets the new name. Changes the states in place.
+ */
+export function resolveAliases(resources: ResourceState[]): void {
+  const renamed = new Map<string, string>();
+  for (const state of resources) for (const alias of state.aliases) renamed.set(alias, state.urn);
+  if (renamed.size === 0) return;
+  const now = (urn: string) => renamed.get(urn) ?? urn;
+  for (const state of resources) {
+    state.aliases = [];
+    state.parent = now(state.parent);
+    state.dependencies = state.dependencies.map(now);
+    state.replaceWith = state.replaceWith.map(now);
+    state.deletedWith = now(state.deletedWith);
+    for (const [key, urns] of Object.entries(state.propertyDependencies)) state.propertyDependencies[key] = urns.map(now);
+    if (state.provider !== "") {
+      const { urn, id } = parseProviderReference(state.provider);
+      state.provider = `${now(urn)}::${id}`;
+    }
+  }
+}
+
+/**
  * Takes out references to resources that a refresh found gone; a child of a gone parent moves up to the parent's parent.
  * Changes the states in place.
  */

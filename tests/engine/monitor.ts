@@ -4,7 +4,7 @@ import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import * as engineProto from "@pulumi/pulumi/proto/engine_pb";
 import { ResourceMonitorService } from "@pulumi/pulumi/proto/resource_grpc_pb";
 import * as proto from "@pulumi/pulumi/proto/resource_pb";
-import type { Report, Severity } from "./diagnostics";
+import { withoutColors, type Report, type Severity } from "./diagnostics";
 import { readGoal, type Goal } from "./goal";
 import { fromStruct, toStruct } from "./marshal";
 import { channelOptions } from "./providerProcess";
@@ -109,7 +109,7 @@ export class Monitor {
         this.report({
           urn: request.getUrn(),
           severity: severities[request.getSeverity()] ?? "info",
-          message: request.getMessage(),
+          message: withoutColors(request.getMessage()),
           streamId: request.getStreamid(),
           ephemeral: request.getEphemeral(),
         });

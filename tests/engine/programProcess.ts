@@ -1,10 +1,12 @@
-import { diagnostic, Bail, type Report } from "./diagnostics";
+import { Bail, outputLine, type Report } from "./diagnostics";
 import { NodeProcess } from "./nodeProcess";
 import type { Project } from "./project";
 import type { StackConfig } from "./stackConfig";
 
 /** The SDK ends a program with this code when it has already told the user why. */
 const alreadyReported = 32;
+
+const programStreams = { stdout: 1, stderr: 2 };
 
 export interface ProgramProcessOptions {
   script: string;
@@ -55,7 +57,7 @@ export class ProgramProcess {
         ...(project.tsconfig === undefined ? {} : { PULUMI_NODEJS_TSCONFIG_PATH: project.tsconfig }),
       },
       onLine: (stream, line) => {
-        if (!this.stopping) options.report(diagnostic(stream === "stdout" ? "info" : "info#err", "", line));
+        if (!this.stopping) options.report(outputLine(stream, line, programStreams));
       },
     });
   }

@@ -1,7 +1,7 @@
 import { credentials, type ServiceError } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as proto from "@pulumi/pulumi/proto/provider_pb";
-import { diagnostic, type Report } from "./diagnostics";
+import { outputLine, type Report } from "./diagnostics";
 import { fromStruct, toStruct } from "./marshal";
 import { NodeProcess } from "./nodeProcess";
 import { providerFailure } from "./providerFailure";
@@ -12,6 +12,8 @@ import type { PathDiff } from "./valueDiff";
 
 /** As large a message as the real engine lets through: 400 MB. */
 export const channelOptions = { "grpc.max_receive_message_length": 400 << 20, "grpc.max_send_message_length": 400 << 20 };
+
+const providerStreams = { stdout: 3, stderr: 4 };
 
 export interface CheckResult {
   inputs: ValueMap;
@@ -68,7 +70,7 @@ export class ProviderProcess {
         if (stream === "stdout" && first) {
           first = false;
           gotPort(Number(line));
-        } else if (!closing) options.report(diagnostic(stream === "stdout" ? "info" : "info#err", "", line));
+        } else if (!closing) options.report(outputLine(stream, line, providerStreams));
       },
     });
     const early = child.ended.then(({ code, signal }) => {

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Crypter } from "./passphrase";
-import { checkIntegrity } from "./integrity";
+import { checkIntegrity, resolveAliases } from "./integrity";
 import { sameMap, sameValue } from "./value";
 import { loadResource, storeResource, type PendingKind, type PendingOperation, type ResourceState, type Snapshot, type StoredResource } from "./state";
 
@@ -45,6 +45,7 @@ export class SnapshotStore {
       resources: base.resources.map((resource) => loadResource(resource, crypter)),
       pendingOperations: base.operations.map(({ type, resource }) => ({ type, resource: loadResource(resource, crypter) })),
     };
+    resolveAliases(snapshot.resources);
     checkIntegrity(snapshot.resources);
     const store = new SnapshotStore(file, stack, crypter, snapshot, stored.generation);
     // What a killed engine left is made the new base at once, so that its journal is never played twice.
@@ -123,6 +124,7 @@ export class SnapshotStore {
 
   /** Writes the checkpoint file and ends the journal. */
   save(): void {
+    resolveAliases(this.resources());
     checkIntegrity(this.resources());
     this.write([...this.operations.values(), ...this.pendingCreates]);
   }

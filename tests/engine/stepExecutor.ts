@@ -1,7 +1,7 @@
 import { applyStep, markSecretOutputs, ProtectedResource, type StepOutcome } from "./applyStep";
 import type { DeploymentContext } from "./deploymentContext";
 import { diagnostic } from "./diagnostics";
-import type { Listener } from "./events";
+import { frozen, type Listener } from "./events";
 import type { Operation, Step } from "./step";
 import { countedOperation, isInternal, resourceOf } from "./step";
 import type { ResourceState } from "./state";
@@ -85,7 +85,7 @@ export class StepExecutor {
 
   private async runStep(step: Step): Promise<boolean> {
     const { context, emit, recorder } = this.options;
-    emit({ kind: "begin", step });
+    emit({ kind: "begin", step: frozen(step) });
     const finish = recorder.begin(step);
     const outcome = await applyStep(context, step, {
       isBeingDeleted: (urn) => this.options.isBeingDeleted(urn),
@@ -118,7 +118,7 @@ export class StepExecutor {
     if ((step.logical || (refreshOnly && step.op === "refresh")) && !isInternal(step)) this.changes.set(op, (this.changes.get(op) ?? 0) + 1);
     // A component's outputs only come with registerOutputs.
     const shown = this.options.context.preview || resourceOf(step).custom || step.op === "refresh" || step.op === "delete";
-    if (shown) this.options.emit({ kind: "done", step, op });
+    if (shown) this.options.emit({ kind: "done", step: frozen(step), op });
   }
 
   private reportFailure(step: Step, { error, status }: StepOutcome): void {
@@ -126,7 +126,7 @@ export class StepExecutor {
     if (status === "unknown") this.maybeCorrupt = true;
     const message = error?.message ?? "";
     context.report(diagnostic("error", isInternal(step) ? "" : step.urn, context.preview ? `Preview failed: ${message}` : message));
-    if (!context.preview) emit({ kind: "failed", step, status });
+    if (!context.preview) emit({ kind: "failed", step: frozen(step), status });
   }
 
   private fail(goOn = false): void {

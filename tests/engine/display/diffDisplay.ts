@@ -38,6 +38,7 @@ export function diffDisplay(options: DisplayOptions): Listener {
     if (!wanted(step, op)) return;
     const refresh = seen.get(step.urn)?.op === "refresh";
     if (refresh && op === "update") return inFull(step, op);
+    if (options.outputs === false) return;
     const indent = indentOf(step);
     const text = outputDetails(step, indent + 1, options.preview, refresh);
     if (refresh && (op !== "refresh" || text !== "" || isRootStack(step.urn))) options.write(header(step, op, indent));

@@ -11,6 +11,8 @@ export interface DisplayOptions {
   stack: string;
   preview: boolean;
   write: (text: string) => void;
+  /** Whether the stack's outputs are shown at the end; default true. */
+  outputs?: boolean;
   /** Debug messages too. */
   debug?: boolean;
 }
@@ -105,7 +107,7 @@ class RowDisplay {
     for (const row of inProgress) this.print(row);
     this.printDiagnostics();
     const stack = this.rows.get(this.stackUrn());
-    const outputs = stack?.step === undefined ? "" : outputDetails(stack.step, 1, this.options.preview, false);
+    const outputs = stack?.step === undefined || this.options.outputs === false ? "" : outputDetails(stack.step, 1, this.options.preview, false);
     if (outputs !== "") this.options.write(`Outputs:\n${outputs}\n`);
     const errored = [...this.rows.values()].filter((row) => this.count(row, "error") > 0).length;
     this.options.write(`${summaryText(event, errored)}\n`);
@@ -130,7 +132,8 @@ class RowDisplay {
   }
 
   private print(row: Row): void {
-    if (!row.visible) return;
+    // That nothing has to be done about what an earlier run deleted is no news.
+    if (!row.visible || row.op === "remove-pending-replace") return;
     const { type, name } = parseUrn(row.urn);
     this.options.write(` ${wordsFor(row.op).prefix} ${displayType(type)} ${name} ${this.status(row)} ${this.info(row)}\n`);
   }
@@ -138,7 +141,7 @@ class RowDisplay {
   private status(row: Row): string {
     const words = wordsFor(row.op);
     const suffix = row.step === undefined ? "" : retained(row.step, row.op);
-    if (row.op === "same" && isRootStack(row.urn) && !this.isDone(row)) return "running";
+    if (row.op === "same" && row.step !== undefined && isRootStack(row.urn) && !this.isDone(row)) return "running";
     if (this.finished && !row.failed && !this.options.preview && row.step !== undefined && isInterrupted(row)) return `${words.running} (interrupted)`;
     if (!this.isDone(row)) {
       if (this.options.preview) return words.plan + suffix;
@@ -146,7 +149,7 @@ class RowDisplay {
     }
     if (this.options.preview) return donePlan(row.op) + suffix;
     const failed = row.failed || this.count(row, "error") > 0;
-    const text = failed ? `${words.running === "" ? "failed" : `${words.running} failed`}` : words.done;
+    const text = failed ? `${words.running.split(" ")[0] ?? ""} failed`.trim() : words.done;
     const timed = row.op === "same" || row.ended === undefined ? text : `${text} (${seconds(row.ended - row.began)})`;
     return (failed ? `**${timed}**` : timed) + suffix;
   }

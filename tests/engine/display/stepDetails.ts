@@ -47,6 +47,8 @@ export function stepDetails(step: Step, op: Operation, indent: number, planning:
   if (op === "same") return "";
   if (old === undefined && fresh !== undefined) {
     printer.map(hasEntries(fresh.outputs) ? fresh.outputs : fresh.inputs, { indent, op, prefix: false });
+  } else if (fresh === undefined && old !== undefined) {
+    printer.map(old.inputs, { indent, op, prefix: false });
   } else if (old !== undefined && fresh !== undefined) {
     const diff =
       step.detailed === undefined && hasEntries(fresh.outputs) && hasEntries(old.outputs) ? visibleDiff(old.outputs, fresh.outputs) : changesOf(step);
@@ -73,12 +75,13 @@ export function outputDetails(step: Step, indent: number, planning: boolean, ref
   }
   const keys = (diff === undefined ? Object.keys(outputs).sort() : allKeys(diff)).filter((key) => !isInternalKey(key));
   const width = widest(keys);
-  const printer = new PropertyPrinter(planning, !all);
+  const printer = new PropertyPrinter(planning, false);
   for (const key of keys) {
     const value = outputs[key];
     if (diff === undefined && (value === undefined || !isWorthShowing(value))) continue;
     const input = inputs[key];
     if (!refresh && input !== undefined && value !== undefined && diffValues(value, input, isInternalKey) === undefined) continue;
+    if (!all && diff !== undefined && Object.hasOwn(diff.sames, key)) continue;
     if (diff !== undefined) printer.keyDiff(diff, key, width, indent);
     else printer.map({ [key.padEnd(width)]: value ?? null }, { indent, op: "same", prefix: false });
   }
@@ -87,7 +90,10 @@ export function outputDetails(step: Step, indent: number, planning: boolean, ref
 
 /** An output that is only not known yet is no change a person could judge. */
 function withoutUnknowns(diff: MapDiff): MapDiff | undefined {
-  for (const [key, update] of diff.updates) if (update.new instanceof Unknown) diff.updates.delete(key);
+  for (const [key, update] of diff.updates) {
+    if (update.new instanceof Unknown) diff.updates.delete(key);
+    else if (update.map !== undefined) withoutUnknowns(update.map);
+  }
   return Object.keys(diff.adds).length + Object.keys(diff.deletes).length + diff.updates.size > 0 ? diff : undefined;
 }
 

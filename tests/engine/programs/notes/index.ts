@@ -1,4 +1,5 @@
 // Declares the notes that the configuration lists, so that one program can show every ability of an engine.
+import { appendFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 
 /** A note of the configuration; `plan` in the tests describes them. */
@@ -21,6 +22,10 @@ interface Planned {
   fail?: string;
   /** How long create, update and delete take, in milliseconds. */
   delay?: number;
+  /** Says so much while it creates, on the note's own line. */
+  progress?: string;
+  /** Functions of the program run before and after it is created and deleted. */
+  hooked?: boolean;
   component?: boolean;
   parent?: string;
   options?: {
@@ -51,9 +56,16 @@ const provider: pulumi.dynamic.ResourceProvider = {
     return { changes, replaces, deleteBeforeReplace: news["deleteFirst"] === true };
   },
   async create(inputs: Properties) {
-    const fs = require("node:fs");
+    const fs = process.getBuiltinModule("node:fs");
     const note = (what: string) => fs.appendFileSync(`${inputs["folder"]}/log`, `${what} ${inputs["name"]}\n`);
     note("creating");
+    if (inputs["progress"]) {
+      // How a dynamic provider can speak on a resource's own line; nothing but the SDK's internals allows it.
+      process.env["PULUMI_NODEJS_ENGINE"] = process.argv[2];
+      const require = process.getBuiltinModule("node:module").createRequire(`${process.cwd()}/`);
+      const { log, output } = require("@pulumi/pulumi") as typeof pulumi;
+      await (log.info as (...args: unknown[]) => Promise<void>)(inputs["progress"], { urn: output(inputs["urn"]) }, 0, true);
+    }
     if (inputs["delay"]) await new Promise((resolve) => setTimeout(resolve, inputs["delay"]));
     if (inputs["fail"] === "create") throw new Error(`cannot create ${inputs["name"]}`);
     const outs = { ...inputs, digest: `digest of ${inputs["text"]}`, extra: `extra of ${inputs["text"]}` };
@@ -64,7 +76,7 @@ const provider: pulumi.dynamic.ResourceProvider = {
     return { id: `id-${inputs["name"]}-${inputs["size"] ?? 0}`, outs };
   },
   async update(_id: string, _olds: Properties, news: Properties) {
-    const fs = require("node:fs");
+    const fs = process.getBuiltinModule("node:fs");
     fs.appendFileSync(`${news["folder"]}/log`, `updating ${news["name"]}\n`);
     if (news["delay"]) await new Promise((resolve) => setTimeout(resolve, news["delay"]));
     if (news["fail"] === "update") throw new Error(`cannot update ${news["name"]}`);
@@ -74,16 +86,17 @@ const provider: pulumi.dynamic.ResourceProvider = {
     return { outs };
   },
   async read(id: string, props: Properties) {
-    const fs = require("node:fs");
+    const fs = process.getBuiltinModule("node:fs");
     const file = `${props["folder"]}/${props["name"]}-${props["size"] ?? 0}`;
     if (props["text"] === "unreadable") throw new Error(`cannot read ${props["name"]}`);
     if (!fs.existsSync(file)) return {};
     const text = fs.readFileSync(file, "utf8");
-    const { digest: _digest, extra: _extra, __provider: _provider, ...inputs } = props;
-    return { id, props: { ...props, text, digest: `digest of ${text}` }, inputs: { ...inputs, text } };
+    const inputs: Properties = { ...props, text };
+    for (const key of ["digest", "extra", "__provider"]) delete inputs[key];
+    return { id, props: { ...props, text, digest: `digest of ${text}` }, inputs };
   },
   async delete(_id: string, props: Properties) {
-    const fs = require("node:fs");
+    const fs = process.getBuiltinModule("node:fs");
     fs.appendFileSync(`${props["folder"]}/log`, `deleting ${props["name"]}-${props["size"] ?? 0}\n`);
     if (props["delay"]) await new Promise((resolve) => setTimeout(resolve, props["delay"]));
     if (props["fail"] === "delete") throw new Error(`cannot delete ${props["name"]}`);
@@ -130,8 +143,11 @@ for (const note of config.requireObject<Planned[]>("plan")) {
   }
   const plain = note.text ?? "hello";
   const text = note.from !== undefined ? (named(note.from) as Note).digest : note.secret === true ? pulumi.secret(plain) : plain;
-  const { files, list, size, deleteFirst, fail, delay } = note;
-  made.set(note.name, new Note(note.name, note.type ?? "Note", { folder, name: note.name, text, files, list, size, deleteFirst, fail, delay }, common));
+  const { files, list, size, deleteFirst, fail, delay, progress } = note;
+  const urn = progress === undefined ? undefined : pulumi.createUrn(note.name, "pulumi-nodejs:dynamic/notes:Note");
+  const tell = (what: string) => () => appendFileSync(`${folder}/log`, `hook ${what} ${note.name}\n`);
+  const hooks = note.hooked === true ? { hooks: { beforeCreate: [tell("before create")], afterCreate: [tell("after create")], beforeDelete: [new pulumi.ResourceHook(`gone-${note.name}`, tell("before delete"))] } } : {};
+  made.set(note.name, new Note(note.name, note.type ?? "Note", { folder, name: note.name, text, files, list, size, deleteFirst, fail, delay, progress, urn }, { ...common, ...hooks }));
 }
 
 for (const [name, resource] of made) {
@@ -141,4 +157,4 @@ for (const [name, resource] of made) {
 if (config.getBoolean("crash") === true) throw new Error("the program crashes");
 
 export const digests = Object.fromEntries([...made].flatMap(([name, resource]) => (resource instanceof Note ? [[name, resource.digest]] : [])));
-export const password = config.getSecret("password");
+export const password = config.getSecret("password") ?? "none";
