@@ -65,7 +65,7 @@ describe("bad input is refused with the thing, the value and the way out, and no
   };
 
   const cases: Case[] = [
-    { title: "P1: a package that is not there", inPreview: true, spoil: (r) => void (r.images["source"] = "./no-such-package.tar.xz"), says: [/no-such-package\.tar\.xz/, /no such file|not there|does not exist|cannot be found/i] },
+    { title: "P1: a package that is not there", inPreview: true, spoil: (r) => void (r.images["source"] = "./no-such-package.tar.xz"), says: [/no-such-package\.tar\.xz/, /There is no image package at/] },
     {
       title: "P1: a truncated package", inPreview: false, says: [/truncated\.tar\.xz/, /truncated|ends early|cut off|incomplete|damaged/i],
       spoil: (r) => {
@@ -149,10 +149,8 @@ describe("bad input is refused with the thing, the value and the way out, and no
       stateDir,
       config: { images: program.images, mirror: program.mirror, nodes: program.nodes } as unknown as Record<string, ConfigValue>,
     });
-    try {
-      const preview = await stack.preview();
-      assert.equal(preview.ok, !expected.inPreview, `preview: ${preview.stdout}${preview.stderr}`);
-      const result = expected.inPreview ? preview : await stack.up();
+    {
+      const result = expected.inPreview ? await stack.preview() : await stack.up();
       assert.equal(result.ok, false, `up went through: ${result.stdout}`);
       const printed = `${result.stdout}\n${result.stderr}`;
       for (const pattern of expected.says) {
@@ -162,8 +160,6 @@ describe("bad input is refused with the thing, the value and the way out, and no
       assert.ok(!printed.includes(lab.mirror.password ?? "-"), "B8: no password in an error");
       const differences = compareSnapshots(before, node.snapshot("/etc") as Snapshot);
       assert.deepEqual(differences, [], "the node is as it was");
-    } finally {
-      await stack.destroy();
     }
   }
 

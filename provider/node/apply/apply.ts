@@ -157,6 +157,10 @@ async function locked<R>(
     const result = await work(session, transaction, recovered, observed);
     await options.onStep?.("done");
     return result;
+  } catch (error) {
+    // A node that was refused (a configuration that does not parse, say) keeps nothing of ours, not even the lock file.
+    await session.request("leave").catch(() => undefined);
+    throw error;
   } finally {
     await session.close();
   }
