@@ -33,6 +33,8 @@ export interface SessionOptions {
 
 const pingMs = 20_000;
 const defaultMaxOutput = 64 * 1024 * 1024;
+/** Login scripts may print a message of the day, not a stream. */
+const maxBeforeGreeting = 1024 * 1024;
 const startMs = 30_000;
 
 /**
@@ -43,7 +45,8 @@ export class ShellSession {
   /** How often we waited for the node with nothing else under way. */
   roundTrips = 0;
   private readonly waiting: Waiting[] = [];
-  private buffered = "";
+  /** Pieces of a line that has not ended yet. */
+  private readonly partial: string[] = [];
   private received = 0;
   private greeted = false;
   private before = "";
@@ -228,9 +231,13 @@ export class ShellSession {
 
   private count(text: string): boolean {
     this.received += Buffer.byteLength(text);
+    if (!this.greeted && this.received > maxBeforeGreeting) {
+      this.end(new NodeError("NODE_OUTPUT", this.node, `it sends without end before our program has started; look at the shell's start-up files of the user ${this.privilege.user}`));
+      return false;
+    }
     if (this.received > this.maxOutput) {
       this.end(new NodeError("NODE_OUTPUT", this.node, `it sent more than ${Math.round(this.maxOutput / 1048576)} MiB, far more than any answer has; ` +
-        "look at the shell's start-up files of the login user and at the files in containerd's hosts directory"));
+        "look at the files in containerd's hosts directory"));
       return false;
     }
     return true;
@@ -240,14 +247,13 @@ export class ShellSession {
     if (this.over || !this.count(text)) {
       return;
     }
-    this.buffered += text;
     let from = 0;
-    for (let at = this.buffered.indexOf("\n"); at >= 0; at = this.buffered.indexOf("\n", from)) {
-      const line = this.buffered.slice(from, at);
+    for (let at = text.indexOf("\n"); at >= 0 && !this.over; at = text.indexOf("\n", from)) {
+      const line = this.partial.splice(0).join("") + text.slice(from, at);
       from = at + 1;
       this.line(line);
     }
-    this.buffered = this.buffered.slice(from);
+    this.partial.push(text.slice(from));
   }
 
   private line(line: string): void {

@@ -150,7 +150,7 @@ async function connectOnce(
         authHandler: (left, _partial, next) => {
           // Null the first time, before the server has said anything; the types leave that out.
           const methods = left as AuthenticationType[] | null;
-          acceptedMethods = methods ?? acceptedMethods;
+          acceptedMethods = methods?.length ? methods : acceptedMethods;
           (next as (method: AnyAuthMethod | false) => void)(nextMethod(pending, methods));
         },
       });
@@ -209,7 +209,9 @@ function explainSshError(
     const taken = seen.acceptedMethods.length > 0 ? `the server takes ${seen.acceptedMethods.join(", ")}` : "the server names no method it takes";
     const advice = identity.user === "root" && seen.acceptedMethods.length > 0 && identity.described.every(d => d === "password")
       ? "sshd often refuses passwords for root (PermitRootLogin prohibit-password): use a key, or another user with sudo"
-      : `check that the user ${identity.user} exists and that the key stands in its ~/.ssh/authorized_keys (on the node: journalctl -u ssh)`;
+      : identity.described.every(d => d === "password")
+        ? `check that the user ${identity.user} exists and the password (on the node: journalctl -u ssh)`
+        : `check that the user ${identity.user} exists and that the key stands in its ~/.ssh/authorized_keys (on the node: journalctl -u ssh)`;
     const banner = seen.banner.length > 0 ? `; the server says: ${quoteRemote(seen.banner.join(" "), 200)}` : "";
     return new NodeError("NODE_AUTH", name, `login as ${identity.user} was refused; tried ${identity.described.join(", ")}; ${taken}; ${advice}${banner}`, { cause: error });
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
 import type { NodeObservation } from "../../../provider/node";
 import { applyToNode, closeIdleNodes, connectNode, isNodeError, restoreNode, type ApplyOptions, type ApplyResult, type RestoreResult } from "../../../provider/node";
 import type { NodeTuning } from "../../../provider/node/node";
@@ -139,7 +140,6 @@ describe("the node's transaction", function () {
   });
 
   it("refuses targets that are links, naming the link, and writes through none", async () => {
-    const { symlinkSync, mkdirSync } = await import("node:fs");
     node.write("elsewhere/hosts.toml", "untouched\n");
     mkdirSync(node.path("/etc/containerd/certs.d"), { recursive: true });
     symlinkSync(node.path("elsewhere"), node.path("/etc/containerd/certs.d/gcr.io"));
@@ -404,7 +404,6 @@ describe("the node's transaction", function () {
 });
 
 function processList(): string {
-  const { readdirSync, readFileSync } = require("node:fs") as typeof import("node:fs");
   return readdirSync("/proc").filter(name => /^\d+$/.test(name)).map(pid => {
     try {
       return readFileSync(`/proc/${pid}/cmdline`, "latin1") + readFileSync(`/proc/${pid}/environ`, "latin1");

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, rmSync, existsSync, chmodSync, realpathSync, readdirSync, lstatSync, readlinkSync } from "node:fs";
-import { connect as connectTcp } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { createHash } from "node:crypto";
@@ -193,12 +193,14 @@ exec "$@"
         (this.options.exec ?? ((command, ch) => this.exec(command, ch)))(info.command, channel, client);
       });
     });
-    client.on("tcpip", (accept, reject, info) => {
-      if (this.options.forbidForwarding === true) {
-        reject();
-        return;
-      }
-      const socket = connectTcp(info.destPort, info.destIP);
+    // Without listeners the server answers "administratively prohibited", as an sshd that may not forward.
+    if (this.options.forbidForwarding !== true) {
+      this.forward(client);
+    }
+  }
+
+  private forward(client: Connection): void {
+    const join = (socket: Socket, accept: () => ServerChannel, reject: () => void) => {
       socket.once("error", () => reject());
       socket.once("connect", () => {
         const channel = accept();
@@ -206,21 +208,11 @@ exec "$@"
         socket.on("error", () => channel.destroy());
         channel.pipe(socket).pipe(channel);
       });
-    });
-    client.on("openssh.streamlocal" as "session", ((accept: () => ServerChannel, reject: () => void, info: { socketPath: string }) => {
-      if (this.options.forbidForwarding === true) {
-        reject();
-        return;
-      }
-      const socket = connectTcp(info.socketPath);
-      socket.once("error", () => reject());
-      socket.once("connect", () => {
-        const channel = accept();
-        channel.on("error", () => {});
-        socket.on("error", () => channel.destroy());
-        channel.pipe(socket).pipe(channel);
-      });
-    }) as never);
+    };
+    client.on("tcpip", (accept, reject, info) => join(connectTcp(info.destPort, info.destIP), accept, reject));
+    // The library's types do not know this event.
+    client.on("openssh.streamlocal" as "session", ((accept: () => ServerChannel, reject: () => void, info: { socketPath: string }) =>
+      join(connectTcp(info.socketPath), accept, reject)) as never);
   }
 
   private authenticate(ctx: AuthContext): void {
