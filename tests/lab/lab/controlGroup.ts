@@ -22,6 +22,13 @@ export function groupRoot(): string {
 
 const groupPath = (group: string): string => join(groupRoot(), group);
 
+/** Turns a command into one that joins the group first. */
+export function inGroup(group: string, command: readonly string[]): string[] {
+  const folder = groupPath(group);
+  mkdirSync(folder, { recursive: true });
+  return ["sh", "-c", 'echo $$ > "$1" && shift && exec "$@"', "sh", join(folder, "cgroup.procs"), ...command];
+}
+
 export interface GroupProcessOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Files that take the output; appended to. */
@@ -36,12 +43,11 @@ export function hasEnded(child: ChildProcess): boolean {
 
 /** Starts a process that is in the group before its program begins, in a session of its own. */
 export function spawnInGroup(group: string, command: readonly string[], options: GroupProcessOptions): ChildProcess {
-  const folder = groupPath(group);
-  mkdirSync(folder, { recursive: true });
+  const [shell = "", ...args] = inGroup(group, command);
   const out = openSync(options.stdoutFile, "a", 0o600);
   const err = options.stderrFile === options.stdoutFile ? out : openSync(options.stderrFile, "a", 0o600);
   try {
-    const child = spawn("sh", ["-c", 'echo $$ > "$1" && shift && exec "$@"', "sh", join(folder, "cgroup.procs"), ...command], {
+    const child = spawn(shell, args, {
       detached: true,
       stdio: ["ignore", out, err],
       env: options.env ?? process.env,

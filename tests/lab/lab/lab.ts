@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createAuthority, type CertificateAuthority } from "./certificates";
 import { armCleanUp, claimInstance } from "./claim";
@@ -178,8 +178,10 @@ export class Lab {
   /** Ends a node for good; its address becomes free. */
   removeNode(node: LabNode): void {
     node.destroy();
+    rmSync(node.description.folder, { recursive: true, force: true });
     this.nodes.splice(this.nodes.indexOf(node), 1);
     this.pendingNodes.delete(node.description.index);
+    this.writeKnownHosts();
     this.writeDown();
   }
 
@@ -199,8 +201,10 @@ export class Lab {
     return registry;
   }
 
+  /** Ends a registry for good and forgets what it held. */
   removeRegistry(registry: LabRegistry): void {
     registry.stop();
+    rmSync(registry.description.folder, { recursive: true, force: true });
     this.registries.splice(this.registries.indexOf(registry), 1);
     this.writeDown();
   }

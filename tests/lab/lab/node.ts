@@ -1,7 +1,7 @@
 import { spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { destroyGroupSync, freezeGroup, groupIsAlive, hasEnded, processesOf, spawnInGroup } from "./controlGroup";
+import { destroyGroupSync, freezeGroup, groupIsAlive, hasEnded, inGroup, processesOf, spawnInGroup } from "./controlGroup";
 import { execute, type CommandResult } from "./execute";
 import { LabError } from "./labError";
 import type { NodeDescription } from "./labDescription";
@@ -93,10 +93,12 @@ export class LabNode {
 
   /** Runs a shell script on the node as root, past sshd. */
   async exec(script: string, options: NodeExecOptions = {}): Promise<CommandResult> {
-    const result = await execute("nsenter", [
-      "--target", String(this.machinePid()), "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wd",
+    // In the node's group, as whatever runs on the node: it ends with it, hangs with it, and its connections are the node's.
+    const [shell = "", ...args] = inGroup(`${this.description.group}/exec`, [
+      "nsenter", "--target", String(this.machinePid()), "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wd",
       "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "sh", "-c", script,
-    ], { ...(options.input === undefined ? {} : { input: options.input }), timeout: options.timeout ?? 60_000 });
+    ]);
+    const result = await execute(shell, args, { ...(options.input === undefined ? {} : { input: options.input }), timeout: options.timeout ?? 60_000 });
     if ((options.check ?? true) && result.code !== 0) {
       const ending = result.signal ?? `code ${result.code}`;
       throw new LabError("LAB_NODE_COMMAND", `on ${this.name}: "${script.slice(0, 200)}" ended with ${ending}:\n${result.stdout}${result.stderr}`);
