@@ -7,7 +7,7 @@ import { ArchiveError, quoted } from "./archiveError";
 import { defaultCacheFolder } from "./cacheFolder";
 import { compressionOf, isPacked, isUnsupported } from "./compression";
 import { Delivery } from "./delivery";
-import { RegionBody } from "./entry";
+import { BufferBody, RegionBody } from "./entry";
 import type { Body } from "./entry";
 import { factsOf, unreadable } from "./fileSource";
 import { Findings } from "./findings";
@@ -181,7 +181,7 @@ class OpenedPackage implements ImagePackage {
     const known = await this.remember(findings);
     this.known = Promise.resolve(known);
     for (const [digest, size] of known.index.blobs) {
-      const body = findings.blobs.get(digest)?.body;
+      const body = findings.blobs.get(digest)?.body ?? manifestBody(known.index, digest);
       if (body !== undefined && delivery.wants(digest, size)) {
         await delivery.give(digest, body);
       }
@@ -193,18 +193,25 @@ class OpenedPackage implements ImagePackage {
   private async knownPass({ index, places }: KnownPackage, options: ReadOptions): Promise<void> {
     const wanted = [...index.blobs].filter(([digest, size]) => options.wanted(digest, size));
     const delivery = new Delivery(options, new Set(wanted.map(([digest]) => digest)));
+    const held: { digest: Digest; body: Body }[] = [];
     const placed: { digest: Digest; size: number; place: StoredPlace; source: PlacedSource }[] = [];
     for (const [digest, size] of wanted) {
       const place = places.get(digest);
       const source = place === undefined ? undefined : await this.opened.sources.find(place.spec);
+      const body = manifestBody(index, digest);
       if (place !== undefined && source !== undefined) {
         placed.push({ digest, size, place, source });
+      } else if (body !== undefined) {
+        held.push({ digest, body });
       }
     }
-    const rest = wanted.length > placed.length;
+    const rest = wanted.length > placed.length + held.length;
     const findings = new Findings();
     const packed = rest ? await this.survey(findings, options.signal) : [];
     const progress = new Progress(options, placed.reduce((sum, { size }) => sum + size, 0) + packed.reduce((sum, { body }) => sum + body.size, 0));
+    for (const { digest, body } of held) {
+      await delivery.give(digest, body);
+    }
     // In the package's own order, so that a disk or a decoder goes forward only.
     placed.sort((a, b) => compareSpecs(a.place.spec, b.place.spec) || a.place.offset - b.place.offset);
     for (const { digest, size, place, source } of placed) {
@@ -229,6 +236,12 @@ class OpenedPackage implements ImagePackage {
   private budget(): DecodedBudget {
     return new DecodedBudget(this.opened.maxDecodedBytes ?? defaultDecodedBytes);
   }
+}
+
+/** A manifest that some other manifest lists as its config or layer: it is in memory anyway. */
+function manifestBody(index: PackageIndex, digest: Digest): Body | undefined {
+  const bytes = index.manifests.get(digest)?.bytes;
+  return bytes === undefined ? undefined : new BufferBody(bytes, digest);
 }
 
 function compareSpecs(a: StoredPlace["spec"], b: StoredPlace["spec"]): number {

@@ -5,7 +5,7 @@ import type { Reference } from "../oci/reference";
 import { ArchiveError, quoted } from "./archiveError";
 import { configOf, makeManifest } from "./dockerImages";
 import { isDescriptors } from "./findings";
-import type { DockerImage, Findings, Scope } from "./findings";
+import type { DockerImage, Findings, ManifestJson, Scope } from "./findings";
 import { ImageGraph } from "./imageGraph";
 import type { PackageImage, PackageIndex } from "./imagePackage";
 import { nameOf, parsed, repositoryOfPath, sourceName } from "./imageName";
@@ -46,7 +46,7 @@ export async function makeIndex(findings: Findings, source: string): Promise<Pac
   if (candidates.length === 0) {
     throw empty(findings, source);
   }
-  const images = await named(findings, candidates, index);
+  const images = await named(findings, candidates);
   const graph = new ImageGraph(findings, index);
   const incomplete: string[] = [];
   for (const image of images) {
@@ -80,8 +80,8 @@ async function addScope(findings: Findings, scope: Scope, candidates: Candidate[
   }
 }
 
-async function addLayout(findings: Findings, scope: Scope, layout: Layout, docker: DockerImage[], candidates: Candidate[], below_ = layout.manifests, depth = 0): Promise<void> {
-  for (const root of below_) {
+async function addLayout(findings: Findings, scope: Scope, layout: Layout, docker: DockerImage[], candidates: Candidate[], descriptors = layout.manifests, depth = 0): Promise<void> {
+  for (const root of descriptors) {
     const name = nameOf(root, layout.label);
     const manifest = await findings.manifest(root.digest);
     if (name.kind === "none" && manifest !== undefined && isIndex(manifest.mediaType) && depth < 4) {
@@ -91,7 +91,7 @@ async function addLayout(findings: Findings, scope: Scope, layout: Layout, docke
         continue;
       }
     }
-    if (manifest !== undefined && isLayerless(findings, manifest.json.layers, manifest.json.config?.digest) && docker.length > 0) {
+    if (manifest !== undefined && docker.length > 0 && (await isLayerless(findings, manifest.json))) {
       // Docker 25.0 wrote such manifests beside a right manifest.json.
       continue;
     }
@@ -106,8 +106,8 @@ async function addLayout(findings: Findings, scope: Scope, layout: Layout, docke
   }
 }
 
-function isLayerless(findings: Findings, layers: Descriptor[] | null | undefined, config: Digest | undefined): boolean {
-  return (layers?.length ?? 0) === 0 && config !== undefined && (findings.diffIds.get(config)?.length ?? 0) > 0;
+async function isLayerless(findings: Findings, { layers, config }: ManifestJson): Promise<boolean> {
+  return (layers?.length ?? 0) === 0 && config !== undefined && ((await findings.layersOf(config.digest))?.length ?? 0) > 0;
 }
 
 /** Whether the public registry has the digest that the layout states. */
@@ -171,7 +171,7 @@ async function rootWithConfig(findings: Findings, candidates: Candidate[], label
 }
 
 /** Gives each candidate its one name; drops what travels along with another image; names all that stay without. */
-async function named(findings: Findings, candidates: Candidate[], index: PackageIndex): Promise<PackageImage[]> {
+async function named(findings: Findings, candidates: Candidate[]): Promise<PackageImage[]> {
   const images = new Map<string, PackageImage>();
   const nameless: Candidate[] = [];
   const conflicts: string[] = [];
@@ -219,7 +219,6 @@ async function named(findings: Findings, candidates: Candidate[], index: Package
   if (unnamed.length > 0) {
     throw unnamedError(unnamed);
   }
-  void index;
   return [...images.values()];
 }
 

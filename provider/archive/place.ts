@@ -10,6 +10,8 @@ export interface PlacedSource extends RandomSource {
   readonly spec: SourceSpec;
   /** Reading again costs no decoding. */
   readonly plain: boolean;
+  /** Whether to decode ahead over the end of what is asked for: a pass that takes everything is faster, one that skips is not. */
+  readAhead?: boolean;
 }
 
 /** Where an entry's content begins. */

@@ -98,10 +98,10 @@ export class Scan {
       const blocks = form === "xz" && body.place !== undefined ? await this.options.sources.xz(body) : undefined;
       if (blocks !== undefined) {
         this.options.budget.count(blocks.size, body.label);
-        blocks.sequential = true;
+        blocks.readAhead = true;
         blocks.reached = body.reached;
         await this.entries(walkTarRegion(blocks, 0, blocks.size, body.label), body.label, inner, depth);
-        blocks.sequential = false;
+        blocks.readAhead = false;
         await blocks.close();
         return;
       }
@@ -155,7 +155,11 @@ export class Scan {
   }
 
   private async give(digest: Digest, body: Body): Promise<void> {
-    if (this.options.delivery?.wants(digest, body.size) === true) {
+    const wanted = this.options.delivery?.wants(digest, body.size) === true;
+    if (body.place !== undefined) {
+      body.place.source.readAhead = wanted;
+    }
+    if (this.options.delivery !== undefined && wanted) {
       await this.options.delivery.give(digest, body);
     }
   }
@@ -337,7 +341,7 @@ export function withoutEnding(path: string): string {
 }
 
 export function below(folder: string, path: string): string {
-  return folder === "" ? path : `${folder}/${path}`;
+  return folder === "" || path === "" ? folder + path : `${folder}/${path}`;
 }
 
 function isDockerImages(json: unknown): json is DockerImage[] {

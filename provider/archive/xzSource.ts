@@ -34,8 +34,7 @@ interface Group {
 export class XzSource implements PlacedSource {
   readonly plain = false;
   readonly size: number;
-  /** Read ahead over the end of what is asked for: the pass takes everything. */
-  sequential = false;
+  readAhead = false;
   /** Called with the place in the file (from its start) that has been reached. */
   reached: ((position: number) => void) | undefined;
 
@@ -70,7 +69,7 @@ export class XzSource implements PlacedSource {
     if (group === undefined) {
       return Buffer.alloc(0);
     }
-    const end = this.sequential ? this.size : until;
+    const end = this.readAhead ? this.size : until;
     let last = number;
     while (last < number + this.ahead && (this.groups[last + 1]?.start ?? end) < end) {
       last += 1;
