@@ -100,12 +100,15 @@ export class MirroredCluster extends pulumi.ComponentResource {
       return declared;
     };
     // A wave is nothing but an order: it is in no node's arguments, so that laying the waves anew changes no node.
-    let before: pulumi.CustomResourceOptions["dependsOn"] = opts?.dependsOn;
+    let before: NodeContainerd[] = [];
     for (const wave of rollout.waves) {
-      const dependsOn = before === undefined ? {} : { dependsOn: before };
-      const current = wave.nodes.map((node) => declare(node, {}, dependsOn));
-      this.tellProgress(current, `${wave.canary ? "canary" : `wave ${wave.number} of ${rollout.waves.length}`} verified: ${listNodes(wave.nodes.map((node) => node.address))}`);
-      before = current;
+      const ready = allRegistered(before);
+      const previous = before;
+      before = wave.nodes.map((node, at) => {
+        const dependsOn = previous.length === 0 ? opts?.dependsOn : ready.then(() => partners(previous, at, wave.nodes.length));
+        return declare(node, {}, dependsOn === undefined ? {} : { dependsOn });
+      });
+      this.tellProgress(before, `${wave.canary ? "canary" : `wave ${wave.number} of ${rollout.waves.length}`} verified: ${listNodes(wave.nodes.map((node) => node.address))}`);
     }
     for (const node of rollout.held) {
       declare(node, { hold: true }, { ignoreChanges: heldInputs });
@@ -153,6 +156,20 @@ export class MirroredCluster extends pulumi.ComponentResource {
       pulumi.all(wave.map((node) => node.urn)).apply(() => pulumi.log.info(text, this, 0, true));
     }
   }
+}
+
+/** The engine answers a registration when the node is done: then its URN is known. */
+function allRegistered(wave: readonly NodeContainerd[]): Promise<void> {
+  return new Promise((resolve) => void pulumi.all(wave.map((node) => node.urn)).apply(() => resolve()));
+}
+
+/**
+ * Which nodes of the wave before node `at` of `size` names as its dependencies. It has waited for all of them; in the state a few are enough,
+ * where a whole wave in every node of the next would be a large part of it, and Pulumi writes the state anew at every step. Each node has a
+ * partner, so that a destroy goes backwards, at no more nodes at a time than the waves are wide.
+ */
+function partners(before: readonly NodeContainerd[], at: number, size: number): NodeContainerd[] {
+  return before.filter((_node, n) => n % size === at % before.length);
 }
 
 /** Every argument of a node but `hold`: a node that is held keeps what the state has of them. */

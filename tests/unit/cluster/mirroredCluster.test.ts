@@ -139,7 +139,7 @@ describe("MirroredCluster", () => {
       const { value } = own["connection"] as { value: unknown };
       assert.deepEqual(value, { host: "fd00::1", user: "root", password: "geheim", hostKey: "ssh-ed25519 AAAA", port: 2222, proxy: { host: "bastion" } });
       assert.deepEqual([own["verify"], own["configStyle"]], [false, "config-toml"]);
-      assert.deepEqual(named(seen, "admin1-10.0.0.1").inputs["verify"], { onFailure: "warn" });
+      assert.deepEqual(named(seen, "admin1-10.0.0.1").inputs["verify"], { images: [], onFailure: "warn" });
       const mirror = seen.find((one) => one.type === "RegistryMirror")?.inputs;
       assert.deepEqual(mirror?.["mirrors"], ["https://172.18.0.99:5000"]);
       assert.ok((mirror?.["hosts"] as { skipFallback: boolean; mirrors: unknown[] }[]).filter((host) => host.mirrors.length > 0).every((host) => host.skipFallback));
