@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { ClusterVerification } from "../../sdk";
+import { pullOnNode } from "../demo/pull";
+import { openStack } from "../engine/program";
+import type { ConfigValue, ProgramStack } from "../engine/program";
+import type { Lab, LabNode } from "../lab/lab";
+import { sharedLabOrSkip } from "../lab/lab";
+
+const root = join(__dirname, "..", "..");
+
+/** Below the repository, so that a copied example finds its packages as one that was installed beside them would. */
+const copies = join(root, "build", "examples");
+
+describe("the examples, copied and run on the lab", function () {
+  let lab: Lab;
+  let added: LabNode[] = [];
+  let gcrKeyPath: string;
+  let pullConfigPath: string;
+
+  before(async function () {
+    lab = await sharedLabOrSkip(this);
+    added = await lab.addNodes([{ release: "trixie" }, { release: "bookworm" }, { release: "forky" }, { release: "trixie" }, { release: "trixie" }, { release: "forky" }, { release: "trixie" }]);
+    await Promise.all(lab.nodes.map((node) => node.reset()));
+    rmSync(copies, { recursive: true, force: true });
+    mkdirSync(copies, { recursive: true });
+    gcrKeyPath = join(copies, "gcr.json");
+    writeFileSync(gcrKeyPath, JSON.stringify({ type: "service_account", client_email: "puller@example.iam", private_key: "-----BEGIN PRIVATE KEY-----\nnone\n-----END PRIVATE KEY-----\n" }));
+    pullConfigPath = join(copies, "config.json");
+    const auth = Buffer.from(`${lab.mirror.username}:${lab.mirror.password}`).toString("base64");
+    writeFileSync(pullConfigPath, JSON.stringify({ auths: { [lab.mirror.hostPort]: { auth } } }));
+  });
+  after(() => {
+    added.forEach((node) => lab.removeNode(node));
+    rmSync(copies, { recursive: true, force: true });
+  });
+
+  /** The example's own files, with the documentation's addresses and paths exchanged for the lab's. */
+  function copy(example: string, addresses: Map<string, string>): string {
+    const folder = join(copies, example);
+    cpSync(join(root, "examples", example), folder, { recursive: true });
+    for (const file of ["admin1.yaml", "user1.yaml"]) {
+      const path = join(folder, file);
+      let text: string;
+      try {
+        text = readFileSync(path, "utf8");
+      } catch {
+        continue;
+      }
+      const changed = text
+        .replaceAll("172.18.0.20:5000", lab.mirror.hostPort)
+        .replace(/caCertPath: .*/, `caCertPath: ${lab.mirror.caCertPath}`)
+        .replace(/pullCredentialConfigPath: .*/, `pullCredentialConfigPath: ${pullConfigPath}`)
+        .replace(/gcrKeyPath: .*/, `gcrKeyPath: ${gcrKeyPath}`)
+        .replace(/sshPrivateKeyPath: .*/, `sshPrivateKeyPath: ${lab.keys.plain.privateKeyPath}`)
+        .replace(/address: (\S+)/g, (_all, address: string) => {
+          const free = lab.nodes.filter((node) => ![...addresses.values()].includes(node.address));
+          const taken = addresses.get(address) ?? free[0]?.address;
+          assert.ok(taken, "the lab has a node for every address of the example");
+          addresses.set(address, taken);
+          return `address: ${taken}`;
+        });
+      assert.notEqual(changed, text);
+      writeFileSync(path, changed);
+    }
+    return folder;
+  }
+
+  async function open(example: string, folder: string, config: Record<string, ConfigValue>): Promise<ProgramStack> {
+    return openStack({ programDir: folder, stateDir: join(copies, `${example}-state`), config: { source: lab.packages.tar.path, knownHostsPath: lab.knownHostsPath, ...config } });
+  }
+
+  async function upTwice(stack: ProgramStack): Promise<Record<string, unknown>> {
+    const up = await stack.up();
+    assert.ok(up.ok, `${up.stdout}\n${up.stderr}`);
+    const again = await stack.up();
+    assert.deepEqual(Object.keys(again.changes), ["same"], `a second up changes nothing: ${again.stdout}`);
+    return up.outputs;
+  }
+
+  async function destroyed(stack: ProgramStack): Promise<void> {
+    const destroy = await stack.destroy();
+    assert.ok(destroy.ok, `${destroy.stdout}\n${destroy.stderr}`);
+    for (const node of lab.nodes) {
+      assert.equal(await node.readFile("/etc/containerd/certs.d/gcr.io/hosts.toml"), undefined);
+    }
+  }
+
+  it("bmctl-cluster: C10, B5, C6: the cluster file as it is, in waves, all nodes proven", async () => {
+    const folder = copy("bmctl-cluster", new Map());
+    const stack = await open("bmctl-cluster", folder, { maxParallel: 4 });
+    const outputs = await upTwice(stack);
+    assert.equal(outputs["verdict"], "proven");
+    const waves = outputs["waves"] as string[][];
+    assert.equal(waves[0]?.length, 1, "B5: the canary goes alone");
+    assert.equal(waves.flat().length, 10);
+    assert.ok(waves.every((wave) => wave.length <= 4));
+    const verification = outputs["verification"] as ClusterVerification;
+    assert.deepEqual(verification.nodes.map((node) => node.verdict), Array(10).fill("proven"));
+    assert.match(outputs["report"] as string, /proven/);
+    await destroyed(stack);
+  });
+
+  it("admin-and-user-clusters: C12: each cluster by its own file, the user cluster after the admin cluster", async () => {
+    const folder = copy("admin-and-user-clusters", new Map());
+    const stack = await open("admin-and-user-clusters", folder, {});
+    const outputs = await upTwice(stack);
+    assert.deepEqual(outputs["verdicts"], { admin1: "proven", user1: "proven" });
+    await destroyed(stack);
+  });
+
+  it("air-gapped: C5 and beyond, skipFallback: two registries in order, the public one never asked", async () => {
+    const second = await lab.addRegistry({ name: "second", auth: "basic", username: lab.mirror.username ?? "", password: lab.mirror.password ?? "" });
+    const folder = copy("air-gapped", new Map());
+    const [control, ...workers] = lab.nodes.slice(0, 3);
+    assert.ok(control);
+    const stack = await open("air-gapped", folder, {
+      registries: [lab.mirror.endpoint, second.endpoint],
+      caCertPath: lab.mirror.caCertPath ?? "",
+      username: lab.mirror.username ?? "",
+      password: { secret: lab.mirror.password ?? "" },
+      hosts: ["somehost.io"],
+      controlPlane: [control.address],
+      workers: workers.map((node) => node.address),
+      privateKeyPath: lab.keys.plain.privateKeyPath,
+    });
+    const outputs = await upTwice(stack);
+    assert.equal(outputs["verdict"], "proven");
+    await lab.pushPublic();
+    const asked = lab.public.mark();
+    const [image] = lab.packages.tar.images;
+    assert.ok(image);
+    lab.mirror.stop();
+    try {
+      for (const node of [control, ...workers]) {
+        await node.resetImages();
+        const missing = await pullOnNode(lab, node, "gcr.io/public-only/extra:1.0");
+        assert.ok(missing.error, `${node.name}: an image that only the public registry has must not pull`);
+        const mark = second.mark();
+        const pulled = await pullOnNode(lab, node, image.name);
+        assert.deepEqual(pulled.repoDigests.map((d) => d.split("@")[1]), [image.digest], `${node.name}: ${pulled.error}`);
+        assert.ok(second.requests(mark).some((r) => r.ns === "gcr.io" && r.kind === "blobs"), "the second registry stands in for the first");
+      }
+    } finally {
+      await lab.mirror.start();
+    }
+    assert.deepEqual(lab.public.requests(asked), [], "skipFallback: the public registry is never asked");
+    await destroyed(stack);
+  });
+});
