@@ -35,7 +35,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
 
   async create(inputs, context) {
     const id = addressOf(inputs.connection);
-    return { id, outs: inputs.hold === true ? stateOf(inputs) : await runLedger.track(id, context.log, () => configure(inputs, undefined, context)) };
+    return { id, outs: inputs.hold === true ? stateOf(inputs) : await runLedger.track(inputs.connection.host, context.log, () => configure(inputs, undefined, context)) };
   },
 
   async read(_id, outs, context) {
@@ -66,7 +66,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
       // Another key, password or time limit: nothing to do but to remember it.
       return { ...stateOf(news), containerd: olds.containerd, ...(olds.verification === undefined ? {} : { verification: olds.verification }) };
     }
-    return runLedger.track(addressOf(news.connection), context.log, () => configure(news, olds, context));
+    return runLedger.track(news.connection.host, context.log, () => configure(news, olds, context));
   },
 
   async delete(_id, outs, context) {

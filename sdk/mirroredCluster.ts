@@ -79,8 +79,8 @@ export class MirroredCluster extends pulumi.ComponentResource {
   readonly verification: pulumi.Output<ClusterVerification>;
   /** The worst verdict of all nodes. */
   readonly verdict: pulumi.Output<Verdict>;
-  /** Addresses by wave, known in a preview already. */
-  readonly waves: pulumi.Output<string[][]>;
+  /** One line a wave, with its nodes; known in a preview already. The same as data: `rollout`. */
+  readonly waves: pulumi.Output<string[]>;
 
   constructor(name: string, args: MirroredClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("registry-mirror:index:MirroredCluster", name, {}, opts);
@@ -122,7 +122,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
       return aggregateVerification(config.name, known, unknown);
     });
     this.verdict = this.verification.apply(({ verdict }) => verdict);
-    this.waves = pulumi.output(rollout.waves.map((wave) => wave.nodes.map((node) => node.address)));
+    this.waves = pulumi.output(rollout.waves.map((wave) => `${wave.canary ? "canary" : `wave ${wave.number}`}: ${wave.nodes.map((node) => node.address).join(", ")}`));
     this.tellPlan(mirror, args.configStyle);
     // Not the verification: every node's stands in the state already, and 1,000 of them would stand there twice.
     this.registerOutputs({ verdict: this.verdict, waves: this.waves });

@@ -64,9 +64,9 @@ describe("B5: rollout of a cluster", function () {
 
     assertOk(await fleet.stack.up());
     assertWaves(fleet.events(), [[worker(1)], [worker(2), worker(3), worker(4), worker(5)], [worker(6), worker(7)], ["10.9.0.1"], ["10.9.0.2"]]);
-    const { verification, waves } = (await fleet.stack.outputs()) as { verification: ClusterVerification; waves: string[][] };
+    const { verification, waves } = (await fleet.stack.outputs()) as { verification: ClusterVerification; waves: string[] };
     assert.deepEqual([verification.verdict, verification.counts], ["consistent", { consistent: 9 }]);
-    assert.equal(waves.length, 5);
+    assert.deepEqual(waves.slice(0, 2), [`canary: ${worker(1)}`, `wave 2: ${[2, 3, 4, 5].map(worker).join(", ")}`]);
 
     const again = await fleet.stack.up();
     assertOk(again);
@@ -113,7 +113,7 @@ describe("B5: rollout of a cluster", function () {
     assert.match(told, /failed: 10\.0\.0\.6/);
     // It is said again when a node ends that was begun later.
     const fresh = [...told.matchAll(/new, changed and verified in this run: (.*)/g)].at(-1)?.[1] ?? "";
-    assert.deepEqual(fresh.replaceAll(":22", "").split(", ").sort(), done.sort());
+    assert.deepEqual(fresh.split(", ").sort(), done.sort());
     assert.match(told, /old: every other node/);
 
     fleet.fault(worker(6), undefined);

@@ -96,7 +96,7 @@ describe("MirroredCluster", () => {
         const { verification: output, waves, verdict } = new MirroredCluster("admin1", { clusterConfig: join(folder, "c.yaml") });
         verification = await valueOf(output);
         assert.equal(await valueOf(verdict), "proven");
-        assert.deepEqual(await valueOf(waves), [["10.0.0.10"], ["10.0.0.11", "10.0.0.12"], ["10.0.0.1"], ["fd00::1"]]);
+        assert.deepEqual(await valueOf(waves), ["canary: 10.0.0.10", "wave 2: 10.0.0.11, 10.0.0.12", "wave 3: 10.0.0.1", "wave 4: fd00::1"]);
       });
       const { cluster: name, counts, nodes } = verification as { cluster: string; counts: unknown; nodes: { node: string }[] };
       assert.deepEqual([name, counts, nodes.map((node) => node.node)], ["admin1", { proven: 5 }, ["10.0.0.1", "fd00::1", "10.0.0.10", "10.0.0.11", "10.0.0.12"]]);
