@@ -1,0 +1,100 @@
+import { readFileSync } from "node:fs";
+import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredMirror } from "../../../../provider/containerd/desired";
+import { planContainerd } from "../../../../provider/containerd/planContainerd";
+import { renderFiles } from "../../../../provider/containerd/renderFiles";
+import { silentLog } from "../../../../provider/context";
+import { messageOf } from "../../../../provider/errors";
+import { applyToNode, connectNode, restoreNode, type ApplyResult, type CriAuth, type Node } from "../../../../provider/node";
+import type { Lab, LabNode } from "../../lab";
+
+export const hostsDir = "/etc/containerd/certs.d";
+const owner = "lab/containerd";
+
+export interface Declaration {
+  credentials?: Credentials;
+  auth?: AuthKinds;
+  configStyle?: ConfigStyle | "auto";
+}
+
+export interface MirrorOptions {
+  /** CA certificate that the mirror's is signed with, a path on this machine. */
+  ca?: string;
+  credential?: boolean;
+  insecure?: boolean;
+}
+
+/** PEM texts of the mirrors declared so far, by the path on a node. */
+const authorities: Record<string, string> = {};
+
+/** A mirror as the SDK makes it of an endpoint. */
+export function mirror(endpoint: string, options: MirrorOptions = {}): DesiredMirror {
+  const authority = endpoint.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  const caPath = `${hostsDir}/${authority}/ca.crt`;
+  if (options.ca !== undefined) {
+    authorities[caPath] = readFileSync(options.ca, "utf8");
+  }
+  return {
+    endpoint,
+    ...(options.ca === undefined ? {} : { caPath }),
+    ...(options.credential === true ? { credential: authority } : {}),
+    ...(options.insecure === true ? { insecure: true } : {}),
+  };
+}
+
+export function host(name: string, mirrors: DesiredMirror[], skipFallback = false): DesiredHost {
+  return { host: name, mirrors, skipFallback };
+}
+
+/** A lab node that is configured the way a program's resource does it: over SSH, as a transaction, and asked through CRI. */
+export class ConfiguredNode {
+  constructor(private readonly lab: Lab, readonly machine: LabNode) {}
+
+  get name(): string { return this.machine.name; }
+  /** "1.6", "1.7" or "2.1". */
+  get line(): string { return this.machine.containerdVersion.split(".").slice(0, 2).join("."); }
+
+  async apply(hosts: DesiredHost[], declared: Declaration = {}): Promise<ApplyResult<undefined>> {
+    const desired = {
+      hosts,
+      files: renderFiles(hosts, authorities, hostsDir),
+      credentials: declared.credentials ?? {},
+      auth: declared.auth ?? {},
+      configStyle: declared.configStyle ?? ("auto" as const),
+      hostsDir,
+    };
+    return await this.reach((node) => applyToNode(node, { owner, hostsDirs: [hostsDir], plan: (observed) => planContainerd(observed, desired) }));
+  }
+
+  async restore(): Promise<void> {
+    await this.reach((node) => restoreNode(node, { owner, hostsDirs: [hostsDir] }));
+  }
+
+  /** Pulls through CRI, with nothing of earlier pulls left on the node. Gives the repo digests, or containerd's error. */
+  async pull(image: string, auth?: CriAuth): Promise<{ digests: string[]; error?: undefined } | { error: string; digests?: undefined }> {
+    await this.machine.resetImages();
+    return await this.reach(async (node) => {
+      const cri = node.cri((await node.observe({ hostsDirs: [] })).socketPath);
+      try {
+        await cri.pullImage(image, auth, 60_000);
+        return { digests: (await cri.imageStatus(image))?.repoDigests ?? [] };
+      } catch (error) {
+        return { error: messageOf(error) };
+      } finally {
+        cri.close();
+      }
+    });
+  }
+
+  async reach<T>(work: (node: Node) => Promise<T>): Promise<T> {
+    const { address, port, hostKey } = this.machine;
+    const node = await connectNode(
+      { host: address, port, hostKey, user: "root", privateKeyPath: this.lab.keys.plain.privateKeyPath },
+      { signal: new AbortController().signal, log: silentLog },
+    );
+    try {
+      return await work(node);
+    } finally {
+      node.close();
+    }
+  }
+}
