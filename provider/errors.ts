@@ -1,16 +1,17 @@
+const mark = Symbol.for("pulumi-registry-mirror.error");
+
 /**
  * The one error family of this package. Every message a user can see names the thing, the value and the way out.
  *
  * `name` and `code` are stable and safe to branch on. `instanceof` also holds across two installed copies of the package
  * (a Pulumi program and the dynamic-provider process may load different ones), because the check is by mark, not by class.
  */
-const mark = Symbol.for("pulumi-registry-mirror.error");
-
 export class MirrorError extends Error {
   /** Stable, upper snake case, e.g. `REGISTRY_UNAUTHORIZED`. */
   readonly code: string;
   /** Further single findings, one per line; none of them holds a secret (Pulumi prints them in plain text). */
   readonly reasons: string[];
+  /** @internal */
   readonly [mark] = true;
 
   constructor(code: string, message: string, options: { cause?: unknown; reasons?: string[] } = {}) {
@@ -20,6 +21,7 @@ export class MirrorError extends Error {
     this.reasons = options.reasons ?? [];
   }
 
+  /** @internal */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== "object" || value === null || !(mark in value)) {
       return false;

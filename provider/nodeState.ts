@@ -44,6 +44,7 @@ export interface NodeContainerdInputs {
 export interface ContainerdState {
   /** `2.1.9`. */
   version: string;
+  /** How it is configured: what "auto" came to on this node. */
   configStyle: ConfigStyle;
   /** Restarts of containerd that this resource has caused, over its whole life. */
   restarts: number;

@@ -3,6 +3,7 @@ import { worst } from "../provider/verify/verdict";
 
 /** What was seen on all nodes of a cluster together. No timestamps: a second `up` must change nothing. */
 export interface ClusterVerification {
+  /** The cluster's name in its file. */
   cluster: string;
   /** The worst of the nodes' verdicts; `unreachable` when not one node was verified. */
   verdict: Verdict;

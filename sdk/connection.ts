@@ -13,6 +13,7 @@ export interface ConnectionArgs {
   port?: pulumi.Input<number>;
   /** Default root. Anyone else must be allowed `sudo` (without a password, or with `sudoPassword`). */
   user?: pulumi.Input<string>;
+  /** For password authentication, tried after keys. Always kept as a secret. */
   password?: pulumi.Input<string>;
   /** Text of a private key. */
   privateKey?: pulumi.Input<string>;
@@ -20,6 +21,7 @@ export interface ConnectionArgs {
   privateKeyPath?: pulumi.Input<string>;
   /** For an encrypted private key. */
   privateKeyPassword?: pulumi.Input<string>;
+  /** Socket of an SSH agent. Default: SSH_AUTH_SOCK, when no key and no password is given. */
   agentSocketPath?: pulumi.Input<string>;
   /** The node's public host key, `ssh-ed25519 AAAA...`; several, one a line. Excludes knownHostsPath. */
   hostKey?: pulumi.Input<string>;
@@ -27,6 +29,7 @@ export interface ConnectionArgs {
   knownHostsPath?: pulumi.Input<string>;
   /** Accept any host key. Default false. */
   insecureIgnoreHostKey?: pulumi.Input<boolean>;
+  /** For a user other than root whose sudo asks for a password. Sent on standard input. Always kept as a secret. */
   sudoPassword?: pulumi.Input<string>;
   /** A bastion to go through; it may have a `proxy` itself. */
   proxy?: ConnectionArgs;

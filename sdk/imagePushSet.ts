@@ -35,9 +35,11 @@ export interface RegistryArgs {
   insecure?: pulumi.Input<boolean>;
 }
 
+/** What to push, and where to. */
 export interface ImagePushSetArgs {
   /** The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder; relative to the program's folder (P1). */
   source: pulumi.Input<string>;
+  /** The registry, and how to reach it. */
   registry: RegistryArgs;
   /**
    * Public names to push, `*` standing for any text: `["gcr.io/anthos-baremetal-release/*"]`. Default: all. A pattern that fits nothing is

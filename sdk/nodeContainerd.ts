@@ -25,6 +25,7 @@ export interface VerifyArgs {
 /** What a node takes from a mirror: a RegistryMirror, or its outputs from another stack. */
 export type MirrorSource = Pick<RegistryMirror, "hosts" | "files" | "credentials" | "endpoints" | "hostsDir">;
 
+/** One node, and what its containerd is to do. */
 export interface NodeContainerdArgs {
   /** How to reach the node. Another host or port replaces (the old node is restored first); anything else about it never touches the node. */
   connection: ConnectionArgs;
@@ -60,7 +61,9 @@ export interface NodeContainerdArgs {
  * containerd or it does not run, its config.toml does not parse; or the verdict is bad and `onFailure` is "error".
  */
 export class NodeContainerd extends MirrorResource {
+  /** What the node's containerd is and how it is configured; undefined while the node is held and was never configured. */
   declare readonly containerd: pulumi.Output<ContainerdState>;
+  /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
   declare readonly verification: pulumi.Output<NodeVerification>;
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {

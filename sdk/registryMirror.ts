@@ -36,6 +36,7 @@ export interface MirrorArgs {
   insecure?: pulumi.Input<boolean>;
 }
 
+/** Which mirrors the nodes ask, with which CA and credentials. */
 export interface RegistryMirrorArgs {
   /** The mirrors, in order. */
   registryMirrors: MirrorArgs[];

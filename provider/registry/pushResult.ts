@@ -6,7 +6,9 @@ export interface PushedImage {
   source: string;
   /** Where it lies: `172.18.0.20:5000/ns/a/b:1` (P8: the public host is dropped, path and tag stay). */
   target: string;
+  /** Of the manifest or index that the tag names in the mirror. */
   digest: Digest;
+  /** Of that manifest or index: `application/vnd.oci.image.index.v1+json` and the like. */
   mediaType: string;
   /** Bytes of all blobs and manifests of the image, each digest counted once. */
   size: number;
@@ -20,7 +22,9 @@ export interface PushedImage {
 export interface Probe {
   /** Path below the mirror's namespace: `registry-mirror-probe/probe`. */
   repository: string;
+  /** Derived from the content, so that another probe never takes its place. */
   tag: string;
+  /** Of its manifest. */
   digest: Digest;
 }
 

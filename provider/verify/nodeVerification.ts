@@ -14,29 +14,44 @@ export type Verdict = "proven" | "consistent" | "mismatch" | "fallback" | "not-c
 export interface NodeVerification {
   /** The connection's host. */
   node: string;
+  /** Version that runs there: `1.7.24`. */
   containerd: string;
+  /** The worst of all hosts and images. */
   verdict: Verdict;
+  /** One entry for each mirrored host. */
   hosts: HostVerification[];
+  /** One entry for each compared image (V1). */
   images: ImageVerification[];
   /** What a person should read besides the verdict. */
   findings?: string[];
 }
 
+/** What was found for one mirrored host on one node. */
 export interface HostVerification {
+  /** As it stands in image names: `gcr.io`. */
   host: string;
+  /** What containerd really asks, in order; `upstream` last when the public registry is asked at all. Empty: nothing configured. */
   endpoints: string[];
   /** V2: the mirror stands first in the effective configuration. */
   configured: boolean;
   /** B1: the probe came through this host's public name. "none" without a probe. */
   proof: "proven" | "failed" | "none";
+  /** Of this host alone. */
   verdict: Verdict;
 }
 
+/** The page's method 1 for one image on one node: pulled by both names, repo digests compared. */
 export interface ImageVerification {
+  /** Public name: `gcr.io/a/b:1`. */
   image: string;
+  /** Name in the mirror: `172.18.0.20:5000/ns/a/b:1`. */
   mirrorImage: string;
+  /** What was pushed. */
   expectedDigest: Digest;
+  /** Repo digest under the public name; empty when it could not be pulled. */
   publicRepoDigest: string;
+  /** Repo digest under the mirror's name; empty when it could not be pulled. */
   mirrorRepoDigest: string;
+  /** All three are the same. */
   match: boolean;
 }

@@ -16,6 +16,7 @@ export interface ClusterConfigObject {
   [otherField: string]: unknown;
 }
 
+/** One mirror, as the file says it. */
 export interface ClusterConfigMirror {
   /** `https://HOST:PORT`, or `https://HOST:PORT/v2/NAMESPACE`. */
   endpoint: string;
@@ -28,34 +29,59 @@ export interface ClusterConfigMirror {
   [otherField: string]: unknown;
 }
 
+/** bmctl's Cluster resource. */
 export interface ClusterResource {
   /** Default `baremetal.cluster.gke.io/v1`. */
   apiVersion?: string;
   /** Default `Cluster`. */
   kind?: "Cluster";
-  metadata: { name: string; namespace?: string; [otherField: string]: unknown };
-  spec?: {
-    nodeConfig?: { containerRuntime?: string; registryMirrors?: ClusterConfigMirror[]; [otherField: string]: unknown };
-    nodeAccess?: { loginUser?: string; [otherField: string]: unknown };
-    controlPlane?: { nodePoolSpec?: NodePoolSpec; [otherField: string]: unknown };
-    loadBalancer?: { nodePoolSpec?: NodePoolSpec; [otherField: string]: unknown };
-    [otherField: string]: unknown;
-  };
+  /** Name and namespace. */
+  metadata: ResourceMetadata;
+  /** What is not listed is left alone. */
+  spec?: ClusterSpec;
   [otherField: string]: unknown;
 }
 
+/** Name and namespace of a resource. */
+export interface ResourceMetadata {
+  /** The cluster's or pool's name. */
+  name: string;
+  /** A NodePool's is its cluster's. */
+  namespace?: string;
+  [otherField: string]: unknown;
+}
+
+/** The fields of a Cluster's `spec` that matter here. */
+export interface ClusterSpec {
+  /** `containerRuntime`: containerd, or absent (C11). `registryMirrors`: the newer place for them; must agree with the header's. */
+  nodeConfig?: { containerRuntime?: string; registryMirrors?: ClusterConfigMirror[]; [otherField: string]: unknown };
+  /** `loginUser`: the user for SSH. Default root. */
+  nodeAccess?: { loginUser?: string; [otherField: string]: unknown };
+  /** The control plane's nodes. */
+  controlPlane?: { nodePoolSpec?: NodePoolSpec; [otherField: string]: unknown };
+  /** The load balancer's nodes, when it has a pool of its own. */
+  loadBalancer?: { nodePoolSpec?: NodePoolSpec; [otherField: string]: unknown };
+  [otherField: string]: unknown;
+}
+
+/** bmctl's NodePool resource: worker nodes. */
 export interface NodePoolResource {
   /** Default `baremetal.cluster.gke.io/v1`. */
   apiVersion?: string;
   /** Default `NodePool`. */
   kind?: "NodePool";
-  metadata: { name: string; namespace?: string; [otherField: string]: unknown };
+  /** Name and namespace. */
+  metadata: ResourceMetadata;
+  /** Its cluster and its nodes. */
   spec: NodePoolSpec;
   [otherField: string]: unknown;
 }
 
+/** A pool's nodes. */
 export interface NodePoolSpec {
+  /** The cluster it belongs to. In an object: default the cluster beside it. */
   clusterName?: string;
+  /** `address`: the IP address that SSH reaches. */
   nodes?: { address: string; [otherField: string]: unknown }[];
   [otherField: string]: unknown;
 }

@@ -20,11 +20,15 @@ export type { BmctlNode, NodeRole } from "./nodes";
 export interface BmctlCluster {
   /** The file as it was named, or `clusterConfig`. */
   file: string;
+  /** `metadata.name` of the Cluster. */
   name: string;
+  /** `metadata.namespace` of the Cluster. */
   namespace?: string;
   /** In the file's order; empty when the file has none. */
   registryMirrors: BmctlMirror[];
+  /** Path on this machine. */
   gcrKeyPath?: string;
+  /** Path on this machine. */
   sshPrivateKeyPath?: string;
   /** `spec.nodeAccess.loginUser`, default root. */
   loginUser: string;
@@ -35,6 +39,7 @@ export interface BmctlCluster {
 /** Fields whose files need not be there, because the program gives something else in their place. */
 export type OverriddenField = "registryMirrors" | "gcrKeyPath" | "sshPrivateKeyPath";
 
+/** How to read a cluster file. */
 export interface ReadClusterOptions {
   /** Which Cluster, when the file has several. */
   clusterName?: string;

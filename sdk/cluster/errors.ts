@@ -34,7 +34,9 @@ export interface ClusterFilePlace {
   field?: string;
 }
 
+/** One thing that is wrong with a cluster file. */
 export interface ClusterFileProblem extends ClusterFilePlace {
+  /** Stable, safe to branch on. */
   code: ClusterFileCode;
   /** One sentence: the value and the way out. Holds no secrets. */
   message: string;
@@ -46,8 +48,13 @@ export interface ClusterFileProblem extends ClusterFilePlace {
  * `code` is that of the first problem.
  */
 export class ClusterFileError extends MirrorError {
+  /** In the order of the file. */
   readonly problems: readonly ClusterFileProblem[];
-  /** Pulumi prints an error with this mark without the stack of the program, which has nothing to do with the file's mistakes. */
+  /**
+   * Pulumi prints an error with this mark without the stack of the program, which has nothing to do with the file's mistakes.
+   *
+   * @internal
+   */
   readonly __pulumiRunError = true;
 
   constructor(problems: readonly [ClusterFileProblem, ...ClusterFileProblem[]]) {

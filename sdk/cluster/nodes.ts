@@ -8,6 +8,7 @@ export type NodeRole = "worker" | "load-balancer" | "control-plane";
 export interface BmctlNode {
   /** IP address that SSH reaches, in its short lower-case form. Each address stands once in a cluster. */
   address: string;
+  /** By the kind of its pool. */
   role: NodeRole;
   /** Name of the NodePool; `control-plane` and `load-balancer` for the Cluster's own pools. */
   pool: string;

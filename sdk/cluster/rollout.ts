@@ -29,16 +29,21 @@ export interface RolloutArgs {
 export interface Wave {
   /** From 1. */
   number: number;
+  /** The wave that goes first and alone. */
   canary: boolean;
+  /** In the cluster file's order. */
   nodes: BmctlNode[];
 }
 
+/** How one run goes over the nodes. */
 export interface RolloutPlan {
+  /** In this order. */
   waves: Wave[];
   /** Nodes outside `only`: they stay as they are. */
   held: BmctlNode[];
 }
 
+/** A rollout that makes no sense: a number too small, an unknown role, or a name that no node and no pool has. */
 export class RolloutError extends MirrorError {}
 
 const roles: readonly NodeRole[] = ["worker", "load-balancer", "control-plane"];
