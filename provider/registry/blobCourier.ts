@@ -11,12 +11,28 @@ import type { PushProgress } from "./pushProgress";
 import type { PushResult } from "./pushResult";
 import type { Registry } from "./registry";
 
-/** Blobs up to this size are held in memory and sent side by side; larger ones flow. */
-const heldBytes = 16 * 1024 * 1024;
-/** All blobs in memory together. */
-const budgetBytes = 64 * 1024 * 1024;
+/** How much of a package may be in memory. */
+export interface PushMemory {
+  /** Blobs up to this size are held in memory and sent side by side; larger ones flow. Default 16 MiB. */
+  blobBytes?: number;
+  /** All blobs in memory together. Default 64 MiB. */
+  totalBytes?: number;
+}
+
+const defaultMemory: Required<PushMemory> = { blobBytes: 16 * 1024 * 1024, totalBytes: 64 * 1024 * 1024 };
+
 /** Files of a folder or plain tar that are sent side by side. */
 const filesAtOnce = 6;
+
+/** What a courier works with. */
+export interface CourierTools {
+  registry: Registry;
+  board: BlobBoard;
+  stats: PushResult["stats"];
+  progress: PushProgress;
+  signal: AbortSignal;
+  memory: PushMemory;
+}
 
 /** Brings blobs to the repositories that lack them: by mount where the registry does that, else by upload. */
 export class BlobCourier {
@@ -25,15 +41,23 @@ export class BlobCourier {
   private readonly underWay = new Set<Promise<void>>();
   private mounts: "unknown" | "work" | "refused" = "unknown";
 
-  constructor(
-    private readonly registry: Registry,
-    private readonly board: BlobBoard,
-    private readonly stats: PushResult["stats"],
-    private readonly progress: PushProgress,
-    private readonly signal: AbortSignal,
-  ) {
-    this.budget = new ByteBudget(budgetBytes, signal);
-    this.files = new ByteBudget(filesAtOnce, signal);
+  private readonly registry: Registry;
+  private readonly board: BlobBoard;
+  private readonly stats: PushResult["stats"];
+  private readonly progress: PushProgress;
+  private readonly signal: AbortSignal;
+  private readonly heldBytes: number;
+
+  constructor(tools: CourierTools) {
+    this.registry = tools.registry;
+    this.board = tools.board;
+    this.stats = tools.stats;
+    this.progress = tools.progress;
+    this.signal = tools.signal;
+    const { blobBytes, totalBytes } = { ...defaultMemory, ...tools.memory };
+    this.heldBytes = blobBytes;
+    this.budget = new ByteBudget(totalBytes, tools.signal);
+    this.files = new ByteBudget(filesAtOnce, tools.signal);
   }
 
   /** Finds out for each place not yet known whether the blob is there, can be mounted, or is wanted from the package. */
@@ -125,7 +149,7 @@ export class BlobCourier {
       // Decoding the rest of a large package for a registry that is gone helps nobody.
       throw this.registry.down;
     }
-    if (given.size <= heldBytes && !given.reopenable) {
+    if (given.size <= this.heldBytes && !given.reopenable) {
       const giveBack = await this.budget.take(given.size);
       try {
         const bytes = await collect(given.open(), given.size);
@@ -238,7 +262,7 @@ export class BlobCourier {
         settled(error as Error);
       }
     };
-    if (given.size <= heldBytes && !given.reopenable) {
+    if (given.size <= this.heldBytes && !given.reopenable) {
       const giveBack = await this.budget.take(given.size);
       const bytes = await collect(given.open(), given.size).catch((error: unknown) => {
         giveBack();

@@ -197,8 +197,8 @@ export class BlobUpload {
     }
     const error = await this.sender.failure("PUT", response);
     if (status === 413 && this.learnt.pieces === undefined) {
-      this.learnt.pieces = firstPiece;
-      this.sender.ctx.log.debug(`${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${firstPiece}`);
+      this.learnt.pieces = this.sender.pieceBytes;
+      this.sender.ctx.log.debug(`${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${this.sender.pieceBytes}`);
       return { error, again: true, unsure: false, retryAfterMs: 0 };
     }
     // 401: the token ran out while the content flowed; 404 and 416: the upload is no longer known. A new upload may do.
@@ -228,9 +228,6 @@ export class BlobUpload {
 
 /** A token that ran out, an upload that was forgotten: more of these in a row are no accident. */
 const maxRefusals = 2;
-
-/** Small enough for every default limit met in the field (nginx: 1 MiB is met by halving; Cloudflare: 100 MB). */
-const firstPiece = 16 * 1024 * 1024;
 
 interface Failure {
   error: RegistryError;

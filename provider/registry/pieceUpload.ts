@@ -19,7 +19,7 @@ export interface PieceUpload {
   signal: AbortSignal;
 }
 
-const smallestPiece = 512 * 1024;
+const smallestPiece = 256 * 1024;
 const maxRepairs = 8;
 
 /**

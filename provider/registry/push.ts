@@ -3,6 +3,7 @@ import type { OperationContext } from "../context";
 import type { Digest } from "../oci/digest";
 import { BlobBoard } from "./blobBoard";
 import { BlobCourier } from "./blobCourier";
+import type { PushMemory } from "./blobCourier";
 import { deleteDropped } from "./deletePushed";
 import { repositoryBelow } from "./endpoint";
 import { selectImages } from "./imageFilter";
@@ -30,6 +31,8 @@ export interface PushOptions {
    * Default `registry-mirror-probe/staging`.
    */
   stagingRepository?: string;
+  /** Memory for contents on their way. */
+  memory?: PushMemory;
   context: OperationContext;
 }
 
@@ -71,7 +74,7 @@ class PackagePush {
     private readonly progress: PushProgress,
   ) {
     this.signal = options.context.signal;
-    this.courier = new BlobCourier(registry, this.board, this.stats, progress, this.signal);
+    this.courier = new BlobCourier({ registry, board: this.board, stats: this.stats, progress, signal: this.signal, memory: options.memory ?? {} });
     this.tools = { registry, board: this.board, referrersTags: new ReferrersTags(registry), stats: this.stats };
   }
 

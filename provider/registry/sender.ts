@@ -29,6 +29,8 @@ export interface RegistryOptions {
   answerTimeoutMs?: number;
   /** Wait for the answer to the end of an upload: a registry on object storage copies the blob first. Default 15 min. */
   commitTimeoutMs?: number;
+  /** Size of the pieces when something in front of the registry takes no larger bodies. Default 16 MiB; halved where that is still too much. */
+  pieceBytes?: number;
 }
 
 export interface SendRequest {
@@ -53,6 +55,9 @@ export interface SendResponse extends HttpResponse {
 
 const maxRedirects = 5;
 
+/** Small enough for every default limit met in the field (nginx: 1 MiB is met by halving; Cloudflare: 100 MB). */
+const defaultPieceBytes = 16 * 1024 * 1024;
+
 /**
  * A registry that is gone fails a hundred images one after the other, each after all its tries. After this many such failures in a
  * row the next ones are not even tried for a while.
@@ -69,6 +74,7 @@ export class Sender {
   readonly authorizer: Authorizer;
   readonly limiter: AdaptiveLimiter;
   readonly policy: RetryPolicy;
+  readonly pieceBytes: number;
   private readonly transport: Transport;
   private readonly base: URL;
   private readonly timeouts: { answer: number; commit: number };
@@ -84,6 +90,7 @@ export class Sender {
     const max = options.concurrency?.max ?? 16;
     this.limiter = new AdaptiveLimiter(Math.min(options.concurrency?.start ?? 6, max), max);
     this.policy = { ...defaultRetryPolicy, ...options.retry };
+    this.pieceBytes = options.pieceBytes ?? defaultPieceBytes;
     this.timeouts = { answer: options.answerTimeoutMs ?? 60_000, commit: options.commitTimeoutMs ?? 900_000 };
     this.transport = new Transport(connection, { connectTimeoutMs: options.connectTimeoutMs ?? 15_000, connections: max + 2 });
     this.authorizer = new Authorizer(this.endpoint, () => this.loadCredentials(), (method, url, headers, body) => this.sendPlain(method, url, headers, body));

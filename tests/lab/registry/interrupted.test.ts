@@ -1,0 +1,102 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RegistryConnection } from "../../../provider/registry/connection";
+import { frontRegistry, type HttpFaultProxy } from "../fault";
+import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { runTypeScript } from "../lab/runTypeScript";
+import { Layout } from "./kit/layout";
+import { mustHave, pushTo } from "./kit/pushing";
+import { ask } from "./kit/readBack";
+
+describe("a push that is killed and run again", function () {
+  this.timeout(60_000);
+  let lab: Lab;
+  let registry: LabRegistry;
+  let proxy: HttpFaultProxy;
+  let layout: Layout;
+  let cacheDir: string;
+
+  before(async function () {
+    lab = await sharedLabOrSkip(this);
+    registry = await lab.addRegistry({ name: "killed", auth: "none" });
+    proxy = await frontRegistry(lab, registry);
+  });
+  after(async () => proxy?.stop());
+  beforeEach(() => {
+    layout = new Layout();
+    cacheDir = mkdtempSync(join(tmpdir(), "registry-lab-cache-"));
+    const base = layout.layer(500_000);
+    for (let i = 0; i < 6; i++) {
+      layout.image(`gcr.io/x/i${i}:1`, [base, layout.layer(200_000 + i)]);
+    }
+  });
+  afterEach(() => {
+    layout.remove();
+    rmSync(cacheDir, { recursive: true, force: true });
+  });
+
+  /** Runs the push in a process of its own and kills it when the registry has taken `after` contents and is in the middle of the next. */
+  async function pushAndKill(connection: RegistryConnection, source: string, after: number): Promise<void> {
+    proxy.script(
+      // Slow enough that the kill comes between two contents, or in one.
+      { name: "slow", method: "PUT", path: /\/blobs\/uploads\//, fault: { delay: 100 } },
+    );
+    const [program, ...args] = runTypeScript();
+    const child = spawn(program as string, [...args, join(__dirname, "kit", "pushChild.ts")], { stdio: ["pipe", "ignore", "inherit"] });
+    child.stdin.end(JSON.stringify({ connection, source, cacheDir }));
+    const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once("close", (_code, signal) => resolve(signal)));
+    const taken = (): number => proxy.requests.filter((request) => request.method === "PUT" && request.path.includes("/uploads/") && request.status === 201).length;
+    const deadline = Date.now() + 30_000;
+    while (taken() < after && child.exitCode === null && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    child.kill("SIGKILL");
+    strictEqual(await ended, "SIGKILL", "the push was over before it could be killed");
+    ok(taken() >= after && taken() < layout.blobs.size, `${taken()} contents were taken`);
+  }
+
+  /** Contents that the registry has in any repository that a push uses. */
+  async function digestsThere(namespace: string): Promise<Set<string>> {
+    const there = new Set<string>();
+    for (const repository of ["registry-mirror-probe/staging", ...Array.from({ length: 6 }, (_, i) => `x/i${i}`)]) {
+      for (const digest of layout.blobs.keys()) {
+        if ((await ask(registry, "HEAD", `/v2/${namespace}/${repository}/blobs/${digest}`)).status === 200) {
+          there.add(digest);
+        }
+      }
+    }
+    return there;
+  }
+
+  const digestsPut = (): string[] => proxy.requests.filter((request) => request.method === "PUT" && request.path.includes("/uploads/") && request.status === 201).map((request) => request.query.get("digest") ?? "");
+
+  for (const [form, source] of [
+    ["a folder", () => layout.root],
+    ["a many-block xz", () => layout.manyBlocks()],
+    ["a one-block xz, whose names come last", () => layout.oneBlock()],
+  ] as const) {
+    it(`from ${form}: nothing that the registry had is sent again, and everything arrives`, async () => {
+      const namespace = `k-${form.replaceAll(/[^a-z]/g, "")}`;
+      const connection = { endpoint: `${proxy.hostPort}/${namespace}`, caCertPath: lab.privateAuthority.certPath };
+      const path = source();
+      await pushAndKill(connection, path, 4);
+      // What was in flight when the process died may still be committed: what is there when the second push begins counts.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const before = await digestsThere(namespace);
+      ok(before.size >= 4 && before.size < layout.blobs.size, `${before.size} contents are there`);
+      proxy.script();
+      const result = await pushTo(connection, path, { cacheDir });
+      deepStrictEqual(result.failures, []);
+      await mustHave(registry, namespace, layout);
+      const after = digestsPut();
+      deepStrictEqual(after.filter((digest) => before.has(digest)), [], "sent again");
+      strictEqual(new Set([...before, ...after]).size, layout.blobs.size);
+      strictEqual(after.length, new Set(after).size, "twice in one push");
+      const third = await pushTo(connection, path, { cacheDir });
+      deepStrictEqual([third.stats.bytesSent, third.stats.manifestsSent], [0, 0]);
+    });
+  }
+});
