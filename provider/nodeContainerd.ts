@@ -104,6 +104,9 @@ function onNode(state: NodeContainerdOutputs): unknown {
 
 /** Words for the reviewer about this node alone; what its files say is told once, at the RegistryMirror. */
 function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInputs): string {
+  if (!holdsUnknown(news) && sameValue(onNode(olds), onNode(stateOf(news)))) {
+    return "only remembered; the node is not touched";
+  }
   const notes: string[] = [];
   if ((olds.drift ?? []).length > 0) {
     notes.push("repairs what was changed by hand");
@@ -138,7 +141,7 @@ async function withNode<T>(connection: NodeConnection, context: OperationContext
 
 async function configure(inputs: NodeContainerdInputs, olds: NodeContainerdOutputs | undefined, context: OperationContext): Promise<NodeContainerdOutputs> {
   context.log.progress(`connecting to ${addressOf(inputs.connection)}`);
-  const result: ApplyResult<NodeVerification> = await withNode(inputs.connection, context, (node) =>
+  const result: ApplyResult<NodeVerification | undefined> = await withNode(inputs.connection, context, (node) =>
     applyToNode(node, {
       owner: ownerOf(context),
       adopt: inputs.adopt === true,
@@ -163,12 +166,15 @@ async function verifyNode(
   inputs: NodeContainerdInputs,
   found: { cri: CriClient; observed: NodeObservation; version: string; changed: boolean },
   context: OperationContext,
-): Promise<NodeVerification> {
+): Promise<NodeVerification | undefined> {
+  if (inputs.verify === false) {
+    return undefined;
+  }
   const now = found.changed ? await node.observe({ hostsDirs: [inputs.mirror.hostsDir] }) : found.observed;
-  const { images = [], probe = undefined } = inputs.verify === false ? {} : inputs.verify;
+  const { images, probe } = inputs.verify;
   const wanted = { hosts: inputs.mirror.hosts, images, probe, effective: effectiveRegistry(now) };
   const verification = judge(inputs.connection.host, found.version, await gatherEvidence(found.cri, wanted, context));
-  if (!isGood(verification.verdict) && inputs.verify !== false) {
+  if (!isGood(verification.verdict)) {
     const reasons = verification.findings ?? [];
     if (inputs.verify.onFailure === "error") {
       throw new MirrorError(
