@@ -8,13 +8,15 @@
  *
  * Options: --nodes N (a number, or releases: bookworm,trixie,forky), --instance I, --json.
  */
-import { rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { lockInstance } from "./lab/claim";
 import { backgroundLab, destroyInstanceSync, readState } from "./lab/instanceState";
 import { defaultNodes, Lab, type NodeSpec } from "./lab/lab";
 import { cacheDir, instanceFromEnvironment, instanceOf, type Instance } from "./lab/instance";
 import { LabError } from "./lab/labError";
+import { listMounts, mountsBelow, removeFolderSync } from "./lab/mounts";
 import { releaseFacts, releases } from "./lab/release";
 import { describeForPeople } from "./lab/report";
 
@@ -41,8 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
     case "down":
       return down(instance, values.leftovers);
     case "clean":
-      rmSync(cacheDir(), { recursive: true, force: true });
-      return 0;
+      return clean();
     default:
       console.error(usage);
       return 2;
@@ -78,6 +79,15 @@ function status(instance: Instance, json: boolean): number {
   const state = readState(instance);
   console.log(json ? "null" : state ? `lab ${instance.number} is in use by process ${state.owner}, or was left behind by it` : `no lab ${instance.number} is running; "npm run lab -- up" starts one`);
   return 1;
+}
+
+/** Entry by entry: a lab that runs on the cache is an error before anything of it is deleted. */
+function clean(): number {
+  const cache = cacheDir();
+  const inUse = mountsBelow(cache).concat(listMounts().filter((mount) => mount.superOptions.includes(`lowerdir=${cache}/`)));
+  if (inUse.length > 0) throw new LabError("LAB_BUSY", `a lab is running on ${cache} (${inUse[0]?.target}): end it first with "npm run lab -- down"`);
+  for (const entry of existsSync(cache) ? readdirSync(cache) : []) removeFolderSync(join(cache, entry));
+  return 0;
 }
 
 async function down(instance: Instance, leftovers: boolean): Promise<number> {

@@ -44,7 +44,7 @@ export interface ImagePackages {
 }
 
 /** Raise when what is built here changes. */
-const layoutVersion = 3;
+const layoutVersion = 4;
 
 /** The nodes run this machine's architecture, and refuse images of another. */
 const native = process.arch === "x64" ? "amd64" : process.arch;
@@ -83,10 +83,12 @@ async function build(folder: string): Promise<ImagePackages> {
   const layout = join(folder, "layout");
   await umoci(["init", "--layout", layout]);
   const from = (path: string, to: string): readonly [string, string] => [join(content, path), to];
+  // Releases with a merged /usr ship it below usr.
+  const busybox = ["busybox-static/bin/busybox", "busybox-static/usr/bin/busybox"].find((path) => existsSync(join(content, path))) ?? "";
   const base = from("base-files/usr/share/common-licenses", "/usr/share/common-licenses");
   await addImage(layout, `${release}/pause:1.0`, [from("netbase/etc/services", "/etc/services")], native);
   await addImage(layout, `${release}/base:12`, [base], native);
-  await addImage(layout, `${release}/tools:1.2.3`, [from("busybox-static/bin/busybox", "/bin/busybox")], native, `${release}/base:12`);
+  await addImage(layout, `${release}/tools:1.2.3`, [from(busybox, "/bin/busybox")], native, `${release}/base:12`);
   await addImage(layout, "somehost.io/team/app:v1", [from("netbase/etc/protocols", "/etc/protocols")], native, `${release}/base:12`);
   await addImage(layout, "otherhost.io/lib/web:2024-01", [from("tzdata/usr/share/zoneinfo/Europe/Berlin", "/etc/localtime")], native);
   await addIndex(layout, `${release}/multi:2.0`, ["amd64", "arm64"], [from("tzdata/usr/share/zoneinfo/Etc", "/usr/share/zoneinfo/Etc")]);
