@@ -65,7 +65,7 @@ export async function ensurePackages(cache: string, log: (line: string) => void)
     const meanwhile = listed();
     if (meanwhile) return meanwhile;
     log("building the image packages");
-    for (const entry of readdirSync(cache)) if (/^packages-\d+$/.test(entry) && !entry.endsWith(`-${layoutVersion}`)) removeFolderSync(join(cache, entry));
+    // Packages of other versions stay: a lab of another checkout may be using them, and they are small.
     const building = join(cache, "building-packages");
     removeFolderSync(building);
     mkdirSync(building, { recursive: true });
