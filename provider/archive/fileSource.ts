@@ -8,6 +8,7 @@ import type { RandomSource } from "./byteSource";
 /** A plain file. Opened at the first read, so that a folder of ten thousand blobs does not need as many handles. */
 export class FileSource implements RandomSource {
   private handle: Promise<FileHandle> | undefined;
+  private closed = false;
 
   constructor(
     private readonly path: string,
@@ -19,6 +20,9 @@ export class FileSource implements RandomSource {
     const length = Math.min(max, this.size - position);
     if (length <= 0) {
       return Buffer.alloc(0);
+    }
+    if (this.closed) {
+      throw new ArchiveError("ARCHIVE_UNREADABLE", `${this.label} was read after its package had been closed.`);
     }
     this.handle ??= open(this.path, "r");
     let read: { bytesRead: number; buffer: Buffer };
@@ -38,6 +42,12 @@ export class FileSource implements RandomSource {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    await this.rest();
+  }
+
+  /** Gives the file handle back until the next read. */
+  async rest(): Promise<void> {
     const handle = this.handle;
     this.handle = undefined;
     await (await handle?.catch(() => undefined))?.close();

@@ -16,6 +16,8 @@ const kept = 64;
 export interface StoredPlace {
   spec: SourceSpec;
   offset: number;
+  /** How errors call it. */
+  label: string;
 }
 
 export interface KnownPackage {
@@ -28,7 +30,7 @@ interface Stored {
   form: string;
   images: PackageImage[];
   manifests: [Digest, string, string][];
-  blobs: [Digest, number, number?, number?][];
+  blobs: [Digest, number, number?, number?, string?][];
   specs: SourceSpec[];
   referrers: [Digest, Digest[]][];
   missing: [Digest, Digest[]][];
@@ -50,10 +52,10 @@ export async function readCachedIndex(cacheDir: string, fingerprint: string): Pr
     manifests.set(digest, { mediaType, bytes });
   }
   const places: KnownPackage["places"] = new Map();
-  for (const [digest, , spec, offset] of stored.blobs) {
+  for (const [digest, , spec, offset, label] of stored.blobs) {
     const found = spec === undefined ? undefined : stored.specs[spec];
     if (found !== undefined && offset !== undefined) {
-      places.set(digest, { spec: found, offset });
+      places.set(digest, { spec: found, offset, label: label ?? digest });
     }
   }
   const now = new Date();
@@ -87,7 +89,7 @@ export async function writeCachedIndex(cacheDir: string, fingerprint: string, kn
     manifests: [...index.manifests].map(([digest, { mediaType, bytes }]) => [digest, mediaType, bytes.toString("base64")]),
     blobs: [...index.blobs].map(([digest, size]) => {
       const place = places.get(digest);
-      return place === undefined ? [digest, size] : [digest, size, specNumber(place.spec), place.offset];
+      return place === undefined ? [digest, size] : [digest, size, specNumber(place.spec), place.offset, place.label];
     }),
     specs,
     referrers: [...index.referrers],

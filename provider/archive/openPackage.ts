@@ -6,6 +6,7 @@ import type { Digest } from "../oci/digest";
 import { ArchiveError, quoted } from "./archiveError";
 import { defaultCacheFolder } from "./cacheFolder";
 import { compressionOf, isPacked, isUnsupported } from "./compression";
+import { decodeHead } from "./decode";
 import { Delivery } from "./delivery";
 import { BufferBody, RegionBody } from "./entry";
 import type { Body } from "./entry";
@@ -27,6 +28,7 @@ import { Sources } from "./sources";
 import { cleanSpools, Spool } from "./spool";
 import { isTarHead } from "./tarHeader";
 import { xzDecoder } from "./xzDecoder";
+import type { XzDecoder } from "./xzDecoder";
 
 /**
  * Opens an image package: a folder, .tar, .tar.gz, .tar.zst or .tar.xz with OCI layouts, docker-archives, or archives of these.
@@ -46,7 +48,7 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
   const sources = new Sources(top, basename(source), sizes, options.xzThreads ?? Math.min(availableParallelism(), 8), xzDecoder(options.xzProgram));
   try {
     if (!facts.folder) {
-      await checkForm(source, new RegionBody(sources.file("", facts.size), 0, facts.size, basename(source)));
+      await checkForm(source, new RegionBody(sources.file("", facts.size), 0, facts.size, basename(source)), sources.decoder);
     }
     const fingerprint = facts.folder ? await fingerprintFolder(files, cacheDir, signal) : await fingerprintPackage(top, { cacheDir: cacheDir ?? false, signal });
     await cleanSpools(options.spoolDir);
@@ -66,7 +68,7 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
   }
 }
 
-async function checkForm(source: string, body: Body): Promise<void> {
+async function checkForm(source: string, body: Body, xz: XzDecoder): Promise<void> {
   const head = await body.peek(512);
   const form = compressionOf(head);
   if (body.size === 0) {
@@ -74,6 +76,11 @@ async function checkForm(source: string, body: Body): Promise<void> {
   }
   if (isUnsupported(form)) {
     throw new ArchiveError("ARCHIVE_UNSUPPORTED", `Image package ${quoted(source)} is packed with ${form}, which is not read here. Give a folder, .tar, .tar.gz, .tar.zst or .tar.xz.`);
+  }
+  // What is damaged from its first bytes on is reported, with the place, when it is read.
+  const inner = isPacked(form) ? await decodeHead(form, await body.peek(64 << 10), 512, xz) : Buffer.alloc(0);
+  if (isPacked(form) && inner.length === 512 && !isTarHead(inner) && inner.some((byte) => byte !== 0)) {
+    throw new ArchiveError("ARCHIVE_UNKNOWN_FORM", `Image package ${quoted(source)} is ${form} data, but there is no tar in it. Give a folder, .tar, .tar.gz, .tar.zst or .tar.xz.`);
   }
   if (!isPacked(form) && !isTarHead(head) && head.some((byte) => byte !== 0)) {
     throw new ArchiveError(
@@ -159,9 +166,10 @@ class OpenedPackage implements ImagePackage {
     const index = await makeIndex(findings, this.source);
     const places = new Map<Digest, StoredPlace>();
     for (const digest of index.blobs.keys()) {
-      const place = findings.blobs.get(digest)?.body?.place;
-      if (place !== undefined) {
-        places.set(digest, { spec: place.source.spec, offset: place.offset });
+      const blob = findings.blobs.get(digest);
+      const place = blob?.body?.place;
+      if (blob !== undefined && place !== undefined) {
+        places.set(digest, { spec: place.source.spec, offset: place.offset, label: blob.label });
       }
     }
     const known = { index, places };
@@ -215,7 +223,7 @@ class OpenedPackage implements ImagePackage {
     // In the package's own order, so that a disk or a decoder goes forward only.
     placed.sort((a, b) => compareSpecs(a.place.spec, b.place.spec) || a.place.offset - b.place.offset);
     for (const { digest, size, place, source } of placed) {
-      await delivery.give(digest, progress.counted(new RegionBody(source, place.offset, size, `${source.label}!${digest}`)));
+      await delivery.give(digest, progress.counted(new RegionBody(source, place.offset, size, place.label)));
     }
     if (rest) {
       await this.unpack(findings, packed, delivery, progress, options.signal);

@@ -85,7 +85,7 @@ export class Sources {
       }
       if (!old.busy) {
         this.recent.delete(old);
-        void old.close();
+        void old.rest().catch(() => undefined);
       }
     }
   }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { messageOf } from "../errors";
@@ -16,7 +16,14 @@ import type { Body } from "./entry";
 /** Layers up to this size are held in memory instead. */
 const inMemory = 8 << 20;
 
-const prefix = "pulumi-registry-mirror-spool-";
+/**
+ * What a process's spool folders are called. The host is part of it: containers that share a temporary folder do not see each
+ * other's processes, and would take each other's for dead.
+ */
+export function spoolPrefix(pid: number): string {
+  const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
+  return `pulumi-registry-mirror-spool-${host}-${pid}-`;
+}
 
 export interface Spooled {
   digest: Digest;
@@ -82,7 +89,7 @@ export class Spool {
   }
 
   private open(): Promise<string> {
-    this.folder ??= mkdtemp(join(this.base, `${prefix}${process.pid}-`)).catch((error: unknown) => {
+    this.folder ??= mkdtemp(join(this.base, spoolPrefix(process.pid))).catch((error: unknown) => {
       throw new ArchiveError(
         "ARCHIVE_SPOOL",
         `No temporary folder can be made in ${this.base}: ${messageOf(error)}. Set TMPDIR (TEMP on Windows) or spoolDir to a folder that can be written.`,
@@ -143,8 +150,8 @@ export async function cleanSpools(base: string = tmpdir()): Promise<void> {
     return;
   }
   for (const name of names) {
-    const owner = new RegExp(`^${prefix}([0-9]+)-`).exec(name)?.[1];
-    if (owner === undefined || isAlive(Number(owner))) {
+    const owner = /-([0-9]+)-[^-]*$/.exec(name)?.[1];
+    if (owner === undefined || !name.startsWith(spoolPrefix(Number(owner))) || isAlive(Number(owner))) {
       continue;
     }
     try {

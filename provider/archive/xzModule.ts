@@ -9,7 +9,7 @@ interface XzModule {
   xz: {
     decompress(input: Uint8Array): Promise<Buffer>;
     /** Holds its input back while nobody reads; the package's class XzDecompressor does not, and a bomb would fill the memory. */
-    decompressStream(input: ReadableStream<Uint8Array>): AsyncIterable<Buffer>;
+    decompressStream(input: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array>;
   };
 }
 
@@ -51,7 +51,9 @@ export async function* decodeWithXzModule(pieces: AsyncIterable<Buffer>): AsyncG
     },
   });
   try {
-    yield* xzModule().xz.decompressStream(input);
+    for await (const chunk of xzModule().xz.decompressStream(input)) {
+      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    }
   } catch (error) {
     throw inputError ?? error;
   } finally {

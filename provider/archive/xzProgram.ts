@@ -5,6 +5,8 @@ import { access } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
+import { ArchiveError } from "./archiveError";
+
 let found: Promise<string | undefined> | undefined;
 
 /**
@@ -94,7 +96,9 @@ class XzRun {
       windowsHide: true,
     });
     this.exit = new Promise((resolve, reject) => {
-      this.child.once("error", reject);
+      this.child.once("error", (error) =>
+        reject(new ArchiveError("ARCHIVE_DECODER_MISSING", `The xz program ${program} cannot be started: ${error.message}. Check xzProgram, or leave it out.`, { cause: error })),
+      );
       this.child.once("close", (code) => resolve(code ?? -1));
     });
     this.child.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -53,8 +53,9 @@ export class XzSource implements PlacedSource {
     readonly label: string,
     threads: number,
     private readonly fileOffset = 0,
+    smallest = groupBytes,
   ) {
-    this.groups = grouped(blocks);
+    this.groups = grouped(blocks, smallest);
     this.largest = this.groups.reduce((most, group) => Math.max(most, group.size), 1);
     this.size = this.groups.reduce((sum, group) => sum + group.size, 0);
     this.ahead = Math.max(0, Math.min(threads, Math.floor(heldBytes / this.largest) - 1));
@@ -111,6 +112,11 @@ export class XzSource implements PlacedSource {
     );
   }
 
+  /** Bytes held and being decoded. */
+  get held(): number {
+    return [...this.decoded.keys()].reduce((sum, number) => sum + (this.groups[number]?.size ?? 0), 0);
+  }
+
   private begin(number: number): void {
     const group = this.groups[number];
     if (group === undefined || this.decoded.has(number)) {
@@ -159,12 +165,12 @@ export class XzSource implements PlacedSource {
   }
 }
 
-function grouped(blocks: XzBlock[]): Group[] {
+function grouped(blocks: XzBlock[], smallest: number): Group[] {
   const groups: Group[] = [];
   let start = 0;
   for (const block of blocks) {
     const last = groups.at(-1);
-    const joins = last !== undefined && last.size + block.size <= groupBytes && last.offset + last.length === block.offset && last.blocks[0]?.flags.equals(block.flags) === true;
+    const joins = last !== undefined && last.size + block.size <= smallest && last.offset + last.length === block.offset && last.blocks[0]?.flags.equals(block.flags) === true;
     if (joins) {
       last.blocks.push(block);
       last.length += block.length;
