@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
+import { suitableNode } from "./suitableNode";
 
 /** What runs a program: the real Pulumi CLI, or the test engine in its place. */
 export interface Cli {
@@ -52,7 +53,7 @@ export function testEngine(): Cli {
   return {
     kind: "test engine",
     description: `the test engine of pulumi-registry-mirror ${version} (a test double: no Pulumi CLI was found)`,
-    command: process.execPath,
+    command: suitableNode(),
     args: ["--require", tsx, join(__dirname, "cli.ts")],
     binDir: undefined,
   };

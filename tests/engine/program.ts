@@ -15,6 +15,7 @@ import { findCli, type Cli } from "./findCli";
 import { readEventLog, type OperationResult } from "./operationResult";
 import { openCrypter, type Crypter } from "./passphrase";
 import { killTree } from "./processTree";
+import { suitableNode } from "./suitableNode";
 import { SnapshotStore } from "./snapshotStore";
 import { plainOutputs } from "./stackOutputs";
 import { loadResource, type ResourceState, type Snapshot, type StoredResource } from "./state";
@@ -227,7 +228,7 @@ export class ProgramStack {
     const env: NodeJS.ProcessEnv = { ...process.env };
     // A login, a selected stack or a debugging aid of the user's must not reach the tests.
     for (const name of Object.keys(env)) if (name.startsWith("PULUMI_")) delete env[name];
-    const path = [this.cli.binDir, dirname(process.execPath), process.env["PATH"]].filter((part) => part !== undefined);
+    const path = [this.cli.binDir, dirname(suitableNode()), process.env["PATH"]].filter((part) => part !== undefined);
     Object.assign(env, {
       PATH: path.join(delimiter),
       PULUMI_HOME: join(this.stateDir, "home"),

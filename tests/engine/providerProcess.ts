@@ -99,7 +99,7 @@ export class ProviderProcess {
     request.setSendsOldInputs(true);
     request.setSendsOldInputsToDelete(true);
     request.setArgs(toStruct(config, { secrets: true, unknowns: "keep" }));
-    const response = await this.call("configure", request, (done) => this.client.configure(request, done));
+    const response = await this.call<proto.ConfigureResponse>("configure", request, (done) => this.client.configure(request, done));
     if (response.getAcceptsecrets()) throw new Error("the dynamic provider accepts secrets: the test engine does not know how to hand them over");
   }
 
@@ -108,7 +108,7 @@ export class ProviderProcess {
     describe(request, urn);
     request.setOlds(this.sent(olds, preview));
     request.setNews(this.sent(news, preview));
-    const response = await this.call("check", request, (done) => this.client.check(request, done));
+    const response = await this.call<proto.CheckResponse>("check", request, (done) => this.client.check(request, done));
     const inputs = fromStruct(response.getInputs(), `${urn}.inputs`, preview ? "keep" : "refuse");
     markSecrets(inputs, news);
     return {
@@ -125,7 +125,7 @@ export class ProviderProcess {
     request.setOlds(this.sent(old.outputs, preview));
     request.setNews(this.sent(news, preview));
     request.setIgnorechangesList(ignore);
-    const response = await this.call("diff", request, (done) => this.client.diff(request, done));
+    const response = await this.call<proto.DiffResponse>("diff", request, (done) => this.client.diff(request, done));
     const { DIFF_NONE, DIFF_SOME } = proto.DiffResponse.DiffChanges;
     const changes = response.getChanges();
     return {
@@ -142,7 +142,7 @@ export class ProviderProcess {
     describe(request, state.urn);
     request.setProperties(this.sent(state.inputs, false));
     try {
-      const response = await this.call("create", request, (done) => this.client.create(request, done));
+      const response = await this.call<proto.CreateResponse>("create", request, (done) => this.client.create(request, done));
       if (response.getId() === "") throw new Error(`plugin returned empty resource.ID from create '${state.urn}'`);
       return { id: response.getId(), outputs: received(response.getProperties(), state.urn, state.inputs) };
     } catch (error) {
@@ -159,7 +159,7 @@ export class ProviderProcess {
     request.setNews(this.sent(state.inputs, false));
     request.setIgnorechangesList(state.ignoreChanges);
     try {
-      const response = await this.call("update", request, (done) => this.client.update(request, done));
+      const response = await this.call<proto.UpdateResponse>("update", request, (done) => this.client.update(request, done));
       return { outputs: received(response.getProperties(), state.urn, state.inputs) };
     } catch (error) {
       throw withSecrets(error, state.inputs);
@@ -173,7 +173,7 @@ export class ProviderProcess {
     request.setInputs(this.sent(state.inputs, false));
     request.setProperties(this.sent(state.outputs ?? state.inputs, false));
     try {
-      const response = await this.call("read", request, (done) => this.client.read(request, done));
+      const response = await this.call<proto.ReadResponse>("read", request, (done) => this.client.read(request, done));
       const inputs = response.getInputs();
       return {
         id: response.getId(),
@@ -191,7 +191,7 @@ export class ProviderProcess {
     request.setId(state.id);
     request.setOldInputs(this.sent(state.inputs, false));
     request.setProperties(this.sent(state.outputs ?? {}, false));
-    await this.call("delete", request, (done) => this.client.delete(request, done));
+    await this.call<unknown>("delete", request, (done) => this.client.delete(request, done));
   }
 
   private sent(values: ValueMap, preview: boolean) {
@@ -200,7 +200,7 @@ export class ProviderProcess {
 
   private call<Response>(
     name: string,
-    request: { getUrn?: () => string },
+    request: { getUrn?: () => string | undefined },
     start: (done: (error: ServiceError | null, response: Response) => void) => void,
   ): Promise<Response> {
     return new Promise((resolve, reject) => {

@@ -161,15 +161,17 @@ function listed(list: string[]): string[] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
+/** What is not known (an output that comes from a resource outside the targets) is left out. */
 function storeMap(values: ValueMap, crypter: Crypter): { [key: string]: Json } {
-  return mapToJson(values, (value) => storeValue(value, crypter));
+  const known = Object.entries(values).filter(([, value]) => !(value instanceof Unknown));
+  return mapToJson(Object.fromEntries(known), (value) => storeValue(value, crypter));
 }
 
 function storeValue(value: Value, crypter: Crypter): Json {
   if (value instanceof Secret) {
     return { [signatureKey]: secretSignature, ciphertext: crypter.encrypt(JSON.stringify(plain(value.element))) };
   }
-  if (value instanceof Unknown) throw new Error("an unknown value cannot be kept in the state");
+  if (value instanceof Unknown) return null;
   if (value instanceof ResourceReference) return storeReference(value);
   if (Array.isArray(value)) return value.map((item) => storeValue(item, crypter));
   return isMap(value) ? storeMap(value, crypter) : value;
@@ -178,7 +180,7 @@ function storeValue(value: Value, crypter: Crypter): Json {
 /** Inside a secret everything is encrypted at once, secrets within it too. */
 function plain(value: Value): Json {
   if (value instanceof Secret) return plain(value.element);
-  if (value instanceof Unknown) throw new Error("an unknown value cannot be kept in the state");
+  if (value instanceof Unknown) return null;
   if (value instanceof ResourceReference) return storeReference(value);
   if (Array.isArray(value)) return value.map(plain);
   return isMap(value) ? mapToJson(value, plain) : value;

@@ -105,6 +105,8 @@ class RowDisplay {
     const inProgress = [...this.rows.values()].filter((row) => !this.isDone(row));
     this.finished = true;
     for (const row of inProgress) this.print(row);
+    // The real CLI ends a destroy with the line of the stack that there was.
+    if (this.options.outputs === false) this.print({ ...this.row(this.stackUrn()), step: undefined, op: "same", failed: false, visible: true });
     this.printDiagnostics();
     const stack = this.rows.get(this.stackUrn());
     const outputs = stack?.step === undefined || this.options.outputs === false ? "" : outputDetails(stack.step, 1, this.options.preview, false);
@@ -124,7 +126,7 @@ class RowDisplay {
       const { type, name } = parseUrn(row.urn);
       this.options.write(`  ${displayType(type)} (${name}):\n`);
       for (const [stream, messages] of streams) {
-        const texts = stream === 0 ? messages.map(render) : [messages.map((message, at) => (at === 0 ? render(message) : message.message)).join("")];
+        const texts = stream === 0 ? messages.map(render) : [prefixOf(messages[0]?.severity ?? "info") + messages.map(({ message }) => message).join("")];
         for (const line of texts.flatMap(displayLines)) this.options.write(`${`    ${line}`.trimEnd()}\n`);
         this.options.write("\n");
       }

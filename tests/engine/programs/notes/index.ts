@@ -8,7 +8,7 @@ interface Planned {
   /** Default "Note"; another type name makes another resource type. */
   type?: string;
   text?: string;
-  /** The text is a secret. */
+  /** The text is a secret; without a text of its own it is the configuration's password. */
   secret?: boolean;
   /** The text comes from another note's digest. */
   from?: string;
@@ -16,6 +16,8 @@ interface Planned {
   list?: string[];
   /** Changing it replaces the note. */
   size?: number;
+  /** Changing the text replaces the note, too. */
+  strict?: boolean;
   /** Says to delete first when replacing. */
   deleteFirst?: boolean;
   /** Makes an operation fail: check, create, partial, update, delete, undefined. */
@@ -52,6 +54,7 @@ const provider: pulumi.dynamic.ResourceProvider = {
   async diff(_id: string, olds: Properties, news: Properties) {
     const keys = ["text", "files", "list", "fail"];
     const replaces = olds["size"] === news["size"] ? [] : ["size"];
+    if (news["strict"] && olds["text"] !== news["text"]) replaces.push("text");
     const changes = replaces.length > 0 || keys.some((key) => JSON.stringify(olds[key]) !== JSON.stringify(news[key]));
     return { changes, replaces, deleteBeforeReplace: news["deleteFirst"] === true };
   },
@@ -64,7 +67,7 @@ const provider: pulumi.dynamic.ResourceProvider = {
       process.env["PULUMI_NODEJS_ENGINE"] = process.argv[2];
       const require = process.getBuiltinModule("node:module").createRequire(`${process.cwd()}/`);
       const { log, output } = require("@pulumi/pulumi") as typeof pulumi;
-      await (log.info as (...args: unknown[]) => Promise<void>)(inputs["progress"], { urn: output(inputs["urn"]) }, 0, true);
+      await (log.info as (...args: unknown[]) => Promise<void>)(inputs["progress"], { urn: output(inputs["ownUrn"]) }, 0, true);
     }
     if (inputs["delay"]) await new Promise((resolve) => setTimeout(resolve, inputs["delay"]));
     if (inputs["fail"] === "create") throw new Error(`cannot create ${inputs["name"]}`);
@@ -142,12 +145,14 @@ for (const note of config.requireObject<Planned[]>("plan")) {
     continue;
   }
   const plain = note.text ?? "hello";
-  const text = note.from !== undefined ? (named(note.from) as Note).digest : note.secret === true ? pulumi.secret(plain) : plain;
-  const { files, list, size, deleteFirst, fail, delay, progress } = note;
-  const urn = progress === undefined ? undefined : pulumi.createUrn(note.name, "pulumi-nodejs:dynamic/notes:Note");
+  const secret = note.secret !== true ? plain : note.text === undefined ? config.requireSecret("password") : pulumi.secret(plain);
+  const text = note.from !== undefined ? (named(note.from) as Note).digest : secret;
+  const { files, list, size, deleteFirst, fail, delay, strict, progress } = note;
+  // A property called "urn" would be taken for the resource's own.
+  const ownUrn = progress === undefined ? undefined : pulumi.createUrn(note.name, "pulumi-nodejs:dynamic/notes:Note");
   const tell = (what: string) => () => appendFileSync(`${folder}/log`, `hook ${what} ${note.name}\n`);
   const hooks = note.hooked === true ? { hooks: { beforeCreate: [tell("before create")], afterCreate: [tell("after create")], beforeDelete: [new pulumi.ResourceHook(`gone-${note.name}`, tell("before delete"))] } } : {};
-  made.set(note.name, new Note(note.name, note.type ?? "Note", { folder, name: note.name, text, files, list, size, deleteFirst, fail, delay, progress, urn }, { ...common, ...hooks }));
+  made.set(note.name, new Note(note.name, note.type ?? "Note", { folder, name: note.name, text, files, list, size, deleteFirst, fail, delay, strict, progress, ownUrn }, { ...common, ...hooks }));
 }
 
 for (const [name, resource] of made) {
