@@ -26,7 +26,8 @@ export interface CriSettings {
  *
  * - 1.x: a plugin's table of a later file replaces the earlier one whole;
  * - 2.0 to 2.2: tables are merged key by key, then the whole is migrated when its version (the last one stated) is 2;
- * - 2.3 on: each file below version 4 is migrated first, then all are merged; a drop-in of a higher version than the main file is an error.
+ * - 2.3 on: each file below version 4 is migrated first, then all are merged; before 2.3.5 a drop-in of a higher
+ *   version than the main file is an error.
  *
  * Migrating means: `registry` of the old plugin id replaces that of the new id whole.
  */
@@ -70,7 +71,8 @@ function mergeNew(config: ConfigFiles, version: ContainerdVersion, problems: str
       plugins = renameVersion1(plugins);
     }
     if (perFile) {
-      if (file.version > main) {
+      // 2.3.0 to 2.3.4 refuse this; from 2.3.5 on each file may have a version of its own (containerd issue 12891).
+      if (file.version > main && !atLeast(version, 2, 3, 5)) {
         problems.push(`${file.path} is a version ${file.version} file and the main file is version ${main}: containerd ${version.text} does not start`);
       }
       // Unlike the releases before, 2.3 lifts a version 3 file too, with all that stands under the old id.

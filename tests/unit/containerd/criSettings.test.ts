@@ -20,42 +20,42 @@ function registry(id: string, path?: string, mirrors: string[] = []): string {
 }
 
 const imports = `imports = ["/etc/containerd/conf.d/*.toml"]\n`;
-const lines = ["1.6.20", "1.7.24", "1.7.34", "2.0.11", "2.1.9", "2.2.7", "2.3.4"] as const;
+const lines = ["1.6.20", "1.7.24", "1.7.34", "2.0.11", "2.1.9", "2.2.7", "2.3.4", "2.4.2"] as const;
 
 /**
  * config_path and mirrors as `containerd config dump` of these releases prints them for the same files; "!" where the release
- * does not start. The rows were taken from the real programs (1.6.20 to 2.3.4); a text for all, or one for each of `lines`.
+ * does not start. The rows were taken from the real programs (1.6.20 to 2.4.2); a text for all, or one for each of `lines`.
  */
 const merges: [string, Record<string, string>, string | string[]][] = [
   ["version 2, old id", { [configPath]: `version = 2\n${registry(oldId, "/a")}` }, "/a"],
-  ["version 2, new id", { [configPath]: `version = 2\n${registry(newId, "/a")}` }, ["", "", "", "/a", "/a", "/a", "/a"]],
-  ["version 3, old id", { [configPath]: `version = 3\n${registry(oldId, "/a")}` }, ["/a", "!", "!", "", "", "", "/a"]],
-  ["version 3, new id", { [configPath]: `version = 3\n${registry(newId, "/a")}` }, ["", "!", "!", "/a", "/a", "/a", "/a"]],
-  ["version 4, old id", { [configPath]: `version = 4\n${registry(oldId, "/a")}` }, ["/a", "!", "!", "!", "!", "!", ""]],
-  ["version 4, new id", { [configPath]: `version = 4\n${registry(newId, "/a")}` }, ["", "!", "!", "!", "!", "!", "/a"]],
+  ["version 2, new id", { [configPath]: `version = 2\n${registry(newId, "/a")}` }, ["", "", "", "/a", "/a", "/a", "/a", "/a"]],
+  ["version 3, old id", { [configPath]: `version = 3\n${registry(oldId, "/a")}` }, ["/a", "!", "!", "", "", "", "/a", "/a"]],
+  ["version 3, new id", { [configPath]: `version = 3\n${registry(newId, "/a")}` }, ["", "!", "!", "/a", "/a", "/a", "/a", "/a"]],
+  ["version 4, old id", { [configPath]: `version = 4\n${registry(oldId, "/a")}` }, ["/a", "!", "!", "!", "!", "!", "", ""]],
+  ["version 4, new id", { [configPath]: `version = 4\n${registry(newId, "/a")}` }, ["", "!", "!", "!", "!", "!", "/a", "/a"]],
   ["both ids, version 2", { [configPath]: `version = 2\n${registry(oldId, "/old")}${registry(newId, "/new")}` }, "/old"],
-  ["both ids, version 3", { [configPath]: `version = 3\n${registry(oldId, "/old")}${registry(newId, "/new")}` }, ["/old", "!", "!", "/new", "/new", "/new", "/old"]],
+  ["both ids, version 3", { [configPath]: `version = 3\n${registry(oldId, "/old")}${registry(newId, "/new")}` }, ["/old", "!", "!", "/new", "/new", "/new", "/old", "/old"]],
   ["both ids, the old one without config_path", { [configPath]: `version = 2\n${registry(oldId, undefined, ["x.io"])}${registry(newId, "/new")}` }, " x.io"],
-  ["the old id without a registry beside the new one", { [configPath]: `version = 2\n[plugins."${oldId}"]\n  sandbox_image = "x"\n${registry(newId, "/new")}` }, ["", "", "", "/new", "/new", "/new", "/new"]],
+  ["the old id without a registry beside the new one", { [configPath]: `version = 2\n[plugins."${oldId}"]\n  sandbox_image = "x"\n${registry(newId, "/new")}` }, ["", "", "", "/new", "/new", "/new", "/new", "/new"]],
   [
     "a drop-in of version 2 sets the path",
     { [configPath]: `version = 2\n${imports}${registry(oldId, "/main", ["m.io"])}`, [dropIn]: `version = 2\n${registry(oldId, "/drop")}` },
-    ["/drop", "/drop", "/drop", "/drop m.io", "/drop m.io", "/drop m.io", "/drop m.io"],
+    ["/drop", "/drop", "/drop", "/drop m.io", "/drop m.io", "/drop m.io", "/drop m.io", "/drop m.io"],
   ],
   [
     "a drop-in of version 2 with another table of the old id",
     { [configPath]: `version = 2\n${imports}${registry(oldId, "/main", ["m.io"])}`, [dropIn]: `version = 2\n[plugins."${oldId}"]\n  sandbox_image = "x"\n` },
-    ["", "", "", "/main m.io", "/main m.io", "/main m.io", "/main m.io"],
+    ["", "", "", "/main m.io", "/main m.io", "/main m.io", "/main m.io", "/main m.io"],
   ],
   [
     "a drop-in of version 3 on a main file of version 2",
     { [configPath]: `version = 2\n${imports}${registry(oldId, "/main", ["m.io"])}`, [dropIn]: `version = 3\n${registry(newId, "/drop")}` },
-    ["/main m.io", "!", "!", "/drop", "/drop", "/drop", "!"],
+    ["/main m.io", "!", "!", "/drop", "/drop", "/drop", "!", "/drop m.io"],
   ],
   [
     "a drop-in without a version",
     { [configPath]: `version = 2\n${imports}${registry(oldId, "/main", ["m.io"])}`, [dropIn]: registry(oldId, "/drop") },
-    ["/drop", "/drop", "/drop", "/drop m.io", "/drop m.io", "/drop m.io", "/drop m.io"],
+    ["/drop", "/drop", "/drop", "/drop m.io", "/drop m.io", "/drop m.io", "/drop m.io", "/drop m.io"],
   ],
   ["an empty value of a drop-in", { [configPath]: `version = 2\n${imports}${registry(oldId, "/main")}`, [dropIn]: `version = 2\n${registry(oldId, "")}` }, ""],
   [
@@ -72,7 +72,7 @@ const merges: [string, Record<string, string>, string | string[]][] = [
   [
     "a relative pattern, which 1.6 takes from where the daemon runs",
     { [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n${registry(oldId, "/main")}`, [dropIn]: `version = 2\n${registry(oldId, "/drop")}` },
-    ["/main", "/drop", "/drop", "/drop", "/drop", "/drop", "/drop"],
+    ["/main", "/drop", "/drop", "/drop", "/drop", "/drop", "/drop", "/drop"],
   ],
   ["a pattern that matches nothing", { [configPath]: `version = 2\nimports = ["/nowhere/*.toml"]\n${registry(oldId, "/a")}` }, "/a"],
   ["an import that is missing", { [configPath]: `version = 2\nimports = ["/nowhere/x.toml"]\n${registry(oldId, "/a")}` }, "!"],
