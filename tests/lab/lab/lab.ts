@@ -18,19 +18,17 @@ import { freeSshPort } from "./ports";
 import { copyToRegistry } from "./publicImages";
 import { LabRegistry } from "./registry";
 import { describeRegistry, type RegistrySpec } from "./registryFactory";
-import type { Release } from "./release";
 import { randomSecret, shadowHash } from "./secrets";
 import type { SeedFacts } from "./seed";
 import { createClientKeys, createHostKey } from "./sshKeys";
-import { ensureTree } from "./tree";
+import { ensureTree, treeName, type TreeSpec } from "./tree";
 
 /** Hosts that the lab's second registry plays; the nodes know no other address for them. */
 export const publicHosts: readonly string[] = ["gcr.io", "somehost.io", "otherhost.io", "unlisted.io", "docker.io", "registry-1.docker.io", "quay.io", "registry.k8s.io"];
 
-export interface NodeSpec {
+export interface NodeSpec extends TreeSpec {
   /** Host name of the node; default "RELEASE" or "RELEASE-N". */
   readonly name?: string;
-  readonly release: Release;
 }
 
 export interface LabOptions {
@@ -259,13 +257,13 @@ export class Lab {
       this.addRegistry({ name: "public", address: this.instance.publicAddress(1), port: 443, tls: "public", names: publicHosts }),
       ensurePackages(cache, this.log).then((packages) => { this.imagePackages = packages; }),
       // Two builds going at most: this machine may have no more than two cores.
-      this.buildTrees([...new Set(nodes.map((node) => node.release))]).then(() => this.addNodes(nodes)),
+      this.buildTrees(nodes).then(() => this.addNodes(nodes)),
     ]);
     this.log(`up in ${((Date.now() - started) / 1000).toFixed(1)} s: ${this.nodes.length} nodes, ${this.registries.length} registries`);
   }
 
-  private async buildTrees(wanted: readonly Release[]): Promise<void> {
-    const queue = [...wanted];
+  private async buildTrees(wanted: readonly TreeSpec[]): Promise<void> {
+    const queue = [...new Map(wanted.map((spec) => [treeName(spec), spec])).values()];
     const build = async (): Promise<void> => {
       for (let next = queue.shift(); next; next = queue.shift()) await ensureTree(next, { cache: cacheDir(), instance: this.instance, log: this.log });
     };
@@ -281,7 +279,7 @@ export class Lab {
     const name = spec.name ?? (taken || index > 3 ? `${spec.release}-${index}` : spec.release);
     if (this.nodes.some((node) => node.name === name)) throw new LabError("LAB_NODE", `the lab has a node "${name}" already`);
     return async () => {
-      const tree = await ensureTree(spec.release, { cache: cacheDir(), instance: this.instance, log: this.log });
+      const tree = await ensureTree(spec, { cache: cacheDir(), instance: this.instance, log: this.log });
       const folder = join(this.runDir, "nodes", name);
       mkdirSync(folder, { recursive: true });
       const address = this.instance.nodeAddress(index);

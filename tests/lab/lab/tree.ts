@@ -9,6 +9,13 @@ import { withLock } from "./lock";
 import { listMounts, removeFolderSync } from "./mounts";
 import { releaseFacts, type Release } from "./release";
 
+/** What a node's root file system is made of. */
+export interface TreeSpec {
+  readonly release: Release;
+  /** Debian packages beyond what every node has; each choice of them is a tree of its own. */
+  readonly packages?: readonly string[];
+}
+
 /** A root file system that nodes of one release share and never write to. */
 export interface Tree {
   readonly release: Release;
@@ -38,7 +45,18 @@ const masked = [
   "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount", "sys-fs-fuse-connections.mount",
 ];
 
-const stamp = createHash("sha256").update(JSON.stringify({ layout, include, masked, nodeUsers })).digest("hex").slice(0, 10);
+/** Says what a tree is made of: "trixie", "trixie+python3". */
+export function treeName({ release, packages = [] }: TreeSpec): string {
+  return [release, ...new Set([...packages].sort())].join("+");
+}
+
+function stampOf({ packages = [] }: TreeSpec): string {
+  return createHash("sha256").update(JSON.stringify({ layout, include: includeOf(packages), masked, nodeUsers })).digest("hex").slice(0, 10);
+}
+
+function includeOf(packages: readonly string[]): string[] {
+  return [...new Set([...include, ...[...packages].sort()])];
+}
 
 export interface TreeOptions {
   readonly cache: string;
@@ -47,9 +65,11 @@ export interface TreeOptions {
 }
 
 /** The tree of a release: from the cache, or built into it. */
-export async function ensureTree(release: Release, options: TreeOptions): Promise<Tree> {
+export async function ensureTree(spec: TreeSpec, options: TreeOptions): Promise<Tree> {
+  const { release } = spec;
+  const name = treeName(spec);
   const trees = join(options.cache, "trees");
-  const folder = join(trees, `${release}-${stamp}`);
+  const folder = join(trees, `${name}-${stampOf(spec)}`);
   const note = `${folder}.json`;
   const cached = (): Tree | undefined => {
     // The note is written before the folder gets its final name: where the folder is, it is whole.
@@ -59,15 +79,15 @@ export async function ensureTree(release: Release, options: TreeOptions): Promis
   };
   const present = cached();
   if (present) return present;
-  return withLock(join(trees, `${release}.lock`), async () => {
+  return withLock(join(trees, `${name}.lock`), async () => {
     const meanwhile = cached();
     if (meanwhile) return meanwhile;
     const started = Date.now();
-    options.log(`building the ${release} tree (about a minute, once)`);
-    removeOldTrees(trees, release);
-    const building = join(trees, `building-${release}`);
+    options.log(`building the ${name} tree (about a minute, once)`);
+    removeOldTrees(trees, spec);
+    const building = join(trees, `building-${name}`);
     removeFolderSync(building);
-    await debootstrap(release, building, options);
+    await debootstrap(spec, building, options);
     await customise(building);
     const version = (await must("chroot", [building, "containerd", "--version"])).stdout;
     const containerdVersion = /containerd\S*\s+(?:v)?(\d+\.\d+\.\d+\S*)/.exec(version.replace(/github\.com\S*/, ""))?.[1] ?? version.trim();
@@ -77,14 +97,15 @@ export async function ensureTree(release: Release, options: TreeOptions): Promis
     writeFileSync(note, JSON.stringify({ containerdVersion }));
     removeFolderSync(folder);
     renameSync(building, folder);
-    options.log(`built the ${release} tree in ${Math.round((Date.now() - started) / 1000)} s: containerd ${containerdVersion}`);
+    options.log(`built the ${name} tree in ${Math.round((Date.now() - started) / 1000)} s: containerd ${containerdVersion}`);
     return { release, folder, containerdVersion };
   });
 }
 
-function removeOldTrees(trees: string, release: Release): void {
+function removeOldTrees(trees: string, spec: TreeSpec): void {
+  const prefix = `${treeName(spec)}-`;
   for (const entry of readdirSync(trees)) {
-    if (!new RegExp(`^${release}-[0-9a-f]{10}$`).test(entry) || entry === `${release}-${stamp}`) continue;
+    if (!entry.startsWith(prefix) || !/^[0-9a-f]{10}$/.test(entry.slice(prefix.length)) || entry === `${prefix}${stampOf(spec)}`) continue;
     const old = join(trees, entry);
     // A lab of another checkout may run on it.
     if (listMounts().some((mount) => mount.superOptions.includes(`lowerdir=${old}`))) continue;
@@ -93,7 +114,8 @@ function removeOldTrees(trees: string, release: Release): void {
   }
 }
 
-async function debootstrap(release: Release, target: string, options: TreeOptions): Promise<void> {
+async function debootstrap(spec: TreeSpec, target: string, options: TreeOptions): Promise<void> {
+  const { release, packages = [] } = spec;
   const facts = releaseFacts(release);
   const mirror = await debianMirror();
   const attempts = [facts.release, ...(facts.fallbackRelease ? [facts.fallbackRelease] : [])];
@@ -103,11 +125,11 @@ async function debootstrap(release: Release, target: string, options: TreeOption
     mkdirSync(target, { recursive: true });
     const scripts = "/usr/share/debootstrap/scripts";
     const script = existsSync(`${scripts}/${suite}`) ? [] : [`${scripts}/${facts.fallbackScript}`];
-    const args = ["--variant=minbase", `--include=${include.join(",")}`, suite, target, mirror, ...script];
+    const args = ["--variant=minbase", `--include=${includeOf(packages).join(",")}`, suite, target, mirror, ...script];
     const log = `${target}.log`;
     rmSync(log, { force: true });
     // A mount namespace of its own: the /proc and /sys that debootstrap mounts go away with it, even when it is killed.
-    const child = spawnInGroup(`${options.instance.cgroup}/build-${release}`, ["unshare", "--mount", "debootstrap", ...args], {
+    const child = spawnInGroup(`${options.instance.cgroup}/build-${treeName(spec)}`, ["unshare", "--mount", "debootstrap", ...args], {
       stdoutFile: log,
       stderrFile: log,
       env: { ...process.env, LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" },
@@ -121,7 +143,7 @@ async function debootstrap(release: Release, target: string, options: TreeOption
     said = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").slice(-8).join("\n") : "";
     options.log(`debootstrap of ${suite} ended with ${ending}`);
   }
-  throw new LabError("LAB_TREE", `debootstrap could not build ${release} (is the Debian mirror in reach? another one: REGISTRY_MIRROR_LAB_DEBIAN=URL):\n${said}`);
+  throw new LabError("LAB_TREE", `debootstrap could not build ${treeName(spec)} (is the Debian mirror in reach? another one: REGISTRY_MIRROR_LAB_DEBIAN=URL):\n${said}`);
 }
 
 /**
