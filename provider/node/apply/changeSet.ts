@@ -125,11 +125,12 @@ export function changeToPlan(
   let next = 0;
 
   for (const path of new Set([...plan.write.map(f => f.path), ...plan.owns])) {
-    const had = builder.target(path);
     const file = written.get(path);
-    if (!file && had === "absent") {
+    // What is right already but a link stays with whoever made the link.
+    if (!file && ["absent", "link"].includes(currentDigest(observed, path))) {
       continue;
     }
+    const had = builder.target(path);
     const mine = owned.get(path);
     const restart = restartRelevant(observed, path);
     const entry: OwnedFile = mine ?? { path, digest: had, original: undefined, originalDigest: undefined, written: undefined, restart };

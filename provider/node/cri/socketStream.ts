@@ -13,14 +13,10 @@ import type { SshConnection } from "../ssh/sshConnection";
  */
 export async function openSocketStream(ssh: SshConnection, privilege: Privilege, path: string): Promise<Duplex> {
   if (privilege.prefix === "") {
-    try {
-      return await forwarded(ssh, path);
-    } catch (error) {
-      const reason = (error as { reason?: number }).reason;
-      // 2: sshd did try, and nothing listens there. Joining would fail the same way.
-      if (reason === 2 || reason === undefined) {
-        throw new NodeError("NODE_CRI", ssh.name, `containerd's socket ${path} cannot be opened (${messageOf(error)})`, { cause: error });
-      }
+    // A refusal does not tell whether sshd may not or the socket is not there (OpenSSH answers "open failed" to both): joining will.
+    const stream = await forwarded(ssh, path).catch(() => undefined);
+    if (stream) {
+      return stream;
     }
   }
   return joined(ssh, privilege, path);

@@ -111,7 +111,8 @@ EOT
     emit "data dump =$o_dump"
   fi
   parents "$o_config"
-  show "$root$o_config" 4194304 /nowhere
+  # containerd follows a link here, so its text counts; written through it is not.
+  show "$root$o_config" 4194304 "$root"
   for o_dir in "$@"; do
     dec "$o_dir"
     parents "$dec/x"
@@ -139,7 +140,7 @@ do_look() {
     dec "$k_item"
     k_ifs=$IFS; IFS=
     for k_file in $root$dec; do
-      if [ -e "$k_file" ] || [ -L "$k_file" ]; then show "$k_file" 4194304 /nowhere; fi
+      if [ -e "$k_file" ] || [ -L "$k_file" ]; then show "$k_file" 4194304 "$root"; fi
     done
     IFS=$k_ifs
   done

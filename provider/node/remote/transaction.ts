@@ -235,7 +235,6 @@ do_swap() {
 # restart SECONDS
 do_restart() {
   systemctl reset-failed containerd.service 2>/dev/null
-  printf '%s\n' "$1" > "$state/journal/limit"
   step restart-begin
   r_err=$(timeout "$1" systemctl restart containerd.service 2>&1 9>&-)
   r_code=$?
@@ -311,8 +310,8 @@ undo_journal() {
   if [ "$undid_config" -eq 1 ] && [ "$(service_identity)" != "$(cat "$state/journal/service" 2>/dev/null)" ]; then
     # containerd was started since, so it may run with what has just been taken back.
     systemctl reset-failed containerd.service 2>/dev/null
-    u_limit=$(head -n 1 "$state/journal/limit" 2>/dev/null) || u_limit=300
-    u_err=$(timeout "$u_limit" systemctl restart containerd.service 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
+    # A generous limit: there is nothing left to fall back to.
+    u_err=$(timeout 600 systemctl restart containerd.service 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
     undone="\${undone}containerd was restarted with the old configuration$nl"
     step undo-restarted
   fi

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { SshPool } from "../../../provider/node/ssh/pool";
 import { FakeNode, type FakeNodeOptions } from "./support/fakeNode";
-import { Relay, closedPort } from "./support/relay";
+import { TcpFaultProxy } from "../../lab/fault";
+import { closedPort } from "./support/closedPort";
 import { failure, testContext } from "./support/context";
 
 describe("dialling and sharing connections", function () {
@@ -26,8 +27,8 @@ describe("dialling and sharing connections", function () {
     return started;
   }
 
-  async function relay(port: number): Promise<Relay> {
-    const started = await Relay.start(port);
+  async function relay(port: number): Promise<TcpFaultProxy> {
+    const started = await new TcpFaultProxy({ target: { host: "127.0.0.1", port } }).start();
     stops.push(() => started.stop());
     return started;
   }
@@ -50,7 +51,7 @@ describe("dialling and sharing connections", function () {
   it("connections dropped before the handshake (MaxStartups) are tried again", async () => {
     const target = await node();
     const between = await relay(target.port);
-    between.script.push("drop", "drop");
+    between.script({ connection: 1, ending: "reset" }, { connection: 2, ending: "reset" });
     const lease = await pool.acquire({ ...target.connection(), port: between.port, dialErrorLimit: 3 }, testContext());
     assert.equal(lease.ssh.dials, 3);
     lease.release();
@@ -59,7 +60,7 @@ describe("dialling and sharing connections", function () {
   it("a port that accepts and says nothing costs perDialTimeout", async () => {
     const target = await node();
     const between = await relay(target.port);
-    between.script.push("silent", "silent");
+    between.script({ ending: "stall" });
     const started = Date.now();
     await failure(pool.acquire({ ...target.connection(), port: between.port, perDialTimeout: 1, dialErrorLimit: 2 }, testContext()), "NODE_UNREACHABLE", /no SSH handshake within 1 s/, /2 tries/);
     assert.ok(Date.now() - started < 6000);
@@ -68,7 +69,7 @@ describe("dialling and sharing connections", function () {
   it("an interrupted dial ends at once", async () => {
     const target = await node();
     const between = await relay(target.port);
-    between.script.push("silent");
+    between.script({ connection: 1, ending: "stall" });
     const context = testContext();
     setTimeout(() => context.abort(), 50);
     await failure(pool.acquire({ ...target.connection(), port: between.port, perDialTimeout: 20 }, context), "NODE_ABORTED", /nothing was touched/);
@@ -103,7 +104,7 @@ describe("dialling and sharing connections", function () {
   it("one operation's interruption is not another's", async () => {
     const target = await node();
     const between = await relay(target.port);
-    between.script.push("silent");
+    between.script({ connection: 1, ending: "stall" });
     const first = testContext();
     const connection = { ...target.connection(), port: between.port };
     const one = pool.acquire(connection, first);

@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import type { NodeConnection } from "../../../../provider/node";
+import type { DesiredRegistry } from "../../../../provider/containerd/desired";
+import { planContainerd } from "../../../../provider/containerd/planContainerd";
+import { apply, restore } from "./work";
+
+/**
+ * A provider process of its own, to be killed: `applyChild.ts FILE` with FILE holding {connection, desired, killAt, restore}. At the step
+ * `killAt` it gets SIGKILL, from itself, so that not a line of ours runs after it.
+ */
+const job = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as { connection: NodeConnection; desired: DesiredRegistry; killAt?: string; restore?: boolean };
+
+const onStep = async (step: string): Promise<void> => {
+  if (step === job.killAt) {
+    // The step itself is under way when the process goes.
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), step === "swap" ? 25 : 0);
+    if (step !== "swap") {
+      await new Promise(() => {});
+    }
+  }
+};
+
+const work = job.restore === true ? restore(job.connection, { onStep }) : apply(job.connection, observed => planContainerd(observed, job.desired), { onStep });
+work.then(
+  () => process.stdout.write("finished\n"),
+  (error: unknown) => {
+    process.stdout.write(`failed: ${String(error)}\n`);
+    process.exitCode = 1;
+  },
+);
