@@ -62,9 +62,9 @@ export interface NodeContainerdArgs {
  */
 export class NodeContainerd extends MirrorResource {
   /** What the node's containerd is and how it is configured; undefined while the node is held and was never configured. */
-  declare readonly containerd: pulumi.Output<ContainerdState>;
+  declare readonly containerd: pulumi.Output<ContainerdState | undefined>;
   /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
-  declare readonly verification: pulumi.Output<NodeVerification>;
+  declare readonly verification: pulumi.Output<NodeVerification | undefined>;
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
     const { mirror, verify } = args;

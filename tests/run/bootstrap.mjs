@@ -14,6 +14,7 @@ const targets = {
   start: ["tests/demo/story.ts"],
   test: ["tests/run/test.ts"],
   lab: ["tests/lab/cli.ts"],
+  "bench:push": ["tests/bench/push.ts"],
   tsx: [],
 };
 
@@ -71,6 +72,8 @@ if (!newEnough(process.version, manifest.engines.node)) {
 
 const environment = { ...process.env, PATH: `${dirname(node)}${process.platform === "win32" ? ";" : ":"}${process.env.PATH}` };
 mkdirSync(join(root, "build"), { recursive: true });
+// A file that is no longer in the sources must not go on living in what is published.
+rmSync(join(root, "dist"), { recursive: true, force: true });
 step("building the package (tsc)", node, [join(modules, "typescript", "bin", "tsc"), "-p", "tsconfig.build.json"]);
 
 const child = spawn(node, ["--import", "tsx", ...targets[target].map((file) => join(root, file)), ...rest], { cwd: root, env: environment, stdio: "inherit" });
