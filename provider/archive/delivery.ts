@@ -9,6 +9,7 @@ import type { PackageBlob, ReadOptions } from "./imagePackage";
 /** Hands blobs to whoever reads the package: each digest once, checked while it flows. */
 export class Delivery {
   private readonly seen = new Set<Digest>();
+  private queued: Promise<unknown> = Promise.resolve();
 
   /** @param only when set, other blobs are passed over: the rest of a package whose index is known. */
   constructor(
@@ -38,9 +39,38 @@ export class Delivery {
     return true;
   }
 
-  async give(digest: Digest, body: Body): Promise<void> {
-    this.options.signal.throwIfAborted();
+  /** @returns whether the content was taken; the other side may know only then that it has the blob */
+  async give(digest: Digest, body: Body): Promise<boolean> {
     this.seen.add(digest);
+    await this.queued;
+    return this.hand(digest, body);
+  }
+
+  /**
+   * Hands over content that lies ready (spooled) while the pass goes on to the next. The order stays, and at most one is under way.
+   *
+   * @param release called when the content is no longer needed, whatever happens
+   */
+  async giveMeanwhile(digest: Digest, body: Body, release: () => Promise<void>): Promise<void> {
+    this.seen.add(digest);
+    try {
+      await this.queued;
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    this.queued = this.hand(digest, body).finally(release);
+    // Whoever comes next awaits it; until then a failure must not count as unhandled.
+    this.queued.catch(() => undefined);
+  }
+
+  /** Waits for what is still under way. */
+  async settled(): Promise<void> {
+    await this.queued;
+  }
+
+  private async hand(digest: Digest, body: Body): Promise<boolean> {
+    this.options.signal.throwIfAborted();
     const plain = body.place?.source.plain === true;
     const streams = new Set<Readable>();
     let opened = false;
@@ -69,6 +99,7 @@ export class Delivery {
       }
     }
     this.options.signal.throwIfAborted();
+    return opened;
   }
 }
 

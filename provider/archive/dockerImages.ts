@@ -5,6 +5,7 @@ import { sha256 } from "../oci/digest";
 import { mediaTypes } from "../oci/mediaType";
 import { ArchiveError, quoted } from "./archiveError";
 import { compressionOf } from "./compression";
+import { mismatch } from "./delivery";
 import type { DockerImage, Findings, LayerFile, Scope } from "./findings";
 import { below, resolveLink } from "./scan";
 
@@ -38,6 +39,10 @@ export async function makeManifest(findings: Findings, scope: Scope, prefix: str
   const diffIds = config === undefined ? undefined : await findings.layersOf(config);
   if (config === undefined || configBlob === undefined || diffIds === undefined) {
     throw new ArchiveError("ARCHIVE_INCOMPLETE", `${label}: the config ${quoted(image.Config)} of ${nameOf(image)} is missing or is not an image's config. Save the image again.`);
+  }
+  const stated = /(?:^|\/)(?:sha256:)?([0-9a-f]{64})(?:\.json)?$/.exec(image.Config)?.[1];
+  if (stated !== undefined && config !== `sha256:${stated}`) {
+    throw mismatch(`${label}: ${image.Config}`, `sha256:${stated}`, config);
   }
   const paths = image.Layers ?? [];
   if (paths.length !== diffIds.length) {

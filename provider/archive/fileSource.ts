@@ -24,7 +24,7 @@ export class FileSource implements RandomSource {
     if (this.closed) {
       throw new ArchiveError("ARCHIVE_UNREADABLE", `${this.label} was read after its package had been closed.`);
     }
-    this.handle ??= open(this.path, "r");
+    this.handle ??= this.open();
     let read: { bytesRead: number; buffer: Buffer };
     try {
       read = await (await this.handle).read(Buffer.allocUnsafeSlow(length), 0, length, position);
@@ -33,12 +33,18 @@ export class FileSource implements RandomSource {
       throw unreadable(this.path, error);
     }
     if (read.bytesRead === 0) {
-      throw new ArchiveError(
-        "ARCHIVE_CHANGED",
-        `${this.label} became shorter while it was read (${this.size} bytes before). Wait until it is completely written, then run again.`,
-      );
+      throw changed(this.label);
     }
     return read.buffer.subarray(0, read.bytesRead);
+  }
+
+  private async open(): Promise<FileHandle> {
+    const handle = await open(this.path, "r");
+    if ((await handle.stat()).size !== this.size) {
+      await handle.close();
+      throw changed(this.label);
+    }
+    return handle;
   }
 
   async close(): Promise<void> {
@@ -52,6 +58,10 @@ export class FileSource implements RandomSource {
     this.handle = undefined;
     await (await handle?.catch(() => undefined))?.close();
   }
+}
+
+export function changed(label: string): ArchiveError {
+  return new ArchiveError("ARCHIVE_CHANGED", `${label} changed while it was read. Wait until it is completely written, then run again.`);
 }
 
 export interface FileFacts {

@@ -3,9 +3,8 @@ import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
 import { defaultCacheFolder, readCached, writeCached } from "./cacheFolder";
-import { ArchiveError } from "./archiveError";
 import { piecesOf, RegionCursor } from "./byteSource";
-import { factsOf, FileSource, unreadable } from "./fileSource";
+import { changed, factsOf, FileSource, unreadable } from "./fileSource";
 import { listFolder } from "./folderWalk";
 import type { FolderFile } from "./folderWalk";
 
@@ -71,7 +70,7 @@ async function fingerprintFile(path: string, cache: string | undefined, signal?:
   }
   const after = await factsOf(path);
   if (after.size !== before.size || after.mtimeNs !== before.mtimeNs) {
-    throw new ArchiveError("ARCHIVE_CHANGED", `${path} changed while it was read. Wait until it is completely written, then run again.`);
+    throw changed(path);
   }
   const fingerprint = hash.digest("hex");
   if (file !== undefined && BigInt(Date.now()) * 1_000_000n - before.mtimeNs > settledNs) {

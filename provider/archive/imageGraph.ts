@@ -33,7 +33,9 @@ export class ImageGraph {
       return known;
     }
     const manifest = await this.findings.manifest(root.digest);
-    const lacking = manifest === undefined ? [`manifest ${root.digest}`] : await this.below(root.digest, manifest, depth);
+    // There, but not a manifest: of Docker's schema 1, or of a form yet to be invented.
+    const kind = this.findings.blobs.has(root.digest) ? `manifest of a known form (${root.digest} is ${root.mediaType})` : `manifest ${root.digest}`;
+    const lacking = manifest === undefined ? [kind] : await this.below(root.digest, manifest, depth);
     this.lacks.set(root.digest, lacking);
     if (manifest !== undefined && lacking.length === 0) {
       this.index.manifests.set(root.digest, { mediaType: manifest.mediaType, bytes: manifest.bytes });

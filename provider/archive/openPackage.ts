@@ -233,11 +233,15 @@ class OpenedPackage implements ImagePackage {
 
   private async unpack(findings: Findings, packed: PackedArchive[], delivery: Delivery, progress: Progress, signal: AbortSignal): Promise<void> {
     const scan = new Scan(findings, { budget: this.budget(), signal, delivery, spool: this.spool, sources: this.opened.sources });
-    for (const archive of packed) {
-      if (delivery.complete) {
-        return;
+    try {
+      for (const archive of packed) {
+        if (!delivery.complete) {
+          await scan.unpack({ ...archive, body: progress.counted(archive.body) });
+        }
       }
-      await scan.unpack({ ...archive, body: progress.counted(archive.body) });
+    } finally {
+      // Its error has been thrown already if it was the first.
+      await delivery.settled().catch(() => undefined);
     }
   }
 

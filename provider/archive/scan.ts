@@ -105,7 +105,7 @@ export class Scan {
         await blocks.close();
         return;
       }
-      const chunks = decode(form, body.pieces(), { label: body.label, budget: this.options.budget, xz: this.options.sources.decoder });
+      const chunks = decode(form, body.pieces(), { label: body.label, budget: this.options.budget, xz: this.options.sources.decoder, signal: this.options.signal });
       await this.stream(new StreamCursor(chunks, body.label), body.label, inner, depth);
     } else if (body.place !== undefined) {
       await this.entries(walkTarRegion(body.place.source, body.place.offset, body.size, body.label), body.label, inner, depth);
@@ -155,12 +155,11 @@ export class Scan {
   }
 
   private async give(digest: Digest, body: Body): Promise<void> {
-    const wanted = this.options.delivery?.wants(digest, body.size) === true;
+    const { delivery } = this.options;
+    const taken = delivery?.wants(digest, body.size) === true && (await delivery.give(digest, body));
     if (body.place !== undefined) {
-      body.place.source.readAhead = wanted;
-    }
-    if (this.options.delivery !== undefined && wanted) {
-      await this.options.delivery.give(digest, body);
+      // What became of the last blob says best whether it is worth decoding ahead.
+      body.place.source.readAhead = taken;
     }
   }
 
@@ -265,6 +264,8 @@ export class Scan {
     const packed = this.packed.length;
     try {
       await this.file(body, path, depth, likely);
+      // So that never more waits in the spool than one archive holds.
+      await this.options.delivery?.settled();
     } catch (error) {
       // A root file system among other things (device nodes, links to anywhere) is no danger: nothing of it is used.
       if (likely || !(error instanceof ArchiveError) || error.code !== "ARCHIVE_ENTRY_REFUSED") {
@@ -284,11 +285,12 @@ export class Scan {
       await this.give(stated, body);
       return;
     }
-    const spool = this.options.spool;
-    if (spool === undefined) {
+    const { spool, delivery } = this.options;
+    if (spool === undefined || delivery === undefined) {
       throw new Error(`${body.label} needs a spool`);
     }
     const spooled = await spool.keep(body, this.options.signal);
+    let handedOn = false;
     try {
       // An archive that does not begin like one: images can still be further in.
       if (!named && depth < deepestArchive && (await this.unpack({ body: spooled.body, path: below(scope.path, path), depth: depth + 1, likely: false }))) {
@@ -296,9 +298,14 @@ export class Scan {
       }
       scope.layers.set(path, { size: body.size, label: body.label, form, digest: spooled.digest });
       this.noteLayer(spooled.digest, body, form);
-      await this.give(spooled.digest, spooled.body);
+      if (delivery.wants(spooled.digest, body.size)) {
+        handedOn = true;
+        await delivery.giveMeanwhile(spooled.digest, spooled.body, spooled.release);
+      }
     } finally {
-      await spooled.release();
+      if (!handedOn) {
+        await spooled.release();
+      }
     }
   }
 

@@ -5,7 +5,7 @@ import { entryPath, linkTarget } from "./entryName";
 import { OnceBody, RegionBody, truncated } from "./entry";
 import type { Entry } from "./entry";
 import type { PlacedSource } from "./place";
-import { blockBytes, readPaxRecords, readTarHeader } from "./tarHeader";
+import { blockBytes, isTarHead, readPaxRecords, readTarHeader } from "./tarHeader";
 import type { TarHeader } from "./tarHeader";
 
 /** Longest extension header (pax records, GNU long name): names of a few kB at most. */
@@ -120,9 +120,24 @@ function checkGlobal(records: Map<string, string>, where: string): void {
   }
 }
 
-/** The mark is two blocks of zeros; some writers stop after one. A single one with more behind it is a damaged tar. */
+/** Writers fill up to 10 kB, some to 64 kB or a megabyte. */
+const longestPadding = 1 << 20;
+
+/**
+ * The mark is two blocks of zeros; some writers stop after one. A single one with more behind it is a damaged tar, another tar
+ * behind the padding (`cat a.tar b.tar`) would be passed over in silence.
+ */
 async function checkEnd(cursor: Cursor, where: string, last: string): Promise<void> {
   const second = await cursor.take(blockBytes);
+  for (let padding = 0; padding < longestPadding && second.every((byte) => byte === 0); padding += blockBytes) {
+    const block = await cursor.take(blockBytes);
+    if (block.length < blockBytes) {
+      break;
+    }
+    if (isTarHead(block)) {
+      throw new ArchiveError("ARCHIVE_CORRUPT", `${cursor.label}: another tar follows at byte ${cursor.position - blockBytes}. Join tars with tar --concatenate, or give a folder with both.`);
+    }
+  }
   if (second.some((byte) => byte !== 0)) {
     throw new ArchiveError("ARCHIVE_CORRUPT", `${where}: a block of zeros in the middle of the tar${last === "" ? "" : `, after entry ${quoted(last)}`}. The file is damaged; fetch or make it again.`);
   }

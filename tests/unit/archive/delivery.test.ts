@@ -29,8 +29,8 @@ describe("archive: handing blobs over (B9)", function () {
   };
   const open = async (form: Form, content = files): Promise<ImagePackage> =>
     openPackage(await (content === files ? packageOf(form) : writePackage(bench.folder, content, form, "other")), { spoolDir: bench.spoolDir, cacheDir: false });
-  const read = async (form: Form, options: Partial<ReadOptions> & Pick<ReadOptions, "blob">): Promise<void> => {
-    const image_ = await open(form);
+  const read = async (form: Form, options: Partial<ReadOptions> & Pick<ReadOptions, "blob">, content = files): Promise<void> => {
+    const image_ = await open(form, content);
     try {
       await image_.read({ signal: new AbortController().signal, wanted: () => true, ...options });
     } finally {
@@ -192,6 +192,38 @@ describe("archive: handing blobs over (B9)", function () {
       assert.ok(progress.every(([done], at) => done >= (progress[at - 1]?.[0] ?? 0)), form);
       assert.deepEqual(progress.at(-1)?.[0], progress.at(-1)?.[1], form);
     }
+  });
+
+  it("B9: while a spooled layer is sent, the next one is decoded", async () => {
+    const large = image("large", [layer("l1", 2_000_000), layer("l2", 2_000_000), layer("l3", 2_000_000)]);
+    let furthest = 0;
+    let moved: (() => void) | undefined;
+    const order: string[] = [];
+    await read(
+      "tar.gz",
+      {
+        async blob(blob) {
+          order.push(blob.digest);
+          const at = furthest;
+          if (order.length === 2) {
+            // Hangs, and so fails, if the pass stands still meanwhile.
+            await new Promise<void>((resolve) => {
+              moved = () => furthest > at && resolve();
+            });
+          }
+          await contentOf(blob);
+        },
+        progress(done) {
+          furthest = done;
+          moved?.();
+        },
+      },
+      dockerSave([{ image: large, tags: ["gcr.io/a/large:1"] }]),
+    );
+    assert.deepEqual(
+      order.filter((digest) => digest !== large.config.digest),
+      large.layers.map(({ plain }) => plain.digest),
+    );
   });
 
   it("B9: layers without a known digest wait in the spool, one at a time, and are gone afterwards", async () => {

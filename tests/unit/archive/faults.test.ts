@@ -121,6 +121,12 @@ describe("archive: faults (issue 4)", function () {
       await fails(await write(broken, "tar"), "ARCHIVE_CORRUPT", /zeros in the middle.*after entry "blobs/);
     });
 
+    it("issue 4: another tar behind the first is not passed over in silence", async () => {
+      const joined = Buffer.concat([bytes, tar(layout([named(image("two"), "gcr.io/a/two:1")]))]);
+      await fails(await write(joined, "tar"), "ARCHIVE_CORRUPT", /another tar follows at byte \d+/);
+      await fails(await write(gzipSync(joined), "tar.gz"), "ARCHIVE_CORRUPT", /another tar follows at byte \d+/);
+    });
+
     it("issue 4: cut at an entry's border, where no size tells", async () => {
       await fails(await write(tar(good.slice(0, 2), { end: false }), "tar"), "ARCHIVE_TRUNCATED", /without the end mark of a tar, after entry "blobs\/sha256\//);
     });
@@ -285,6 +291,22 @@ describe("archive: faults (issue 4)", function () {
       await fails(await writePackage(bench.folder, saved.filter(({ name }) => name !== victim), "tar.gz", "lacks-file"), "ARCHIVE_INCOMPLETE", /layer "[0-9a-f]{64}\/layer\.tar" of image "gcr\.io\/a\/one:1" is not in the archive/);
       const fewer = saved.map((entry) => (entry.name === "manifest.json" ? { ...entry, content: String(entry.content).replace(/"Layers":\["[^"]*",/, '"Layers":[') } : entry));
       await fails(await writePackage(bench.folder, fewer, "tar", "fewer"), "ARCHIVE_CORRUPT", /1 layers in the list and 2 in its config/);
+    });
+
+    it("issue 4: a docker-archive whose config is not what its name says", async () => {
+      const saved = dockerSave([{ image: one, tags: ["gcr.io/a/one:1"] }]).map((entry) =>
+        /^[0-9a-f]{64}\.json$/.test(entry.name) ? { ...entry, content: String(entry.content).replace("amd64", "arm64") } : entry,
+      );
+      for (const form of ["tar", "tar.gz"] as const) {
+        await fails(await writePackage(bench.folder, saved, form, "config-name"), "ARCHIVE_DIGEST_MISMATCH", /manifest\.json: [0-9a-f]{64}\.json: the content is sha256:/);
+      }
+    });
+
+    it("issue 4: a manifest of Docker's schema 1 is named as such", async () => {
+      const old = blob(JSON.stringify({ schemaVersion: 1, name: "a", tag: "1", fsLayers: [], signatures: [] }));
+      const root = descriptor(old, "application/vnd.docker.distribution.manifest.v1+prettyjws");
+      const error = await fails(await writePackage(bench.folder, layout([named({ root, blobs: new Map([[old.digest, old.bytes]]) }, "gcr.io/a/old:1")]), "tar", "schema1"), "ARCHIVE_INCOMPLETE", /lacks parts/);
+      assert.match(error.reasons[0] ?? "", /manifest of a known form \(sha256:[0-9a-f]+ is application\/vnd\.docker\.distribution\.manifest\.v1\+prettyjws\)/);
     });
 
     it("issue 4: layers that are fetched from elsewhere need not be in the package", async () => {
