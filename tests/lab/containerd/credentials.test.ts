@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
+import { atLeast } from "../../../provider/containerd/version";
 import { closeIdleNodes } from "../../../provider/node";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
 import { AskedLog } from "./kit/askedLog";
-import { ConfiguredNode, host, hostsDir, mirror } from "./kit/configuredNode";
+import { host, hostsDir, mirror, type ConfiguredNode } from "./kit/configuredNode";
+import { Lines, lines } from "./kit/lines";
 
 const image = "gcr.io/public-only/extra:1.0";
-const releases = ["bookworm", "trixie", "forky"];
 const serviceAccount = JSON.stringify({ type: "service_account", private_key: "-----BEGIN PRIVATE KEY-----\nbm90IGEga2V5\n-----END PRIVATE KEY-----\n", client_email: "puller@lab" });
 
 /** Where credentials must stand on each line, and that no registry ever sees another's. */
@@ -18,7 +19,7 @@ describe("containerd: credentials of mirrors and of gcr.io", function () {
   let ca = "";
   const registries: LabRegistry[] = [];
   const fronts: Record<string, HttpFaultProxy> = {};
-  const nodes: ConfiguredNode[] = [];
+  let all: Lines;
   const front = (name: string): HttpFaultProxy => fronts[name] as HttpFaultProxy;
   const registry = (name: string): LabRegistry => registries.find((one) => one.name === name) as LabRegistry;
   const credentialsOf = (name: string): { username: string; password: string } => ({ username: registry(name).username ?? "", password: registry(name).password ?? "" });
@@ -26,7 +27,7 @@ describe("containerd: credentials of mirrors and of gcr.io", function () {
 
   before(async function () {
     lab = await sharedLabOrSkip(this);
-    this.timeout(180_000);
+    this.timeout(30 * 60_000);
     ca = lab.privateAuthority.certPath;
     for (const [name, auth] of [["cred-basic", "basic"], ["cred-bearer", "token"]] as const) {
       const added = await lab.addRegistry({ name, auth });
@@ -40,29 +41,26 @@ describe("containerd: credentials of mirrors and of gcr.io", function () {
     await copyToRegistry(lab.packages.publicOnly, gcr);
     fronts["gcr"] = await frontRegistry(lab, gcr, { tls: "public", port: 443, names: ["gcr.io"] });
     log = new AskedLog(fronts);
-    for (const release of releases) {
-      const machine = lab.node(release);
-      await machine.reset();
-      await machine.setHostNames({ "gcr.io": front("gcr").host });
-      nodes.push(new ConfiguredNode(lab, machine));
-    }
+    all = await Lines.prepare(lab, { "gcr.io": front("gcr").host });
   });
   after(async () => {
     await closeIdleNodes();
     for (const one of Object.values(fronts)) {
       await one.stop();
     }
-    for (const node of nodes) {
-      await node.machine.reset();
-    }
+    await all?.end();
     for (const one of registries) {
       one.stop();
     }
   });
 
-  for (const [n, release] of releases.entries()) {
-    describe(release, () => {
-      const node = (): ConfiguredNode => nodes[n] as ConfiguredNode;
+  for (const line of lines) {
+    describe(line, () => {
+      let found: ConfiguredNode;
+      const node = (): ConfiguredNode => found;
+      before(function () {
+        found = all.node(line, this);
+      });
 
       it("a mirror with basic authentication: the header in hosts.toml, mode 0600, no restart for a new password", async () => {
         const place = front("cred-basic").hostPort;
@@ -84,7 +82,7 @@ describe("containerd: credentials of mirrors and of gcr.io", function () {
       it("a mirror with Bearer tokens: the header from 2.1 on, config.toml before", async () => {
         const place = front("cred-bearer").hostPort;
         const hosts = [host("gcr.io", [mirror(`${front("cred-bearer").endpoint}/v2/ns`, { ca, credential: true })])];
-        const asHeader = node().line === "2.1";
+        const asHeader = atLeast(node().version, 2, 1);
         if (!asHeader) {
           // The naive way: what works for basic authentication. These lines then ask for an anonymous token.
           await node().apply(hosts, { credentials: { [place]: credentialsOf("cred-bearer") }, auth: { [place]: "basic" } });
@@ -130,7 +128,7 @@ describe("containerd: credentials of mirrors and of gcr.io", function () {
       }
 
       it("delete puts the file back that held no secret, with its mode", async () => {
-        const before = lab.node(release);
+        const before = node().machine;
         await node().restore();
         const config = (await before.readFile("/etc/containerd/config.toml")) ?? "";
         assert(!config.includes("pulumi-registry-mirror") && !config.includes("_json_key"));

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredMirror } from "../../../../provider/containerd/desired";
 import { planContainerd } from "../../../../provider/containerd/planContainerd";
 import { renderFiles } from "../../../../provider/containerd/renderFiles";
+import { atLeast, parseContainerdVersion, type ContainerdVersion } from "../../../../provider/containerd/version";
 import { silentLog } from "../../../../provider/context";
 import { messageOf } from "../../../../provider/errors";
 import { applyToNode, connectNode, restoreNode, type ApplyResult, type CriAuth, type Node } from "../../../../provider/node";
@@ -47,11 +48,34 @@ export function host(name: string, mirrors: DesiredMirror[], skipFallback = fals
 
 /** A lab node that is configured the way a program's resource does it: over SSH, as a transaction, and asked through CRI. */
 export class ConfiguredNode {
-  constructor(private readonly lab: Lab, readonly machine: LabNode) {}
+  /** Of the containerd that runs there. */
+  version: ContainerdVersion;
+  private startsBefore = 1;
 
-  get name(): string { return this.machine.name; }
-  /** "1.6", "1.7" or "2.1". */
-  get line(): string { return this.machine.containerdVersion.split(".").slice(0, 2).join("."); }
+  /** @param program another containerd than the release's own, a path on this machine */
+  constructor(private readonly lab: Lab, readonly machine: LabNode, private readonly hostNames: Readonly<Record<string, string>>, private readonly program?: string) {
+    this.version = parseContainerdVersion(machine.containerdVersion);
+  }
+
+  /** True for 1.6 and 1.7. */
+  get isOld(): boolean { return !atLeast(this.version, 2); }
+
+  /** A fresh disk with the suite's host names, and the containerd under test. */
+  async reset(): Promise<void> {
+    await this.machine.reset();
+    await this.machine.setHostNames(this.hostNames);
+    if (this.program !== undefined) {
+      await this.machine.writeFile("/usr/bin/containerd.new", readFileSync(this.program), "0755");
+      await this.machine.exec("mv /usr/bin/containerd.new /usr/bin/containerd && systemctl restart containerd");
+      this.version = parseContainerdVersion((await this.machine.exec("containerd --version")).stdout);
+    }
+    this.startsBefore = (await this.machine.containerd()).starts;
+  }
+
+  /** Restarts since the last reset. */
+  async restarts(): Promise<number> {
+    return (await this.machine.containerd()).starts - this.startsBefore;
+  }
 
   async apply(hosts: DesiredHost[], declared: Declaration = {}): Promise<ApplyResult<undefined>> {
     const desired = {
