@@ -13,6 +13,9 @@ import type { PathDiff } from "./valueDiff";
 /** As large a message as the real engine lets through: 400 MB. */
 export const channelOptions = { "grpc.max_receive_message_length": 400 << 20, "grpc.max_send_message_length": 400 << 20 };
 
+/** A provider waits for calls for ever, so it has to notice by itself when the engine was killed. */
+const endWithParent = `data:text/javascript,${encodeURIComponent("const parent = process.ppid; setInterval(() => process.ppid === parent || process.exit(1), 500).unref();")}`;
+
 const providerStreams = { stdout: 3, stderr: 4 };
 
 export interface CheckResult {
@@ -62,7 +65,7 @@ export class ProviderProcess {
     const port = new Promise<number>((resolve) => (gotPort = resolve));
     let first = true;
     const child = new NodeProcess({
-      args: [options.script, options.engineAddress()],
+      args: ["--import", endWithParent, options.script, options.engineAddress()],
       cwd: options.programDir,
       env: { ...options.env, PULUMI_NODEJS_PROJECT: options.project, PULUMI_PROJECT: options.project },
       onLine: (stream, line) => {

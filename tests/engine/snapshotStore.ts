@@ -215,7 +215,8 @@ export function readDeployment(file: string): { stack: string; latest: Record<st
     version: number;
     checkpoint: { stack: string; latest?: Record<string, unknown> | null };
   };
-  if (version !== 3) throw new Error(`${file}: checkpoint version ${version} is not known, only 3`);
+  // 4 is 3 with a list of the features a state uses; what this engine knows lies in the same places.
+  if (version !== 3 && version !== 4) throw new Error(`${file}: checkpoint version ${version} is not known, only 3 and 4`);
   return { stack: checkpoint.stack, latest: checkpoint.latest ?? undefined };
 }
 

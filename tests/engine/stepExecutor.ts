@@ -53,7 +53,6 @@ export class StepExecutor {
   /** Nothing new begins. */
   stop(): void {
     this.stopped = true;
-    for (const go of this.waiting.splice(0)) go();
   }
 
   /** The engine is about to end in the middle: what is running keeps its mark as a pending operation. */
@@ -71,15 +70,17 @@ export class StepExecutor {
   }
 
   private async runChain(chain: Step[]): Promise<void> {
-    if (this.busy >= this.options.parallel) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.busy++;
+    if (this.busy < this.options.parallel) this.busy++;
+    // Whoever ends hands its place over, so that nobody can slip in between.
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
     try {
       for (const step of chain) {
         if (this.stopped || !(await this.runStep(step))) return;
       }
     } finally {
-      this.busy--;
-      this.waiting.shift()?.();
+      const next = this.waiting.shift();
+      if (next === undefined) this.busy--;
+      else next();
     }
   }
 
