@@ -1,9 +1,10 @@
 import { splitDirs } from "./criSettings";
 import type { DraftFile, DraftInput } from "./draft";
 import { directoryNames } from "./hostNames";
-import { hasDirectory, namespacesIn } from "./hostsDirectory";
+import { directoriesOf, namespacesIn } from "./hostsDirectory";
 import { carriedComment, renderHostsToml } from "./hostsToml";
 import { legacyAsHostsToml, type LegacyRegistry } from "./legacy";
+import { nameList, shownName } from "./nameList";
 import type { ObservedNode } from "./observed";
 import { atLeast } from "./version";
 
@@ -17,6 +18,7 @@ export function carryLegacy(
   notes: string[],
 ): void {
   const { observed, version } = input;
+  const directories = directoriesOf(observed);
   const carried: string[] = [];
   for (const [namespace, file] of legacyAsHostsToml(legacy)) {
     if (declared.has(namespace)) {
@@ -26,12 +28,12 @@ export function carryLegacy(
       continue;
     }
     const names = directoryNames(namespace);
-    const name = names.find((one) => hasDirectory(observed, `${dir}/${one}`)) ?? namespace;
+    const name = names.find((one) => directories.has(`${dir}/${one}`)) ?? namespace;
     files.set(`${dir}/${name}/hosts.toml`, { text: renderHostsToml(file, carriedComment, { oldParser: !atLeast(version, 2) }) });
     carried.push(namespace);
   }
   if (carried.length > 0) {
-    notes.push(`settings of config.toml that cannot stand beside config_path move to hosts.toml files: ${carried.join(", ")}`);
+    notes.push(`settings of config.toml that cannot stand beside config_path move to hosts.toml files: ${nameList(carried)}`);
   }
 }
 
@@ -61,19 +63,19 @@ export function copyOtherDirs(input: DraftInput, dir: string, declared: Set<stri
     }
   }
   if (copied.length > 0) {
-    notes.push(`files of the other hosts directories are copied to ${dir}: ${copied.join(", ")}`);
+    notes.push(`files of the other hosts directories are copied to ${dir}: ${nameList(copied)}`);
   }
 }
 
 function copyDirectory(observed: ObservedNode, from: string, namespace: string, to: string, files: Map<string, DraftFile>, notes: string[]): string[] {
   const copied: string[] = [];
-  const name = directoryNames(namespace).find((one) => hasDirectory(observed, `${from}/${one}`));
+  const name = directoryNames(namespace).find((one) => directoriesOf(observed).has(`${from}/${one}`));
   for (const [path, file] of Object.entries(observed.files)) {
     if (name === undefined || !path.startsWith(`${from}/${name}/`)) {
       continue;
     }
     if (file.text === undefined) {
-      notes.push(`${path} is no plain text file and cannot be copied to ${to}: copy it by hand if ${namespace} needs it`);
+      notes.push(`${shownName(path)} is no plain text file and cannot be copied to ${to}: copy it by hand if ${shownName(namespace)} needs it`);
       continue;
     }
     files.set(`${to}/${name}${path.slice(from.length + 1 + name.length)}`, { text: file.text, mode: file.mode & 0o777 });

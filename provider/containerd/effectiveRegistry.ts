@@ -2,7 +2,7 @@ import type { EffectiveHost, EffectiveRegistry } from "./containerdPlan";
 import { readConfigFiles } from "./configFiles";
 import { activeHostsDirs, criSettings, namedHostsDirs, type CriSettings } from "./criSettings";
 import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "./hostNames";
-import { directoryFor, namespacesIn, readHost } from "./hostsDirectory";
+import { directoriesOf, directoryFor, namespacesIn, readHost } from "./hostsDirectory";
 import { legacyEndpoints, legacyRegistry } from "./legacy";
 import type { ObservedNode } from "./observed";
 import { parseToml, stringAt, tableAt } from "./toml";
@@ -41,8 +41,9 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
     );
   }
   const hosts: Record<string, EffectiveHost> = {};
+  const directories = directoriesOf(observed);
   for (const namespace of new Set(dirs.flatMap((dir) => namespacesIn(observed, dir)))) {
-    const directory = directoryFor(observed, dirs, namespace);
+    const directory = directoryFor(directories, dirs, namespace);
     if (directory === undefined) {
       continue;
     }

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { atLeast, type ContainerdVersion } from "./version";
 
 /** The URL of a mirror, taken apart without losing an explicit default port (containerd compares hosts as written). */
 export interface EndpointUrl {
@@ -62,4 +63,9 @@ export function directoryNames(namespace: string): string[] {
 export function namespaceOfDirectory(name: string): string {
   const found = /^(.+)_(\d+)_$/.exec(name);
   return found === null ? name : `${found[1]}:${found[2]}`;
+}
+
+/** False where no image can be named by this host: containerd 1.6 does not know IPv6 addresses in a reference, only in its configuration. */
+export function canNameImages(authority: string, version: ContainerdVersion): boolean {
+  return !authority.startsWith("[") || atLeast(version, 1, 7);
 }

@@ -6,10 +6,11 @@ import type { DesiredHost } from "./desired";
 import type { Draft, DraftFile, DraftInput } from "./draft";
 import type { TomlEdit } from "./editToml";
 import { directoryNames } from "./hostNames";
-import { hasDirectory, namespacesIn } from "./hostsDirectory";
+import { directoriesOf, namespacesIn } from "./hostsDirectory";
 import { carriedComment, managedComment } from "./hostsToml";
 import { keptTls } from "./keptTls";
 import { legacyRegistry, legacyRemovals, type LegacyRegistry } from "./legacy";
+import { nameList } from "./nameList";
 import { filesWithRegistry, registryOwner } from "./registryOwner";
 import { mirrorsByAuthority, renderFiles } from "./renderFiles";
 import { stringAt } from "./toml";
@@ -91,9 +92,10 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
     }
   }
   const directories = new Map<string, string>();
+  const known = directoriesOf(observed);
   for (const host of [...desired.hosts.map((one) => one.host), ...mirrorsByAuthority(desired.hosts).keys()]) {
     const [name, plain] = directoryNames(host);
-    if (plain !== undefined && hasDirectory(observed, `${dir}/${name}`)) {
+    if (plain !== undefined && known.has(`${dir}/${name}`)) {
       directories.set(host, name as string);
       notes.push(`${dir}/${name} exists and comes before ${dir}/${plain}: the hosts.toml of ${host} goes there`);
     }
@@ -127,7 +129,7 @@ function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFil
   if (configPath === "") {
     const asleep = namespacesIn(observed, dir).filter((namespace) => !files.has(`${dir}/${namespace}/hosts.toml`));
     if (asleep.length > 0) {
-      notes.push(`${dir} holds files of others that had no effect so far and have one now: ${asleep.join(", ")}`);
+      notes.push(`${dir} holds files of others that had no effect so far and have one now: ${nameList(asleep)}`);
     }
   }
 }

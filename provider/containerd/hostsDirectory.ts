@@ -27,17 +27,26 @@ export function namespacesIn(observed: ObservedNode, hostsDir: string): string[]
   return [...found].sort();
 }
 
-/** True when the node has this directory: a file below it was seen, or the observer named it. An empty one counts for containerd. */
-export function hasDirectory(observed: ObservedNode, directory: string): boolean {
-  const below = `${directory}/`;
-  return observed.directories?.includes(directory) === true || Object.keys(observed.files).some((path) => path.startsWith(below));
+/** Every directory that is known to exist: a file below it was seen, or the observer named it. An empty one counts for containerd. */
+export function directoriesOf(observed: ObservedNode): ReadonlySet<string> {
+  const found = new Set(observed.directories);
+  for (const path of Object.keys(observed.files)) {
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+      const directory = path.slice(0, at);
+      if (found.has(directory)) {
+        break;
+      }
+      found.add(directory);
+    }
+  }
+  return found;
 }
 
 /** The directory that containerd takes for a namespace below the hosts directories, `_default` included; undefined for none. */
-export function directoryFor(observed: ObservedNode, hostsDirs: string[], namespace: string): string | undefined {
+export function directoryFor(directories: ReadonlySet<string>, hostsDirs: string[], namespace: string): string | undefined {
   for (const root of hostsDirs) {
     for (const name of [...directoryNames(namespace), "_default"]) {
-      if (hasDirectory(observed, `${root}/${name}`)) {
+      if (directories.has(`${root}/${name}`)) {
         return `${root}/${name}`;
       }
     }

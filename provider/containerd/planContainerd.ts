@@ -185,6 +185,8 @@ function checkOutcome(observed: ObservedNode, desired: DesiredRegistry, plan: Co
   const after: ObservedNode = { versionText: observed.versionText, configPath: observed.configPath, files, owned: {} };
   const effective = effectiveRegistry(after);
   const wrong = effective.problems.filter((problem) => /does not load|does not start/.test(problem));
+  const ours = plan.owns.filter((path) => files[path]?.text?.startsWith(managedComment) === true);
+  wrong.push(...effective.problems.filter((problem) => ours.some((path) => problem.startsWith(`${path}:`))));
   for (const host of desired.hosts) {
     if (host.mirrors.length === 0) {
       continue;

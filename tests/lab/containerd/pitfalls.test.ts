@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { effectiveRegistry } from "../../../provider/containerd/effectiveRegistry";
 import { closeIdleNodes } from "../../../provider/node";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { compareSnapshots, sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
@@ -71,10 +70,6 @@ describe("containerd: what breaks most tools", function () {
         await node().machine.exec("systemctl restart containerd");
       }
 
-      async function effective(): Promise<ReturnType<typeof effectiveRegistry>> {
-        return effectiveRegistry(await node().reach((reached) => reached.observe({ hostsDirs: [hostsDir], allowDown: true })));
-      }
-
       const caOnNode = "/etc/ssl/lab-ca.crt";
       const registryToml = (endpoint: string): string => `[host."${endpoint}"]\n  capabilities = ["pull", "resolve"]\n  ca = "${caOnNode}"\n`;
       const ownConfig = (below: string): string => `version = 2\n\n[plugins."${plugin}"]\n  sandbox_image = "registry.k8s.io/pause:3.9"\n${below}`;
@@ -90,7 +85,7 @@ describe("containerd: what breaks most tools", function () {
         log.start();
         assert.equal((await node().pull(image)).error, undefined);
         assert.deepEqual(log.asked, old() ? ["site"] : ["upstream"]);
-        assert.equal((await effective()).hosts["gcr.io"]?.endpoints[0], old() ? site().endpoint : undefined, "V2 says what happens");
+        assert.equal((await node().effective()).hosts["gcr.io"]?.endpoints[0], old() ? site().endpoint : undefined, "V2 says what happens");
 
         const applied = await node().apply(ours());
         assert.equal(applied.restarts, 1);
@@ -131,7 +126,7 @@ describe("containerd: what breaks most tools", function () {
         assert.equal((await node().machine.exec("systemctl is-active containerd")).stdout, "active\n");
         assert.equal((await node().machine.exec("containerd config dump >/dev/null", { check: false })).code, 0, "config dump does not notice");
         assert.match((await node().pull(image)).error ?? "", /unknown service|Unimplemented/i);
-        assert.match((await effective()).problems.join("\n"), /`mirrors` and `config_path` are both set: the CRI plugin does not load/);
+        assert.match((await node().effective()).problems.join("\n"), /`mirrors` and `config_path` are both set: the CRI plugin does not load/);
 
         await byHand({ [configPath]: legacy });
         const applied = await node().apply(ours(), { configStyle: "hosts-dir" });
@@ -154,7 +149,7 @@ describe("containerd: what breaks most tools", function () {
         log.start();
         assert.equal((await node().pull("somehost.io/public-only/more:1.0")).error, undefined);
         assert.deepEqual(log.blobsFrom, old() ? ["site"] : ["upstream"]);
-        assert.equal((await effective()).problems.some((one) => one.includes("configs.*.tls")), !old());
+        assert.equal((await node().effective()).problems.some((one) => one.includes("configs.*.tls")), !old());
 
         const before = node().machine.snapshot("/etc");
         const applied = await node().apply(ours());

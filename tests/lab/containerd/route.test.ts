@@ -67,6 +67,12 @@ describe("containerd: the route of a pull", function () {
         assert.equal((await node().apply([host("gcr.io", both())])).changed, false);
       });
 
+      it("V2: the node's own files say so, `containerd config dump` agrees, and nothing is wrong with them", async () => {
+        const found = await node().effective();
+        assert.deepEqual(found.hosts["gcr.io"]?.endpoints, [`${near().endpoint}/v2/ns`, `${far().endpoint}/v2/ns`, "upstream"]);
+        assert.deepEqual(found.problems, []);
+      });
+
       it("C2: the mirror is asked below its namespace, with ns=gcr.io, and nobody else", async () => {
         await node().apply([host("gcr.io", both())]);
         log.start();

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredMirror } from "../../../../provider/containerd/desired";
+import type { EffectiveRegistry } from "../../../../provider/containerd/containerdPlan";
+import { effectiveRegistry } from "../../../../provider/containerd/effectiveRegistry";
 import { planContainerd } from "../../../../provider/containerd/planContainerd";
 import { renderFiles } from "../../../../provider/containerd/renderFiles";
 import { atLeast, parseContainerdVersion, type ContainerdVersion } from "../../../../provider/containerd/version";
@@ -87,6 +89,11 @@ export class ConfiguredNode {
       hostsDir,
     };
     return await this.reach((node) => applyToNode(node, { owner, hostsDirs: [hostsDir], plan: (observed) => planContainerd(observed, desired) }));
+  }
+
+  /** What this node's containerd does with pulls, read from its files as a verification does. */
+  async effective(): Promise<EffectiveRegistry> {
+    return effectiveRegistry(await this.reach((node) => node.observe({ hostsDirs: [hostsDir], allowDown: true })));
   }
 
   async restore(): Promise<void> {
