@@ -15,6 +15,7 @@ const targets = {
   test: ["tests/run/test.ts"],
   lab: ["tests/lab/cli.ts"],
   "bench:push": ["tests/bench/push.ts"],
+  "bench-nodes": ["tests/bench/nodes.ts"],
   tsx: [],
 };
 
