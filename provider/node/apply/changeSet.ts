@@ -4,6 +4,7 @@ import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import { formatRecord, recordPath, statePath, type NodeRecord, type OwnedFile } from "../record";
 import { digestOf, requirePath, type JournalOperation } from "./journal";
+import { secretValues } from "./redact";
 import { revertChange } from "./revert";
 
 /** What one transaction does. Empty `operations`: nothing to do. */
@@ -13,6 +14,8 @@ export interface ChangeSet {
   restart: boolean;
   /** For people; no secrets. */
   notes: string[];
+  /** Values that no message may show. */
+  secrets: string[];
 }
 
 /** Texts of saved originals and of what we wrote, by id below originals/; asked for only where a file was changed by others since. */
@@ -53,6 +56,7 @@ class Builder {
   readonly afterwards: JournalOperation[] = [];
   readonly notes: string[] = [];
   readonly made: string[] = [];
+  readonly secrets: string[] = [];
   private readonly existing: Set<string>;
 
   constructor(readonly node: string, readonly observed: NodeObservation, readonly tx: string) {
@@ -110,7 +114,7 @@ class Builder {
         : { kind: "w", path: recordPath, had: before ? digestOf(formatRecord(before)) : "absent", text, mode: 0o600, restart: false });
     }
     work.push(...this.afterwards);
-    return { operations: work, restart, notes: this.notes };
+    return { operations: work, restart, notes: this.notes, secrets: this.secrets };
   }
 }
 
@@ -143,6 +147,9 @@ export function changeToPlan(
     }
     if (file) {
       const digest = digestOf(file.text);
+      if (file.secret) {
+        builder.secrets.push(...secretValues(file.text));
+      }
       builder.parents(path);
       builder.add({ kind: "w", path, had, text: file.text, mode: modeFor(file, entry, observed), restart });
       entry.digest = digest;
@@ -175,7 +182,7 @@ export function changeToRestore(node: string, observed: NodeObservation, tx: str
   const builder = new Builder(node, observed, tx);
   const record = observed.record;
   if (!record) {
-    return { operations: [], restart: false, notes: [] };
+    return { operations: [], restart: false, notes: [], secrets: [] };
   }
   for (const file of record.files) {
     takeBack(builder, file, observed, saved, force);

@@ -4,6 +4,7 @@ import { NodeError, isNodeError, quoteRemote } from "../nodeError";
 import { batch, decodeValue, encodeValue, type Reply, type ShellSession } from "../remote/session";
 import { digestOf, formatJournal } from "./journal";
 import type { ChangeSet } from "./changeSet";
+import { redact } from "./redact";
 
 /** Where a transaction stands; told to `onStep` before the step is begun. */
 export type TransactionStep = "lock" | "observe" | "stage" | "swap" | "restart" | "cri" | "verify" | "commit" | "undo" | "done";
@@ -122,7 +123,7 @@ export class Transaction {
       await this.commit();
       return result;
     } catch (error) {
-      throw await this.takeBack(error, onStep);
+      throw await this.takeBack(withoutSecrets(error, change.secrets), onStep);
     }
   }
 
@@ -148,6 +149,14 @@ export class Transaction {
       return undoError;
     }
   }
+}
+
+/** containerd may quote the configuration that it does not like. */
+function withoutSecrets(error: unknown, secrets: string[]): unknown {
+  if (!(error instanceof NodeError) || !secrets.some(secret => error.message.includes(secret))) {
+    return error;
+  }
+  return new NodeError(error.code, error.node, redact(error.message, secrets).replace(`Node ${error.node}: `, ""), { reasons: error.reasons });
 }
 
 export function valueOf(reply: Reply, name: string): string | undefined {

@@ -9,8 +9,8 @@ entries=0
 # show PATH CAP INSIDE: one file. A link is read only where it stays below INSIDE.
 show() {
   entries=$((entries + 1))
-  if [ "$entries" -gt 2000 ]; then
-    [ "$entries" -ne 2001 ] || emit "data truncated"
+  if [ "$entries" -gt 1000 ]; then
+    [ "$entries" -ne 1001 ] || emit "data truncated"
     return
   fi
   s_link=-; s_real=$1; s_kind=f; s_data=-
@@ -24,10 +24,10 @@ show() {
   fi
   s_stat=$(stat -c '%a %u %g %s' -- "$1" 2>/dev/null) || return
   if [ -n "$s_real" ] && [ -f "$s_real" ]; then
-    s_size=$(stat -c %s -- "$s_real" 2>/dev/null) || s_size=999999999
-    if [ "$s_size" -le "$2" ]; then
-      s_data=.$(head -c "$2" -- "$s_real" 2>/dev/null | base64 -w0)
-    fi
+    s_size=\${s_stat##* }
+    if [ "$s_kind" = l ]; then s_size=$(stat -c %s -- "$s_real" 2>/dev/null) || s_size=999999999; fi
+    # A file that grows while it is read is cut off at the other end, as all endless output.
+    if [ "$s_size" -le "$2" ]; then s_data=.$(base64 -w0 -- "$s_real" 2>/dev/null); fi
   fi
   enc "\${1#"$root"}"
   emit "data file $s_kind $enc $s_stat $s_link $s_data"
@@ -47,7 +47,7 @@ list() {
       [ -e "$l_file" ] || [ -L "$l_file" ] || continue
       show "$l_file" 262144 "$1"
     done
-    [ "$entries" -le 2000 ] || return
+    [ "$entries" -le 1000 ] || return
   done
 }
 
@@ -60,7 +60,7 @@ parents() {
   done
 }
 
-value() { emit "data $1 =$(printf %s "$2" | head -c 1000000 | base64 -w0)"; }
+value() { enc "$2"; emit "data $1 $enc"; }
 
 service_identity() {
   systemctl show containerd.service -p ActiveState -p MainPID -p ExecMainStartTimestampMonotonic 2>/dev/null

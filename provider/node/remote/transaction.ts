@@ -35,8 +35,11 @@ each() {
 # sync_dirs: makes the renames durable.
 sync_dirs() {
   set -- "$state"
+  d_last=
   while read -r kind n had new flags mode path; do
-    case $kind in w|c|x|d) d_dir="$root\${path%/*}"; [ ! -d "$d_dir" ] || [ "$d_dir" = "$*" ] || set -- "$@" "$d_dir" ;; esac
+    case $kind in w|c|x|d) ;; *) continue ;; esac
+    d_dir="$root\${path%/*}"
+    if [ -d "$d_dir" ] && [ "$d_dir" != "$d_last" ]; then set -- "$@" "$d_dir"; d_last=$d_dir; fi
   done < "$d_ops"
   sync -- "$@" 2>/dev/null || sync
 }

@@ -58,8 +58,9 @@ function agentSocket(connection: NodeConnection, otherGiven: boolean): string | 
   if (connection.agentSocketPath !== undefined) {
     return expandHome(connection.agentSocketPath);
   }
-  const fromEnvironment = process.env["SSH_AUTH_SOCK"];
-  return !otherGiven && fromEnvironment !== undefined && fromEnvironment !== "" ? fromEnvironment : undefined;
+  // Windows' own OpenSSH agent needs no variable.
+  const usual = process.env["SSH_AUTH_SOCK"] || (process.platform === "win32" ? "\\\\.\\pipe\\openssh-ssh-agent" : undefined);
+  return otherGiven ? undefined : usual;
 }
 
 async function checkAgentSocket(path: string, connection: NodeConnection, node: string): Promise<void> {

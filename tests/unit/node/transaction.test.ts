@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import type { NodeObservation } from "../../../provider/node";
 import { applyToNode, closeIdleNodes, connectNode, isNodeError, restoreNode, type ApplyOptions, type ApplyResult, type RestoreResult } from "../../../provider/node";
 import type { NodeTuning } from "../../../provider/node/node";
@@ -278,6 +278,35 @@ describe("the node's transaction", function () {
     const secret = text.slice(20, 60);
     assert.ok(seen.some(list => list.includes("registry-mirror-ready")), "the watch saw our program");
     assert.equal(seen.some(list => list.includes(secret) || list.includes(Buffer.from(text).toString("base64").slice(0, 40))), false);
+  });
+
+  it("B8: what containerd quotes of a secret configuration is no part of the error", async () => {
+    const text = "version = 2\npassword = \"hunter-two\" # SYNTAX-ERROR\n";
+    const error = await failure(apply(planOf([file(config, text, true)])), "NODE_CONFIG_REFUSED", /password = "\[secret\]"/);
+    assert.doesNotMatch(`${error.message} ${String(error.cause)} ${error.reasons.join()}`, /hunter-two/);
+  });
+
+  it("a node without a config.toml gets one, and loses it again", async () => {
+    rmSync(node.path("etc/containerd"), { recursive: true });
+    const before = node.snapshot();
+    await apply(firstPlan());
+    assert.match(node.read(config), /# pointer/);
+    await restore();
+    assert.deepEqual(node.snapshot(), before, "the directories that we made are gone too");
+  });
+
+  it("a link in place of a right configuration stays; one that would have to be written is refused", async () => {
+    node.write("real/config.toml", "version = 2\n# pointer\n");
+    rmSync(node.path(config));
+    symlinkSync(node.path("real/config.toml"), node.path(config));
+    const result = await apply(observed => {
+      assert.equal(observed.files[config]?.text, "version = 2\n# pointer\n", "read through the link, as containerd does");
+      return planOf([file(hosts, "x\n")], { owns: [hosts, config] });
+    });
+    assert.equal(result.changed, true);
+    await failure(apply(planOf([file(config, "y\n")])), "NODE_SYMLINK", /config\.toml -> /);
+    await restore();
+    assert.equal(node.read("real/config.toml"), "version = 2\n# pointer\n");
   });
 
   describe("stopped at any place", () => {

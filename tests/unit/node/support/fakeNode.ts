@@ -12,7 +12,8 @@ import type { NodeConnection } from "../../../../provider/node/connection";
  * its own in front of the PATH. Our program for nodes runs on it unchanged, below the folder.
  */
 export class FakeNode {
-  readonly root = realpathSync(mkdtempSync(join(tmpdir(), "fake-node-")));
+  // In memory where there is such a place: the node's many fsyncs are not what these tests are about.
+  readonly root = realpathSync(mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "fake-node-")));
   readonly clientKey = ed25519Pair();
   readonly hostKeys: { private: string; public: string }[];
   readonly options: FakeNodeOptions;
@@ -150,7 +151,7 @@ exit 0
 for a; do case $a in --config=*) config=\${a#--config=} ;; esac; done
 case "$*" in
   *--version*) echo "containerd github.com/containerd/containerd 1.7.24 abc" ;;
-  *"config dump"*) if grep -q SYNTAX-ERROR "$config"; then echo 'containerd: failed to load TOML: bad' >&2; exit 1; fi; cat "$config" ;;
+  *"config dump"*) if grep -q SYNTAX-ERROR "$config"; then echo "containerd: failed to load TOML: bad: $(grep SYNTAX-ERROR "$config")" >&2; exit 1; fi; cat "$config" ;;
 esac
 `, 0o755);
     this.write("bin/journalctl", "#!/bin/sh\necho 'level=fatal msg=\"no good\"'\n", 0o755);

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { closeIdleNodes, connectNode, type NodeObservation } from "../../../provider/node";
+import { FakeNode } from "./support/fakeNode";
+import { failure, testContext } from "./support/context";
+
+describe("reading a node", function () {
+  this.timeout(30_000);
+  let node: FakeNode;
+
+  beforeEach(async () => {
+    node = await FakeNode.start();
+  });
+
+  afterEach(async () => {
+    await closeIdleNodes();
+    await node.stop();
+  });
+
+  async function observe(options: { hostsDirs?: string[]; allowDown?: boolean } = {}): Promise<NodeObservation> {
+    const reached = await connectNode(node.connection(), testContext(), { root: node.root });
+    try {
+      return await reached.observe(options);
+    } finally {
+      reached.close();
+    }
+  }
+
+  const unit = (start: string, state = "active", load = "loaded") =>
+    node.write("fake/unit", `LoadState=${load}\nActiveState=${state}\nSubState=running\nMainPID=0\nExecStart={ path=/usr/bin/containerd ; argv[]=${start} ; ignore_errors=no }\nResult=exit-code\n`);
+
+  it("finds the usual configuration, the version, the dump and the socket", async () => {
+    const seen = await observe();
+    assert.equal(seen.configPath, "/etc/containerd/config.toml");
+    assert.match(seen.versionText, /^containerd github\.com\/containerd\/containerd 1\.7\.24/);
+    assert.equal(seen.dump, "version = 2\n[plugins]\n");
+    assert.equal(seen.socketPath, "/run/containerd/containerd.sock");
+    assert.equal(seen.binary, "/usr/bin/containerd");
+    assert.equal(seen.record, undefined);
+    assert.equal(seen.unfinished, false);
+    assert.equal(seen.stats["/etc/containerd/config.toml"]?.kind, "file");
+  });
+
+  it("takes configuration and socket from the service's command line, and from the running process before it", async () => {
+    node.write("opt/cd/config.toml", "version = 2\n[grpc]\n  address = \"/run/cd/from-config.sock\"\n");
+    unit("/usr/bin/containerd --config /opt/cd/config.toml --log-level debug");
+    let seen = await observe();
+    assert.equal(seen.configPath, "/opt/cd/config.toml");
+    assert.equal(seen.socketPath, "/run/cd/from-config.sock");
+    unit("/usr/bin/containerd -c=/opt/cd/config.toml --address /run/cd/flag.sock");
+    seen = await observe();
+    assert.equal(seen.configPath, "/opt/cd/config.toml");
+    assert.equal(seen.socketPath, "/run/cd/flag.sock");
+    node.write("opt/cd/running.toml", "version = 2\n");
+    rmSync(node.path("fake/unit"));
+    node.write("proc/100/cmdline", "/usr/bin/containerd\0--config=/opt/cd/running.toml\0");
+    assert.equal((await observe()).configPath, "/opt/cd/running.toml");
+  });
+
+  it("follows imports, relative ones and globs and those of imported files, and directories that config_path names", async () => {
+    node.write("etc/containerd/config.toml", "version = 2\nimports = [\"conf.d/*.toml\", \"/opt/one.toml\"]\n");
+    node.write("etc/containerd/conf.d/a.toml", "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\n  config_path = \"/opt/certs\"\n");
+    node.write("etc/containerd/conf.d/b c.toml", "version = 2\n");
+    node.write("etc/containerd/conf.d/no.txt", "not this\n");
+    node.write("opt/one.toml", "version = 2\nimports = [\"/opt/two.toml\"]\n");
+    node.write("opt/two.toml", "version = 2\n# the end\n");
+    node.write("opt/certs/gcr.io/hosts.toml", "server = \"https://x\"\n");
+    const seen = await observe();
+    const paths = Object.keys(seen.files).sort();
+    for (const path of ["/etc/containerd/conf.d/a.toml", "/etc/containerd/conf.d/b c.toml", "/opt/one.toml", "/opt/two.toml", "/opt/certs/gcr.io/hosts.toml"]) {
+      assert.ok(paths.includes(path), `${path} in ${paths.join()}`);
+    }
+    assert.equal(paths.includes("/etc/containerd/conf.d/no.txt"), false);
+    assert.ok(seen.directories.includes("/opt/certs/gcr.io"));
+  });
+
+  it("B10: an IPv6 registry's directory, names with blanks, an empty file, modes", async () => {
+    node.write("etc/containerd/certs.d/[::1]:5000/hosts.toml", "x = 1\n", 0o600);
+    node.write("etc/containerd/certs.d/a b/empty", "");
+    node.write("srv/own/[::1]:5000/ca.crt", "ca\n");
+    const seen = await observe({ hostsDirs: ["/srv/own"] });
+    assert.deepEqual(seen.files["/etc/containerd/certs.d/[::1]:5000/hosts.toml"], { text: "x = 1\n", mode: 0o600 });
+    assert.equal(seen.files["/etc/containerd/certs.d/a b/empty"]?.text, "");
+    assert.equal(seen.files["/srv/own/[::1]:5000/ca.crt"]?.text, "ca\n");
+  });
+
+  it("binary, Latin-1, large files, links and devices have no text, and a link says where it points", async () => {
+    const dir = "etc/containerd/certs.d/x";
+    node.write(`${dir}/binary`, Buffer.from([0, 1, 2]));
+    node.write(`${dir}/latin1`, Buffer.from([0x66, 0xfc, 0x72]));
+    node.write(`${dir}/bom`, "\ufefftext");
+    node.write(`${dir}/large`, "x".repeat(300_000));
+    node.write("elsewhere", "secret of others\n");
+    symlinkSync(node.path("elsewhere"), node.path(`${dir}/out`));
+    symlinkSync("bom", node.path(`${dir}/in`));
+    symlinkSync(node.path("etc"), node.path("etc/containerd/certs.d/folder"));
+    mkdirSync(node.path(`${dir}/sub`));
+    const { files, stats } = await observe();
+    for (const name of ["binary", "latin1", "large", "out"]) {
+      assert.ok(`/${dir}/${name}` in files, name);
+      assert.equal(files[`/${dir}/${name}`]?.text, undefined, name);
+    }
+    assert.equal(files[`/${dir}/out`]?.linkTarget, node.path("elsewhere"));
+    assert.equal(files[`/${dir}/in`]?.text, "\ufefftext", "and the byte order mark is kept");
+    assert.equal(stats[`/${dir}/sub`]?.kind, "directory");
+    assert.equal(Object.keys(files).some(path => path.startsWith("/etc/containerd/certs.d/folder/")), false);
+  });
+
+  it("more than a thousand files in a hosts directory are cut short, and said so", async function () {
+    this.timeout(120_000);
+    for (let i = 0; i < 1050; i++) {
+      node.write(`etc/containerd/certs.d/many/f${i}`, "");
+    }
+    assert.equal((await observe()).truncated, true);
+  });
+
+  it("what is no node for us says why: no systemd, no containerd, no unit, not running", async () => {
+    unit("/usr/bin/containerd", "failed");
+    await failure(observe(), "NODE_CONTAINERD_DOWN", /is not running \(failed, result exit-code\)/, /journalctl/);
+    assert.equal((await observe({ allowDown: true })).serviceState, "failed");
+    unit("/usr/bin/containerd", "inactive", "not-found");
+    await failure(observe(), "NODE_NO_CONTAINERD", /no systemd unit containerd\.service/, /k3s/);
+    rmSync(node.path("fake/unit"));
+    rmSync(node.path("run/systemd"), { recursive: true });
+    await failure(observe(), "NODE_NO_SYSTEMD", /systemd does not run there/);
+    rmSync(node.path("usr/bin/containerd"));
+    await failure(observe(), "NODE_NO_CONTAINERD", /containerd is not installed/);
+  });
+
+  it("a configuration that does not parse is read all the same: the plan says what is wrong with it", async () => {
+    node.write("etc/containerd/config.toml", "version = = 2\n");
+    assert.equal((await observe()).files["/etc/containerd/config.toml"]?.text, "version = = 2\n");
+  });
+
+  it("a record of a later version is not guessed at", async () => {
+    node.write("var/lib/registry-mirror/record", "registry-mirror record 9\n");
+    chmodSync(node.path("var/lib/registry-mirror"), 0o700);
+    await failure(observe(), "NODE_STATE", /later/);
+  });
+});
