@@ -56,19 +56,24 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
   writeFileSync(stamp, wanted);
 }
 
-// The examples import the package by its name, as a user's program does.
-const self = join(modules, manifest.name);
-if (!lstatSync(self, { throwIfNoEntry: false })?.isSymbolicLink()) {
-  rmSync(self, { recursive: true, force: true });
-  symlinkSync(root, self, "junction");
-}
-
 let node = process.execPath;
 if (!newEnough(process.version, manifest.engines.node)) {
   node = join(modules, "node", "bin", process.platform === "win32" ? "node.exe" : "node");
   if (!existsSync(node)) {
     step(`Node ${process.version} is older than ${manifest.engines.node}: bringing one (npm package "node")`, "npm", ["rebuild", "node", "--loglevel=error"]);
+    // npm passes over optional packages whose `engines` the Node it runs on does not meet: once more, on the new one.
+    const npm = process.env.npm_execpath;
+    if (npm !== undefined) {
+      step("installing what the older Node passed over", node, [npm, "install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], { shell: false });
+    }
   }
+}
+
+// The examples import the package by its name, as a user's program does.
+const self = join(modules, manifest.name);
+if (!lstatSync(self, { throwIfNoEntry: false })?.isSymbolicLink()) {
+  rmSync(self, { recursive: true, force: true });
+  symlinkSync(root, self, "junction");
 }
 
 const environment = { ...process.env, PATH: `${dirname(node)}${process.platform === "win32" ? ";" : ":"}${process.env.PATH}` };
