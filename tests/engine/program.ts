@@ -47,6 +47,8 @@ export interface StackOptions {
   parallel?: number;
   /** For one operation, in milliseconds; default 10 minutes. After it everything is killed, and the call fails. */
   timeout?: number;
+  /** Default true. False where only time counts: results then have no steps, changes and diagnostics. */
+  eventLog?: boolean;
   /** What is printed, as it is printed. */
   onOutput?: (text: string) => void;
 }
@@ -157,7 +159,8 @@ export class ProgramStack {
   start(name: OperationName, run: RunOptions = {}): RunningOperation {
     const events = join(this.stateDir, `events-${++this.operations}.jsonl`);
     const child = this.spawn([
-      ...["-C", this.programDir, name, "--stack", this.stack, "--config-file", this.configFile(), "--event-log", events],
+      ...["-C", this.programDir, name, "--stack", this.stack, "--config-file", this.configFile()],
+      ...(this.options.eventLog === false ? [] : ["--event-log", events]),
       ...["--suppress-progress", "--color", "never", "--non-interactive"],
       ...(name === "preview" ? [] : ["--yes", "--skip-preview"]),
       ...(this.options.parallel === undefined ? [] : ["--parallel", String(this.options.parallel)]),
