@@ -119,12 +119,17 @@ export function truncated(label: string, done: number, size: number): ArchiveErr
 
 /** The whole of a small entry. @throws ArchiveError `ARCHIVE_TOO_LARGE` above `limit` bytes */
 export async function readSmall(body: Body, limit: number, what: string): Promise<Buffer> {
-  if (body.size > limit) {
-    throw new ArchiveError("ARCHIVE_TOO_LARGE", `${body.label}: ${bytesText(body.size)} is too large for ${what}; at most ${bytesText(limit)} are accepted.`);
-  }
+  checkSize(body, limit, what);
   const parts: Buffer[] = [];
   for await (const piece of body.pieces()) {
     parts.push(piece);
   }
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+}
+
+/** @throws ArchiveError `ARCHIVE_TOO_LARGE` */
+export function checkSize({ size, label }: Pick<Body, "size" | "label">, limit: number, what: string): void {
+  if (size > limit) {
+    throw new ArchiveError("ARCHIVE_TOO_LARGE", `${label}: ${bytesText(size)} is too large for ${what}; at most ${bytesText(limit)} are accepted.`);
+  }
 }

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
+
 import type { Descriptor } from "../oci/descriptor";
-import { sha256 } from "../oci/digest";
 import type { Digest } from "../oci/digest";
 import { isManifest, mediaTypes } from "../oci/mediaType";
 import { ArchiveError, bytesText } from "./archiveError";
@@ -127,7 +128,7 @@ export class Findings {
   async manifest(digest: Digest): Promise<StoredManifest | undefined> {
     const known = this.manifests.get(digest);
     const blob = this.blobs.get(digest);
-    if (known !== undefined || blob?.body === undefined) {
+    if (known !== undefined || blob?.body === undefined || blob.size > largestManifest) {
       return known;
     }
     const bytes = await readSmall(blob.body, largestManifest, "a manifest");
@@ -153,8 +154,9 @@ export class Findings {
 }
 
 export function checkDigestOf(digest: Digest, bytes: Buffer, label: string): void {
-  const real = sha256(bytes);
-  if (digest.startsWith("sha256:") && real !== digest) {
+  const algorithm = digest.slice(0, digest.indexOf(":"));
+  const real = `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
+  if (real !== digest) {
     throw mismatch(label, digest, real);
   }
 }

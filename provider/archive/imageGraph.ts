@@ -1,6 +1,7 @@
 import type { Descriptor } from "../oci/descriptor";
 import type { Digest } from "../oci/digest";
 import { isIndex, isManifest } from "../oci/mediaType";
+import { checkSize } from "./entry";
 import { isDescriptors } from "./findings";
 import type { Findings, StoredManifest } from "./findings";
 import type { PackageIndex } from "./imagePackage";
@@ -33,8 +34,12 @@ export class ImageGraph {
       return known;
     }
     const manifest = await this.findings.manifest(root.digest);
+    const blob = this.findings.blobs.get(root.digest);
+    if (manifest === undefined && blob !== undefined) {
+      checkSize(blob, largestManifest, "a manifest");
+    }
     // There, but not a manifest: of Docker's schema 1, or of a form yet to be invented.
-    const kind = this.findings.blobs.has(root.digest) ? `manifest of a known form (${root.digest} is ${root.mediaType})` : `manifest ${root.digest}`;
+    const kind = blob !== undefined ? `manifest of a known form (${root.digest} is ${root.mediaType})` : `manifest ${root.digest}`;
     const lacking = manifest === undefined ? [kind] : await this.below(root.digest, manifest, depth);
     this.lacks.set(root.digest, lacking);
     if (manifest !== undefined && lacking.length === 0) {

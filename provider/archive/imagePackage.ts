@@ -85,7 +85,7 @@ export interface ImagePackage {
   readonly source: string;
   /** SHA-256 over the package's content (file bytes; for a folder its entries), hex. Cached by path, size, mtime and inode. */
   readonly fingerprint: string;
-  /** The index when it is known without decoding the package (folder, plain tar, multi-block xz with cheap tail access, cached), else undefined. */
+  /** The index when it is known without decoding the package (folder or plain tar without packed archives in it; any package read before), else undefined. */
   index(): Promise<PackageIndex | undefined>;
   /** The one pass. Returns the full index (and caches it). Rejects on the first unreadable entry, named with its path. */
   read(options: ReadOptions): Promise<PackageIndex>;
