@@ -106,7 +106,7 @@ EOT
   if [ -n "$o_binary" ]; then
     value version "$(timeout 20 "$root$o_binary" --version 2>&1 | head -c 500)"
     if [ -f "$root$o_config" ]; then set -- "--config=$root$o_config" "$@"; else set -- "" "$@"; fi
-    o_dump=$(timeout 20 "$root$o_binary" $1 config dump 2>/dev/null | base64 -w0) || o_dump=
+    o_dump=$(timeout 20 "$root$o_binary" \${1:+"$1"} config dump 2>/dev/null | base64 -w0) || o_dump=
     shift
     emit "data dump =$o_dump"
   fi

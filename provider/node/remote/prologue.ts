@@ -73,7 +73,7 @@ body() { body=$(head -c "$1" <&4 9>&-) && [ "\${#body}" -eq "$1" ]; }
 
 # digest_of PATH: sets digest to its sha256, or absent, link, other.
 digest_of() {
-  if [ -L "$1" ]; then digest=link
+  if [ -L "$1" ]; then digest="link"
   elif [ -f "$1" ]; then digest=$(sha256sum < "$1" 2>/dev/null) && digest=\${digest%% *} || digest=unreadable
   elif [ -e "$1" ]; then digest=other
   else digest=absent

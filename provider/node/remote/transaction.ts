@@ -53,7 +53,8 @@ do_lock() {
   command -v flock >/dev/null || { fail NODE_TOOL "flock"; return; }
   k_tries=0
   while :; do
-    exec 9>>"$state/lock"
+    # \`command\`: without it a failing redirection of exec ends the shell.
+    command exec 9>>"$state/lock" || { fail NODE_STATE "\${state#"$root"}/lock cannot be opened"; return; }
     if ! flock -w "$1" 9; then
       exec 9>&-
       emit "data holder =$(head -c 500 "$state/holder" 2>/dev/null | base64 -w0)"

@@ -358,7 +358,7 @@ describe("faults of real nodes", function () {
     const withLong = node.snapshot("/etc/containerd");
     const started = Date.now();
     const result = await apply(connectionTo(lab, node), planFor(lab));
-    assert.ok(Date.now() - started < 30_000);
+    assert.ok(Date.now() - started < 60_000, "no work grows with the square of the lines");
     assert.equal(result.restarts, 1);
     assert.ok((await node.readFile(config) ?? "").includes("# line 4999 of"));
     await restore(connectionTo(lab, node));
