@@ -4,7 +4,7 @@ import type { ClusterVerification } from "./clusterVerification";
 import { aggregateVerification } from "./clusterVerification";
 
 /** What a report can be made of: one node, several, a cluster, or several clusters. */
-export type Verifications = NodeVerification | ClusterVerification | readonly (NodeVerification | ClusterVerification)[];
+export type Verifications = NodeVerification | ClusterVerification | undefined | readonly (NodeVerification | ClusterVerification | undefined)[];
 
 /**
  * A verification as Markdown, to be read, sent or kept with a change's papers: one table of nodes and hosts, one of images, and
@@ -14,13 +14,15 @@ export type Verifications = NodeVerification | ClusterVerification | readonly (N
  *
  * Without outputs among the arguments use `renderReport`, which returns the text at once.
  */
-export function verificationReport(verification: pulumi.Input<Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification>[]>): pulumi.Output<string> {
+export function verificationReport(verification: pulumi.Input<Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification | undefined>[]>): pulumi.Output<string> {
   return pulumi.output(verification).apply((value) => renderReport(value as Verifications));
 }
 
 /** The same for values that are at hand. */
 export function renderReport(verification: Verifications): string {
-  const given: readonly (NodeVerification | ClusterVerification)[] = Array.isArray(verification) ? verification : [verification as NodeVerification | ClusterVerification];
+  // A node that verifies nothing, or is held, has none.
+  const all = (Array.isArray(verification) ? verification : [verification]) as readonly (NodeVerification | ClusterVerification | undefined)[];
+  const given = all.filter((one) => one !== undefined);
   const clusters: ClusterVerification[] = given.filter(isCluster);
   const nodes = given.filter((one): one is NodeVerification => !isCluster(one));
   const parts: string[] = ["# Registry mirror verification"];
