@@ -6,8 +6,9 @@ import { mediaTypes } from "../oci/mediaType";
 import { ArchiveError, quoted } from "./archiveError";
 import { compressionOf } from "./compression";
 import { mismatch } from "./delivery";
-import type { DockerImage, Findings, LayerFile, Scope } from "./findings";
-import { below, resolveLink } from "./scan";
+import type { Findings } from "./findings";
+import { below, resolveLink } from "./scope";
+import type { DockerImage, LayerFile, Scope } from "./scope";
 
 export interface MadeManifest {
   digest: Digest;

@@ -1,5 +1,8 @@
 import { ArchiveError, quoted } from "./archiveError";
 
+/** Names are remembered; Linux has no longer ones. */
+const longestName = 4096;
+
 /**
  * An entry's name as a path below its archive: `./blobs//sha256/x/` -> `blobs/sha256/x`; the archive's own folder is "".
  * Nothing is ever written under such a name, but an archive that tries to leave its folder is not a package to be trusted.
@@ -9,6 +12,9 @@ import { ArchiveError, quoted } from "./archiveError";
 export function entryPath(name: string, where: string): string {
   if (name.startsWith("/") || name.startsWith("\\") || /^[A-Za-z]:[\\/]/.test(name)) {
     throw refused(name, where, "is an absolute path");
+  }
+  if (name.length > longestName) {
+    throw refused(name, where, `has a name of ${name.length} characters (at most ${longestName} are accepted)`);
   }
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
   if (name.split(/[\\/]/).includes("..")) {
@@ -30,7 +36,7 @@ export function linkTarget(path: string, target: string, symbolic: boolean, wher
   if (!symbolic) {
     return entryPath(target, where);
   }
-  if (target === "" || target.startsWith("/") || target.includes("\\") || target.includes("\0")) {
+  if (target === "" || target.length > longestName || target.startsWith("/") || target.includes("\\") || target.includes("\0")) {
     throw refused(path, where, `is a link to ${quoted(target)}, outside the archive`);
   }
   const parts = path.split("/").slice(0, -1);

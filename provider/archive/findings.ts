@@ -9,6 +9,8 @@ import { mismatch } from "./delivery";
 import { readSmall } from "./entry";
 import type { Body } from "./entry";
 import { largestManifest, largestManifestsTotal } from "./limits";
+import { emptyScope } from "./scope";
+import type { Scope } from "./scope";
 
 /** The parts of manifests and indexes that say what belongs together. Checked as far as they are used. */
 export interface ManifestJson {
@@ -36,40 +38,6 @@ export interface StoredBlob {
   body: Body | undefined;
 }
 
-/** A file that may be a layer of a docker-archive. */
-export interface LayerFile {
-  size: number;
-  label: string;
-  form: Compression | UnsupportedForm;
-  /** Known in a streamed archive (hashed as it came by), found out later in one that can be read at any place. */
-  digest?: Digest;
-  body?: Body;
-}
-
-export interface DockerImage {
-  Config: string;
-  RepoTags?: string[] | null;
-  Layers: string[] | null;
-}
-
-/** One archive or folder: the names in it mean something only there. */
-export interface Scope {
-  label: string;
-  /** Where it lies in the package, endings like .tar.gz cut: images may be named by folders. */
-  path: string;
-  layouts: { prefix: string; label: string; manifests: Descriptor[] }[];
-  dockers: { prefix: string; label: string; images: DockerImage[] }[];
-  layers: Map<string, LayerFile>;
-  configs: Map<string, Digest>;
-  links: Map<string, string>;
-  /** A folder as `skopeo copy ... dir:` writes it: an image without a name. */
-  nameless: string[];
-  /** Folders with an `oci-layout` file. */
-  marks: Set<string>;
-  /** index.json and manifest.json that do not parse: an error if they belong to images. */
-  damaged: { prefix: string; label: string }[];
-}
-
 /** What was found in a package so far. */
 export class Findings {
   readonly scopes: Scope[] = [];
@@ -82,18 +50,7 @@ export class Findings {
   private manifestBytes = 0;
 
   scope(label: string, path: string): Scope {
-    const scope: Scope = {
-      label,
-      path,
-      layouts: [],
-      dockers: [],
-      layers: new Map(),
-      configs: new Map(),
-      links: new Map(),
-      nameless: [],
-      marks: new Set(),
-      damaged: [],
-    };
+    const scope = emptyScope(label, path);
     this.scopes.push(scope);
     return scope;
   }

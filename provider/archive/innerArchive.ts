@@ -1,9 +1,9 @@
 import { ArchiveError } from "./archiveError";
 import { StreamCursor } from "./byteSource";
-import { isPacked } from "./compression";
+import { compressionOf, isPacked } from "./compression";
 import type { Compression, UnsupportedForm } from "./compression";
 import { decodeHead } from "./decode";
-import type { Body } from "./entry";
+import type { Body, Entry } from "./entry";
 import { isTarHead } from "./tarHeader";
 import { walkTarStream } from "./tarWalk";
 import type { XzDecoder } from "./xzDecoder";
@@ -18,7 +18,7 @@ export async function firstNames(body: Body, form: Compression | UnsupportedForm
   const head = await body.peek(peeked);
   const bytes = isPacked(form) ? await decodeHead(form, head, peeked, xz) : head;
   if (!isTarHead(bytes)) {
-    return undefined;
+    return isEmptyTar(bytes) ? [] : undefined;
   }
   const names: string[] = [];
   try {
@@ -31,6 +31,17 @@ export async function firstNames(body: Body, form: Compression | UnsupportedForm
     }
   }
   return names;
+}
+
+/** Nothing but the end mark: the layer of a build step that changed no file is such a tar. */
+function isEmptyTar(bytes: Buffer): boolean {
+  return bytes.length >= 1024 && bytes.subarray(0, 1024).every((byte) => byte === 0);
+}
+
+/** Whether an entry is worth a closer look; most files of most packages are not. */
+export async function couldBeArchive({ path, body }: Entry): Promise<boolean> {
+  const head = await body.peek(1024);
+  return compressionOf(head) !== "none" || isTarHead(head) || isEmptyTar(head) || isLayerName(path);
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer> {

@@ -5,11 +5,12 @@ import type { Reference } from "../oci/reference";
 import { ArchiveError, quoted } from "./archiveError";
 import { configOf, makeManifest } from "./dockerImages";
 import { isDescriptors } from "./findings";
-import type { DockerImage, Findings, ManifestJson, Scope } from "./findings";
+import type { Findings, ManifestJson } from "./findings";
 import { ImageGraph } from "./imageGraph";
 import type { PackageImage, PackageIndex } from "./imagePackage";
 import { nameOf, parsed, repositoryOfPath, sourceName } from "./imageName";
-import { below } from "./scan";
+import { below } from "./scope";
+import type { DockerImage, Scope } from "./scope";
 
 /** A top-level image before it is known whether its name is unique. */
 interface Candidate {

@@ -1,17 +1,20 @@
 import { sha256 } from "../oci/digest";
 import type { Digest } from "../oci/digest";
-import { ArchiveError, quoted } from "./archiveError";
+import { ArchiveError } from "./archiveError";
 import { StreamCursor } from "./byteSource";
 import { compressionOf, isPacked, isUnsupported } from "./compression";
 import { decode } from "./decode";
 import type { Delivery } from "./delivery";
 import { BufferBody, readSmall } from "./entry";
 import type { Body, Entry } from "./entry";
-import { checkDigestOf, diffIdsOf, isDescriptors, jsonObject } from "./findings";
-import type { DockerImage, Findings, LayerFile, Scope } from "./findings";
-import { firstNames, isLayerName, looksLikeImageArchive } from "./innerArchive";
-import { deepestArchive, largestList, largestManifest } from "./limits";
+import { checkDigestOf, diffIdsOf } from "./findings";
+import type { Findings } from "./findings";
+import { couldBeArchive, firstNames, isLayerName, looksLikeImageArchive } from "./innerArchive";
+import { deepestArchive, largestManifest } from "./limits";
 import type { DecodedBudget } from "./limits";
+import { readList } from "./lists";
+import { addLink, below, holdsImages, layerPaths, withoutEnding } from "./scope";
+import type { LayerFile, Scope } from "./scope";
 import type { Sources } from "./sources";
 import type { Spool } from "./spool";
 import { walkTarRegion, walkTarStream } from "./tarWalk";
@@ -54,7 +57,7 @@ export class Scan {
     for await (const entry of entries) {
       this.options.signal.throwIfAborted();
       if (entry.linkTo !== undefined) {
-        scope.links.set(entry.path, entry.linkTo);
+        addLink(scope, entry.path, entry.linkTo);
         continue;
       }
       this.findings.met(entry.path);
@@ -63,14 +66,17 @@ export class Scan {
         await this.blob(blob[1].replace("/", ":"), entry.body);
         continue;
       }
-      if (await this.list(scope, entry, once)) {
+      if (await readList(this.findings, scope, entry, once)) {
         continue;
       }
       if (await this.config(scope, entry)) {
         continue;
       }
       if (this.options.delivery === undefined) {
-        candidates.push(entry);
+        // All others are nothing to us, and a folder can have millions of them.
+        if (await couldBeArchive(entry)) {
+          candidates.push(entry);
+        }
       } else {
         await this.archive(scope, entry, depth);
       }
@@ -163,40 +169,6 @@ export class Scan {
     }
   }
 
-  /** index.json, manifest.json and the small files that belong to them. */
-  private async list(scope: Scope, entry: Entry, once: Set<string>): Promise<boolean> {
-    const slash = entry.path.lastIndexOf("/");
-    const name = entry.path.slice(slash + 1);
-    const prefix = slash < 0 ? "" : entry.path.slice(0, slash);
-    const label = entry.body.label;
-    if (name !== "index.json" && name !== "manifest.json") {
-      if (name === "oci-layout") {
-        scope.marks.add(prefix);
-      }
-      return name === "oci-layout" || name === "repositories" || name === "VERSION" || name === "version";
-    }
-    if (once.has(entry.path)) {
-      throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${label}: the archive has this entry twice, and tools disagree which one counts. Make the archive again.`);
-    }
-    once.add(entry.path);
-    const bytes = await readSmall(entry.body, largestList, `a package's ${name}`);
-    let json: unknown;
-    try {
-      json = JSON.parse(bytes.toString("utf8"));
-    } catch {
-      scope.damaged.push({ prefix, label });
-      return true;
-    }
-    if (name === "index.json" && typeof json === "object" && json !== null && "manifests" in json && isDescriptors(json.manifests)) {
-      scope.layouts.push({ prefix, label, manifests: json.manifests });
-    } else if (name === "manifest.json" && isDockerImages(json)) {
-      scope.dockers.push({ prefix, label, images: json });
-    } else if (name === "manifest.json" && this.findings.addManifest(sha256(bytes), bytes, label) !== undefined) {
-      scope.nameless.push(label);
-    }
-    return true;
-  }
-
   private async config(scope: Scope, entry: Entry): Promise<boolean> {
     const { body, path } = entry;
     if (body.size > largestManifest || (await body.peek(1))[0] !== 0x7b) {
@@ -204,7 +176,7 @@ export class Scan {
     }
     const bytes = await readSmall(body, largestManifest, "a JSON file");
     const diffIds = diffIdsOf(bytes);
-    if (diffIds === undefined || jsonObject(bytes) === undefined) {
+    if (diffIds === undefined) {
       return true;
     }
     const digest = sha256(bytes);
@@ -220,14 +192,7 @@ export class Scan {
 
   /** With everything in reach: what a manifest.json calls a layer is one, other archives are looked into. */
   private async sort(scope: Scope, candidates: Entry[], depth: number): Promise<void> {
-    const layers = new Set<string>();
-    for (const docker of scope.dockers) {
-      for (const image of docker.images) {
-        for (const layer of image.Layers ?? []) {
-          layers.add(resolveLink(scope, below(docker.prefix, layer)));
-        }
-      }
-    }
+    const layers = layerPaths(scope);
     for (const { path, body } of candidates) {
       const form = compressionOf(await body.peek(8));
       if (layers.has(path)) {
@@ -274,7 +239,7 @@ export class Scan {
       this.findings.scopes.length = before;
       this.packed.length = packed;
     }
-    return this.findings.scopes.slice(before).some((found) => found.layouts.length > 0 || found.dockers.length > 0);
+    return this.findings.scopes.slice(before).some(holdsImages);
   }
 
   private async layer(scope: Scope, path: string, body: Body, form: LayerFile["form"], named: boolean, depth: number): Promise<void> {
@@ -329,39 +294,4 @@ function namedDigest(path: string, form: LayerFile["form"]): Digest | undefined 
     return undefined;
   }
   return `sha256:${match[1]}`;
-}
-
-export function resolveLink(scope: Scope, path: string): string {
-  let at = path;
-  for (let steps = 0; steps < 16; steps += 1) {
-    const next = scope.links.get(at);
-    if (next === undefined) {
-      return at;
-    }
-    at = next;
-  }
-  throw new ArchiveError("ARCHIVE_CORRUPT", `${scope.label}: the links from ${quoted(path)} lead nowhere. Make the archive again.`);
-}
-
-export function withoutEnding(path: string): string {
-  return path.replace(/\.(?:tar|tgz|txz|tzst|oci|docker)?(?:\.(?:gz|xz|zst))?$/i, "");
-}
-
-export function below(folder: string, path: string): string {
-  return folder === "" || path === "" ? folder + path : `${folder}/${path}`;
-}
-
-function isDockerImages(json: unknown): json is DockerImage[] {
-  return (
-    Array.isArray(json) &&
-    json.every(
-      (item: unknown) =>
-        typeof item === "object" &&
-        item !== null &&
-        "Config" in item &&
-        typeof item.Config === "string" &&
-        "Layers" in item &&
-        (item.Layers === null || (Array.isArray(item.Layers) && item.Layers.every((layer) => typeof layer === "string"))),
-    )
-  );
 }

@@ -24,6 +24,9 @@ const rootfs = image("rootfs", [
   layer("shared"),
 ]);
 
+/** What a build step that changes no file leaves. */
+const hollow = image("hollow", [layer("base"), Buffer.alloc(1024)]);
+
 interface Shape {
   form: string;
   files: Files;
@@ -57,8 +60,9 @@ const shapes: Record<string, Shape> = {
     files: dockerSave([
       { image: one, tags: ["gcr.io/a/one:1", "gcr.io/a/one:latest"] },
       { image: rootfs, tags: ["gcr.io/a/rootfs:1"] },
+      { image: hollow, tags: ["gcr.io/a/hollow:1"] },
     ]),
-    images: { "gcr.io/a/one:1": "*", "gcr.io/a/one:latest": "*", "gcr.io/a/rootfs:1": "*" },
+    images: { "gcr.io/a/one:1": "*", "gcr.io/a/one:latest": "*", "gcr.io/a/rootfs:1": "*", "gcr.io/a/hollow:1": "*" },
   },
   "podman save, skopeo docker-archive": {
     form: "docker-archive",
@@ -81,8 +85,9 @@ const shapes: Record<string, Shape> = {
     files: oddSave([
       { image: one, tags: ["gcr.io/a/one:1"] },
       { image: rootfs, tags: ["gcr.io/a/rootfs:1"] },
+      { image: hollow, tags: ["gcr.io/a/hollow:1"] },
     ]),
-    images: { "gcr.io/a/one:1": "*", "gcr.io/a/rootfs:1": "*" },
+    images: { "gcr.io/a/one:1": "*", "gcr.io/a/rootfs:1": "*", "gcr.io/a/hollow:1": "*" },
   },
   "docker save of Docker 25": {
     form: "OCI layout",
