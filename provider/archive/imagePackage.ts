@@ -73,6 +73,11 @@ export interface OpenOptions {
   cacheDir?: string | false;
   /** Limit against decompression bombs: decoded bytes per package. Default 1 TiB. */
   maxDecodedBytes?: number;
+  /**
+   * Decoded bytes up to which `index()` decodes a compressed package, once, only to know what is in it (about a second for each
+   * 100 MB). Default 0: never. Told beforehand by the sizes that the package's own headers state.
+   */
+  lookBytes?: number;
   /** Threads for multi-block xz. Default: the machine's cores, at most 8. */
   xzThreads?: number;
   /** Absolute path of the `xz` program; false: only the native module. Default: the program where PATH has one (it is faster). */
@@ -85,7 +90,7 @@ export interface ImagePackage {
   readonly source: string;
   /** SHA-256 over the package's content (file bytes; for a folder its entries), hex. Cached by path, size, mtime and inode. */
   readonly fingerprint: string;
-  /** The index when it is known without decoding the package (folder or plain tar without packed archives in it; any package read before), else undefined. */
+  /** The index when it is known without decoding the package (folder or plain tar without packed archives in it; any package read before; one smaller than `lookBytes`), else undefined. */
   index(): Promise<PackageIndex | undefined>;
   /** The one pass. Returns the full index (and caches it). Rejects on the first unreadable entry, named with its path. */
   read(options: ReadOptions): Promise<PackageIndex>;

@@ -18,6 +18,7 @@ import type { FolderFile } from "./folderWalk";
 import type { ImagePackage, OpenOptions, PackageIndex, ReadOptions } from "./imagePackage";
 import { readCachedIndex, writeCachedIndex } from "./indexCache";
 import type { KnownPackage, StoredPlace } from "./indexCache";
+import { decodedSize } from "./decodedSize";
 import { DecodedBudget, defaultDecodedBytes } from "./limits";
 import { makeIndex } from "./packageIndex";
 import type { PlacedSource } from "./place";
@@ -55,6 +56,7 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
     return new OpenedPackage(source, fingerprint, {
       spoolDir: options.spoolDir,
       maxDecodedBytes: options.maxDecodedBytes,
+      lookBytes: options.lookBytes ?? 0,
       cacheDir,
       signal,
       folder: facts.folder,
@@ -93,6 +95,7 @@ async function checkForm(source: string, body: Body, xz: XzDecoder): Promise<voi
 interface Opened {
   spoolDir: string | undefined;
   maxDecodedBytes: number | undefined;
+  lookBytes: number;
   cacheDir: string | undefined;
   signal: AbortSignal;
   folder: boolean;
@@ -146,7 +149,22 @@ class OpenedPackage implements ImagePackage {
     }
     const findings = new Findings();
     const packed = await this.survey(findings, signal);
-    return packed.length > 0 ? undefined : this.remember(findings);
+    return packed.length === 0 || (await this.tryOut(findings, packed)) ? this.remember(findings) : undefined;
+  }
+
+  /** Decodes a small package only to know what is in it. @returns whether it was small */
+  private async tryOut(findings: Findings, packed: PackedArchive[]): Promise<boolean> {
+    const { lookBytes, signal } = this.opened;
+    let size = 0;
+    for (const { body } of packed) {
+      size += await decodedSize(body);
+    }
+    if (size > lookBytes) {
+      return false;
+    }
+    const options: ReadOptions = { signal, wanted: () => false, blob: () => Promise.resolve() };
+    await this.unpack(findings, packed, new Delivery(options), new Progress(options, 0), signal);
+    return true;
   }
 
   /** What can be seen without decoding. @returns the compressed archives, which cannot */
