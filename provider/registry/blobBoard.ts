@@ -32,7 +32,7 @@ export class BlobBoard {
   }
 
   /** Says that a repository has to have a blob. */
-  need(repository: string, blob: { digest: Digest; size: number; inPackage: boolean }): void {
+  need(repository: string, blob: { digest: Digest; size: number; inPackage: boolean }): BoardBlob {
     let found = this.blobs.get(blob.digest);
     if (found === undefined) {
       found = { ...blob, sources: new Set(), places: new Map() };
@@ -41,6 +41,7 @@ export class BlobBoard {
     if (!found.places.has(repository)) {
       found.places.set(repository, { state: "unknown", waiting: [] });
     }
+    return found;
   }
 
   /** Says that some repository has it, as a place to mount from. */

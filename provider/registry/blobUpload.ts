@@ -162,6 +162,8 @@ export class BlobUpload {
       },
     });
     content.once("error", (error) => counted.destroy(error));
+    // Nobody listens yet when the request fails before it takes its body (no token to be had, aborted while waiting).
+    counted.on("error", () => {});
     content.pipe(counted);
     return { content, counted };
   }
@@ -216,7 +218,7 @@ export class BlobUpload {
   private async isThere(): Promise<boolean> {
     try {
       const url = this.sender.url(`${this.repository}/blobs/${this.source.digest}`);
-      const response = await this.sender.send({ method: "HEAD", url, scopes: this.scopes, signal: this.signal, attempts: 1 });
+      const response = await this.sender.send({ method: "HEAD", url, scopes: this.scopes, signal: this.signal, attempts: 2 });
       return response.status === 200;
     } catch (error) {
       this.signal.throwIfAborted();

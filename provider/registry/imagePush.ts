@@ -13,6 +13,8 @@ export interface PushTools {
   registry: Registry;
   board: BlobBoard;
   referrersTags: ReferrersTags;
+  /** The package's blobs with their sizes. */
+  blobs: ReadonlyMap<Digest, number>;
   stats: PushResult["stats"];
 }
 
@@ -157,11 +159,12 @@ export class ImagePush {
 
   /** @returns whether a blob was gone; it is there again then */
   private async bringBack(manifest: PlannedManifest): Promise<boolean> {
-    const { registry, board } = this.tools;
+    const { registry, board, blobs } = this.tools;
     const gone: Digest[] = [];
-    for (const { digest } of manifest.blobs) {
-      const blob = board.get(digest);
-      if (blob !== undefined && !(await registry.hasBlob(this.repository, digest))) {
+    for (const { digest, size } of manifest.blobs) {
+      if (!(await registry.hasBlob(this.repository, digest))) {
+        // A manifest that was there already has not asked for its blobs so far.
+        const blob = board.need(this.repository, { digest, size: blobs.get(digest) ?? size, inPackage: blobs.has(digest) });
         board.lost(blob, this.repository);
         board.want(blob, this.repository);
         gone.push(digest);

@@ -63,7 +63,7 @@ class PackagePush {
   private readonly stats: PushResult["stats"] = { blobsSent: 0, blobsMounted: 0, blobsPresent: 0, bytesSent: 0, manifestsSent: 0 };
   private readonly board = new BlobBoard();
   private readonly courier: BlobCourier;
-  private readonly tools: PushTools;
+  private readonly tools: Omit<PushTools, "blobs">;
   private readonly signal: AbortSignal;
   private passes = 0;
 
@@ -162,7 +162,7 @@ class PackagePush {
 
     const pushes = pending.map(async ({ planned, lacking }) => {
       try {
-        outcomes.set(planned.image.source, await new ImagePush(this.tools, planned, lacking).run());
+        outcomes.set(planned.image.source, await new ImagePush({ ...this.tools, blobs: index.blobs }, planned, lacking).run());
         this.progress.imageDone();
       } catch (error) {
         outcomes.set(planned.image.source, error as Error);

@@ -1,6 +1,6 @@
 /** Limits of one request's repetition. All of them are arguments, so that a test can be quick and a slow site patient. */
 export interface RetryPolicy {
-  /** Tries in all. Default 6. */
+  /** Tries in all. Default 7: with the delays below some 20 s, about what a registry takes to restart. */
   attempts: number;
   /** Wait before the second try; doubles each time. Default 400 ms. */
   firstDelayMs: number;
@@ -10,7 +10,7 @@ export interface RetryPolicy {
   maxRetryAfterMs: number;
 }
 
-export const defaultRetryPolicy: RetryPolicy = { attempts: 6, firstDelayMs: 400, maxDelayMs: 20_000, maxRetryAfterMs: 300_000 };
+export const defaultRetryPolicy: RetryPolicy = { attempts: 7, firstDelayMs: 400, maxDelayMs: 20_000, maxRetryAfterMs: 300_000 };
 
 /** Answers that may be different a moment later. 408 and 425 are rare; 429 and the 5xx of proxies are not. */
 export function isTransientStatus(status: number): boolean {

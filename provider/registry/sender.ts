@@ -185,7 +185,9 @@ export class Sender {
           throw error;
         }
         if (this.down !== undefined || !(await this.waitAfter(attempt, undefined, error.message, signal, request.attempts))) {
-          this.breakdown = { error, count: (this.breakdown?.count ?? 0) + 1, at: Date.now() };
+          if (request.attempts === undefined) {
+            this.breakdown = { error, count: (this.breakdown?.count ?? 0) + 1, at: Date.now() };
+          }
           throw error;
         }
       }
