@@ -103,9 +103,16 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
     const secret = placeholdersIn(file.text).length > 0 || (file.mode !== undefined && (file.mode & 0o077) === 0);
     wanted.set(path, { path, text, mode: file.mode ?? (secret ? 0o600 : 0o644), secret });
   }
-  const configPaths = new Set<string>();
+  const configFiles = new Set([observed.configPath, ...input.config.files.map((file) => file.path)]);
+  const edited = new Map(draft.edits);
+  for (const path of configFiles) {
+    // Tables of ours in a file that is not, or no longer, the one for them.
+    if (!edited.has(path) && splitManagedBlock(observed.files[path]?.text ?? "").block !== "") {
+      edited.set(path, []);
+    }
+  }
   let restart = false;
-  for (const [path, edits] of draft.edits) {
+  for (const [path, edits] of edited) {
     const before = observed.files[path];
     const text = configText(before?.text ?? "", edits, path, version, input);
     const holdsOurs = edits.some((edit) => edit.op === "table" && edit.path.at(-1) === "auth");
@@ -114,7 +121,6 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
       restart = true;
     }
     if (changed || (holdsOurs && ((before?.mode ?? 0o600) & 0o777) !== 0o600) || Object.hasOwn(observed.owned, path)) {
-      configPaths.add(path);
       wanted.set(path, { path, text, mode: holdsOurs ? 0o600 : before === undefined ? 0o644 : before.mode & 0o777, secret: holdsOurs });
     }
   }
@@ -122,7 +128,6 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
   const write = [...wanted.values()].filter((file) => !isRight(observed.files[file.path], file)).sort((a, b) => (a.path < b.path ? -1 : 1));
   const remove: string[] = [];
   const stay: string[] = [];
-  const configFiles = new Set([observed.configPath, ...input.config.files.map((file) => file.path)]);
   for (const path of Object.keys(observed.owned).sort()) {
     if (!wanted.has(path)) {
       (!configFiles.has(path) && isStale(path, observed, wanted, configFiles) ? remove : stay).push(path);

@@ -1,7 +1,8 @@
 import { pluginTable, type ConfigFile } from "./configFiles";
 import { newPlugin, oldPlugin, type CriSettings } from "./criSettings";
 import type { DraftInput } from "./draft";
-import { tableAt, type Table } from "./toml";
+import { splitManagedBlock } from "./managedBlock";
+import { parseToml, tableAt, type Table } from "./toml";
 import { atLeast, type ContainerdVersion } from "./version";
 
 /** Files whose registry tables count on this release. */
@@ -20,6 +21,10 @@ function pluginIds(version: ContainerdVersion, settings: CriSettings): string[] 
 export function registryOwner(input: DraftInput): { path: string; plugin: string } {
   const { observed, config, version, settings } = input;
   const files = filesWithRegistry(input);
+  const before = ownerBefore(input, files);
+  if (before !== undefined) {
+    return before;
+  }
   const idOf = (file: ConfigFile): string => {
     if (!atLeast(version, 2, 3)) {
       return settings.plugin;
@@ -41,3 +46,34 @@ export function registryOwner(input: DraftInput): { path: string; plugin: string
   return { path: owner.path, plugin: idOf(owner) };
 }
 
+/**
+ * Where our tables stand already, as long as they count there. What made us choose that file may be gone since: the site's own
+ * registry table of a drop-in, for one, when its mirrors were carried over. To move would be a restart for nothing.
+ */
+function ownerBefore(input: DraftInput, files: ConfigFile[]): { path: string; plugin: string } | undefined {
+  const { observed, config, version } = input;
+  const paths = config.files.length === 0 ? [observed.configPath] : config.files.map((file) => file.path);
+  for (const [n, path] of paths.entries()) {
+    const { block } = splitManagedBlock(observed.files[path]?.text ?? "");
+    const plugins = block === "" ? undefined : tableAt(parseBlock(block), "plugins");
+    const plugin = [oldPlugin, newPlugin].find((id) => tableAt(plugins, id, "registry") !== undefined);
+    if (plugin === undefined) {
+      continue;
+    }
+    const later = files.filter((file) => paths.indexOf(file.path) > n);
+    const overruled = atLeast(version, 2)
+      ? later.some((file) => [oldPlugin, newPlugin].some((id) => tableAt(pluginTable(file, id), "registry")?.["config_path"] !== undefined))
+      : later.length > 0;
+    return overruled ? undefined : { path, plugin };
+  }
+  return undefined;
+}
+
+function parseBlock(block: string): Table {
+  try {
+    return parseToml(block, "");
+  } catch {
+    // Edited by hand into something else: then it says nothing, and is written anew.
+    return {};
+  }
+}

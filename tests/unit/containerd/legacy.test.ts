@@ -190,6 +190,47 @@ describe("legacy registry settings", () => {
     assert.equal(effectiveRegistry(after(observed, plan)).style, "hosts-dir");
   });
 
+  const newId = "io.containerd.cri.v1.images";
+  const dropped: [string, string, Record<string, string>][] = [
+    ["2.1.9", "mirrors in a drop-in, the rest in the main file", {
+      [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n[plugins."${id}"]\n  sandbox_image = "x"\n`,
+      "/etc/containerd/conf.d/mirrors.toml": `version = 2\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
+    }],
+    ["2.1.9", "mirrors under the new id in a version 2 file", { [configPath]: `version = 2\n[plugins."${newId}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n` }],
+    ["2.3.4", "mirrors under the old id in a version 3 file", { [configPath]: `version = 3\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n` }],
+    ["2.4.2", "mirrors in a drop-in of another version", {
+      [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n`,
+      "/etc/containerd/conf.d/mirrors.toml": `version = 3\n[plugins."${newId}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
+    }],
+    ["1.7.24", "mirrors alone, in a drop-in", {
+      [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n`,
+      "/etc/containerd/conf.d/mirrors.toml": `version = 2\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
+    }],
+  ];
+  for (const [version, name, files] of dropped) {
+    it(`B3: ${version}, ${name}: what is left without them does not move our tables on the next run`, () => {
+      const observed = node(version, files);
+      const wanted = desired([gcr], { credentials, configStyle: "hosts-dir" });
+      const plan = planContainerd(observed, wanted);
+      assert.equal(plan.restart, true);
+      const again = planContainerd(after(observed, plan), wanted);
+      assert.deepEqual([again.write, again.remove, again.restart], [[], [], false]);
+    });
+  }
+
+  it("our tables move when a later file has come to overrule them", () => {
+    const main = `version = 2\nimports = ["conf.d/*.toml"]\n`;
+    const later = "/etc/containerd/conf.d/50.toml";
+    const observed = node("2.1.9", { [configPath]: main });
+    const first = after(observed, planContainerd(observed, desired([gcr], { credentials })));
+    first.files[later] = { text: `version = 2\n[plugins."${id}".registry]\n  config_path = ""\n`, mode: 0o644 };
+    const plan = planContainerd(first, desired([gcr], { credentials }));
+    assert.match(written(plan, later), /config_path = "\/etc\/containerd\/certs\.d"/);
+    assert.equal(written(plan, configPath), main);
+    assert.deepEqual(effectiveRegistry(after(first, plan)).hosts["gcr.io"]?.endpoints, [`https://${place}/v2/ns`, "upstream"]);
+    assert.deepEqual(planContainerd(after(first, plan), desired([gcr], { credentials })).write, []);
+  });
+
   it("1.7: what an overruled main file says of mirrors is not carried over, because it was never in effect", () => {
     const dropIn = "/etc/containerd/conf.d/nvidia.toml";
     const observed = node("1.7.24", {
