@@ -1,5 +1,7 @@
 import { effectiveRegistry } from "./containerd/effectiveRegistry";
+import { canNameImages } from "./containerd/hostNames";
 import { planContainerd } from "./containerd/planContainerd";
+import { parseContainerdVersion } from "./containerd/version";
 import type { OperationContext } from "./context";
 import { dynamicProvider } from "./dynamic/boundary";
 import type { Difference, Operations } from "./dynamic/boundary";
@@ -172,7 +174,7 @@ async function verifyNode(
   }
   const now = found.changed ? await node.observe({ hostsDirs: [inputs.mirror.hostsDir] }) : found.observed;
   const { images, probe } = inputs.verify;
-  const wanted = { hosts: inputs.mirror.hosts, images, probe, effective: effectiveRegistry(now) };
+  const wanted = { hosts: inputs.mirror.hosts, images, probe, effective: effectiveRegistry(now), canName: (authority: string) => canNameImages(authority, parseContainerdVersion(now.versionText)) };
   const verification = judge(inputs.connection.host, found.version, await gatherEvidence(found.cri, wanted, context));
   if (!isGood(verification.verdict)) {
     const reasons = verification.findings ?? [];

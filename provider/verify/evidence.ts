@@ -41,6 +41,8 @@ export interface ImageEvidence extends ExpectedImage {
   mirrorDigest: string;
   publicError?: string;
   mirrorError?: string;
+  /** The node's containerd cannot name an image by this mirror's address, so only the public name was pulled. */
+  mirrorUnnameable?: true;
 }
 
 export interface Evidence {
@@ -56,7 +58,7 @@ const unnamedHost = "registry-mirror-probe.invalid";
 /** Asks one node for everything the verdict rests on. The node's images are afterwards what they were before. */
 export async function gatherEvidence(
   service: ImageService,
-  wanted: { hosts: DesiredHost[]; images: ExpectedImage[]; probe: Probe | undefined; effective: EffectiveRegistry },
+  wanted: { hosts: DesiredHost[]; images: ExpectedImage[]; probe: Probe | undefined; effective: EffectiveRegistry; canName?: (authority: string) => boolean },
   context: OperationContext,
 ): Promise<Evidence> {
   const hosts: HostEvidence[] = [];
@@ -74,7 +76,7 @@ export async function gatherEvidence(
   const images: ImageEvidence[] = [];
   for (const [n, image] of wanted.images.entries()) {
     context.log.progress(`comparing digests, image ${n + 1} of ${wanted.images.length}: ${image.source}`);
-    images.push(await compare(service, image));
+    images.push(await compare(service, image, wanted.canName?.(image.target.split("/")[0] ?? "") ?? true));
   }
   return { hosts, images, problems: wanted.effective.problems };
 }
@@ -97,13 +99,14 @@ async function pullProbe(service: ImageService, host: string, probe: Probe): Pro
 }
 
 /** The page's method 1: pull the public and the mirror's name, compare the repo digests. */
-async function compare(service: ImageService, image: ExpectedImage): Promise<ImageEvidence> {
-  const before = (await service.imageStatus(image.source)) ?? (await service.imageStatus(image.target));
+async function compare(service: ImageService, image: ExpectedImage, nameable: boolean): Promise<ImageEvidence> {
+  const names = nameable ? [image.source, image.target] : [image.source];
+  const before = (await service.imageStatus(image.source)) ?? (nameable ? await service.imageStatus(image.target) : undefined);
   const publicSide = await pulledDigest(service, image.source);
-  const mirrorSide = await pulledDigest(service, image.target);
+  const mirrorSide: { digest: string; error?: string } = nameable ? await pulledDigest(service, image.target) : { digest: "" };
   if (before === undefined) {
     // CRI removes an image with all its names; one that was there before keeps them.
-    for (const name of [image.source, image.target]) {
+    for (const name of names) {
       await service.removeImage(name).catch(() => undefined);
     }
   }
@@ -113,6 +116,7 @@ async function compare(service: ImageService, image: ExpectedImage): Promise<Ima
     mirrorDigest: mirrorSide.digest,
     ...(publicSide.error === undefined ? {} : { publicError: publicSide.error }),
     ...(mirrorSide.error === undefined ? {} : { mirrorError: mirrorSide.error }),
+    ...(nameable ? {} : { mirrorUnnameable: true as const }),
   };
 }
 

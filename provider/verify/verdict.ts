@@ -19,6 +19,9 @@ export function judge(node: string, containerd: string, evidence: Evidence): Nod
   const hosts = evidence.hosts.map((host) => judgeHost(host, findings));
   const images = evidence.images.map((image) => judgeImage(image, findings));
   const imageVerdicts = evidence.images.map((image): Verdict => {
+    if (image.mirrorUnnameable === true) {
+      return image.publicDigest === image.digest ? "proven" : "mismatch";
+    }
     if (image.mirrorDigest === image.digest && image.publicDigest === image.digest) {
       return "proven";
     }
@@ -57,7 +60,10 @@ function judgeHost(host: HostEvidence, findings: string[]): HostVerification {
 }
 
 function judgeImage(image: ImageEvidence, findings: string[]): ImageVerification {
-  const match = image.publicDigest === image.digest && image.mirrorDigest === image.digest;
+  const match = image.publicDigest === image.digest && (image.mirrorUnnameable === true || image.mirrorDigest === image.digest);
+  if (image.mirrorUnnameable === true) {
+    findings.push(`${image.target}: this containerd cannot name an image by an IPv6 address, so only the public name was compared`);
+  }
   if (image.publicError !== undefined) {
     findings.push(`${image.source}: ${image.publicError}`);
   }

@@ -35,6 +35,7 @@ describe("the verdict on a node", () => {
     ["the mirror serves another digest", evidence({ images: [image(digest("b"), digest("b"))] }), "mismatch", /pushed sha256:aaaa/],
     ["the public name gives another digest than the mirror", evidence({ images: [image(digest("b"), digest("a"))] }), "fallback", /the public name sha256:bbbb/],
     ["the mirror's name cannot be pulled", evidence({ images: [{ ...image(digest("a"), ""), mirrorError: "401 unauthorized" }] }), "mismatch", /401/],
+    ["V1: a mirror that this containerd cannot name (IPv6 on 1.6) is compared by the public name alone", evidence({ images: [{ ...image(digest("a"), ""), mirrorUnnameable: true }] }), "proven", /only the public name/],
     ["nothing to judge by is no success", evidence({ hosts: [], images: [] }), "not-configured", undefined],
   ];
   for (const [title, given, verdict, finding] of cases) {
