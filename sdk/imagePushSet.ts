@@ -141,10 +141,14 @@ function conflictingCredentials(given: { username?: string; docker?: string; wit
   return { problems };
 }
 
-/** What can be known of a package without decoding it. Its content counts, not its path or time, so a copy elsewhere is no change. */
+/** Bytes of a package that a preview decodes, once, to list what is in it: about a second's worth. A larger one is listed after its first push. */
+const lookBytes = 64 * 1024 * 1024;
+
+/** What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its path or time, so a copy elsewhere is no change. */
 async function lookAt(args: { source: string; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<{ fingerprint: string; contents?: string[] }>> {
   return attemptAsync(async () => {
     const options: OpenOptions = {
+      lookBytes,
       ...(args.spoolDir === undefined ? {} : { spoolDir: localPath(args.spoolDir) }),
       ...(args.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: args.maxDecodedBytes }),
     };
