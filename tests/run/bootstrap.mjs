@@ -57,10 +57,11 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
 }
 
 let node = process.execPath;
-if (!newEnough(process.version, manifest.engines.node)) {
+// npm puts node_modules/.bin in front of PATH, so this may run on the Node that an earlier set-up brought, and `npm ci` has just deleted.
+if (node.startsWith(modules) || !newEnough(process.version, manifest.engines.node)) {
   node = join(modules, "node", "bin", process.platform === "win32" ? "node.exe" : "node");
   if (!existsSync(node)) {
-    step(`Node ${process.version} is older than ${manifest.engines.node}: bringing one (npm package "node")`, "npm", ["rebuild", "node", "--loglevel=error"]);
+    step(`bringing a Node of ${manifest.engines.node} (npm package "node"), the machine's is older`, "npm", ["rebuild", "node", "--loglevel=error"]);
     // npm passes over optional packages whose `engines` the Node it runs on does not meet: once more, on the new one.
     const npm = process.env.npm_execpath;
     if (npm !== undefined) {
