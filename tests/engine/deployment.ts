@@ -1,10 +1,10 @@
-import { DependencyGraph, deletionOrder } from "./dependencyGraph";
+import { DependencyGraph } from "./dependencyGraph";
+import { defaultProviderGoal } from "./defaultProvider";
 import { oldsOf, type DeploymentContext, type Targets } from "./deploymentContext";
 import { Bail, diagnostic, type Diagnostic } from "./diagnostics";
 import { frozen, type Listener } from "./events";
 import { inheritFrom, type Goal } from "./goal";
 import { Hooks } from "./hooks";
-import { repairReferences } from "./integrity";
 import { Monitor } from "./monitor";
 import { ProgramProcess } from "./programProcess";
 import type { Project } from "./project";
@@ -12,13 +12,16 @@ import { Providers } from "./providers";
 import type { Sdk } from "./sdk";
 import type { SnapshotStore } from "./snapshotStore";
 import type { StackConfig } from "./stackConfig";
-import type { ResourceState, Snapshot } from "./state";
+import { runDeletes } from "./runDeletes";
+import { refreshState } from "./refreshState";
+import { warnOfPendingOperations } from "./pendingOperations";
+import type { Snapshot } from "./state";
 import type { RegistrationResult, Step } from "./step";
 import { StepExecutor } from "./stepExecutor";
 import { StepGenerator } from "./stepGenerator";
 import { noRecorder, stateRecorder, type StepRecorder } from "./stepRecorder";
-import { dynamicPackage, isRootStack, providerTypePrefix } from "./urn";
-import { Secret, type ValueMap } from "./value";
+import { isRootStack } from "./urn";
+import type { ValueMap } from "./value";
 
 export interface DeploymentOptions {
   kind: "update" | "refresh" | "destroy";
@@ -108,7 +111,7 @@ export class Deployment {
     try {
       await this.monitor.start();
       if (this.options.kind === "refresh" || this.options.refreshFirst) executors.push(await this.refresh());
-      else if (!this.context.preview) this.warnOfPendingOperations();
+      else if (!this.context.preview) warnOfPendingOperations(this.options.base.pendingOperations, this.context.report);
       if (this.options.kind !== "refresh" && !this.failed && !this.cancelled) {
         this.checkTargets();
         await this.execute();
@@ -186,7 +189,7 @@ export class Deployment {
       if (program !== undefined) await Promise.race([program.done, aborted]);
       await this.queue;
       await this.executor.idle();
-      if (!this.executor.isStopped) await Promise.race([this.delete(), aborted]);
+      if (!this.executor.isStopped) await Promise.race([runDeletes(this.context, this.generator, this.executor), aborted]);
     } catch (error) {
       this.executor.stop();
       this.tell(error as Error);
@@ -234,24 +237,15 @@ export class Deployment {
   private async register(goal: Goal): Promise<RegistrationResult> {
     const parent = this.goals.get(goal.parent);
     if (parent !== undefined) inheritFrom(goal, parent);
-    if (goal.custom) goal.provider = await this.providerReference();
+    // Dynamic resources name no provider; the engine gives them all the same one.
+    if (goal.custom) goal.provider = await (this.defaultProvider ??= this.registerDefaultProvider());
     const result = await this.submit(goal);
     this.goals.set(result.state.urn, goal);
     return result;
   }
 
-  /** Dynamic resources name no provider; the engine gives them all the same one. */
-  private providerReference(): Promise<string> {
-    this.defaultProvider ??= this.registerDefaultProvider();
-    return this.defaultProvider;
-  }
-
   private async registerDefaultProvider(): Promise<string> {
-    const { values, secretKeys } = this.options.config;
-    const inputs: ValueMap = {};
-    // A dynamic provider gets the whole configuration, each key with its namespace.
-    for (const [key, value] of Object.entries(values)) inputs[key] = secretKeys.includes(key) ? new Secret(value) : value;
-    const { state } = await this.submit(providerGoal(inputs));
+    const { state } = await this.submit(defaultProviderGoal(this.options.config));
     return `${state.urn}::${state.id}`;
   }
 
@@ -320,59 +314,14 @@ export class Deployment {
     });
   }
 
-  private async delete(): Promise<void> {
-    const { sames, deletes } = this.generator.generateDeletes();
-    await this.executor.run(sames);
-    const steps = new Map(deletes.map((step) => [step.old as ResourceState, step]));
-    for (const group of deletionOrder([...steps.keys()], this.context.graph)) {
-      if (this.executor.isStopped) return;
-      // What a protected resource needs stays with it.
-      const kept = this.keptByProtection();
-      await this.executor.runAll(group.filter((state) => !kept.has(state)).map((state) => steps.get(state) as Step));
-    }
-  }
-
-  private keptByProtection(): Set<ResourceState> {
-    const kept = new Set<ResourceState>();
-    const waiting = [...this.executor.refused];
-    for (let state = waiting.pop(); state !== undefined; state = waiting.pop()) {
-      for (const needed of this.context.graph.dependenciesOf(state)) {
-        if (kept.has(needed)) continue;
-        kept.add(needed);
-        waiting.push(needed);
-      }
-    }
-    return kept;
-  }
-
   /** Reads every resource, all at once, and goes on with what was found. An unreadable one fails the operation at the end. */
   private async refresh(): Promise<StepExecutor> {
     const { context } = this;
     const executor = (this.refreshing = this.newExecutor(true));
-    const wanted = context.previous.filter((state) => this.isRefreshed(state));
-    const steps = new Map(
-      wanted.map((state): [ResourceState, Step] => [state, { op: "refresh", urn: state.urn, old: state, fresh: state, logical: false }]),
-    );
-    for (const state of wanted) context.providers.ensure(state.provider, context.previous);
-    await executor.runAll([...steps.values()]);
-    await executor.idle();
-    context.previous = context.previous.flatMap((state) => {
-      const step = steps.get(state);
-      const found = step === undefined ? state : step.fresh;
-      return found === undefined ? [] : [found];
-    });
-    repairReferences(context.previous);
-    context.olds = oldsOf(context.previous);
-    context.graph = new DependencyGraph(context.previous);
+    await refreshState(context, executor);
     this.options.store?.save();
     if (executor.failed) this.failed = true;
     return executor;
-  }
-
-  private isRefreshed(state: ResourceState): boolean {
-    const { targets } = this.options;
-    if (targets === undefined) return true;
-    return targets.urns.has(state.urn);
   }
 
   private checkTargets(): void {
@@ -386,49 +335,10 @@ export class Deployment {
     }
   }
 
-  private warnOfPendingOperations(): void {
-    const pending = this.options.base.pendingOperations;
-    if (pending.length === 0) return;
-    const list = pending.map(({ type, resource }) => `  * ${resource.urn}, interrupted while ${type}\n`).join("");
-    this.context.report(
-      diagnostic(
-        "warning",
-        "",
-        `Attempting to deploy or update resources with ${pending.length} pending operations from previous deployment.\n${list}` +
-          "These resources are in an unknown state because the engine was interrupted while waiting for changes to them to complete. " +
-          "Check each with its provider; then `refresh` brings the state up to date (with --clear-pending-creates for interrupted creates).",
-      ),
-    );
-  }
-
   /** Tells the user, unless that has been done. */
   private tell(error: Error): void {
     this.failed = true;
     this.bailed = true;
     if (!(error instanceof Bail)) this.context.report(diagnostic("error", "", error.message));
   }
-}
-
-function providerGoal(inputs: ValueMap): Goal {
-  return {
-    type: `${providerTypePrefix}${dynamicPackage}`,
-    name: "default",
-    custom: true,
-    parent: "",
-    properties: inputs,
-    dependencies: [],
-    propertyDependencies: {},
-    protect: undefined,
-    retainOnDelete: undefined,
-    deletedWith: "",
-    replaceWith: [],
-    replacementTrigger: null,
-    deleteBeforeReplace: undefined,
-    ignoreChanges: [],
-    replaceOnChanges: [],
-    additionalSecretOutputs: [],
-    aliases: [],
-    hooks: {},
-    provider: "",
-  };
 }

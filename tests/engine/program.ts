@@ -14,7 +14,8 @@ import { Backend } from "./backend";
 import { findCli, type Cli } from "./findCli";
 import { readEventLog, type OperationResult } from "./operationResult";
 import { openCrypter, type Crypter } from "./passphrase";
-import { killTree } from "./processTree";
+import { endWithThisProcess } from "./leftovers";
+import { watch, type RunningOperation } from "./runningOperation";
 import { suitableNode } from "./suitableNode";
 import { SnapshotStore } from "./snapshotStore";
 import { plainOutputs } from "./stackOutputs";
@@ -24,6 +25,7 @@ import { isRootStack } from "./urn";
 
 export type { DiagnosticResult, OperationResult, StepResult } from "./operationResult";
 export type { Cli } from "./findCli";
+export type { RunningOperation } from "./runningOperation";
 
 /** A value of the stack's configuration; lists and maps become JSON, as `config.requireObject` wants them. */
 export type ConfigValue = string | number | boolean | unknown[] | { secret: string } | Record<string, unknown>;
@@ -63,20 +65,6 @@ export interface RunOptions {
   targetDependents?: boolean;
   /** Forget creates that were interrupted (refresh). */
   clearPendingCreates?: boolean;
-}
-
-/** An operation that is still running. */
-export interface RunningOperation {
-  readonly pid: number;
-  /** As Ctrl-C: the first lets running steps finish, the second ends at once. */
-  interrupt(): void;
-  /** Ends the engine, the program and the provider without warning. */
-  kill(): void;
-  /** Everything printed so far. */
-  output(): string;
-  /** Waits until the output matches. @throws when the operation ends first, or after the operation's timeout. */
-  waitFor(pattern: RegExp): Promise<void>;
-  readonly result: Promise<OperationResult>;
 }
 
 export type OperationName = "preview" | "up" | "refresh" | "destroy";
@@ -170,7 +158,13 @@ export class ProgramStack {
       ...(run.targetDependents === true ? ["--target-dependents"] : []),
       ...(run.clearPendingCreates === true ? ["--clear-pending-creates"] : []),
     ]);
-    return this.watch(name, child, events);
+    return watch(child, {
+      name,
+      timeout: this.options.timeout ?? defaultTimeout,
+      onOutput: this.options.onOutput,
+      // A killed engine's journal is left for the next operation to find, so the state is not opened then.
+      finish: async (exitCode) => ({ ...readEventLog(events), outputs: exitCode === null ? {} : await this.outputs() }),
+    });
   }
 
   /** The stack's outputs, secrets in plain. */
@@ -254,9 +248,7 @@ export class ProgramStack {
     const { command, args: before } = this.cli;
     // A group of its own: a Ctrl-C at the test's terminal is passed on by hand, once.
     const child = spawn(command, [...before, ...args], { cwd: this.projectDir, env: this.env, stdio: ["ignore", "pipe", "pipe"], detached: process.platform !== "win32" });
-    guardAgainstLeftovers();
-    running.add(child);
-    child.once("exit", () => running.delete(child));
+    endWithThisProcess(child);
     return child;
   }
 
@@ -265,85 +257,6 @@ export class ProgramStack {
     const exited = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
     const [stdout, stderr, code] = await Promise.all([read(child.stdout), read(child.stderr), exited]);
     return { code, stdout, stderr };
-  }
-
-  private watch(name: OperationName, child: ChildProcess, events: string): RunningOperation {
-    const started = Date.now();
-    const pid = child.pid;
-    if (pid === undefined) throw new Error(`${this.cli.command} could not be started`);
-    const printed = { stdout: "", stderr: "" };
-    const watchers = new Set<() => void>();
-    for (const stream of ["stdout", "stderr"] as const) {
-      child[stream]?.setEncoding("utf8").on("data", (chunk: string) => {
-        printed[stream] += chunk;
-        this.options.onOutput?.(chunk);
-        for (const look of watchers) look();
-      });
-    }
-    let late = false;
-    const timeout = this.options.timeout ?? defaultTimeout;
-    const timer = setTimeout(() => {
-      late = true;
-      killTree(pid);
-    }, timeout);
-    const closed = new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
-    const result = closed.then(async (exitCode): Promise<OperationResult> => {
-      clearTimeout(timer);
-      for (const look of watchers) look();
-      if (late) throw new Error(`${name} took longer than ${timeout / 1000} s and was killed. It had printed:\n${printed.stdout}${printed.stderr}`);
-      return {
-        ok: exitCode === 0,
-        exitCode,
-        ...readEventLog(events),
-        ...printed,
-        // A killed engine's journal is left for the next operation to find, so the state is not opened here.
-        outputs: exitCode === null ? {} : await this.outputs(),
-        seconds: (Date.now() - started) / 1000,
-      };
-    });
-    result.catch(() => undefined);
-    const waitFor = (pattern: RegExp) =>
-      new Promise<void>((resolve, reject) => {
-        const look = () => {
-          const seen = pattern.test(printed.stdout) || pattern.test(printed.stderr);
-          if (!seen && child.exitCode === null && child.signalCode === null) return;
-          watchers.delete(look);
-          if (seen) resolve();
-          else reject(new Error(`${name} ended without printing ${pattern}:\n${printed.stdout}${printed.stderr}`));
-        };
-        watchers.add(look);
-        look();
-      });
-    return {
-      pid,
-      interrupt: () => void process.kill(pid, "SIGINT"),
-      kill: () => killTree(pid),
-      output: () => printed.stdout + printed.stderr,
-      waitFor,
-      result,
-    };
-  }
-}
-
-/** What this process has started and not seen the end of. */
-const running = new Set<ChildProcess>();
-let guarded = false;
-
-function killRunning(): void {
-  for (const { pid } of running) if (pid !== undefined) killTree(pid);
-}
-
-/** Nothing may go on running when this process ends, however it ends. */
-function guardAgainstLeftovers(): void {
-  if (guarded) return;
-  guarded = true;
-  process.on("exit", killRunning);
-  for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15, SIGHUP: 1 })) {
-    process.on(signal, () => {
-      killRunning();
-      // Somebody else's handler decides how this process ends; without one it ends as if there were none here either.
-      if (process.listenerCount(signal) === 1) process.exit(128 + number);
-    });
   }
 }
 

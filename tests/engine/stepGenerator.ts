@@ -3,13 +3,15 @@ import { Bail, diagnostic } from "./diagnostics";
 import type { DeploymentContext } from "./deploymentContext";
 import { referencesOf } from "./dependencyGraph";
 import type { Goal } from "./goal";
-import { applyReplaceOnChanges, diffResource, ignoringChanges, inputsDiff, isReplacement, plainDiff } from "./providerDiff";
+import { callCheck, checkInputs } from "./checkInputs";
+import { planDeletes, refuseUntargeted } from "./deletePlan";
+import { applyReplaceOnChanges, diffResource, inputsDiff, isReplacement, plainDiff } from "./providerDiff";
 import type { ProviderDiff } from "./providerProcess";
 import { dependentReplacements, replacedAlong } from "./replacements";
 import { newState, type ResourceState } from "./state";
 import type { Registration, Step } from "./step";
-import { createUrn, isProviderType, parseProviderReference, parseUrn, stackType } from "./urn";
-import { Secret, containsUnknowns, isMap, sameMap, sameValue, withoutSecrets, type Value, type ValueMap } from "./value";
+import { createUrn, isProviderType, parseProviderReference, stackType } from "./urn";
+import { containsUnknowns, sameMap, sameValue, withoutSecrets, type Value } from "./value";
 
 /**
  * Decides what is to be done about each resource: compares what the program registers with the state before.
@@ -46,7 +48,7 @@ export class StepGenerator {
     const recreating = this.deletes.has(urn);
     const targeted = this.isTargeted(fresh);
 
-    if (!(await this.check(goal, fresh, recreating ? undefined : old, old, targeted)) || !valid) throw new Bail(`resource ${urn} is invalid`);
+    if (!(await checkInputs(context, goal, fresh, { old, recreating, targeted })) || !valid) throw new Bail(`resource ${urn} is invalid`);
 
     if (recreating && old !== undefined) return this.validated(this.recreate(old, fresh, registration));
     if (old?.external === true) {
@@ -79,59 +81,15 @@ export class StepGenerator {
 
   /** Steps for what the program no longer registers, and for what has been replaced. */
   generateDeletes(): { sames: Step[]; deletes: Step[] } {
-    const { context } = this;
-    const allowed = this.deletable();
-    const sames: Step[] = [];
-    const deletes: Step[] = [];
-    for (const state of context.previous) {
-      if (allowed !== undefined && !allowed.has(state.urn)) {
-        if (!this.isOperatedOn(state.urn) && !state.delete) sames.push({ op: "same", urn: state.urn, old: state, fresh: { ...state }, logical: true });
-        continue;
-      }
-      if (state.delete) {
-        if (this.alreadyDeleted.has(state)) continue;
-        deletes.push({ op: state.external ? "discard-replaced" : "delete-replaced", urn: state.urn, old: state, fresh: undefined, logical: false });
-      } else if (!this.isOperatedOn(state.urn)) {
-        if (state.pendingReplacement) deletes.push({ op: "remove-pending-replace", urn: state.urn, old: state, fresh: undefined, logical: false });
-        else deletes.push({ op: state.external ? "discard" : "delete", urn: state.urn, old: state, fresh: undefined, logical: true });
-      } else continue;
-      this.deletes.add(state.urn);
-      context.providers.ensure(state.provider, context.previous);
-    }
-    this.refuseUntargeted(deletes);
-    return { sames, deletes };
+    const plan = planDeletes(this.context, { isOperatedOn: (urn) => this.isOperatedOn(urn), alreadyDeleted: this.alreadyDeleted });
+    for (const { urn } of plan.deletes) this.deletes.add(urn);
+    if (refuseUntargeted(this.context, plan.deletes)) this.errored = true;
+    return plan;
   }
 
   /** Whether a resource goes in this deployment too: who is deleted with it needs no call of its own. */
   isBeingDeleted(urn: string): boolean {
     return this.deletes.has(urn);
-  }
-
-  private async check(goal: Goal, fresh: ResourceState, olds: ResourceState | undefined, old: ResourceState | undefined, targeted: boolean): Promise<boolean> {
-    if (!goal.custom || isProviderType(goal.type)) return true;
-    if (!targeted) {
-      fresh.inputs = old?.inputs ?? {};
-      return true;
-    }
-    const news = old === undefined ? goal.properties : ignoringChanges(this.context, fresh, old.inputs, goal.properties);
-    const before = olds === undefined || olds.external ? {} : olds.inputs;
-    return this.callCheck(fresh, before, olds === undefined || olds.external ? goal.properties : news);
-  }
-
-  private async callCheck(fresh: ResourceState, olds: ValueMap, news: ValueMap): Promise<boolean> {
-    const provider = await this.context.providers.get(fresh.provider);
-    const { inputs, failures } = await provider.check(fresh.urn, olds, news, this.context.preview);
-    fresh.inputs = inputs;
-    const { name } = parseUrn(fresh.urn);
-    for (const { property, reason } of failures) {
-      // The real engine prints the value of a named property, a secret's too: this one must not look safer than it is.
-      const message =
-        property === ""
-          ? `${fresh.type} resource '${name}' has a problem: ${reason}`
-          : `${fresh.type} resource '${name}': property ${property} value ${goFormat(inputs[property])} has a problem: ${reason}`;
-      this.context.report(diagnostic("error", fresh.urn, message));
-    }
-    return failures.length === 0;
   }
 
   private recreate(old: ResourceState, fresh: ResourceState, registration: Registration): Step[] {
@@ -201,7 +159,7 @@ export class StepGenerator {
     }
     this.decided.replace.add(urn);
     // The check before had the old inputs at hand; a new resource must not take anything over from them.
-    if (goal.custom && !isProviderType(goal.type) && !(await this.callCheck(fresh, {}, goal.properties))) {
+    if (goal.custom && !isProviderType(goal.type) && !(await callCheck(this.context, fresh, {}, goal.properties))) {
       throw new Bail(`resource ${urn} has check errors`);
     }
     const details = { replaceKeys: diff.replaceKeys, changedKeys: diff.changedKeys, detailed: diff.detailed };
@@ -299,36 +257,6 @@ export class StepGenerator {
     return steps;
   }
 
-  private deletable(): Set<string> | undefined {
-    const { targets, previous } = this.context;
-    if (targets === undefined) return undefined;
-    const found = new Set(targets.urns);
-    // The list is in order of need, so one pass finds those that need a target, directly or not.
-    for (const state of previous) {
-      const provider = state.provider === "" ? "" : parseProviderReference(state.provider).urn;
-      if ([provider, state.parent, ...referencesOf(state)].some((urn) => found.has(urn))) found.add(state.urn);
-    }
-    return found;
-  }
-
-  private refuseUntargeted(deletes: Step[]): void {
-    const { targets, preview } = this.context;
-    if (targets === undefined || targets.dependents) return;
-    const others = deletes.filter(({ urn }) => !targets.urns.has(urn));
-    for (const { urn } of others) {
-      this.errored = true;
-      this.context.report(
-        diagnostic(
-          "error",
-          urn,
-          `Resource '${urn}' will be destroyed but was not specified in --target list.\n` +
-            "Either include resource in --target list or pass --target-dependents to proceed.",
-        ),
-      );
-    }
-    if (others.length > 0 && !preview) throw new Bail("delete untargeted resource");
-  }
-
   /** Told in a preview, which goes on so that the rest is seen too; an update stops. */
   private refuse(urn: string, message: string): void {
     this.context.report(diagnostic("error", urn, message));
@@ -371,16 +299,4 @@ function isTriggered(old: Value, fresh: Value): boolean {
   if (containsUnknowns(old) || containsUnknowns(fresh)) return true;
   const [before, after] = [withoutSecrets(old), withoutSecrets(fresh)];
   return before !== null && after !== null && !sameValue(before, after);
-}
-
-/** A property value as Go prints it with %v. */
-function goFormat(value: Value | undefined): string {
-  if (value === undefined || value === null) return "{<nil>}";
-  if (value instanceof Secret) return `{&{${goFormat(value.element)}}}`;
-  if (Array.isArray(value)) return `{[${value.map(goFormat).join(" ")}]}`;
-  if (isMap(value)) {
-    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{map[${entries.map(([key, item]) => `${key}:${goFormat(item)}`).join(" ")}]}`;
-  }
-  return `{${String(value)}}`;
 }

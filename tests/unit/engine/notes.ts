@@ -48,7 +48,7 @@ export class Notes {
     const folder = join(stateDir, "notes");
     mkdirSync(folder);
     const config = { folder, plan: plan as unknown as ConfigValue, ...options.config };
-    return new Notes(await openStack({ programDir: join(programs, "notes"), stateDir, timeout: 90_000, ...options, config }), folder);
+    return new Notes(await openStack({ programDir: join(programs, "notes"), stateDir, timeout: 200_000, ...options, config }), folder);
   }
 
   async plan(plan: PlannedNote[], config: Record<string, ConfigValue> = {}): Promise<void> {

@@ -23,7 +23,7 @@ function failed(result: OperationResult): OperationResult {
 
 describe(`engine: programs, run by ${findCli().description}`, function () {
   // Each operation starts two or three processes; a busy machine takes its time.
-  this.timeout(120_000);
+  this.timeout(400_000);
 
   it("a preview shows what would be created and touches nothing; up creates it; up again changes nothing; destroy deletes it", async () => {
     const notes = await Notes.open([{ name: "a" }, { name: "b", from: "a" }]);
@@ -431,7 +431,7 @@ describe(`engine: programs, run by ${findCli().description}`, function () {
   describe("a TypeScript program with declared configuration", () => {
     let stateDir: string;
     before(() => (stateDir = temporaryFolder()));
-    const open = (config: Record<string, string | number>) => openStack({ programDir: join(programs, "typed"), stateDir, config, timeout: 90_000 });
+    const open = (config: Record<string, string | number>) => openStack({ programDir: join(programs, "typed"), stateDir, config, timeout: 200_000 });
 
     it("wants what has no default, of the right type", async () => {
       const missing = failed(await (await open({})).preview());

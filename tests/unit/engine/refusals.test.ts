@@ -5,7 +5,7 @@ import { descendantsOf } from "../../engine/processTree";
 import { Notes } from "./notes";
 
 describe("engine: the test engine", function () {
-  this.timeout(120_000);
+  this.timeout(400_000);
 
   it("says what it cannot do instead of doing something else", async () => {
     const notes = await Notes.open([{ name: "a", options: { import: "some-id" } }], { cli: testEngine() });
