@@ -1,7 +1,7 @@
 /**
  * `npm run bench:nodes`: this provider beside ansible-core, on the same lab nodes in one run: the first configuration, a change of the
  * mirror's endpoint, and again with nothing to do. `-- --json FILE` writes the rows; `--runs N` (default 3) repeats, the tools taking
- * turns at going first; `--nodes N` (default 20); `--parallel N` steps at once for ours (default: the engine's own).
+ * turns at going first; `--nodes N` (default 20), all at once for both tools (`--parallel`, forks).
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -33,7 +33,7 @@ const log = (line: string): void => console.log(line);
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { json: { type: "string" }, runs: { type: "string", default: "3" }, nodes: { type: "string", default: "20" }, parallel: { type: "string" } },
+    options: { json: { type: "string" }, runs: { type: "string", default: "3" }, nodes: { type: "string", default: "20" } },
   });
   const [runs, size] = [positive("runs", values.runs), positive("nodes", values.nodes)];
   const host = checkHost();
@@ -45,16 +45,15 @@ async function main(): Promise<void> {
   const fleet = await Fleet.up(size, log);
   try {
     const key = { privateKeyPath: fleet.lab.keys.plain.privateKeyPath, wrap: fleet.wrap };
-    const parallel = values.parallel === undefined ? {} : { parallel: positive("parallel", values.parallel) };
-    const ours = new Ours({ ...key, folder, ...parallel });
+    const ours = new Ours({ ...key, folder, parallel: size });
     const playbook = new AnsiblePlaybook(ansible, { ...key, forks: size });
     const bench = new Bench(fleet, [ours, playbook]);
-    log(`ours: ${ours.description}${values.parallel === undefined ? "" : `, --parallel ${values.parallel}`}, verify: false\nansible: ${playbook.description}`);
+    log(`ours: ${ours.description}, --parallel ${size}, verify: false\nansible: ${playbook.description}`);
     for (let run = 1; run <= runs; run++) {
       await bench.race(run);
     }
     const turns = await bench.turns();
-    const verified = await bench.verified(new Ours({ ...key, folder: join(folder, "verified"), ...parallel, images: { source: fleet.lab.packages.tarXz.path } }));
+    const verified = await bench.verified(new Ours({ ...key, folder: join(folder, "verified"), parallel: size, images: { source: fleet.lab.packages.tarXz.path } }));
     playbook.close();
     const good = report(bench.measured, turns, verified, size);
     if (values.json !== undefined) {

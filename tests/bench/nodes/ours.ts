@@ -10,8 +10,8 @@ export interface OursOptions {
   readonly folder: string;
   readonly privateKeyPath: string;
   readonly wrap: Wrap;
-  /** Steps at once; default: the engine's. */
-  readonly parallel?: number;
+  /** Steps at once. */
+  readonly parallel: number;
   /** Verify, with these images pushed; default: no verification. */
   readonly images?: { readonly source: string };
 }
@@ -38,8 +38,7 @@ export class Ours implements Tool {
     this.targets = targets;
     const stateDir = join(this.options.folder, `stack-${++this.stacks}`);
     rmSync(stateDir, { recursive: true, force: true });
-    const { parallel } = this.options;
-    this.stack = await openStack({ programDir: program, stateDir, cli: this.cli, ...(parallel === undefined ? {} : { parallel }) });
+    this.stack = await openStack({ programDir: program, stateDir, cli: this.cli, parallel: this.options.parallel });
   }
 
   /** Only what comes before the nodes: the images, so that the nodes alone are timed. */
