@@ -191,6 +191,7 @@ async function push(
         exclude: inputs.exclude ?? [],
         deleteImages: inputs.deleteImages === true,
         previous,
+        ...(inputs.probeRepository === false ? {} : { stagingRepository: besideProbe(inputs.probeRepository) }),
         context,
       });
       const probe = inputs.probeRepository === false ? undefined : await keepOrPushProbe(registry, inputs.probeRepository, oldProbe, context);
@@ -218,6 +219,12 @@ async function push(
   } finally {
     await registry.close();
   }
+}
+
+/** Where blobs wait whose image is not known yet: beside the probe, which the user has placed where writing is allowed. */
+function besideProbe(repository: string): string {
+  const slash = repository.lastIndexOf("/");
+  return slash < 0 ? `${repository}-staging` : `${repository.slice(0, slash)}/staging`;
 }
 
 async function keepOrPushProbe(registry: Registry, repository: string, old: Probe | undefined, context: OperationContext): Promise<Probe> {
