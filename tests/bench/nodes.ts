@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { checkHost } from "../lab/lab";
+import { checkHost, LabError } from "../lab/lab";
 import { cacheDir } from "../lab/lab/instance";
 import { AnsibleMissing, AnsiblePlaybook, ensureAnsible } from "./nodes/ansible";
 import { Fleet, type Seen } from "./nodes/fleet";
@@ -26,6 +26,8 @@ interface Measured extends Seen {
   readonly seconds: number;
 }
 
+type OneNode = Record<Work, Record<Tool["name"], { readonly turns: number; readonly seconds: number }>>;
+
 const works: readonly Work[] = ["apply", "change", "nothing"];
 const tools: readonly Tool["name"][] = ["ours", "ansible"];
 const wantedRatio = 3;
@@ -38,7 +40,7 @@ async function main(): Promise<void> {
   const [runs, size] = [positive("runs", values.runs), positive("nodes", values.nodes)];
   const host = checkHost();
   if (!host.ok) {
-    throw new Error(`the benchmark needs lab nodes, and this machine cannot run them:\n${host.missing.map((line) => `- ${line}`).join("\n")}`);
+    throw new LabError("LAB_HOST", `the benchmark needs lab nodes, and this machine cannot run them:\n${host.missing.map((line) => `- ${line}`).join("\n")}`);
   }
   const ansible = await ensureAnsible(cacheDir(), log);
   const folder = mkdtempSync(join(tmpdir(), "registry-mirror-bench-"));
@@ -52,13 +54,13 @@ async function main(): Promise<void> {
     for (let run = 1; run <= runs; run++) {
       await bench.race(run);
     }
-    const turns = await bench.turns();
+    const oneNode = await bench.oneNode();
     const verified = await bench.verified(new Ours({ ...key, folder: join(folder, "verified"), parallel: size, images: { source: fleet.lab.packages.tarXz.path } }));
     playbook.close();
-    const good = report(bench.measured, turns, verified, size);
+    const good = report(bench.measured, oneNode, verified, size);
     if (values.json !== undefined) {
       const rows = works.flatMap((work) => tools.map((tool) => row(bench.measured, work, tool)));
-      writeFileSync(values.json, `${JSON.stringify({ rows, nodes: size, ours: ours.description, ansible: playbook.description, turns, verified, runs: bench.measured }, undefined, 2)}\n`);
+      writeFileSync(values.json, `${JSON.stringify({ rows, nodes: size, ours: ours.description, ansible: playbook.description, oneNode, verified, runs: bench.measured }, undefined, 2)}\n`);
     }
     process.exitCode = good ? 0 : 1;
   } finally {
@@ -92,12 +94,13 @@ class Bench {
     assert.deepEqual(results[0], results[1], "both tools leave the same files and the same effective configuration on every node");
   }
 
-  /** How often each tool waits for a node: through a line that counts, on one node, and not timed. */
-  async turns(): Promise<Record<Work, Record<Tool["name"], number>>> {
+  /** One node alone, through a line that counts how often each tool waits for it. */
+  async oneNode(): Promise<OneNode> {
     const [node] = this.fleet.nodes;
     const [target] = this.fleet.targets;
     assert.ok(node !== undefined && target !== undefined);
-    const turns = { apply: { ours: 0, ansible: 0 }, change: { ours: 0, ansible: 0 }, nothing: { ours: 0, ansible: 0 } };
+    const none = { turns: 0, seconds: 0 };
+    const found = { apply: { ours: none, ansible: none }, change: { ours: none, ansible: none }, nothing: { ours: none, ansible: none } };
     for (const tool of this.tools) {
       await this.fleet.reset([node]);
       const line = await CountingLine.open(target, `127.${this.fleet.lab.instance.number}.40.1`);
@@ -105,15 +108,15 @@ class Bench {
         await tool.begin([line.target]);
         for (const work of works) {
           const before = line.turns;
-          await tool.run(this.wanted(work));
+          const seconds = await tool.run(this.wanted(work));
           await tool.end();
-          turns[work][tool.name] = line.turns - before;
+          found[work][tool.name] = { turns: line.turns - before, seconds };
         }
       } finally {
         await line.close();
       }
     }
-    return turns;
+    return found;
   }
 
   /** What Ansible has no counterpart for: every node proves its route and compares an image. */
@@ -150,7 +153,7 @@ function ratios(measured: readonly Measured[], work: Work): number[] {
   return of("ours").map((mine) => (of("ansible").find((other) => other.run === mine.run)?.seconds ?? NaN) / mine.seconds);
 }
 
-function report(measured: readonly Measured[], turns: Record<Work, Record<Tool["name"], number>>, verified: Measured, size: number): boolean {
+function report(measured: readonly Measured[], oneNode: OneNode, verified: Measured, size: number): boolean {
   const cells = works.flatMap((work) =>
     tools.map((tool) => {
       const mine = measured.filter((m) => m.work === work && m.tool === tool);
@@ -159,12 +162,14 @@ function report(measured: readonly Measured[], turns: Record<Work, Record<Tool["
       return [
         work, tool, middle("seconds", 1), `${Math.min(...seconds).toFixed(1)}-${Math.max(...seconds).toFixed(1)}`,
         tool === "ours" ? `x${median(ratios(measured, work)).toFixed(1)}` : "",
-        middle("restarts", 0), middle("connections", 0), middle("commands", 0), String(turns[work][tool]), middle("cpuHere", 1), middle("cpuNode", 2),
+        middle("restarts", 0), middle("connections", 0), middle("commands", 0), String(oneNode[work][tool].turns), middle("cpuHere", 1), middle("cpuNode", 2),
       ];
     }),
   );
   log(`\n${size} nodes; medians of ${Math.max(...measured.map((m) => m.run))} runs; everything from "restarts" to "round trips" is for one node`);
   log(table(["work", "tool", "seconds", "min-max", "faster", "restarts", "connections", "commands", "round trips", "CPU s here", "CPU s a node"], cells));
+  log(`seconds for one node alone: ${works.map((work) => `${work} ${tools.map((tool) => `${tool} ${oneNode[work][tool].seconds.toFixed(1)}`).join(", ")}`).join("; ")}`);
+  log("The nodes share this machine's processors with each other and with the tools: on machines of their own they would bear \"CPU s a node\" side by side.");
   log(`apply by ours with verification (one image compared and the route proven on each node; no counterpart in the playbook): ${verified.seconds.toFixed(1)} s, CPU ${verified.cpuHere.toFixed(1)} s here, ${verified.cpuNode.toFixed(2)} s a node`);
   const changes = measured.filter((m) => m.work === "change" && m.tool === "ours");
   const nothing = measured.filter((m) => m.work === "nothing" && m.tool === "ours");
@@ -188,6 +193,6 @@ function positive(name: string, text: string): number {
 
 main().catch((error: unknown) => {
   // What a person can put right needs no stack.
-  console.error(error instanceof AnsibleMissing ? error.message : error instanceof Error ? (error.stack ?? error.message) : error);
+  console.error(error instanceof AnsibleMissing || error instanceof LabError ? error.message : error instanceof Error ? (error.stack ?? error.message) : error);
   process.exitCode = 1;
 });
