@@ -27,9 +27,9 @@ const mocha = (kind: string, title: string, timeout: number): Check => ({
 const checks: Check[] = [
   { kind: "types", title: "type check", args: [bin("typescript", "bin/tsc"), "-p", "tsconfig.json", "--noEmit"], mocha: false },
   { kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false },
-  mocha("unit", "unit tests", 30_000),
-  mocha("lab", "lab tests (real nodes, real registries)", 300_000),
-  mocha("e2e", "end-to-end tests (whole programs)", 600_000),
+  mocha("unit", "unit tests", 120_000),
+  mocha("lab", "lab tests (real nodes, real registries)", 600_000),
+  mocha("e2e", "end-to-end tests (whole programs)", 900_000),
 ];
 
 let current: ReturnType<typeof spawn> | undefined;
