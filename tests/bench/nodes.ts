@@ -4,8 +4,8 @@
  * turns at going first; `--nodes N` (default 20), all at once for both tools (`--parallel`, forks).
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { loadavg, tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { checkHost, LabError } from "../lab/lab";
@@ -43,12 +43,13 @@ async function main(): Promise<void> {
     throw new LabError("LAB_HOST", `the benchmark needs lab nodes, and this machine cannot run them:\n${host.missing.map((line) => `- ${line}`).join("\n")}`);
   }
   const ansible = await ensureAnsible(cacheDir(), log);
-  const folder = mkdtempSync(join(tmpdir(), "registry-mirror-bench-"));
   const fleet = await Fleet.up(size, log);
+  // Goes with the lab, however that ends: the tools' files hold its passwords.
+  const folder = join(fleet.lab.runDir, "bench");
+  const key = { privateKeyPath: fleet.lab.keys.plain.privateKeyPath, wrap: fleet.wrap };
+  const playbook = new AnsiblePlaybook(ansible, { ...key, folder: join(folder, "ansible"), forks: size });
   try {
-    const key = { privateKeyPath: fleet.lab.keys.plain.privateKeyPath, wrap: fleet.wrap };
-    const ours = new Ours({ ...key, folder, parallel: size });
-    const playbook = new AnsiblePlaybook(ansible, { ...key, forks: size });
+    const ours = new Ours({ ...key, folder: join(folder, "ours"), parallel: size });
     const bench = new Bench(fleet, [ours, playbook]);
     log(`ours: ${ours.description}, --parallel ${size}, verify: false\nansible: ${playbook.description}`);
     for (let run = 1; run <= runs; run++) {
@@ -56,7 +57,6 @@ async function main(): Promise<void> {
     }
     const oneNode = await bench.oneNode();
     const verified = await bench.verified(new Ours({ ...key, folder: join(folder, "verified"), parallel: size, images: { source: fleet.lab.packages.tarXz.path } }));
-    playbook.close();
     const good = report(bench.measured, oneNode, verified, size);
     if (values.json !== undefined) {
       const rows = works.flatMap((work) => tools.map((tool) => row(bench.measured, work, tool)));
@@ -64,8 +64,8 @@ async function main(): Promise<void> {
     }
     process.exitCode = good ? 0 : 1;
   } finally {
+    playbook.close();
     await fleet.down();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

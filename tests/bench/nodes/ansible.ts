@@ -53,16 +53,18 @@ function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
 export class AnsiblePlaybook implements Tool {
   readonly name = "ansible";
   /** Short: a control socket's path may have 108 bytes. */
-  private readonly folder = mkdtempSync(join(tmpdir(), "rm-bench-"));
+  private readonly controlDir = mkdtempSync(join(tmpdir(), "rm-bench-"));
 
-  constructor(private readonly ansible: Ansible, private readonly options: { forks: number; privateKeyPath: string; wrap: Wrap }) {}
+  constructor(private readonly ansible: Ansible, private readonly options: { folder: string; forks: number; privateKeyPath: string; wrap: Wrap }) {
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  }
 
   get description(): string {
     return `ansible-core ${this.ansible.version}, forks ${this.options.forks}, pipelining`;
   }
 
-  private get controlDir(): string {
-    return join(this.folder, "cp");
+  private get folder(): string {
+    return this.options.folder;
   }
 
   begin(targets: readonly Target[]): Promise<void> {
@@ -103,12 +105,10 @@ export class AnsiblePlaybook implements Tool {
   }
 
   async end(): Promise<void> {
-    if (!existsSync(this.controlDir)) return;
     await Promise.all(readdirSync(this.controlDir).map((socket) => execute("ssh", ["-F", "/dev/null", "-O", "exit", "-S", join(this.controlDir, socket), "any"])));
   }
 
-  /** Deletes what was written; it holds the lab's password. */
   close(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.controlDir, { recursive: true, force: true });
   }
 }
