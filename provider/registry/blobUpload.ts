@@ -113,7 +113,20 @@ export class BlobUpload {
       return this.failed(error);
     }
     this.touched = true;
-    return this.judge(response);
+    return (await this.tooLarge(response)) ?? this.judge(response);
+  }
+
+  /** A body that is too large as a whole may go in pieces. Several uploads under way at a time find out one after the other. */
+  private async tooLarge(response: SendResponse): Promise<Failure | undefined> {
+    if (response.status !== 413) {
+      return undefined;
+    }
+    const error = await this.sender.failure("PUT", response);
+    if (this.learnt.pieces === undefined) {
+      this.learnt.pieces = this.sender.pieceBytes;
+      this.sender.ctx.log.debug(`${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${this.sender.pieceBytes}`);
+    }
+    return { error, again: true, unsure: false, retryAfterMs: 0 };
   }
 
   private async stream(url: URL, headers: Record<string, string>): Promise<SendResponse> {
@@ -198,11 +211,6 @@ export class BlobUpload {
       return undefined;
     }
     const error = await this.sender.failure("PUT", response);
-    if (status === 413 && this.learnt.pieces === undefined) {
-      this.learnt.pieces = this.sender.pieceBytes;
-      this.sender.ctx.log.debug(`${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${this.sender.pieceBytes}`);
-      return { error, again: true, unsure: false, retryAfterMs: 0 };
-    }
     // 401: the token ran out while the content flowed; 404 and 416: the upload is no longer known. A new upload may do.
     const again = isTransientStatus(status) || ((status === 401 || status === 404 || status === 416) && ++this.refusals <= maxRefusals);
     return { error, again, unsure: status >= 500, retryAfterMs: status === 401 ? 0 : parseRetryAfter(response.headers["retry-after"]) };

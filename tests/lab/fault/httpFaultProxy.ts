@@ -98,7 +98,7 @@ export class HttpFaultProxy {
       requestBytes: 0, responseBytes: 0, status: 0,
     };
     this.records.push(record);
-    const due = this.current.next(record.method, target);
+    const due = this.current.next(record.method, target, Number(request.headers["content-length"] ?? 0));
     const fault: HttpFault = due?.fault ?? {};
     if (due) {
       record.rule = due.rule;

@@ -33,6 +33,8 @@ export interface HttpFaultRule {
   readonly method?: string | RegExp;
   /** Matched against path and query. */
   readonly path?: RegExp;
+  /** Only requests that announce a body of so many bytes (Content-Length). */
+  readonly body?: (bytes: number) => boolean;
   /** Only the nth request that matches, or these; from 1. Default all. */
   readonly nth?: number | readonly number[];
   readonly fault: HttpFault;
@@ -69,11 +71,12 @@ export class HttpFaultScript {
   }
 
   /** The first rule that is due. Every matching rule counts the request, due or not. */
-  next(method: string, target: string): { rule: string; fault: HttpFault } | undefined {
+  next(method: string, target: string, bodyBytes = 0): { rule: string; fault: HttpFault } | undefined {
     let due: { rule: string; fault: HttpFault } | undefined;
     for (const [index, rule] of this.rules.entries()) {
       if (rule.method !== undefined && !(typeof rule.method === "string" ? rule.method === method : rule.method.test(method))) continue;
       if (rule.path && !rule.path.test(target)) continue;
+      if (rule.body && !rule.body(bodyBytes)) continue;
       const count = (this.counts[index] ?? 0) + 1;
       this.counts[index] = count;
       const nth = rule.nth === undefined || (typeof rule.nth === "number" ? rule.nth === count : rule.nth.includes(count));

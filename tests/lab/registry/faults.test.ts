@@ -106,25 +106,25 @@ describe("push to a real registry behind a faulty line", function () {
   });
 
   describe("in pieces, where something takes only small bodies", () => {
-    const tooLarge: HttpFaultRule = { name: "413", method: "PUT", path: uploads, fault: { answer: { status: 413, body: "<html>Request Entity Too Large</html>" } } };
+    // Refused one and all: which contents are under way when the first is refused is chance. A commit after pieces has no body.
+    const tooLarge: HttpFaultRule = { name: "413", method: "PUT", path: uploads, body: (bytes) => bytes > 0, fault: { answer: { status: 413, body: "<html>Request Entity Too Large</html>" } } };
     for (const form of ["folder", "many-block xz", "one-block xz"] as const) {
       it(`everything arrives from a ${form}`, async () => {
-        // The first PUT is refused; from then on every content begins in pieces.
-        await succeeds(forms[form], { ...tooLarge, nth: 1 });
-        ok(proxy.requests.filter((request) => request.method === "PATCH").length >= 4);
+        await succeeds(forms[form], tooLarge);
+        ok(proxy.requests.filter((request) => request.method === "PATCH").length >= layout.blobs.size);
       });
     }
 
     it("a connection cut in a piece: the registry says how far it got", async () => {
-      await succeeds(forms.folder, { ...tooLarge, nth: 1 }, { name: "cut", method: "PATCH", nth: 2, fault: { cutRequestAfter: 100_000 } });
+      await succeeds(forms.folder, tooLarge, { name: "cut", method: "PATCH", nth: 2, fault: { cutRequestAfter: 100_000 } });
     });
 
     it("the answer to a piece lost", async () => {
-      await succeeds(forms.folder, { ...tooLarge, nth: 1 }, { name: "lost", method: "PATCH", nth: 1, fault: { loseAnswer: true } });
+      await succeeds(forms.folder, tooLarge, { name: "lost", method: "PATCH", nth: 1, fault: { loseAnswer: true } });
     });
 
     it("429 on a piece", async () => {
-      await succeeds(forms.folder, { ...tooLarge, nth: 1 }, { name: "429", method: "PATCH", nth: [1, 3], fault: { answer: { status: 429 } } });
+      await succeeds(forms.folder, tooLarge, { name: "429", method: "PATCH", nth: [1, 3], fault: { answer: { status: 429 } } });
     });
 
     it("a token that expires between PATCH and PUT: no piece is sent twice", async () => {
@@ -132,7 +132,7 @@ describe("push to a real registry behind a faulty line", function () {
       const front = await frontRegistry(lab, tokens);
       try {
         const challenge = String((await ask({ ...tokensAsOpen(tokens) } as LabRegistry, "GET", "/v2/")).headers["www-authenticate"]);
-        front.script({ ...tooLarge, nth: 1 }, { name: "expired", method: "PUT", path: /digest=/, nth: [2, 4], fault: { answer: { status: 401, headers: { "www-authenticate": challenge } } } });
+        front.script(tooLarge, { name: "expired", method: "PUT", path: /digest=/, body: (bytes) => bytes === 0, nth: [2, 4], fault: { answer: { status: 401, headers: { "www-authenticate": challenge } } } });
         const result = await pushTo({ endpoint: `${front.hostPort}/ns`, caCertPath: lab.privateAuthority.certPath, username: tokens.username as string, password: tokens.password as string }, forms.folder, { limits: { concurrency: { start: 1, max: 1 } } });
         deepStrictEqual(result.failures.map((f) => messageOf(f.error)), []);
         strictEqual(front.requests.filter((request) => request.rule === "expired").length, 2);
