@@ -17,6 +17,8 @@ describe("ways into real nodes", function () {
   before(async function () {
     lab = await sharedLabOrSkip(this);
     folder = mkdtempSync(join(tmpdir(), "ways-in-lab-"));
+    // The nodes are shared with tests that leave files of others on them.
+    await Promise.all(lab.nodes.map((node) => node.reset()));
   });
 
   after(async () => {
