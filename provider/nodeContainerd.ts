@@ -1,3 +1,5 @@
+import { connectionProblems } from "./connectionProblems";
+import type { DesiredRegistry } from "./containerd/desired";
 import { effectiveRegistry } from "./containerd/effectiveRegistry";
 import { canNameImages } from "./containerd/hostNames";
 import { planContainerd } from "./containerd/planContainerd";
@@ -10,15 +12,21 @@ import { MirrorError, messageOf } from "./errors";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
 import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, TransactionStep } from "./node";
 import { findDrift } from "./nodeDrift";
-import { addressOf, desiredOf, digestOfFiles, stateOf } from "./nodeState";
-import type { NodeContainerdInputs, NodeContainerdOutputs } from "./nodeState";
+import { checkDeclaration } from "./nodeDeclaration";
+import { reviewedFiles } from "./nodeReview";
+import { addressOf, desiredOf, digestOfFiles, rememberedState, stateOf, verifyOf } from "./nodeState";
+import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire } from "./nodeState";
 import { runLedger } from "./runLedger";
 import { gatherEvidence } from "./verify/evidence";
 import type { NodeVerification } from "./verify/nodeVerification";
 import { isGood, judge } from "./verify/verdict";
 
-const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
-  check: (_olds, news) => ({ inputs: news }),
+const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire> = {
+  check(_olds, news) {
+    const selection = news.verify === false ? [] : (news.verify.problems ?? []);
+    const problems = [...connectionProblems(news.connection), ...selection];
+    return { inputs: { ...news, verify: withoutProblems(news.verify), ...checkDeclaration(news.mirror, news.files) }, problems };
+  },
 
   diff(olds, news): Difference {
     if (news.hold === true) {
@@ -31,7 +39,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
     if (moved) {
       return { changes: true, replaces: ["connection"], deleteBeforeReplace: true };
     }
-    const changes = holdsUnknown(news) || !sameValue(declared(olds), declared(stateOf(news)));
+    const changes = holdsUnknown(news) || !sameValue(declared(before(olds)), declared(news));
     return changes ? { changes, status: nodeStatus(olds, news) } : { changes };
   },
 
@@ -51,8 +59,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
         return { outs: rest };
       }
       context.log.warn(`changed since the last pulumi up:\n${drift.lines.join("\n")}`);
-      const { containerd: _containerd, verification: _verification, filesDigest: _digest, certificates: _certificates, ...inputs } = outs;
-      return { outs: { ...outs, drift: drift.lines }, inputs: { ...inputs, files: drift.files, drift: drift.lines } };
+      return { outs: { ...outs, drift: drift.lines }, inputs: { ...before(outs), files: reviewedFiles(drift.files), drift: drift.lines } };
     } catch (error) {
       // Not reaching a node says nothing about it; its state stays, and a refresh of the others goes on.
       context.log.warn(`the state is kept as it was, because the node could not be read: ${messageOf(error)}`);
@@ -64,9 +71,9 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
     if (news.hold === true) {
       return { ...olds, hold: true };
     }
-    if (olds.containerd !== undefined && sameValue(onNode(olds), onNode(stateOf(news)))) {
+    if (olds.containerd !== undefined && sameValue(onNode(before(olds)), onNode(news))) {
       // Another key, password or time limit: nothing to do but to remember it.
-      return { ...stateOf(news), containerd: olds.containerd, ...(olds.verification === undefined ? {} : { verification: olds.verification }) };
+      return rememberedState(olds, news);
     }
     return runLedger.track(news.connection.host, context.log, () => configure(news, olds, context));
   },
@@ -77,7 +84,7 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
     }
     try {
       await withNode(outs.connection, context, async (node) => {
-        const { notes } = await restoreNode(node, { owner: ownerOf(context), hostsDirs: [outs.mirror.hostsDir], ...criTimeout(outs), onStep: told(context) });
+        const { notes } = await restoreNode(node, { owner: ownerOf(context), hostsDirs: [outs.hostsDir], ...criTimeout(outs), onStep: told(context) });
         tell(context, notes);
       });
     } catch (error) {
@@ -92,21 +99,37 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs> = {
 
 export const nodeContainerd = dynamicProvider(operations);
 
+type Declared = Omit<NodeContainerdInputs, "files">;
+
+/** The inputs of which a state came, but for the files. */
+function before(state: NodeContainerdOutputs): Declared {
+  const { containerd: _containerd, verification: _verification, filesDigest: _digest, certificates: _certificates, hosts: _hosts, auth: _auth, hostsDir: _dir, ...rest } = state;
+  return { ...rest, verify: verifyOf(state) };
+}
+
 /** What decides whether anything at all was declared otherwise. */
-function declared(state: NodeContainerdOutputs): unknown {
+function declared(state: Declared): unknown {
   const { connection, criTimeout: limit, forgetUnreachable, adopt, hold } = state;
   return { ...(onNode(state) as object), connection, limit, forgetUnreachable, adopt, hold: hold === true };
 }
 
 /** What decides whether the node must be looked at: credentials to reach it are not part of it. */
-function onNode(state: NodeContainerdOutputs): unknown {
-  const { mirror, filesDigest, credentials, verify, configStyle, drift } = state;
-  return { mirror, filesDigest, credentials, verify, configStyle, drift: drift ?? [] };
+function onNode(state: Declared): unknown {
+  const { mirror, credentials, verify, configStyle, drift } = state;
+  return { mirror, credentials, verify, configStyle: configStyle ?? "auto", drift: drift ?? [] };
+}
+
+function withoutProblems(verify: NodeContainerdWire["verify"]): NodeContainerdInputs["verify"] {
+  if (verify === false || typeof verify !== "object") {
+    return verify;
+  }
+  const { problems: _problems, ...rest } = verify;
+  return rest;
 }
 
 /** Words for the reviewer about this node alone; what its files say is told once, at the RegistryMirror. */
 function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInputs): string {
-  if (!holdsUnknown(news) && sameValue(onNode(olds), onNode(stateOf(news)))) {
+  if (!holdsUnknown(news) && sameValue(onNode(before(olds)), onNode(news))) {
     return "only remembered; the node is not touched";
   }
   const notes: string[] = [];
@@ -143,13 +166,14 @@ async function withNode<T>(connection: NodeConnection, context: OperationContext
 
 async function configure(inputs: NodeContainerdInputs, olds: NodeContainerdOutputs | undefined, context: OperationContext): Promise<NodeContainerdOutputs> {
   context.log.progress(`connecting to ${addressOf(inputs.connection)}`);
+  const desired = desiredOf(inputs);
   const result: ApplyResult<NodeVerification | undefined> = await withNode(inputs.connection, context, (node) =>
     applyToNode(node, {
       owner: ownerOf(context),
       adopt: inputs.adopt === true,
-      hostsDirs: [inputs.mirror.hostsDir],
-      plan: (observed) => planContainerd(observed, desiredOf(inputs, inputs.files)),
-      verify: ({ cri, observed, plan, changed }) => verifyNode(node, inputs, { cri, observed, version: plan.version, changed }, context),
+      hostsDirs: [desired.hostsDir],
+      plan: (observed) => planContainerd(observed, desired),
+      verify: ({ cri, observed, plan, changed }) => verifyNode(node, inputs, desired, { cri, observed, version: plan.version, changed }, context),
       ...criTimeout(inputs),
       onStep: told(context),
     }),
@@ -166,19 +190,20 @@ async function configure(inputs: NodeContainerdInputs, olds: NodeContainerdOutpu
 async function verifyNode(
   node: Node,
   inputs: NodeContainerdInputs,
+  desired: DesiredRegistry,
   found: { cri: CriClient; observed: NodeObservation; version: string; changed: boolean },
   context: OperationContext,
 ): Promise<NodeVerification | undefined> {
   if (inputs.verify === false) {
     return undefined;
   }
-  const now = found.changed ? await node.observe({ hostsDirs: [inputs.mirror.hostsDir] }) : found.observed;
+  const now = found.changed ? await node.observe({ hostsDirs: [desired.hostsDir] }) : found.observed;
   const { images, probe } = inputs.verify;
-  const wanted = { hosts: inputs.mirror.hosts, images, probe, effective: effectiveRegistry(now), canName: (authority: string) => canNameImages(authority, parseContainerdVersion(now.versionText)) };
+  const wanted = { hosts: desired.hosts, images, probe, effective: effectiveRegistry(now), canName: (authority: string) => canNameImages(authority, parseContainerdVersion(now.versionText)) };
   const verification = judge(inputs.connection.host, found.version, await gatherEvidence(found.cri, wanted, context));
   if (!isGood(verification.verdict)) {
     const reasons = verification.findings ?? [];
-    if (inputs.verify.onFailure === "error") {
+    if (inputs.verify.onFailure !== "warn") {
       throw new MirrorError(
         "VERIFICATION_FAILED",
         `Node ${inputs.connection.host}: verdict "${verification.verdict}". The node has been given back what it had. (verify.onFailure: "warn" would keep the change.)`,

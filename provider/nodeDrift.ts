@@ -1,7 +1,7 @@
 import { describeDrift } from "./containerd/describeDrift";
 import { planContainerd } from "./containerd/planContainerd";
 import type { Node } from "./node";
-import { desiredOf, filesOf } from "./nodeState";
+import { desiredBefore, filesOf, verifyOf } from "./nodeState";
 import type { NodeContainerdOutputs } from "./nodeState";
 
 export interface NodeDrift {
@@ -13,18 +13,19 @@ export interface NodeDrift {
 
 /** How a node differs from what was put there: files, effective configuration, digests of the compared images (B7). Undefined: it does not. */
 export async function findDrift(node: Node, outs: NodeContainerdOutputs): Promise<NodeDrift | undefined> {
-  const observed = await node.observe({ hostsDirs: [outs.mirror.hostsDir], allowDown: true });
+  const observed = await node.observe({ hostsDirs: [outs.hostsDir], allowDown: true });
   const { files, lost } = filesOf(outs, observed);
   const lines = lost.map((path) => `${path}: ${observed.files[path] === undefined ? "missing" : "not the certificate that was put there"}`);
-  const plan = planContainerd(observed, desiredOf(outs, files));
+  const plan = planContainerd(observed, desiredBefore(outs, files));
   for (const drift of describeDrift(plan, observed)) {
     lines.push(`${drift.path}: ${drift.kind}`, ...drift.lines.map((line) => `  ${line}`));
   }
+  const verify = verifyOf(outs);
   if (observed.serviceState !== "active") {
     lines.push(`containerd is ${observed.serviceState}`);
-  } else if (outs.verify !== false) {
+  } else if (verify !== false) {
     const cri = node.cri(observed.socketPath);
-    for (const image of outs.verify.images) {
+    for (const image of verify.images) {
       const repository = image.source.replace(/[:@][^/]*$/, "");
       const digest = (await cri.imageStatus(image.source))?.repoDigests.find((d) => d.startsWith(`${repository}@`))?.slice(repository.length + 1);
       if (digest !== undefined && digest !== image.digest) {

@@ -2,8 +2,10 @@ import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredRegistry 
 import type { ObservedNode } from "./containerd/observed";
 import { renderFiles } from "./containerd/renderFiles";
 import { isUnknown, stableText } from "./dynamic/plainValue";
-import { sha256 } from "./oci/digest";
 import type { NodeConnection } from "./node";
+import { declarationOf } from "./nodeDeclaration";
+import { holdsCertificate } from "./nodeReview";
+import { shortDigest } from "./oci/digest";
 import type { Probe } from "./registry/pushResult";
 import type { ExpectedImage } from "./verify/evidence";
 import type { NodeVerification } from "./verify/nodeVerification";
@@ -17,27 +19,40 @@ export interface NodeMirror {
 
 /** What to look at on the node afterwards. `images` are already chosen. */
 export interface NodeVerify {
-  onFailure: "error" | "warn";
+  /** Default "error". */
+  onFailure?: "warn";
   images: ExpectedImage[];
   probe?: Probe;
 }
 
-/** The wire form of NodeContainerd's arguments. */
+/** NodeContainerd's arguments as check leaves them: what Pulumi shows, and keeps as the resource's inputs. */
 export interface NodeContainerdInputs {
   connection: NodeConnection;
-  mirror: NodeMirror;
-  /** What the reviewer sees is what is written: path on the node -> text. */
+  /** Digest of the Declaration, which declarationOf() knows in this run. */
+  mirror: string;
+  /** What the reviewer sees is what is written: path on the node -> text, as reviewedFiles() gives it. */
   files: Record<string, string>;
   /** Secret. */
   credentials: Credentials;
   verify: false | NodeVerify;
-  configStyle: ConfigStyle | "auto";
+  /** Default "auto". */
+  configStyle?: ConfigStyle | "auto";
   criTimeout?: number;
   forgetUnreachable?: boolean;
   adopt?: boolean;
   hold?: boolean;
   /** Only ever in the state, put there by refresh: how the node differs. That it is not declared makes `up` repair it. */
   drift?: string[];
+}
+
+/** The same as the program sends them. Texts are made once for all nodes of a mirror, and cost the same however much stands in them. */
+export interface NodeContainerdWire extends Omit<NodeContainerdInputs, "files" | "verify" | "drift"> {
+  /** JSON of NodeMirror. */
+  mirror: string;
+  /** JSON: path on the node -> text. After `ignoreChanges` what the state has. */
+  files: string | Record<string, string>;
+  /** With `problems` of the selection, where it has any. */
+  verify: false | (NodeVerify & { problems?: string[] });
 }
 
 /** What the node's containerd is and how it is configured. */
@@ -50,31 +65,86 @@ export interface ContainerdState {
   restarts: number;
 }
 
+/** Hosts with the same mirrors. */
+export interface HostGroup extends Omit<DesiredHost, "host" | "skipFallback"> {
+  hosts: string[];
+  skipFallback?: true;
+}
+
 /**
- * What the state keeps of a node. Not the files: the inputs have them, they follow from `mirror`, and every byte counts twice over in a
- * fleet of a thousand nodes (Pulumi rewrites the whole state at each step). Of a certificate the digest is enough: the node has it.
+ * What the state keeps of a node besides its inputs. Every byte counts a thousand times in a fleet of a thousand nodes, and Pulumi rewrites
+ * the whole state at each step. So: not the files, which follow from the hosts; of a certificate the digest, because the node has it; not
+ * the images to compare, which the verification lists.
  */
-export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files"> {
+export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files" | "verify"> {
+  /** Of the files as the inputs have them. */
   filesDigest: string;
+  hosts: HostGroup[];
+  auth: AuthKinds;
+  hostsDir: string;
   /** Path on the node -> digest. */
   certificates?: Record<string, string>;
+  verify: false | Omit<NodeVerify, "images">;
   containerd?: ContainerdState;
   verification?: NodeVerification;
 }
 
 export function stateOf(inputs: NodeContainerdInputs): NodeContainerdOutputs {
-  const { files, drift: _drift, hold, ...rest } = inputs;
-  const certificates = Object.entries(files ?? {}).filter(([, text]) => text.includes("-----BEGIN CERTIFICATE-----"));
+  const { files: reviewed, drift: _drift, hold, verify, ...rest } = inputs;
+  const { mirror, files } = declarationOf(inputs.mirror);
+  const certificates = Object.entries(files).filter(([, text]) => holdsCertificate(text));
   return {
     ...rest,
-    filesDigest: digestOfFiles(files),
-    ...(certificates.length > 0 ? { certificates: Object.fromEntries(certificates.map(([path, text]) => [path, sha256(text)])) } : {}),
+    filesDigest: digestOfFiles(reviewed),
+    hosts: grouped(mirror.hosts),
+    auth: mirror.auth,
+    hostsDir: mirror.hostsDir,
+    verify: withoutImages(verify),
+    ...(certificates.length > 0 ? { certificates: Object.fromEntries(certificates.map(([path, text]) => [path, shortDigest(text)])) } : {}),
     ...(hold === true ? { hold } : {}),
   };
 }
 
+/** The state when nothing but how to reach the node, and what is to be remembered for later, was declared otherwise. */
+export function rememberedState(olds: NodeContainerdOutputs, news: NodeContainerdInputs): NodeContainerdOutputs {
+  const { criTimeout: _limit, forgetUnreachable: _forget, adopt: _adopt, hold: _hold, drift: _drift, ...kept } = olds;
+  const { files: _files, verify: _verify, hold: _held, ...rest } = news;
+  return { ...kept, ...rest };
+}
+
 export function digestOfFiles(files: Record<string, string>): string {
-  return isUnknown(files) ? "" : sha256(stableText(files));
+  return isUnknown(files) ? "" : shortDigest(stableText(files));
+}
+
+/** What was to be looked at on the node, made again from what was seen there. */
+export function verifyOf(outs: NodeContainerdOutputs): false | NodeVerify {
+  return outs.verify === false
+    ? false
+    : { ...outs.verify, images: (outs.verification?.images ?? []).map(({ image, mirrorImage, expectedDigest }) => ({ source: image, target: mirrorImage, digest: expectedDigest })) };
+}
+
+function withoutImages(verify: false | NodeVerify): false | Omit<NodeVerify, "images"> {
+  if (verify === false) {
+    return false;
+  }
+  const { images: _images, ...rest } = verify;
+  return rest;
+}
+
+function grouped(hosts: readonly DesiredHost[]): HostGroup[] {
+  const groups = new Map<string, HostGroup>();
+  for (const { host, mirrors, skipFallback } of hosts) {
+    const key = stableText({ mirrors, skipFallback });
+    const group = groups.get(key) ?? { hosts: [], mirrors, ...(skipFallback ? { skipFallback } : {}) };
+    group.hosts.push(host);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function mirrorOf(outs: NodeContainerdOutputs): NodeMirror {
+  const hosts = outs.hosts.flatMap(({ hosts: names, mirrors, skipFallback }) => names.map((host) => ({ host, mirrors, skipFallback: skipFallback === true })));
+  return { hosts, auth: outs.auth, hostsDir: outs.hostsDir };
 }
 
 /** The files that were put on a node, made again from the state and the node's own certificates. */
@@ -89,19 +159,27 @@ export function filesOf(outs: NodeContainerdOutputs, observed: ObservedNode): Re
   const lost: string[] = [];
   for (const [path, digest] of Object.entries(outs.certificates ?? {})) {
     const found = observed.files[path]?.text;
-    if (found !== undefined && sha256(found) === digest) {
+    if (found !== undefined && shortDigest(found) === digest) {
       texts[path] = found;
     } else {
       lost.push(path);
       texts[path] = "";
     }
   }
-  const files = renderFiles(outs.mirror.hosts, texts, outs.mirror.hostsDir);
+  const { hosts, hostsDir } = mirrorOf(outs);
+  const files = renderFiles(hosts, texts, hostsDir);
   return { files: Object.fromEntries(Object.entries(files).filter(([path]) => !lost.includes(path))), lost };
 }
 
-export function desiredOf(inputs: Omit<NodeContainerdInputs, "files">, files: Record<string, string>): DesiredRegistry {
-  return { ...inputs.mirror, files, credentials: inputs.credentials, configStyle: inputs.configStyle };
+/** What a node is to have, as declared now. */
+export function desiredOf(inputs: NodeContainerdInputs): DesiredRegistry {
+  const { mirror, files } = declarationOf(inputs.mirror);
+  return { ...mirror, files, credentials: inputs.credentials, configStyle: inputs.configStyle ?? "auto" };
+}
+
+/** What a node was given, as the state has it. */
+export function desiredBefore(outs: NodeContainerdOutputs, files: Record<string, string>): DesiredRegistry {
+  return { ...mirrorOf(outs), files, credentials: outs.credentials, configStyle: outs.configStyle ?? "auto" };
 }
 
 export function addressOf(connection: NodeConnection): string {

@@ -1,7 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Resolved } from "./problems";
-
 /**
  * How to reach a node over SSH; the names of @pulumi/command's connection. Files are read when they are needed, on the machine that runs
  * Pulumi, and only their paths are kept; what is given as text is kept as a secret.
@@ -53,22 +51,4 @@ export function connectionInputs(args: ConnectionArgs): pulumi.Inputs {
     inputs["proxy"] = connectionInputs(args.proxy);
   }
   return inputs;
-}
-
-/** What can be said of a connection without dialling. */
-export function checkConnection(args: ConnectionArgs, host: string, name = "connection"): Resolved<undefined> {
-  const problems: string[] = [];
-  if (host === "" || /[\s/@]/.test(host)) {
-    problems.push(`${name}.host: "${host}" is not a host name or address; give the plain one (the user goes into ${name}.user, the port into ${name}.port).`);
-  }
-  if (args.privateKey !== undefined && args.privateKeyPath !== undefined) {
-    problems.push(`${name}: both privateKey and privateKeyPath are given; leave one of them out.`);
-  }
-  if (args.hostKey !== undefined && args.knownHostsPath !== undefined) {
-    problems.push(`${name}: both hostKey and knownHostsPath are given; leave one of them out.`);
-  }
-  if (args.insecureIgnoreHostKey === true && (args.hostKey !== undefined || args.knownHostsPath !== undefined)) {
-    problems.push(`${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`);
-  }
-  return { problems };
 }

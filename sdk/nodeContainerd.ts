@@ -1,16 +1,13 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 
-import type { AuthKinds, ConfigStyle, Credentials, DesiredHost } from "../provider/containerd/desired";
-import type { ContainerdState, NodeContainerdInputs } from "../provider/nodeState";
-import { parseRegistryEndpoint } from "../provider/registry/endpoint";
-import type { EndpointSeen, Probe, PushedImage } from "../provider/registry/pushResult";
-import type { ExpectedImage } from "../provider/verify/evidence";
+import type { ConfigStyle, Credentials } from "../provider/containerd/desired";
+import type { ContainerdState, NodeContainerdWire } from "../provider/nodeState";
+import type { Probe, PushedImage } from "../provider/registry/pushResult";
 import type { NodeVerification } from "../provider/verify/nodeVerification";
 import type { ImageSelection } from "../provider/verify/selection";
-import { selectImages } from "../provider/verify/selection";
-import { checkConnection, connectionInputs } from "./connection";
+import { connectionInputs } from "./connection";
 import type { ConnectionArgs } from "./connection";
-import { attempt, problemsOf } from "./problems";
+import { declaredBy, verifyInput } from "./nodeWire";
 import type { RegistryMirror } from "./registryMirror";
 import { MirrorResource } from "./resource";
 
@@ -67,40 +64,25 @@ export class NodeContainerd extends MirrorResource {
   declare readonly verification: pulumi.Output<NodeVerification | undefined>;
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
-    const { mirror, verify } = args;
-    const connection = connectionInputs(args.connection);
-    const checked = pulumi.output(args.connection.host).apply((host) => checkConnection(args.connection, host));
-    const selection = verify === false ? [] : (verify?.images ?? 1);
-    const images: pulumi.Output<{ value?: ExpectedImage[]; problems: string[] }> = pulumi
-      .all([args.images, selection, mirror.hosts])
-      .apply(([pushed, chosen, hosts]) => attempt(() => checkedSelection(pushed, chosen, hosts)));
-    const wire: Record<keyof NodeContainerdInputs, unknown> = {
-      connection,
-      // Few properties rather than many: for each the state lists what it depends on.
-      mirror: { hosts: mirror.hosts, auth: pulumi.output(mirror.endpoints).apply(authKinds), hostsDir: mirror.hostsDir },
-      files: mirror.files,
-      credentials: pulumi.secret(mirror.credentials),
-      verify:
-        verify === false
-          ? images.apply(() => false) // the node waits for the images all the same
-          : { images: images.apply((found) => found.value), probe: args.probe, onFailure: pulumi.output(verify?.onFailure).apply((choice) => choice ?? "error") },
-      configStyle: pulumi.output(args.configStyle).apply((style) => style ?? "auto"),
+    const { mirror, files, credentials } = declaredBy(args.mirror);
+    const wire: Record<keyof NodeContainerdWire, unknown> = {
+      connection: connectionInputs(args.connection),
+      mirror,
+      files,
+      credentials,
+      verify: verifyInput(args),
+      configStyle: args.configStyle,
       criTimeout: args.criTimeout,
       forgetUnreachable: args.forgetUnreachable,
       adopt: args.adopt,
       hold: args.hold,
-      drift: undefined,
     };
-    super("NodeContainerd", "nodeContainerd", name, { ...wire, containerd: undefined, verification: undefined, problems: problemsOf(checked, images) }, opts);
+    super("NodeContainerd", "nodeContainerd", name, { ...given(wire), containerd: undefined, verification: undefined }, opts);
   }
 }
 
-function checkedSelection(pushed: PushedImage[] | undefined, selection: ImageSelection, hosts: DesiredHost[]): ExpectedImage[] {
-  return selectImages(pushed ?? [], selection, hosts ?? []);
+/** Pulumi makes an output out of every property there is, and an undefined one costs as much as another. */
+function given(wire: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(wire).filter(([, value]) => value !== undefined));
 }
-
-function authKinds(endpoints: EndpointSeen[] | undefined): AuthKinds {
-  return Object.fromEntries((endpoints ?? []).map((seen) => [parseRegistryEndpoint(seen.endpoint).authority, seen.auth]));
-}
-
 export type { ContainerdState, Credentials };

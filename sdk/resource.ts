@@ -16,18 +16,26 @@ function stub(provider: ProviderName): string {
 export abstract class MirrorResource extends pulumi.CustomResource {
   protected constructor(type: string, provider: ProviderName, name: string, props: pulumi.Inputs, opts?: pulumi.CustomResourceOptions) {
     const token = `pulumi-nodejs:dynamic/registry-mirror:${type}`;
-    super(
-      token,
-      name,
-      {
-        ...props,
-        // Progress can be attached to the resource's own line only by its URN, which a dynamic provider is not told.
-        resourceUrn: pulumi.createUrn(name, token, opts?.parent && urnAlone(opts.parent)),
-        dryRun: pulumi.runtime.isDryRun() ? true : undefined,
-        __provider: stub(provider),
-      },
-      opts,
-    );
+    const inputs = {
+      ...props,
+      // Progress can be attached to the resource's own line only by its URN, which a dynamic provider is not told.
+      resourceUrn: pulumi.createUrn(name, token, opts?.parent && urnAlone(opts.parent)),
+      ...(pulumi.runtime.isDryRun() ? { dryRun: true } : {}),
+      __provider: stub(provider),
+    };
+    // For each property Pulumi notes four times where it was made, through source maps: most of a program's time and memory with a thousand
+    // nodes, for a debugging aid (PULUMI_DEBUG_PROMISE_LEAKS). An error keeps its stack.
+    const { stackTraceLimit } = Error;
+    const debugging = process.env["PULUMI_DEBUG_PROMISE_LEAKS"] !== undefined;
+    Error.stackTraceLimit = debugging ? stackTraceLimit : 0;
+    try {
+      super(token, name, inputs, opts);
+    } catch (error) {
+      Error.stackTraceLimit = stackTraceLimit;
+      throw debugging || !(error instanceof Error) ? error : withStack(error);
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
   }
 
   /** Whether a value is one of this package's resources of a type, also when two copies of the package are loaded. */
@@ -42,4 +50,9 @@ export abstract class MirrorResource extends pulumi.CustomResource {
  */
 function urnAlone(parent: pulumi.Resource): pulumi.Output<pulumi.URN> {
   return pulumi.output(new Promise<pulumi.URN>((resolve) => parent.urn.apply(resolve)));
+}
+
+function withStack(error: Error): Error {
+  Error.captureStackTrace(error, MirrorResource);
+  return error;
 }

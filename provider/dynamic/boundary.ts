@@ -7,12 +7,12 @@ import { withoutUndefined } from "./plainValue";
 import { redact, secretsIn } from "./redaction";
 
 /** What a resource does, in plain values. The boundary below is the only place that speaks Pulumi's dialect. */
-export interface Operations<I, O> {
+export interface Operations<I, O, W = I> {
   /**
-   * Pure and quick: no SSH, no registry. May adjust inputs; problems are errors that stop before anything is touched; notes are shown in a
-   * preview, on the resource's line.
+   * Pure and quick: no SSH, no registry. Makes the inputs out of what the program sends (`W`), where that is not the same; problems are
+   * errors that stop before anything is touched; notes are shown in a preview, on the resource's line.
    */
-  check(olds: Partial<I>, news: I): { inputs: I; problems?: string[]; notes?: string[] };
+  check(olds: Partial<I>, news: W): { inputs: I; problems?: string[]; notes?: string[] };
   /** Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a preview. */
   diff(olds: O, news: I): Difference;
   create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
@@ -71,18 +71,25 @@ function review(urn: string | undefined, properties: object, notes: string[] | u
 }
 
 /** Makes Pulumi's dynamic provider out of plain operations: one place for undefined, errors, partial state, progress and secrets. */
-export function dynamicProvider<I extends object, O extends object>(operations: Operations<I, O>): pulumi.dynamic.ResourceProvider {
+export function dynamicProvider<I extends object, O extends object, W extends object = I>(operations: Operations<I, O, W>): pulumi.dynamic.ResourceProvider {
   return {
-    check(olds: Wire<Partial<I>>, news: Wire<I>) {
+    check(olds: Wire<Partial<I>>, news: Wire<W>) {
       const { problems: found, dryRun, ...rest } = news;
       previewing = dryRun === true;
       const told = Array.isArray(found) ? found : [];
       if (told.length > 0) {
         return Promise.resolve(failures(told, news));
       }
-      const { inputs, problems = [], notes } = operations.check(olds, rest as unknown as I);
-      review(news.resourceUrn, news, notes);
-      return Promise.resolve(problems.length > 0 ? failures(problems, news) : { inputs: withoutUndefined(inputs) });
+      try {
+        const { inputs, problems = [], notes } = operations.check(olds, rest as unknown as W);
+        review(news.resourceUrn, news, notes);
+        return Promise.resolve(problems.length > 0 ? failures(problems, news) : { inputs: withoutUndefined(inputs) });
+      } catch (error) {
+        if (error instanceof MirrorError) {
+          return Promise.resolve(failures([error.message], news));
+        }
+        throw error;
+      }
     },
 
     diff(_id: string, olds: Wire<O>, news: Wire<I>) {

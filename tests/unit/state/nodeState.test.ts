@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+
+import { renderFiles } from "../../../provider/containerd/renderFiles";
+import type { DesiredHost } from "../../../provider/containerd/desired";
+import { stableText, unknownValue } from "../../../provider/dynamic/plainValue";
+import { MirrorError } from "../../../provider/errors";
+import { nodeContainerd } from "../../../provider/nodeContainerd";
+import { checkDeclaration, declarationOf } from "../../../provider/nodeDeclaration";
+import { reviewedFiles } from "../../../provider/nodeReview";
+import { desiredBefore, desiredOf, filesOf, rememberedState, stateOf, verifyOf } from "../../../provider/nodeState";
+import type { NodeContainerdInputs } from "../../../provider/nodeState";
+import { CertificateFolder } from "../registry/kit/certificates";
+
+const endpoint = "https://127.0.0.1:5000/v2/ns";
+const caPath = "/etc/containerd/certs.d/127.0.0.1:5000/ca.crt";
+const hostsDir = "/etc/containerd/certs.d";
+const hosts: DesiredHost[] = ["gcr.io", "quay.io", "docker.io"].map((host) => ({ host, mirrors: [{ endpoint, caPath, credential: "127.0.0.1:5000" }], skipFallback: false }));
+const sealed: DesiredHost = { host: "ghcr.io", mirrors: [{ endpoint, caPath, credential: "127.0.0.1:5000" }], skipFallback: true };
+const image = { source: "gcr.io/a/b:1", target: "127.0.0.1:5000/ns/a/b:1", digest: `sha256:${"a".repeat(64)}` };
+const probe = { repository: "registry-mirror-probe/probe", tag: "probe-1", digest: `sha256:${"b".repeat(64)}` };
+
+describe("what the state keeps of a node", () => {
+  const certificates = new CertificateFolder();
+  const ca = certificates.authority("Our registry").cert;
+  after(() => certificates.remove());
+
+  const files = (all: DesiredHost[] = [...hosts, sealed]): Record<string, string> => renderFiles(all, { [caPath]: ca }, hostsDir);
+  const wire = (all: DesiredHost[] = [...hosts, sealed]): { mirror: string; files: string } => ({
+    mirror: stableText({ hosts: all, auth: { "127.0.0.1:5000": "basic" }, hostsDir }),
+    files: stableText(files(all)),
+  });
+  const inputs = (all?: DesiredHost[]): NodeContainerdInputs => ({
+    connection: { host: "127.0.0.1" },
+    ...checkDeclaration(wire(all).mirror, wire(all).files),
+    credentials: { "127.0.0.1:5000": { username: "u", password: "geheim" } },
+    verify: { images: [image], probe },
+  });
+
+  it("B2: every text is shown once: hosts that are alike but for the public registry, and a certificate by what it says", () => {
+    const reviewed = reviewedFiles(files());
+    assert.equal(reviewed[`${hostsDir}/docker.io/hosts.toml`], files()[`${hostsDir}/docker.io/hosts.toml`]);
+    assert.equal(reviewed[`${hostsDir}/gcr.io/hosts.toml`], 'as docker.io/hosts.toml, with server = "https://gcr.io"');
+    assert.equal(reviewed[`${hostsDir}/quay.io/hosts.toml`], 'as docker.io/hosts.toml, with server = "https://quay.io"');
+    for (const own of ["ghcr.io", "127.0.0.1:5000"]) {
+      assert.equal(reviewed[`${hostsDir}/${own}/hosts.toml`], files()[`${hostsDir}/${own}/hosts.toml`], `${own} is not like the others`);
+    }
+    assert.match(reviewed[caPath] ?? "", /^CN=Our registry, O=registry test, valid until .+ GMT\n[\w-]{22}$/);
+  });
+
+  it("B2: another certificate with the same words is another line", () => {
+    const other = certificates.authority("Our registry").cert;
+    assert.notEqual(reviewedFiles({ [caPath]: other })[caPath], reviewedFiles({ [caPath]: ca })[caPath]);
+  });
+
+  it("what is written is exactly what was declared, and can be made again from the state and the node", () => {
+    const declared = inputs();
+    assert.deepEqual(desiredOf(declared).files, files());
+    const outs = stateOf(declared);
+    const onNode = Object.fromEntries(Object.entries(files()).map(([path, text]) => [path, { text, mode: 0o644 }]));
+    const { files: again, lost } = filesOf(outs, { versionText: "", configPath: "", files: onNode, owned: {} });
+    assert.deepEqual(again, files());
+    assert.deepEqual(lost, []);
+    const before = desiredBefore(outs, again);
+    const byHost = (all: DesiredHost[]): DesiredHost[] => [...all].sort((a, b) => (a.host < b.host ? -1 : 1));
+    assert.deepEqual({ ...before, hosts: byHost(before.hosts) }, { ...desiredOf(declared), hosts: byHost(desiredOf(declared).hosts) });
+  });
+
+  it("a certificate that the node lost, or has otherwise, is named", () => {
+    const outs = stateOf(inputs());
+    const observed = { versionText: "", configPath: "", files: { [caPath]: { text: "another", mode: 0o644 } }, owned: {} };
+    assert.deepEqual(filesOf(outs, observed).lost, [caPath]);
+  });
+
+  it("the images to compare come back from what was verified", () => {
+    const verified = { image: image.source, mirrorImage: image.target, expectedDigest: image.digest, publicRepoDigest: "", mirrorRepoDigest: "", match: false };
+    const outs = { ...stateOf(inputs()), verification: { node: "n", containerd: "1.7.24", verdict: "mismatch" as const, hosts: [], images: [verified] } };
+    assert.deepEqual(verifyOf(outs), { images: [image], probe });
+    assert.equal(verifyOf(stateOf({ ...inputs(), verify: false })), false);
+  });
+
+  it("what is only remembered drops what is no longer declared", () => {
+    const olds = { ...stateOf({ ...inputs(), criTimeout: 5, adopt: true }), drift: ["x"], containerd: { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 } };
+    const remembered = rememberedState(olds, { ...inputs(), connection: { host: "127.0.0.1", user: "admin" } });
+    assert.deepEqual([remembered.criTimeout, remembered.adopt, remembered.drift], [undefined, undefined, undefined]);
+    assert.deepEqual([remembered.connection.user, remembered.containerd?.restarts, remembered.filesDigest], ["admin", 1, olds.filesDigest]);
+  });
+
+  it("the scale of the issue: below 6 kB, the engine's own part not counted, and hardly more for twenty hosts", () => {
+    const size = (all: DesiredHost[]): number => Buffer.byteLength(JSON.stringify([inputs(all), stateOf(inputs(all))]));
+    assert.ok(size(hosts) < 3500, `${size(hosts)} bytes`);
+    const twenty = Array.from({ length: 20 }, (_, i): DesiredHost => ({ ...(hosts[0] as DesiredHost), host: `r${i}.example` }));
+    assert.ok(size(twenty) < size(hosts) + 17 * 160, `${size(twenty)} bytes`);
+  });
+
+  describe("in a preview and with ignoreChanges", () => {
+    it("B2: files are shown although it is not known yet how the mirror asks for credentials", () => {
+      const checked = checkDeclaration(unknownValue, wire().files);
+      assert.deepEqual(checked, { mirror: unknownValue, files: reviewedFiles(files()) });
+    });
+
+    it("files that are not known make the whole not known", () => {
+      assert.deepEqual(checkDeclaration(wire().mirror, unknownValue), { mirror: unknownValue, files: unknownValue });
+    });
+
+    it("what the state brings back goes through; half of it is refused, by name", async () => {
+      const { mirror, files: kept } = inputs();
+      assert.deepEqual(checkDeclaration(mirror, kept), { mirror, files: kept });
+      for (const [one, other] of [[wire().mirror, kept], [mirror, wire().files]] as const) {
+        const news = { connection: { host: "n" }, credentials: {}, verify: false, mirror: one, files: other };
+        const { failures } = (await nodeContainerd.check?.({}, news)) ?? {};
+        assert.match(failures?.[0]?.reason ?? "", /ignoreChanges names only one of mirror and files/);
+      }
+    });
+
+    it("a declaration that no check has seen is an error with a way out", () => {
+      assert.throws(() => declarationOf("never seen"), (error: unknown) => error instanceof MirrorError && error.code === "DECLARATION_UNKNOWN" && /hold: true/.test(error.message));
+    });
+  });
+});
