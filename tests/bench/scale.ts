@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     }
   } finally {
     await registry.stop();
-    if (process.env.KEEP === undefined) rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
   report(rows, sizes);
   if (values.json !== undefined) {

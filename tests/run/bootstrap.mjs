@@ -15,7 +15,8 @@ const targets = {
   test: ["tests/run/test.ts"],
   lab: ["tests/lab/cli.ts"],
   "bench:push": ["tests/bench/push.ts"],
-  "bench-nodes": ["tests/bench/nodes.ts"],
+  "bench:nodes": ["tests/bench/nodes.ts"],
+  "bench:scale": ["tests/bench/scale.ts"],
   tsx: [],
 };
 
