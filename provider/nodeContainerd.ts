@@ -159,9 +159,16 @@ async function withNode<T>(connection: NodeConnection, context: OperationContext
   const node = await connectNode(connection, context);
   try {
     return await work(node);
+  } catch (error) {
+    throw naming(connection.host, error);
   } finally {
     node.close();
   }
+}
+
+/** What is wrong with a file does not say whose file it is; among fifty nodes that is what a person asks first. */
+function naming(host: string, error: unknown): unknown {
+  return error instanceof MirrorError && !error.message.includes(host) ? new MirrorError(error.code, `Node ${host}: ${error.message}`, { cause: error, reasons: error.reasons }) : error;
 }
 
 async function configure(inputs: NodeContainerdInputs, olds: NodeContainerdOutputs | undefined, context: OperationContext): Promise<NodeContainerdOutputs> {
