@@ -13,25 +13,27 @@ import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
 import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, TransactionStep } from "./node";
 import { findDrift } from "./nodeDrift";
 import { checkDeclaration } from "./nodeDeclaration";
+import { recallNode, storeNode } from "./nodeRecord";
+import type { StoredNode } from "./nodeRecord";
 import { reviewedFiles } from "./nodeReview";
 import { addressOf, desiredOf, digestOfFiles, rememberedState, stateOf, verifyOf } from "./nodeState";
-import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire } from "./nodeState";
+import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire, NodeVerify } from "./nodeState";
 import { runLedger } from "./runLedger";
 import { gatherEvidence } from "./verify/evidence";
 import type { NodeVerification } from "./verify/nodeVerification";
 import { isGood, judge } from "./verify/verdict";
 
-const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire> = {
+const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWire> = {
   check(_olds, news) {
-    const selection = news.verify === false ? [] : (news.verify.problems ?? []);
-    const problems = [...connectionProblems(news.connection), ...selection];
-    return { inputs: { ...news, verify: withoutProblems(news.verify), ...checkDeclaration(news.mirror, news.files) }, problems };
+    const { verify, problems } = checkVerify(news.verify);
+    return { inputs: { ...news, verify, ...checkDeclaration(news.mirror, news.files) }, problems: [...connectionProblems(news.connection), ...problems] };
   },
 
-  diff(olds, news): Difference {
+  diff(stored, news): Difference {
     if (news.hold === true) {
       return { changes: false };
     }
+    const olds = recallNode(stored);
     if (olds.containerd === undefined) {
       return { changes: true, status: "held so far: configured for the first time now" };
     }
@@ -45,43 +47,47 @@ const operations: Operations<NodeContainerdInputs, NodeContainerdOutputs, NodeCo
 
   async create(inputs, context) {
     const id = addressOf(inputs.connection);
-    return { id, outs: inputs.hold === true ? stateOf(inputs) : await runLedger.track(inputs.connection.host, context.log, () => configure(inputs, undefined, context)) };
+    const outs = inputs.hold === true ? stateOf(inputs) : await runLedger.track(inputs.connection.host, context.log, () => configure(inputs, undefined, context));
+    return { id, outs: storeNode(outs) };
   },
 
-  async read(_id, outs, context) {
-    if (outs.hold === true || outs.containerd === undefined) {
-      return { outs };
+  async read(_id, stored, context) {
+    if (stored.hold === true || stored.containerd === undefined) {
+      return { outs: stored };
     }
     try {
+      const outs = recallNode(stored);
       const drift = await withNode(outs.connection, context, (node) => findDrift(node, outs));
       if (drift === undefined) {
-        const { drift: _drift, ...rest } = outs;
+        const { drift: _drift, ...rest } = stored;
         return { outs: rest };
       }
       context.log.warn(`changed since the last pulumi up:\n${drift.lines.join("\n")}`);
-      return { outs: { ...outs, drift: drift.lines }, inputs: { ...before(outs), files: reviewedFiles(drift.files), drift: drift.lines } };
+      return { outs: { ...stored, drift: drift.lines }, inputs: { ...before(outs), files: reviewedFiles(drift.files), drift: drift.lines } };
     } catch (error) {
       // Not reaching a node says nothing about it; its state stays, and a refresh of the others goes on.
       context.log.warn(`the state is kept as it was, because the node could not be read: ${messageOf(error)}`);
-      return { outs };
+      return { outs: stored };
     }
   },
 
-  async update(_id, olds, news, context) {
+  async update(_id, stored, news, context) {
     if (news.hold === true) {
-      return { ...olds, hold: true };
+      return { ...stored, hold: true };
     }
+    const olds = recallNode(stored);
     if (olds.containerd !== undefined && sameValue(onNode(before(olds)), onNode(news))) {
       // Another key, password or time limit: nothing to do but to remember it.
-      return rememberedState(olds, news);
+      return storeNode(rememberedState(olds, news));
     }
-    return runLedger.track(news.connection.host, context.log, () => configure(news, olds, context));
+    return storeNode(await runLedger.track(news.connection.host, context.log, () => configure(news, olds, context)));
   },
 
-  async delete(_id, outs, context) {
-    if (outs.containerd === undefined) {
+  async delete(_id, stored, context) {
+    if (stored.containerd === undefined) {
       return;
     }
+    const outs = recallNode(stored);
     try {
       await withNode(outs.connection, context, async (node) => {
         const { notes } = await restoreNode(node, { owner: ownerOf(context), hostsDirs: [outs.hostsDir], ...criTimeout(outs), onStep: told(context) });
@@ -119,12 +125,13 @@ function onNode(state: Declared): unknown {
   return { mirror, credentials, verify, configStyle: configStyle ?? "auto", drift: drift ?? [] };
 }
 
-function withoutProblems(verify: NodeContainerdWire["verify"]): NodeContainerdInputs["verify"] {
-  if (verify === false || typeof verify !== "object") {
-    return verify;
+/** From the wire's text; what `ignoreChanges` brings back from the state goes through as it is. */
+function checkVerify(wire: NodeContainerdWire["verify"]): { verify: NodeContainerdInputs["verify"]; problems: string[] } {
+  if (typeof wire !== "string" || isUnknown(wire)) {
+    return { verify: wire as NodeContainerdInputs["verify"], problems: [] };
   }
-  const { problems: _problems, ...rest } = verify;
-  return rest;
+  const { problems, ...verify } = JSON.parse(wire) as NodeVerify & { problems?: string[] };
+  return { verify, problems: problems ?? [] };
 }
 
 /** Words for the reviewer about this node alone; what its files say is told once, at the RegistryMirror. */

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 
+import { managedComment } from "./containerd/hostsToml";
 import { messageOf } from "./errors";
 import { shortDigest } from "./oci/digest";
 
@@ -8,13 +9,14 @@ const serverLine = /^server = "(.*)"$/m;
 
 /**
  * A node's files as a reviewer reads them, and as the state keeps them: each text once. Of hosts.toml files that are alike but for the
- * public registry behind the mirror the first is shown in full; of a certificate, what it says of itself and its digest.
+ * public registry behind the mirror the first is shown in full, but for the comment that all begin with; of a certificate, what it says of
+ * itself and its digest.
  */
 export function reviewedFiles(files: Record<string, string>): Record<string, string> {
   const first = new Map<string, string>();
   const reviewed: Record<string, string> = {};
   for (const path of Object.keys(files).sort()) {
-    const text = files[path] as string;
+    const text = (files[path] as string).replace(`${managedComment}\n`, "");
     if (holdsCertificate(text)) {
       reviewed[path] = describeCertificates(text);
       continue;

@@ -51,8 +51,8 @@ export interface NodeContainerdWire extends Omit<NodeContainerdInputs, "files" |
   mirror: string;
   /** JSON: path on the node -> text. After `ignoreChanges` what the state has. */
   files: string | Record<string, string>;
-  /** With `problems` of the selection, where it has any. */
-  verify: false | (NodeVerify & { problems?: string[] });
+  /** JSON of NodeVerify, with `problems` of the selection where it has any. After `ignoreChanges` what the state has. */
+  verify: false | string | NodeVerify;
 }
 
 /** What the node's containerd is and how it is configured. */

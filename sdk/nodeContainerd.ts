@@ -4,6 +4,7 @@ import type { ConfigStyle, Credentials } from "../provider/containerd/desired";
 import type { ContainerdState, NodeContainerdWire } from "../provider/nodeState";
 import type { Probe, PushedImage } from "../provider/registry/pushResult";
 import type { NodeVerification } from "../provider/verify/nodeVerification";
+import { recallVerification } from "../provider/verify/storedVerification";
 import type { ImageSelection } from "../provider/verify/selection";
 import { connectionInputs } from "./connection";
 import type { ConnectionArgs } from "./connection";
@@ -60,8 +61,9 @@ export interface NodeContainerdArgs {
 export class NodeContainerd extends MirrorResource {
   /** What the node's containerd is and how it is configured; undefined while the node is held and was never configured. */
   declare readonly containerd: pulumi.Output<ContainerdState | undefined>;
-  /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
-  declare readonly verification: pulumi.Output<NodeVerification | undefined>;
+  /** What the state has of the verification. */
+  declare private readonly verified: pulumi.Output<string | undefined>;
+  private readonly read: { verification?: pulumi.Output<NodeVerification | undefined> } = {};
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
     const { mirror, files, credentials } = declaredBy(args.mirror);
@@ -77,7 +79,12 @@ export class NodeContainerd extends MirrorResource {
       adopt: args.adopt,
       hold: args.hold,
     };
-    super("NodeContainerd", "nodeContainerd", name, { ...given(wire), containerd: undefined, verification: undefined }, opts);
+    super("NodeContainerd", "nodeContainerd", name, { ...given(wire), containerd: undefined, verified: undefined }, opts);
+  }
+
+  /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
+  get verification(): pulumi.Output<NodeVerification | undefined> {
+    return (this.read.verification ??= this.verified.apply((text) => (text === undefined ? undefined : recallVerification(text))));
   }
 }
 

@@ -44,12 +44,12 @@ export function verifyInput({ mirror, images, probe, verify }: NodeContainerdArg
     }
     return pulumi.all([images, selection, mirror.hosts, probe, onFailure]).apply(([pushed, chosen, hosts, tried, failing]) => {
       const found = attempt(() => selectImages(pushed ?? [], chosen, hosts ?? []));
-      return {
+      return stableText({
         images: found.value ?? [],
         ...(tried === undefined ? {} : { probe: tried }),
         ...(failing === "warn" ? { onFailure: failing } : {}),
         ...(found.problems.length > 0 ? { problems: found.problems } : {}),
-      };
+      });
     });
   });
 }

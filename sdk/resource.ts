@@ -19,7 +19,7 @@ export abstract class MirrorResource extends pulumi.CustomResource {
     const inputs = {
       ...props,
       // Progress can be attached to the resource's own line only by its URN, which a dynamic provider is not told.
-      resourceUrn: pulumi.createUrn(name, token, opts?.parent && urnAlone(opts.parent)),
+      resourceUrn: opts?.parent ? urnBelow(opts.parent, token, name) : urnOf(token, name),
       ...(pulumi.runtime.isDryRun() ? { dryRun: true } : {}),
       __provider: stub(provider),
     };
@@ -44,12 +44,26 @@ export abstract class MirrorResource extends pulumi.CustomResource {
   }
 }
 
+/** A text and no output, as pulumi.createUrn would give: each output of a thousand nodes counts. */
+function urnOf(token: string, name: string): string {
+  return `urn:pulumi:${pulumi.getStack()}::${pulumi.getProject()}::${token}::${name}`;
+}
+
+/** What the URNs of a resource's children begin with. */
+const prefixes = new WeakMap<pulumi.Resource, Promise<string>>();
+
 /**
- * The parent's URN as a bare value. As an output of the parent it would make the parent a dependency; Pulumi takes a component for all of
- * its children then, so two children of one component would wait for each other for ever.
+ * The parent's URN goes in as a bare value. As an output of the parent it would make the parent a dependency; Pulumi takes a component for
+ * all of its children then, so two children of one component would wait for each other for ever.
  */
-function urnAlone(parent: pulumi.Resource): pulumi.Output<pulumi.URN> {
-  return pulumi.output(new Promise<pulumi.URN>((resolve) => parent.urn.apply(resolve)));
+async function urnBelow(parent: pulumi.Resource, token: string, name: string): Promise<string> {
+  let prefix = prefixes.get(parent);
+  if (prefix === undefined) {
+    prefix = new Promise((resolve) => pulumi.createUrn("", "", parent).apply(resolve));
+    prefixes.set(parent, prefix);
+  }
+  // Of `PREFIX::` with an empty type and name.
+  return `${(await prefix).replace(/::$/, "")}${token}::${name}`;
 }
 
 function withStack(error: Error): Error {
