@@ -178,6 +178,7 @@ async function push(
       ...(inputs.spoolDir === undefined ? {} : { spoolDir: localPath(inputs.spoolDir) }),
       ...(inputs.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: inputs.maxDecodedBytes }),
       signal: context.signal,
+      readSoon: true,
     });
     try {
       if (inputs.fingerprint !== undefined && inputs.fingerprint !== opened.fingerprint) {

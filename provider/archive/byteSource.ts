@@ -5,9 +5,10 @@ export interface RandomSource {
   readonly size: number;
   /**
    * At least one and at most `max` bytes from `position` on; empty only at the end. The buffer is the caller's to keep, not to
-   * write. `until`: how far the caller means to go on, for reading ahead.
+   * write. `until`: how far the caller means to go on, for reading ahead. `into`: at least `max` bytes of the caller's own memory,
+   * which a source may use instead of new memory.
    */
-  readAt(position: number, max: number, until?: number): Promise<Buffer>;
+  readAt(position: number, max: number, until?: number, into?: Buffer): Promise<Buffer>;
   close(): Promise<void>;
 }
 

@@ -26,7 +26,7 @@ const chunkSize = 256 << 10;
 export async function* decode(form: Exclude<Compression, "none">, pieces: AsyncIterable<Buffer>, context: DecodeContext): AsyncGenerator<Buffer> {
   let done = 0;
   try {
-    for await (const chunk of decoderOf(form, pieces, context.xz)) {
+    for await (const chunk of decoderOf(form, pieces, context)) {
       context.signal.throwIfAborted();
       done += chunk.length;
       context.budget.count(chunk.length, context.label);
@@ -37,10 +37,10 @@ export async function* decode(form: Exclude<Compression, "none">, pieces: AsyncI
   }
 }
 
-function decoderOf(form: Exclude<Compression, "none">, pieces: AsyncIterable<Buffer>, xz: XzDecoder): AsyncIterable<Buffer> {
+function decoderOf(form: Exclude<Compression, "none">, pieces: AsyncIterable<Buffer>, { xz, label }: DecodeContext): AsyncIterable<Buffer> {
   switch (form) {
     case "xz":
-      return xz.stream(pieces);
+      return xz.stream(pieces, label);
     case "zstd":
       return zstdFrames(pieces);
     case "gzip":
@@ -74,7 +74,7 @@ async function* throughZlib(form: "gzip" | "zstd", pieces: AsyncIterable<Buffer>
 export async function decodeHead(form: Exclude<Compression, "none">, head: Buffer, count: number, xz: XzDecoder): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
-  const chunks = form === "xz" ? xz.stream(one(head)) : form === "zstd" ? zstdFrames(one(head), true) : throughZlib(form, one(head), true);
+  const chunks = form === "xz" ? xz.stream(one(head), "") : form === "zstd" ? zstdFrames(one(head), true) : throughZlib(form, one(head), true);
   try {
     for await (const chunk of chunks) {
       parts.push(chunk);

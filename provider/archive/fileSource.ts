@@ -16,7 +16,7 @@ export class FileSource implements RandomSource {
     readonly label: string = path,
   ) {}
 
-  async readAt(position: number, max: number): Promise<Buffer> {
+  async readAt(position: number, max: number, _until?: number, into?: Buffer): Promise<Buffer> {
     const length = Math.min(max, this.size - position);
     if (length <= 0) {
       return Buffer.alloc(0);
@@ -27,7 +27,7 @@ export class FileSource implements RandomSource {
     this.handle ??= this.open();
     let read: { bytesRead: number; buffer: Buffer };
     try {
-      read = await (await this.handle).read(Buffer.allocUnsafeSlow(length), 0, length, position);
+      read = await (await this.handle).read(into ?? Buffer.allocUnsafeSlow(length), 0, length, position);
     } catch (error) {
       this.handle = undefined;
       throw unreadable(this.path, error);

@@ -3,7 +3,6 @@ import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
 import { defaultCacheFolder, readCached, writeCached } from "./cacheFolder";
-import { piecesOf, RegionCursor } from "./byteSource";
 import { changed, factsOf, FileSource, unreadable } from "./fileSource";
 import { listFolder } from "./folderWalk";
 import type { FolderFile } from "./folderWalk";
@@ -19,10 +18,14 @@ const smallFile = 256 << 10;
  */
 const settledNs = 2_000_000_000n;
 
+const readBytes = 1 << 20;
+
 export interface FingerprintOptions {
   /** Default: the user's cache folder; false: none. */
   cacheDir?: string | false;
   signal?: AbortSignal;
+  /** Called when a file's content has to be read, which takes a second or so for each GB. */
+  onRead?: () => void;
 }
 
 /**
@@ -35,7 +38,7 @@ export interface FingerprintOptions {
 export async function fingerprintPackage(source: string, options: FingerprintOptions = {}): Promise<string> {
   const cache = options.cacheDir === false ? undefined : (options.cacheDir ?? defaultCacheFolder());
   const facts = await factsOf(source);
-  return facts.folder ? fingerprintFolder(await listFolder(source), cache, options.signal) : fingerprintFile(source, cache, options.signal);
+  return facts.folder ? fingerprintFolder(await listFolder(source), cache, options.signal) : fingerprintFile(source, cache, options.signal, options.onRead);
 }
 
 export async function fingerprintFolder(files: FolderFile[], cache: string | undefined, signal?: AbortSignal): Promise<string> {
@@ -47,7 +50,7 @@ export async function fingerprintFolder(files: FolderFile[], cache: string | und
   return hash.digest("hex");
 }
 
-async function fingerprintFile(path: string, cache: string | undefined, signal?: AbortSignal): Promise<string> {
+async function fingerprintFile(path: string, cache: string | undefined, signal?: AbortSignal, onRead?: () => void): Promise<string> {
   const before = await factsOf(path);
   const real = await realpath(path).catch((error: unknown) => {
     throw unreadable(path, error);
@@ -58,10 +61,11 @@ async function fingerprintFile(path: string, cache: string | undefined, signal?:
   if (Array.isArray(known) && known.length === 6 && key.every((part, at) => known[at] === part) && /^[0-9a-f]{64}$/.test(String(known[5]))) {
     return String(known[5]);
   }
+  onRead?.();
   const hash = createHash("sha256");
   const content = new FileSource(path, before.size);
   try {
-    for await (const piece of piecesOf(new RegionCursor(content))) {
+    for await (const piece of readInTurn(content)) {
       signal?.throwIfAborted();
       hash.update(piece);
     }
@@ -77,4 +81,25 @@ async function fingerprintFile(path: string, cache: string | undefined, signal?:
     await writeCached(file, version, [...key, fingerprint]);
   }
   return fingerprint;
+}
+
+/** A file's content, the next piece being read while one is used. A piece is valid until the next is asked for. */
+async function* readInTurn(source: FileSource): AsyncGenerator<Buffer> {
+  const memory = [Buffer.allocUnsafeSlow(readBytes), Buffer.allocUnsafeSlow(readBytes)] as const;
+  const read = (position: number, turn: number): Promise<Buffer> => {
+    const piece = position < source.size ? source.readAt(position, readBytes, source.size, memory[turn % 2]) : Promise.resolve(Buffer.alloc(0));
+    // Whoever gave up on this piece does not want to hear of the next.
+    piece.catch(() => undefined);
+    return piece;
+  };
+  let next = read(0, 0);
+  for (let position = 0, turn = 1; ; turn += 1) {
+    const piece = await next;
+    if (piece.length === 0) {
+      return;
+    }
+    position += piece.length;
+    next = read(position, turn);
+    yield piece;
+  }
 }

@@ -78,9 +78,11 @@ export interface OpenOptions {
    * 100 MB). Default 0: never. Told beforehand by the sizes that the package's own headers state.
    */
   lookBytes?: number;
+  /** read() will follow soon: decoding may begin while the package's fingerprint is taken. Default false. */
+  readSoon?: boolean;
   /** Threads for multi-block xz. Default: the machine's cores, at most 8. */
   xzThreads?: number;
-  /** Absolute path of the `xz` program; false: only the native module. Default: the program where PATH has one (it is faster). */
+  /** Absolute path of an `xz` program to decode with; false: only the native module. Default: the module, else a program on PATH. */
   xzProgram?: string | false;
   signal?: AbortSignal;
 }

@@ -47,11 +47,18 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
   const files = facts.folder ? await listFolder(top) : [];
   const sizes = new Map(facts.folder ? files.map((file) => [file.path, file.size]) : [["", facts.size]]);
   const sources = new Sources(top, basename(source), sizes, options.xzThreads ?? Math.min(availableParallelism(), 8), xzDecoder(options.xzProgram));
+  const whole = facts.folder ? undefined : new RegionBody(sources.file("", facts.size), 0, facts.size, basename(source));
   try {
-    if (!facts.folder) {
-      await checkForm(source, new RegionBody(sources.file("", facts.size), 0, facts.size, basename(source)), sources.decoder);
+    if (whole !== undefined) {
+      await checkForm(source, whole, sources.decoder);
     }
-    const fingerprint = facts.folder ? await fingerprintFolder(files, cacheDir, signal) : await fingerprintPackage(top, { cacheDir: cacheDir ?? false, signal });
+    const onRead = (): void => {
+      if (options.readSoon === true && whole !== undefined) {
+        // What is wrong with the package is for the reader to find.
+        void begin(whole, sources).catch(() => undefined);
+      }
+    };
+    const fingerprint = facts.folder ? await fingerprintFolder(files, cacheDir, signal) : await fingerprintPackage(top, { cacheDir: cacheDir ?? false, signal, onRead });
     await cleanSpools(options.spoolDir);
     return new OpenedPackage(source, fingerprint, {
       spoolDir: options.spoolDir,
@@ -67,6 +74,12 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
   } catch (error) {
     await sources.close();
     throw error;
+  }
+}
+
+async function begin(whole: Body, sources: Sources): Promise<void> {
+  if (compressionOf(await whole.peek(8)) === "xz") {
+    (await sources.xz(whole))?.begin();
   }
 }
 

@@ -13,7 +13,7 @@ const mostOpen = 64;
 /** The sources of a package, opened once each and closed together. */
 export class Sources {
   private readonly open = new Map<string, PlacedSource>();
-  private readonly unpacked = new Map<string, XzSource>();
+  private readonly unpacked = new Map<string, Promise<XzSource | undefined>>();
 
   /**
    * @param top the package's file, or its folder
@@ -42,17 +42,23 @@ export class Sources {
     return body.place === undefined ? undefined : this.blocks(body.place.source, body.place.offset, body.size, body.label);
   }
 
-  private async blocks(within: PlacedSource, offset: number, size: number, label: string): Promise<XzSource | undefined> {
+  private blocks(within: PlacedSource, offset: number, size: number, label: string): Promise<XzSource | undefined> {
     const spec: SourceSpec = { xz: within.spec, offset, size };
     const key = JSON.stringify(spec);
-    const known = this.unpacked.get(key);
-    const blocks = known === undefined && within.plain ? await readXzBlocks(within, offset, size) : undefined;
-    if (known !== undefined || blocks === undefined || blocks.length < 2 || blocks.some((block) => block.size > largestGroup)) {
-      return known;
+    let source = this.unpacked.get(key);
+    if (source === undefined) {
+      source = this.unpack(within, spec, label);
+      this.unpacked.set(key, source);
+      source.catch(() => this.unpacked.delete(key));
     }
-    const source = new XzSource(this.decoder, within, blocks, spec, label, this.threads, offset);
-    this.unpacked.set(key, source);
     return source;
+  }
+
+  private async unpack(within: PlacedSource, spec: { xz: SourceSpec; offset: number; size: number }, label: string): Promise<XzSource | undefined> {
+    const blocks = within.plain ? await readXzBlocks(within, spec.offset, spec.size) : undefined;
+    return blocks === undefined || blocks.length < 2 || blocks.some((block) => block.size > largestGroup)
+      ? undefined
+      : new XzSource(this.decoder, within, blocks, spec, label, this.threads, spec.offset);
   }
 
   file(path: string, size: number): PlacedSource {
@@ -67,11 +73,15 @@ export class Sources {
   }
 
   async close(): Promise<void> {
-    const all = [...this.unpacked.values(), ...this.open.values()];
+    const unpacked = [...this.unpacked.values()];
     this.unpacked.clear();
+    for (const source of unpacked) {
+      await (await source.catch(() => undefined))?.close();
+    }
+    const files = [...this.open.values()];
     this.open.clear();
     this.recent.clear();
-    await Promise.all(all.map((source) => source.close()));
+    await Promise.all(files.map((source) => source.close()));
   }
 
   private readonly recent = new Set<PlacedFile>();
@@ -105,11 +115,11 @@ class PlacedFile extends FileSource implements PlacedSource {
     return this.reads > 0;
   }
 
-  override async readAt(position: number, max: number): Promise<Buffer> {
+  override async readAt(position: number, max: number, until?: number, into?: Buffer): Promise<Buffer> {
     this.reads += 1;
     this.used(this);
     try {
-      return await super.readAt(position, max);
+      return await super.readAt(position, max, until, into);
     } finally {
       this.reads -= 1;
     }

@@ -7,11 +7,13 @@ import { ArchiveError } from "./archiveError";
 /** The part of @napi-rs/lzma that is used. */
 interface XzModule {
   xz: {
-    decompress(input: Uint8Array): Promise<Buffer>;
     /** Holds its input back while nobody reads; the package's class XzDecompressor does not, and a bomb would fill the memory. */
     decompressStream(input: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array>;
   };
 }
+
+/** The module holds up to 16 of these that are not decoded yet, and as many decoded chunks. */
+const sliceBytes = 64 << 10;
 
 let loaded: XzModule | undefined;
 
@@ -23,14 +25,23 @@ export function xzModule(): XzModule {
   } catch (error) {
     throw new ArchiveError(
       "ARCHIVE_DECODER_MISSING",
-      "An .xz package needs a decoder: install the xz program (xz-utils; `brew install xz`), or reinstall with Node >= 22.20 and optional dependencies so that npm brings @napi-rs/lzma's native part.",
+      "An .xz package needs a decoder: reinstall with Node >= 22.20 and optional dependencies so that npm brings @napi-rs/lzma's native part, or install the xz program (xz-utils; `brew install xz`).",
       { cause: messageOf(error) },
     );
   }
 }
 
+export function hasXzModule(): boolean {
+  try {
+    return xzModule() !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** A chunk is valid until the next is asked for. */
 export async function* decodeWithXzModule(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const iterator = pieces[Symbol.asyncIterator]();
+  const iterator = slices(pieces)[Symbol.asyncIterator]();
   let inputError: unknown;
   const input = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -47,16 +58,32 @@ export async function* decodeWithXzModule(pieces: AsyncIterable<Buffer>): AsyncG
       }
     },
     async cancel() {
-      await iterator.return?.();
+      await iterator.return(undefined);
     },
   });
   try {
     for await (const chunk of xzModule().xz.decompressStream(input)) {
       yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      free(chunk);
     }
   } catch (error) {
     throw inputError ?? error;
   } finally {
-    await iterator.return?.();
+    await iterator.return(undefined);
+  }
+}
+
+/** At once: left to the garbage collector, it would run many times more often, and a good part of a package would pile up. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) {
+    buffer.transfer(0);
+  }
+}
+
+async function* slices(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += sliceBytes) {
+      yield piece.subarray(at, at + sliceBytes);
+    }
   }
 }

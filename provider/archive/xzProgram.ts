@@ -10,7 +10,7 @@ import { ArchiveError } from "./archiveError";
 let found: Promise<string | undefined> | undefined;
 
 /**
- * The absolute path of an `xz` program, or undefined. It decodes half as fast again as the native module, but is never required.
+ * The absolute path of an `xz` program, or undefined.
  * Relative parts of PATH are left out: the current folder is no place to take programs from.
  */
 export function findXzProgram(): Promise<string | undefined> {
@@ -51,32 +51,6 @@ export async function* decodeWithXzProgram(program: string, pieces: AsyncIterabl
     yield* run.output();
     await run.ended();
   } finally {
-    run.stop();
-  }
-}
-
-/**
- * Decodes into one buffer.
- *
- * @returns the filled part; when there is more than fits, the error says so and nothing more is decoded
- */
-export async function fillByXz(program: string, pieces: AsyncIterable<Buffer>, into: Buffer, signal: AbortSignal): Promise<Buffer> {
-  const run = new XzRun(program, pieces);
-  const stop = (): void => run.stop();
-  signal.addEventListener("abort", stop, { once: true });
-  let filled = 0;
-  try {
-    for await (const chunk of run.output()) {
-      if (filled + chunk.length > into.length) {
-        throw new Error(`it decodes to more than the ${into.length} bytes that its index says`);
-      }
-      filled += chunk.copy(into, filled);
-    }
-    signal.throwIfAborted();
-    await run.ended();
-    return into.subarray(0, filled);
-  } finally {
-    signal.removeEventListener("abort", stop);
     run.stop();
   }
 }

@@ -5,14 +5,14 @@ import type { PlacedSource, SourceSpec } from "./place";
 import type { XzDecoder } from "./xzDecoder";
 import type { XzBlock } from "./xzIndex";
 
-/** Small blocks are decoded in groups of about this size: starting a program for each would cost more than decoding. */
+/** Small blocks are decoded in groups of about this size: starting a decoder for each would cost more than decoding. */
 const groupBytes = 8 << 20;
 
 /** Larger blocks (xz -9 -T writes 192 MiB) would not fit into the memory several at a time: such files are decoded as a stream. */
 export const largestGroup = 64 << 20;
 
 /** Decoded groups held at a time, in bytes: those in use, being decoded and read ahead. */
-const heldBytes = 192 << 20;
+const heldBytes = 128 << 20;
 
 /** At most this much is copied at a time for a reader. */
 const pieceBytes = 1 << 20;
@@ -39,7 +39,7 @@ export class XzSource implements PlacedSource {
   reached: ((position: number) => void) | undefined;
 
   private readonly groups: Group[];
-  private readonly decoded = new Map<number, { content: Promise<Buffer>; stop: AbortController }>();
+  private readonly decoded = new Map<number, { content: Promise<Buffer>; memory: Buffer | undefined; stop: AbortController }>();
   private readonly ahead: number;
   private readonly largest: number;
   /** Memory of groups that are no longer needed. */
@@ -82,12 +82,19 @@ export class XzSource implements PlacedSource {
       }
     }
     for (let next = number; next <= last; next += 1) {
-      this.begin(next);
+      this.decodeGroup(next);
     }
     const content = await this.decoded.get(number)?.content;
     this.reached?.(group.offset + group.length - this.fileOffset);
     // A copy: the group's own memory is used again, and left to the garbage collector it would pile up.
     return Buffer.from(content?.subarray(position - group.start, Math.min(group.size, position - group.start + Math.min(max, pieceBytes))) ?? []);
+  }
+
+  /** Decodes the first groups: somebody will read from the front. */
+  begin(): void {
+    for (let number = 0; number <= this.ahead; number += 1) {
+      this.decodeGroup(number);
+    }
   }
 
   close(): Promise<void> {
@@ -102,14 +109,10 @@ export class XzSource implements PlacedSource {
     const group = this.decoded.get(number);
     this.decoded.delete(number);
     group?.stop.abort();
-    group?.content.then(
-      (content) => {
-        if (content.buffer.byteLength >= this.largest && this.spare.length <= this.ahead) {
-          this.spare.push(Buffer.from(content.buffer));
-        }
-      },
-      () => undefined,
-    );
+    // What is still being decoded into is not taken back: its decoder may write a last time.
+    if (group?.memory !== undefined && this.spare.length <= this.ahead) {
+      this.spare.push(group.memory);
+    }
   }
 
   /** Bytes held and being decoded. */
@@ -117,16 +120,20 @@ export class XzSource implements PlacedSource {
     return [...this.decoded.keys()].reduce((sum, number) => sum + (this.groups[number]?.size ?? 0), 0);
   }
 
-  private begin(number: number): void {
+  private decodeGroup(number: number): void {
     const group = this.groups[number];
     if (group === undefined || this.decoded.has(number)) {
       return;
     }
     const stop = new AbortController();
-    const content = this.decode(group, stop.signal);
-    // Read ahead: an error is for whoever comes to this group.
-    content.catch(() => undefined);
-    this.decoded.set(number, { content, stop });
+    const memory = this.spare.pop() ?? Buffer.allocUnsafeSlow(this.largest);
+    const entry = { content: this.decode(group, memory.subarray(0, group.size), stop.signal), memory: undefined as Buffer | undefined, stop };
+    entry.content.then(
+      () => (entry.memory = memory),
+      // Read ahead: an error is for whoever comes to this group.
+      () => undefined,
+    );
+    this.decoded.set(number, entry);
   }
 
   private groupAt(position: number): number {
@@ -143,8 +150,7 @@ export class XzSource implements PlacedSource {
     return low;
   }
 
-  private async decode(group: Group, signal: AbortSignal): Promise<Buffer> {
-    const memory = (): Buffer => (this.spare.pop() ?? Buffer.allocUnsafeSlow(this.largest)).subarray(0, group.size);
+  private async decode(group: Group, memory: Buffer, signal: AbortSignal): Promise<Buffer> {
     let content: Buffer;
     try {
       content = await this.decoder.blocks(this.file, group.blocks, memory, this.label, signal);

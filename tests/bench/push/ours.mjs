@@ -13,7 +13,7 @@ const quiet = () => {};
 const context = { signal: new AbortController().signal, log: { progress: quiet, info: quiet, warn: quiet, debug: quiet } };
 const registry = new Registry(connection, context);
 await registry.ping();
-const pkg = await openPackage(source, { cacheDir, spoolDir });
+const pkg = await openPackage(source, { cacheDir, spoolDir, readSoon: true });
 const result = await pushPackage(pkg, registry, { context });
 await pkg.close();
 await registry.close();
