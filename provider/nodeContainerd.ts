@@ -17,10 +17,12 @@ import { recallNode, storeNode } from "./nodeRecord";
 import type { StoredNode } from "./nodeRecord";
 import { reviewedFiles } from "./nodeReview";
 import { addressOf, desiredOf, digestOfFiles, rememberedState, stateOf, verifyOf } from "./nodeState";
-import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire, NodeVerify } from "./nodeState";
+import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire } from "./nodeState";
 import { runLedger } from "./runLedger";
 import { gatherEvidence } from "./verify/evidence";
 import type { NodeVerification } from "./verify/nodeVerification";
+import { readVerify, showVerify } from "./verify/shownVerify";
+import type { NodeVerify } from "./verify/shownVerify";
 import { isGood, judge } from "./verify/verdict";
 
 const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWire> = {
@@ -131,7 +133,7 @@ function checkVerify(wire: NodeContainerdWire["verify"]): { verify: NodeContaine
     return { verify: wire as NodeContainerdInputs["verify"], problems: [] };
   }
   const { problems, ...verify } = JSON.parse(wire) as NodeVerify & { problems?: string[] };
-  return { verify, problems: problems ?? [] };
+  return { verify: showVerify(verify), problems: problems ?? [] };
 }
 
 /** Words for the reviewer about this node alone; what its files say is told once, at the RegistryMirror. */
@@ -212,7 +214,7 @@ async function verifyNode(
     return undefined;
   }
   const now = found.changed ? await node.observe({ hostsDirs: [desired.hostsDir] }) : found.observed;
-  const { images, probe } = inputs.verify;
+  const { images, probe } = readVerify(inputs.verify);
   const wanted = { hosts: desired.hosts, images, probe, effective: effectiveRegistry(now), canName: (authority: string) => canNameImages(authority, parseContainerdVersion(now.versionText)) };
   const verification = judge(inputs.connection.host, found.version, await gatherEvidence(found.cri, wanted, context));
   if (!isGood(verification.verdict)) {

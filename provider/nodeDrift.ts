@@ -3,6 +3,7 @@ import { planContainerd } from "./containerd/planContainerd";
 import type { Node } from "./node";
 import { desiredBefore, filesOf, verifyOf } from "./nodeState";
 import type { NodeContainerdOutputs } from "./nodeState";
+import { readVerify } from "./verify/shownVerify";
 
 export interface NodeDrift {
   /** For a person: file by file the changed lines, secrets hidden. */
@@ -25,7 +26,7 @@ export async function findDrift(node: Node, outs: NodeContainerdOutputs): Promis
     lines.push(`containerd is ${observed.serviceState}`);
   } else if (verify !== false) {
     const cri = node.cri(observed.socketPath);
-    for (const image of verify.images) {
+    for (const image of readVerify(verify).images) {
       const repository = image.source.replace(/[:@][^/]*$/, "");
       const digest = (await cri.imageStatus(image.source))?.repoDigests.find((d) => d.startsWith(`${repository}@`))?.slice(repository.length + 1);
       if (digest !== undefined && digest !== image.digest) {

@@ -6,23 +6,15 @@ import type { NodeConnection } from "./node";
 import { declarationOf } from "./nodeDeclaration";
 import { holdsCertificate } from "./nodeReview";
 import { shortDigest } from "./oci/digest";
-import type { Probe } from "./registry/pushResult";
-import type { ExpectedImage } from "./verify/evidence";
 import type { NodeVerification } from "./verify/nodeVerification";
+import { showVerify } from "./verify/shownVerify";
+import type { ShownVerify } from "./verify/shownVerify";
 
 /** What a node is to do, but for the texts and the secrets. */
 export interface NodeMirror {
   hosts: DesiredHost[];
   auth: AuthKinds;
   hostsDir: string;
-}
-
-/** What to look at on the node afterwards. `images` are already chosen. */
-export interface NodeVerify {
-  /** Default "error". */
-  onFailure?: "warn";
-  images: ExpectedImage[];
-  probe?: Probe;
 }
 
 /** NodeContainerd's arguments as check leaves them: what Pulumi shows, and keeps as the resource's inputs. */
@@ -34,7 +26,7 @@ export interface NodeContainerdInputs {
   files: Record<string, string>;
   /** Secret. */
   credentials: Credentials;
-  verify: false | NodeVerify;
+  verify: false | ShownVerify;
   /** Default "auto". */
   configStyle?: ConfigStyle | "auto";
   criTimeout?: number;
@@ -52,7 +44,7 @@ export interface NodeContainerdWire extends Omit<NodeContainerdInputs, "files" |
   /** JSON: path on the node -> text. After `ignoreChanges` what the state has. */
   files: string | Record<string, string>;
   /** JSON of NodeVerify, with `problems` of the selection where it has any. After `ignoreChanges` what the state has. */
-  verify: false | string | NodeVerify;
+  verify: false | string | ShownVerify;
 }
 
 /** What the node's containerd is and how it is configured. */
@@ -84,7 +76,7 @@ export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files
   hostsDir: string;
   /** Path on the node -> digest. */
   certificates?: Record<string, string>;
-  verify: false | Omit<NodeVerify, "images">;
+  verify: false | Omit<ShownVerify, "images">;
   containerd?: ContainerdState;
   verification?: NodeVerification;
 }
@@ -117,13 +109,15 @@ export function digestOfFiles(files: Record<string, string>): string {
 }
 
 /** What was to be looked at on the node, made again from what was seen there. */
-export function verifyOf(outs: NodeContainerdOutputs): false | NodeVerify {
-  return outs.verify === false
-    ? false
-    : { ...outs.verify, images: (outs.verification?.images ?? []).map(({ image, mirrorImage, expectedDigest }) => ({ source: image, target: mirrorImage, digest: expectedDigest })) };
+export function verifyOf(outs: NodeContainerdOutputs): false | ShownVerify {
+  if (outs.verify === false) {
+    return false;
+  }
+  const images = (outs.verification?.images ?? []).map(({ image, mirrorImage, expectedDigest }) => ({ source: image, target: mirrorImage, digest: expectedDigest }));
+  return { ...outs.verify, ...showVerify({ images }) };
 }
 
-function withoutImages(verify: false | NodeVerify): false | Omit<NodeVerify, "images"> {
+function withoutImages(verify: false | ShownVerify): false | Omit<ShownVerify, "images"> {
   if (verify === false) {
     return false;
   }

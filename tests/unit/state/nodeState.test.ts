@@ -10,6 +10,7 @@ import { reviewedFiles } from "../../../provider/nodeReview";
 import { desiredBefore, desiredOf, filesOf, rememberedState, stateOf, verifyOf } from "../../../provider/nodeState";
 import { recallNode, storeNode } from "../../../provider/nodeRecord";
 import type { NodeContainerdInputs } from "../../../provider/nodeState";
+import { readVerify, showVerify } from "../../../provider/verify/shownVerify";
 import type { NodeVerification } from "../../../provider/verify/nodeVerification";
 import { CertificateFolder } from "../registry/kit/certificates";
 
@@ -35,7 +36,7 @@ describe("what the state keeps of a node", () => {
     connection: { host: "127.0.0.1" },
     ...checkDeclaration(wire(all).mirror, wire(all).files),
     credentials: { "127.0.0.1:5000": { username: "u", password: "geheim" } },
-    verify: { images: [image], probe },
+    verify: showVerify({ images: [image], probe }),
   });
 
   it("B2: every text is shown once: hosts that are alike but for the public registry, and a certificate by what it says", () => {
@@ -77,7 +78,12 @@ describe("what the state keeps of a node", () => {
   it("the images to compare come back from what was verified", () => {
     const verified = { image: image.source, mirrorImage: image.target, expectedDigest: image.digest, publicRepoDigest: "", mirrorRepoDigest: "", match: false };
     const outs = { ...stateOf(inputs()), verification: { node: "n", containerd: "1.7.24", verdict: "mismatch" as const, hosts: [], images: [verified] } };
-    assert.deepEqual(verifyOf(outs), { images: [image], probe });
+    const shown = verifyOf(outs);
+    assert.ok(shown !== false);
+    assert.deepEqual(shown, showVerify({ images: [image], probe }));
+    assert.deepEqual(shown, { images: [`${image.source} = ${image.target}@${image.digest}`], probe: `${probe.repository}:${probe.tag}@${probe.digest}` });
+    assert.deepEqual(readVerify(shown), { images: [image], probe });
+    assert.throws(() => readVerify({ images: ["edited"] }), /"edited" in the state/);
     assert.equal(verifyOf(stateOf({ ...inputs(), verify: false })), false);
   });
 
