@@ -1,5 +1,5 @@
 import { RegistryError } from "./registryError";
-import type { HttpResponse } from "./transport";
+import type { HttpResponse } from "./httpExchange";
 
 /** What a registry said in the body of an error (distribution-spec v1.1.1, "Error codes"), or the start of anything else. */
 export interface SaidError {

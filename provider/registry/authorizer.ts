@@ -5,7 +5,7 @@ import type { RegistryEndpoint } from "./endpoint";
 import { redacted, responseError, saidError } from "./answer";
 import type { RegistryCredentials } from "./registryCredentials";
 import { RegistryError } from "./registryError";
-import type { HttpResponse } from "./transport";
+import type { HttpResponse } from "./httpExchange";
 
 /** A right on one repository, in the token specification's words. */
 export interface Scope {

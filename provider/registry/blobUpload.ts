@@ -8,7 +8,6 @@ import { RegistryError } from "./registryError";
 import { isTransientStatus, parseRetryAfter } from "./retry";
 import { isTransientFailure } from "./sender";
 import type { Sender, SendResponse } from "./sender";
-import type { UploadOptions } from "./registry";
 import { sendPieces } from "./pieceUpload";
 import { commitUrl, uploadLocation } from "./uploadLocation";
 
@@ -21,6 +20,15 @@ export interface BlobSource {
   /** Opened once, or for each try when `reopenable`. */
   open?: () => Readable;
   reopenable?: boolean;
+}
+
+/** How an upload behaves. */
+export interface UploadOptions {
+  /** Called at the beginning of each try; what it returns is told of every piece that is handed to the network. */
+  onTry?: () => (count: number) => void;
+  signal?: AbortSignal;
+  /** False: does not wait for its turn; for contents that must flow into several repositories side by side. */
+  queue?: boolean;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Digest } from "../oci/digest";
 import { manifestMediaTypes } from "../oci/mediaType";
 import { saidError } from "./answer";
 import { BlobUpload } from "./blobUpload";
-import type { BlobSource } from "./blobUpload";
+import type { BlobSource, UploadOptions } from "./blobUpload";
 import type { RegistryConnection } from "./connection";
 import type { RegistryEndpoint } from "./endpoint";
 import type { EndpointSeen } from "./pushResult";
@@ -19,15 +19,6 @@ export interface ManifestSeen {
 
 export interface ManifestRead extends ManifestSeen {
   bytes: Buffer;
-}
-
-/** How an upload behaves; see BlobUpload. */
-export interface UploadOptions {
-  /** Called at the beginning of each try; what it returns is told of every piece that is handed to the network. */
-  onTry?: () => (count: number) => void;
-  signal?: AbortSignal;
-  /** False: does not wait for its turn; for contents that must flow into several repositories side by side. */
-  queue?: boolean;
 }
 
 /**

@@ -15,7 +15,7 @@ import { RegistryError } from "./registryError";
 import { defaultRetryPolicy, delayAfter, isTransientStatus, parseRetryAfter, sleep } from "./retry";
 import type { RetryPolicy } from "./retry";
 import { Transport } from "./transport";
-import type { HttpResponse } from "./transport";
+import type { HttpResponse } from "./httpExchange";
 import { transientCodes } from "./transportFailure";
 
 /** Limits of all exchanges with one registry. */

@@ -9,26 +9,9 @@ import type { Dispatcher } from "undici";
 import { givenCertificates, trustedCertificates } from "./certificates";
 import type { GivenCertificates } from "./certificates";
 import type { RegistryConnection } from "./connection";
+import type { HttpRequest, HttpResponse } from "./httpExchange";
 import { proxyFor } from "./proxyChoice";
 import { explainFailure } from "./transportFailure";
-
-/** One exchange on the wire, without any retry, redirect or authentication. */
-export interface HttpRequest {
-  method: string;
-  url: URL;
-  headers: Record<string, string>;
-  body?: Buffer | Readable;
-  /** Time to wait for the answer's head once the request is sent, or while the server takes nothing more of it. */
-  headersTimeoutMs: number;
-  signal: AbortSignal;
-}
-
-export interface HttpResponse {
-  status: number;
-  /** Lower-case name -> value; repeated headers are joined with ", ". */
-  headers: Record<string, string>;
-  body: Buffer;
-}
 
 export interface TransportOptions {
   connectTimeoutMs: number;

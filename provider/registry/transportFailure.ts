@@ -5,7 +5,7 @@ import { messageOf } from "../errors";
 import { oneLine } from "./certificates";
 import type { GivenCertificates } from "./certificates";
 import { RegistryError } from "./registryError";
-import type { HttpRequest } from "./transport";
+import type { HttpRequest } from "./httpExchange";
 
 interface Surroundings {
   proxy: URL | undefined;

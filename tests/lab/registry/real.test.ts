@@ -9,6 +9,8 @@ import { pushProbe } from "../../../provider/registry/probe";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import { Registry } from "../../../provider/registry/registry";
 import type { RegistryError } from "../../../provider/registry/registryError";
+import { FakeProxy } from "../../unit/registry/kit/fakeProxy";
+import { frontRegistry } from "../fault";
 import { sharedLabOrSkip, type ImagePackages, type Lab, type LabRegistry } from "../lab";
 import { pushTo } from "./kit/pushing";
 import { readBack } from "./kit/readBack";
@@ -84,6 +86,37 @@ describe("push to real registries", function () {
     strictEqual(await failure(anonymous), "REGISTRY_CREDENTIALS_MISSING");
     strictEqual(await failure({ ...good, caCertPath: lab.publicAuthority.certPath }), "REGISTRY_CERTIFICATE_UNKNOWN");
     strictEqual(await failure({ ...good, endpoint: `http://${lab.mirror.hostPort}` }), "REGISTRY_NEEDS_TLS");
+  });
+
+  it("P6: a registry without authentication gets no credentials and takes everything", async () => {
+    const open = await lab.addRegistry({ name: "real-open", auth: "none" });
+    const front = await frontRegistry(lab, open);
+    try {
+      const { path, images } = lab.packages.tar;
+      const result = await pushTo({ endpoint: `${front.hostPort}/ns`, caCertPath: lab.privateAuthority.certPath }, path, { cacheDir });
+      deepStrictEqual([result.failures.length, result.images.length], [0, images.length]);
+      deepStrictEqual(front.requests.filter((request) => request.headers.authorization !== undefined), []);
+    } finally {
+      await front.stop();
+      lab.removeRegistry(open);
+    }
+  });
+
+  it("P7: through a proxy, by a name that only the proxy can resolve, with the registry's own CA", async () => {
+    const [name, port] = ["mirror.lab.internal", lab.mirror.hostPort.split(":")[1] as string];
+    const proxy = await new FakeProxy({ address: lab.mirror.hostPort.split(":")[0] as string }).start();
+    try {
+      const { path, images } = lab.packages.tarXz;
+      const result = await pushTo({ ...to(lab.mirror, "proxied"), endpoint: `${name}:${port}/proxied`, proxy: proxy.url }, path, { cacheDir });
+      deepStrictEqual(result.failures, []);
+      for (const { name: source, digest } of images) {
+        const [, repository, tag] = /^[^/]+\/(.+):([^:]+)$/.exec(source) as unknown as [string, string, string];
+        strictEqual(await readBack(lab.mirror, `proxied/${repository}`, tag), digest);
+      }
+      ok(proxy.connects.length > 0 && proxy.connects.every((target) => target === `${name}:${port}`));
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it("B7: what is deleted behind our back is seen, and the next push brings it alone", async () => {

@@ -57,7 +57,7 @@ describe("push", () => {
     strictEqual(result.stats.bytesSent, [...pkg.contents.values()].reduce((sum, c) => sum + c.length, 0));
     const first = result.images[0];
     strictEqual(first?.mediaType, mediaTypes.ociManifest);
-    const config = [...pkg.contents.values()].find((c) => c.toString().startsWith("{"))?.length ?? 0;
+    const config = [...pkg.contents.values()].find((c) => c.toString().startsWith('{"'))?.length ?? 0;
     strictEqual(first?.size, 101_000 + config + (pkg.images[0]?.root.size ?? 0));
   });
 

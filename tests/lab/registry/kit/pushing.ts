@@ -16,12 +16,12 @@ const limits: RegistryOptions = { retry: { attempts: 4, firstDelayMs: 20, maxDel
 const memory = { blobBytes: 64 * 1024, totalBytes: 256 * 1024 };
 
 /** Opens a package, pushes it, closes everything. */
-export async function pushTo(connection: RegistryConnection, source: string, options: { cacheDir?: string | false; limits?: RegistryOptions; progress?: (line: string) => void } = {}): Promise<PushResult> {
+export async function pushTo(connection: RegistryConnection, source: string, options: { cacheDir?: string | false; spoolDir?: string; limits?: RegistryOptions; progress?: (line: string) => void } = {}): Promise<PushResult> {
   const context = { signal: new AbortController().signal, log: { ...silentLog, ...(options.progress === undefined ? {} : { progress: options.progress }) } };
   const registry = new Registry(connection, context, { ...limits, ...options.limits });
   try {
     await registry.ping();
-    const pkg = await openPackage(source, { cacheDir: options.cacheDir ?? false });
+    const pkg = await openPackage(source, { cacheDir: options.cacheDir ?? false, ...(options.spoolDir === undefined ? {} : { spoolDir: options.spoolDir }) });
     try {
       return await pushPackage(pkg, registry, { context, memory });
     } finally {

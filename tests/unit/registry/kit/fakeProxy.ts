@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream";
 
 import type { Pair } from "./certificates";
 
-/** A forward proxy on loopback that leads every name to 127.0.0.1, so that a name nobody resolves proves that it was used. */
+/** A forward proxy on loopback that leads every name to 127.0.0.1 or the given address, so that a name nobody resolves proves that it was used. */
 export class FakeProxy {
   readonly connects: string[] = [];
   readonly forwarded: string[] = [];
@@ -15,7 +15,7 @@ export class FakeProxy {
   private readonly server: Server;
 
   constructor(
-    private readonly options: { tls?: Pair; authorization?: string; refuse?: number } = {},
+    private readonly options: { tls?: Pair; authorization?: string; refuse?: number; address?: string } = {},
   ) {
     const forward = (request: IncomingMessage, response: ServerResponse): void => this.forward(request, response);
     this.server = options.tls === undefined ? createPlainServer(forward) : createTlsServer(options.tls, forward);
@@ -61,7 +61,7 @@ export class FakeProxy {
       return;
     }
     const port = Number((request.url ?? "").split(":").at(-1));
-    const upstream = connect(port, "127.0.0.1", () => {
+    const upstream = connect(port, this.options.address ?? "127.0.0.1", () => {
       client.write("HTTP/1.1 200 OK\r\n\r\n");
       upstream.pipe(client).pipe(upstream);
     });
@@ -77,7 +77,7 @@ export class FakeProxy {
       return;
     }
     const url = new URL(request.url ?? "");
-    const onward = plainRequest({ host: "127.0.0.1", port: url.port, path: `${url.pathname}${url.search}`, method: request.method, headers: request.headers }, (answer) => {
+    const onward = plainRequest({ host: this.options.address ?? "127.0.0.1", port: url.port, path: `${url.pathname}${url.search}`, method: request.method, headers: request.headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
