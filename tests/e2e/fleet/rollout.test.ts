@@ -159,6 +159,22 @@ describe("B5: rollout of a cluster", function () {
     assertWaves(fleet.events(), [[worker(1)], [worker(3)], ["10.9.0.1"], ["10.9.0.2"]]);
   });
 
+  it("up --target changes the nodes that it names; after a refresh up changes the others, and then nothing", async () => {
+    fleet.declare(site(3));
+    assertOk(await fleet.stack.up());
+    fleet.events();
+    const { urn } = await fleet.stack.resource("c-10.0.0.2");
+    fleet.declare(site(3, {}, { hosts: ["quay.io", "ghcr.io"] }));
+    assertOk(await fleet.stack.up({ targets: [urn, urn.replace("NodeContainerd::c-10.0.0.2", "RegistryMirror::c")] }));
+    assert.deepEqual([...new Set(fleet.events().map((one) => one.host))], [worker(2)]);
+    assertOk(await fleet.stack.refresh());
+    assertOk(await fleet.stack.up());
+    assertWaves(fleet.events(), [[worker(1)], [worker(3)], ["10.9.0.1"], ["10.9.0.2"]]);
+    assert.equal(fleet.filesOf(worker(1)), fleet.filesOf(worker(2)));
+    assertOk(await fleet.stack.up());
+    assert.deepEqual(fleet.events(), []);
+  });
+
   it("another order, other waves, a node more or less: no other node is touched", async () => {
     fleet.declare(site(3));
     assertOk(await fleet.stack.up());
