@@ -15,7 +15,7 @@ const serverLine = /^server = "(.*)"$/m;
 export function reviewedFiles(files: Record<string, string>): Record<string, string> {
   const first = new Map<string, string>();
   const reviewed: Record<string, string> = {};
-  for (const path of Object.keys(files).sort()) {
+  for (const path of Object.keys(files).sort(modelFirst)) {
     const text = (files[path] as string).replace(`${managedComment}\n`, "");
     if (holdsCertificate(text)) {
       reviewed[path] = describeCertificates(text);
@@ -30,6 +30,12 @@ export function reviewedFiles(files: Record<string, string>): Record<string, str
     reviewed[path] = model === undefined ? text : `as ${model.split("/").slice(-2).join("/")}${server === undefined ? "" : `, with server = "${server}"`}`;
   }
   return reviewed;
+}
+
+/** gcr.io is always mirrored: shown in full, it leaves the lines of the others as they are when one more host comes before them. */
+function modelFirst(a: string, b: string): number {
+  const [first, second] = [a, b].map((path) => path.endsWith("/gcr.io/hosts.toml"));
+  return Number(second) - Number(first) || (a < b ? -1 : 1);
 }
 
 export function holdsCertificate(text: string): boolean {

@@ -42,9 +42,9 @@ describe("what the state keeps of a node", () => {
   it("B2: every text is shown once: hosts that are alike but for the public registry, and a certificate by what it says", () => {
     const reviewed = reviewedFiles(files());
     const shown = (host: string): string => (files()[`${hostsDir}/${host}/hosts.toml`] as string).replace(/^# Managed by .*\n/, "");
-    assert.equal(reviewed[`${hostsDir}/docker.io/hosts.toml`], shown("docker.io"));
-    assert.equal(reviewed[`${hostsDir}/gcr.io/hosts.toml`], 'as docker.io/hosts.toml, with server = "https://gcr.io"');
-    assert.equal(reviewed[`${hostsDir}/quay.io/hosts.toml`], 'as docker.io/hosts.toml, with server = "https://quay.io"');
+    assert.equal(reviewed[`${hostsDir}/gcr.io/hosts.toml`], shown("gcr.io"));
+    assert.match(reviewed[`${hostsDir}/docker.io/hosts.toml`] ?? "", /^as gcr\.io\/hosts\.toml, with server = "https:\/\/.*docker\.io"$/);
+    assert.equal(reviewed[`${hostsDir}/quay.io/hosts.toml`], 'as gcr.io/hosts.toml, with server = "https://quay.io"');
     for (const own of ["ghcr.io", "127.0.0.1:5000"]) {
       assert.equal(reviewed[`${hostsDir}/${own}/hosts.toml`], shown(own), `${own} is not like the others`);
     }
