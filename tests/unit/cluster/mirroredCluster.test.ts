@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { MirrorError } from "../../../provider/errors";
+import { storeVerification } from "../../../provider/verify/storedVerification";
 import { MirroredCluster } from "../../../sdk/mirroredCluster";
 import { proven } from "./proven";
 import { cluster, file, header, pool, withFolder } from "./sample";
@@ -22,7 +23,7 @@ async function declare(work: () => unknown, options: { preview?: boolean; gate?:
         seen.push({ type: type.split(":").at(-1) ?? type, name, inputs: plain });
         await options.gate?.(name);
         const host = (plain["connection"] as { host?: string } | undefined)?.host;
-        return { id: name, state: { ...plain, endpoints: [], ...(host === undefined || plain["hold"] === true ? {} : { verification: proven(host) }) } };
+        return { id: name, state: { ...plain, endpoints: [], ...(host === undefined || plain["hold"] === true ? {} : { verified: storeVerification(proven(host)) }) } };
       },
       call: () => ({}),
     },
@@ -139,7 +140,7 @@ describe("MirroredCluster", () => {
       const { value } = own["connection"] as { value: unknown };
       assert.deepEqual(value, { host: "fd00::1", user: "root", password: "geheim", hostKey: "ssh-ed25519 AAAA", port: 2222, proxy: { host: "bastion" } });
       assert.deepEqual([own["verify"], own["configStyle"]], [false, "config-toml"]);
-      assert.deepEqual(named(seen, "admin1-10.0.0.1").inputs["verify"], { images: [], onFailure: "warn" });
+      assert.deepEqual(JSON.parse(named(seen, "admin1-10.0.0.1").inputs["verify"] as string), { images: [], onFailure: "warn" });
       const mirror = seen.find((one) => one.type === "RegistryMirror")?.inputs;
       assert.deepEqual(mirror?.["mirrors"], ["https://172.18.0.99:5000"]);
       assert.ok((mirror?.["hosts"] as { skipFallback: boolean; mirrors: unknown[] }[]).filter((host) => host.mirrors.length > 0).every((host) => host.skipFallback));
