@@ -31,7 +31,7 @@ export function setConfig(file: string, key: string, value: string, secret: bool
   writeFileSync(file, stringify({ encryptionsalt: crypter.salt, ...content, config }), { mode: 0o600 });
 }
 
-/** The stack's values over the project's defaults. @throws when a declared key has no value, or one of another type. */
+/** The stack's values over the project's defaults. @throws when a declared key has no value, one of another type, or a plain one for a secret. */
 export function readConfig(file: string, project: Project, crypter: Crypter): StackConfig {
   const config: StackConfig = { values: {}, secretKeys: [] };
   for (const [key, value] of Object.entries(readFile(file).config ?? {})) {
@@ -49,8 +49,9 @@ export function readConfig(file: string, project: Project, crypter: Crypter): St
       }
       config.values[key] = asText(preset);
     }
+    // A default is not encrypted either: the real CLI refuses it.
+    if (secret && type !== undefined && !config.secretKeys.includes(key)) throw new Error(`configuration key '${key}' must be encrypted as it's secret`);
     checkType(key, type, config.values[key]);
-    if (secret && !config.secretKeys.includes(key)) config.secretKeys.push(key);
   }
   return config;
 }

@@ -47,8 +47,11 @@ describe("examples: each a complete folder to copy", () => {
       for (const [key, declared] of Object.entries(config)) {
         assert.match(declared.type, /^(string|integer|array)$/, key);
         assert.ok(declared.description.length > 10, key);
-        assert.equal(declared.secret === true, key === "password", key);
+        // The real CLI wants a secret encrypted, and takes a default for one that is not.
+        assert.ok(declared.secret !== true || declared.default === undefined, key);
       }
+      assert.match(program, /config\.getSecret\("password"\)/);
+      assert.doesNotMatch(program, /(?:config\.(?:get|require)|\btext)\("password"\)/);
       assert.deepEqual(Object.keys(template.config ?? {}).filter((key) => config[key] === undefined), []);
     });
   }

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "mocha";
 import { findCli } from "../../engine/findCli";
-import { openStack, type OperationResult } from "../../engine/program";
+import { openStack, type ConfigValue, type OperationResult } from "../../engine/program";
 import { Secret } from "../../engine/value";
 import { errors, Notes, programs, steps, temporaryFolder } from "./notes";
 
@@ -431,17 +431,20 @@ describe(`engine: programs, run by ${findCli().description}`, function () {
   describe("a TypeScript program with declared configuration", () => {
     let stateDir: string;
     before(() => (stateDir = temporaryFolder()));
-    const open = (config: Record<string, string | number>) => openStack({ programDir: join(programs, "typed"), stateDir, config, timeout: 200_000 });
+    const token = { secret: "t" };
+    const open = (config: Record<string, ConfigValue>) => openStack({ programDir: join(programs, "typed"), stateDir, config, timeout: 200_000 });
 
     it("wants what has no default, of the right type", async () => {
-      const missing = failed(await (await open({})).preview());
+      const missing = failed(await (await open({ token })).preview());
       assert.match(missing.stdout + missing.stderr, /missing configuration value 'count'/i);
-      const wrong = failed(await (await open({ count: "many" })).preview());
+      const wrong = failed(await (await open({ count: "many", token })).preview());
       assert.match(wrong.stdout + wrong.stderr, /'count' must be of type 'integer'|count.*must be of type/);
+      const plain = failed(await (await open({ count: 2, token: "t" })).preview());
+      assert.match(plain.stdout + plain.stderr, /token' must be encrypted as it's secret/);
     });
 
     it("is compiled by the SDK, gets defaults, and its provider is configured with the stack's values", async () => {
-      const stack = await open({ count: 2, suffix: "!" });
+      const stack = await open({ count: 2, suffix: "!", token });
       assert.deepEqual(succeeded(await stack.up()).outputs, { spoken: "good morning, good morning!" });
       // Nothing is written beside the program.
       assert.throws(() => readFileSync(join(programs, "typed", "Pulumi.test.yaml")), /ENOENT/);
