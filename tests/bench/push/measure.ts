@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { descendantsOf } from "../../engine/processTree";
+import { usageOf } from "../processUsage";
 
 /** What one run cost. */
 export interface Cost {
@@ -11,9 +13,6 @@ export interface Cost {
   extraDiskBytes: number;
   output: string;
 }
-
-const pageBytes = 4096;
-const ticksPerSecond = 100;
 
 /** Runs a command to its end and looks at its processes and folders meanwhile. @throws when it fails */
 export function measure(command: readonly string[], options: { input?: string; env?: NodeJS.ProcessEnv; folders: readonly string[] }): Promise<Cost> {
@@ -30,11 +29,16 @@ export function measure(command: readonly string[], options: { input?: string; e
     child.stdin.end(options.input ?? "");
     let looks = 0;
     const look = (): void => {
-      const tree = processTree(child.pid as number);
-      cost.peakMemoryBytes = Math.max(cost.peakMemoryBytes, tree.reduce((sum, p) => sum + p.memory, 0));
-      for (const { pid, ticks } of tree) {
-        cpu.set(pid, ticks);
+      const root = child.pid as number;
+      let memory = 0;
+      for (const pid of [root, ...descendantsOf(root)]) {
+        const usage = usageOf(pid);
+        if (usage !== undefined) {
+          memory += usage.memoryBytes;
+          cpu.set(pid, usage.cpuSeconds);
+        }
       }
+      cost.peakMemoryBytes = Math.max(cost.peakMemoryBytes, memory);
       if (looks++ % 10 === 0) {
         cost.extraDiskBytes = Math.max(cost.extraDiskBytes, options.folders.reduce((sum, folder) => sum + folderBytes(folder), 0) - before);
       }
@@ -45,7 +49,7 @@ export function measure(command: readonly string[], options: { input?: string; e
       clearInterval(timer);
       cost.seconds = (performance.now() - started) / 1000;
       cost.extraDiskBytes = Math.max(cost.extraDiskBytes, options.folders.reduce((sum, folder) => sum + folderBytes(folder), 0) - before);
-      cost.cpuSeconds = [...cpu.values()].reduce((a, b) => a + b, 0) / ticksPerSecond;
+      cost.cpuSeconds = [...cpu.values()].reduce((a, b) => a + b, 0);
       if (code === 0) {
         resolve(cost);
       } else {
@@ -53,37 +57,6 @@ export function measure(command: readonly string[], options: { input?: string; e
       }
     });
   });
-}
-
-function processTree(root: number): { pid: number; memory: number; ticks: number }[] {
-  const all = new Map<number, { parent: number; memory: number; ticks: number }>();
-  for (const entry of readdirSync("/proc")) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid)) {
-      continue;
-    }
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      all.set(pid, { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]), memory: Number(fields[21]) * pageBytes });
-    } catch {
-      // It has ended.
-    }
-  }
-  const found: { pid: number; memory: number; ticks: number }[] = [];
-  const wanted = new Set([root]);
-  for (let grew = true; grew; ) {
-    grew = false;
-    for (const [pid, p] of all) {
-      if (wanted.has(pid) || wanted.has(p.parent)) {
-        wanted.add(pid);
-        found.push({ pid, ...p });
-        all.delete(pid);
-        grew = true;
-      }
-    }
-  }
-  return found;
 }
 
 /** Bytes on disk below a folder; links count nothing. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { descendantsOf } from "../../engine/processTree";
 import type { RunningOperation } from "../../engine/program";
+import { usageOf } from "../processUsage";
 
 /** What one operation cost. */
 export interface Cost {
@@ -14,7 +15,6 @@ export interface Cost {
 
 /** Milliseconds between two looks; the kernel remembers the highest memory in between. */
 const interval = 50;
-const ticksPerSecond = 100;
 
 const roles = { programBytes: /@pulumi\/pulumi\/cmd\/run(\/|$)/, providerBytes: /@pulumi\/pulumi\/cmd\/dynamic-provider(\/|$)/ };
 type Role = keyof typeof roles;
@@ -23,7 +23,7 @@ type Role = keyof typeof roles;
 export async function watch(operation: RunningOperation): Promise<Cost> {
   const started = performance.now();
   const known = new Map<number, Role | undefined>();
-  const ticks = new Map<number, number>();
+  const cpu = new Map<number, number>();
   const cost: Cost = { seconds: 0, programBytes: 0, providerBytes: 0, cpuSeconds: 0 };
   while (alive(operation.pid)) {
     for (const pid of descendantsOf(operation.pid)) {
@@ -31,13 +31,13 @@ export async function watch(operation: RunningOperation): Promise<Cost> {
       if (role !== undefined) {
         known.set(pid, role);
         cost[role] = Math.max(cost[role], highestMemory(pid));
-        ticks.set(pid, Math.max(ticks.get(pid) ?? 0, ticksOf(pid)));
+        cpu.set(pid, Math.max(cpu.get(pid) ?? 0, usageOf(pid)?.cpuSeconds ?? 0));
       }
     }
     cost.seconds = (performance.now() - started) / 1000;
     await new Promise((resolve) => setTimeout(resolve, interval));
   }
-  cost.cpuSeconds = [...ticks.values()].reduce((a, b) => a + b, 0) / ticksPerSecond;
+  cost.cpuSeconds = [...cpu.values()].reduce((a, b) => a + b, 0);
   if (cost.programBytes === 0 || cost.providerBytes === 0) {
     throw new Error(`the ${cost.programBytes === 0 ? "program" : "provider"}'s process was not found below ${operation.pid}`);
   }
@@ -51,12 +51,6 @@ function roleOf(pid: number): Role | undefined {
 
 function highestMemory(pid: number): number {
   return Number(/^VmHWM:\s*(\d+) kB$/m.exec(read(pid, "status"))?.[1] ?? 0) * 1024;
-}
-
-function ticksOf(pid: number): number {
-  const stat = read(pid, "stat");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
 }
 
 /** Not yet ended: what has ended but was not waited for has no memory left. */
