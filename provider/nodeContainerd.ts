@@ -10,9 +10,10 @@ import type { Difference, Operations } from "./dynamic/boundary";
 import { holdsUnknown, isUnknown, sameValue } from "./dynamic/plainValue";
 import { MirrorError, messageOf } from "./errors";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
-import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, TransactionStep } from "./node";
+import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, NodeOwner, TransactionStep } from "./node";
 import { findDrift } from "./nodeDrift";
 import { checkDeclaration } from "./nodeDeclaration";
+import { isOfThisRun, newOwner, ownerOf, passedOn, rememberToken } from "./nodeOwner";
 import { recallNode, storeNode } from "./nodeRecord";
 import type { StoredNode } from "./nodeRecord";
 import { reviewedFiles } from "./nodeReview";
@@ -31,11 +32,12 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
     return { inputs: { ...news, verify, ...checkDeclaration(news.mirror, news.files) }, problems: [...connectionProblems(news.connection), ...problems] };
   },
 
-  diff(stored, news): Difference {
+  diff(stored, news, urn): Difference {
+    const olds = recallNode(stored);
+    rememberToken(urn, olds);
     if (news.hold === true) {
       return { changes: false };
     }
-    const olds = recallNode(stored);
     if (olds.containerd === undefined) {
       return { changes: true, status: "held so far: configured for the first time now" };
     }
@@ -49,7 +51,7 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
 
   async create(inputs, context) {
     const id = addressOf(inputs.connection);
-    const outs = inputs.hold === true ? stateOf(inputs) : await runLedger.track(inputs.connection.host, context.log, () => configure(inputs, undefined, context));
+    const outs = inputs.hold === true ? stateOf(inputs) : await runLedger.track(inputs.connection.host, context.log, () => configure(inputs, undefined, newOwner(context), context));
     return { id, outs: storeNode(outs) };
   },
 
@@ -59,7 +61,7 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
     }
     try {
       const outs = recallNode(stored);
-      const drift = await withNode(outs.connection, context, (node) => findDrift(node, outs));
+      const drift = await withNode(outs.connection, context, (node) => findDrift(node, outs, ownerOf(outs, context)));
       if (drift === undefined) {
         const { drift: _drift, ...rest } = stored;
         return { outs: rest };
@@ -74,15 +76,15 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
   },
 
   async update(_id, stored, news, context) {
-    if (news.hold === true) {
-      return { ...stored, hold: true };
-    }
     const olds = recallNode(stored);
+    if (news.hold === true) {
+      return storeNode({ ...olds, hold: true });
+    }
     if (olds.containerd !== undefined && sameValue(onNode(before(olds)), onNode(news))) {
       // Another key, password or time limit: nothing to do but to remember it.
       return storeNode(rememberedState(olds, news));
     }
-    return storeNode(await runLedger.track(news.connection.host, context.log, () => configure(news, olds, context)));
+    return storeNode(await runLedger.track(news.connection.host, context.log, () => configure(news, olds, ownerOf(olds, context), context)));
   },
 
   async delete(_id, stored, context) {
@@ -92,8 +94,15 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
     const outs = recallNode(stored);
     try {
       await withNode(outs.connection, context, async (node) => {
-        const { notes } = await restoreNode(node, { owner: ownerOf(context), hostsDirs: [outs.hostsDir], ...criTimeout(outs), onStep: told(context) });
+        const owner = ownerOf(outs, context);
+        const { holder, record, notes } = await restoreNode(node, { owner, hostsDirs: [outs.hostsDir], ...criTimeout(outs), onStep: told(context) });
         tell(context, notes);
+        const passed = passedOn(holder, record?.owner);
+        if (passed !== undefined && isOfThisRun(record?.token)) {
+          context.log.info(`left as it is: ${record?.owner}, which takes this one's place, has configured the node`);
+        } else if (passed !== undefined) {
+          context.log.warn(`left as it is: ${passed}`);
+        }
       });
     } catch (error) {
       if (outs.forgetUnreachable === true && isNodeError(error, "NODE_UNREACHABLE")) {
@@ -111,7 +120,7 @@ type Declared = Omit<NodeContainerdInputs, "files">;
 
 /** The inputs of which a state came, but for the files. */
 function before(state: NodeContainerdOutputs): Declared {
-  const { containerd: _containerd, verification: _verification, filesDigest: _digest, certificates: _certificates, hosts: _hosts, auth: _auth, hostsDir: _dir, ...rest } = state;
+  const { containerd: _containerd, verification: _verification, filesDigest: _digest, certificates: _certificates, hosts: _hosts, auth: _auth, hostsDir: _dir, token: _token, ...rest } = state;
   return { ...rest, verify: verifyOf(state) };
 }
 
@@ -155,11 +164,6 @@ function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInputs): st
   return notes.join("; ");
 }
 
-/** The same for every run of one resource; another stack's differs. */
-function ownerOf(context: OperationContext): string {
-  return context.urn ?? "pulumi-registry-mirror";
-}
-
 function criTimeout(inputs: { criTimeout?: number }): { criTimeout: number } {
   return { criTimeout: inputs.criTimeout ?? 120 };
 }
@@ -180,12 +184,17 @@ function naming(host: string, error: unknown): unknown {
   return error instanceof MirrorError && !error.message.includes(host) ? new MirrorError(error.code, `Node ${host}: ${error.message}`, { cause: error, reasons: error.reasons }) : error;
 }
 
-async function configure(inputs: NodeContainerdInputs, olds: NodeContainerdOutputs | undefined, context: OperationContext): Promise<NodeContainerdOutputs> {
+async function configure(
+  inputs: NodeContainerdInputs,
+  olds: NodeContainerdOutputs | undefined,
+  owner: NodeOwner,
+  context: OperationContext,
+): Promise<NodeContainerdOutputs> {
   context.log.progress(`connecting to ${addressOf(inputs.connection)}`);
   const desired = desiredOf(inputs);
   const result: ApplyResult<NodeVerification | undefined> = await withNode(inputs.connection, context, (node) =>
     applyToNode(node, {
-      owner: ownerOf(context),
+      owner,
       adopt: inputs.adopt === true,
       hostsDirs: [desired.hostsDir],
       plan: (observed) => planContainerd(observed, desired),
@@ -195,8 +204,18 @@ async function configure(inputs: NodeContainerdInputs, olds: NodeContainerdOutpu
     }),
   );
   tell(context, result.notes);
+  const { record } = result.observed;
+  if (result.holder === "namesake") {
+    context.log.warn(
+      `the node had been configured by another resource of the same name, ${record?.owner}: one whose state was lost, or one of another state. ` +
+        "It is this one's from now on; the other one's refresh will say so, and its delete leaves the node alone.",
+    );
+  } else if (result.holder === "other") {
+    context.log.info(`taken over from ${record?.owner}, as adopt says; its delete leaves the node alone`);
+  }
   return {
     ...stateOf(inputs),
+    token: owner.token,
     containerd: { version: result.plan.version, configStyle: result.plan.style, restarts: (olds?.containerd?.restarts ?? 0) + result.restarts },
     ...(result.verification === undefined ? {} : { verification: result.verification }),
   };

@@ -1,6 +1,8 @@
 import { describeDrift } from "./containerd/describeDrift";
 import { planContainerd } from "./containerd/planContainerd";
-import type { Node } from "./node";
+import { holderOf } from "./node";
+import type { Node, NodeOwner } from "./node";
+import { passedOn } from "./nodeOwner";
 import { desiredBefore, filesOf, verifyOf } from "./nodeState";
 import type { NodeContainerdOutputs } from "./nodeState";
 import { readVerify } from "./verify/shownVerify";
@@ -12,11 +14,15 @@ export interface NodeDrift {
   files: Record<string, string>;
 }
 
-/** How a node differs from what was put there: files, effective configuration, digests of the compared images (B7). Undefined: it does not. */
-export async function findDrift(node: Node, outs: NodeContainerdOutputs): Promise<NodeDrift | undefined> {
+/** How a node differs from what was put there: owner, files, effective configuration, digests of the compared images (B7). Undefined: it does not. */
+export async function findDrift(node: Node, outs: NodeContainerdOutputs, owner: NodeOwner): Promise<NodeDrift | undefined> {
   const observed = await node.observe({ hostsDirs: [outs.hostsDir], allowDown: true });
   const { files, lost } = filesOf(outs, observed);
   const lines = lost.map((path) => `${path}: ${observed.files[path] === undefined ? "missing" : "not the certificate that was put there"}`);
+  const passed = passedOn(holderOf(observed.record, owner), observed.record?.owner);
+  if (passed !== undefined) {
+    lines.unshift(passed);
+  }
   const plan = planContainerd(observed, desiredBefore(outs, files));
   for (const drift of describeDrift(plan, observed)) {
     lines.push(`${drift.path}: ${drift.kind}`, ...drift.lines.map((line) => `  ${line}`));

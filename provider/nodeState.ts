@@ -77,6 +77,8 @@ export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files
   /** Path on the node -> digest. */
   certificates?: Record<string, string>;
   verify: false | Omit<ShownVerify, "images">;
+  /** Whose the node is: its record has the same. The URN, where 0.1.0 made the state; none before the node was first configured. */
+  token?: string;
   containerd?: ContainerdState;
   verification?: NodeVerification;
 }

@@ -3,6 +3,7 @@ export type { NodeConnection } from "./connection";
 export { Node, closeIdleNodes, connectNode } from "./node";
 export { NodeError, isNodeError, type NodeErrorCode } from "./nodeError";
 export type { FileStat, NodeObservation } from "./observation";
+export { holderOf, isToken, newToken, type Holder, type NodeOwner } from "./ownership";
 export type { NodeRecord, OwnedFile } from "./record";
 export { applyToNode, restoreNode, type ApplyOptions, type ApplyResult, type RestoreOptions, type RestoreResult } from "./apply/apply";
 export type { StepListener, TransactionStep } from "./apply/transaction";

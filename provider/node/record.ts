@@ -1,7 +1,9 @@
 /** What this provider owns on a node; kept there as /var/lib/registry-mirror/record. */
 export interface NodeRecord {
-  /** Who configures this node: an id that the front door chooses, the same for every run of the same resource. */
+  /** URN of the resource that configures this node, as it was at its last change; for people. */
   owner: string;
+  /** What the resource's state holds too: whose node this is. A record of 0.1.0 has none. */
+  token?: string;
   files: OwnedFile[];
   /** Directories that we made, outermost first. */
   directories: string[];
@@ -30,6 +32,7 @@ export function formatRecord(record: NodeRecord): string {
   return [
     header,
     `owner ${Buffer.from(record.owner, "utf8").toString("base64")}`,
+    ...(record.token === undefined ? [] : [`token ${record.token}`]),
     ...record.directories.map(path => `dir ${path}`),
     ...[...record.files].sort((a, b) => (a.path < b.path ? -1 : 1))
       .map(f => `file ${f.digest} ${f.original ?? "absent"} ${f.originalDigest ?? "-"} ${f.written ?? "-"} ${f.restart ? "r" : "-"} ${f.path}`),
@@ -48,6 +51,8 @@ export function parseRecord(text: string): NodeRecord | undefined {
     const [kind] = line.split(" ", 1);
     if (kind === "owner") {
       record.owner = Buffer.from(line.slice(6), "base64").toString("utf8");
+    } else if (kind === "token") {
+      record.token = line.slice(6);
     } else if (kind === "dir") {
       record.directories.push(line.slice(4));
     } else if (kind === "file") {

@@ -3,17 +3,16 @@ import { hostname } from "node:os";
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import type { CriClient } from "../cri/criClient";
 import type { Node } from "../node";
-import { NodeError } from "../nodeError";
 import { observeCommand, observeNode, type NodeObservation } from "../observation";
+import { holderOf, requireOwnership, type Holder, type NodeOwner } from "../ownership";
+import type { NodeRecord } from "../record";
 import { decodeValue, encodeValue, type Reply, type ShellSession } from "../remote/session";
 import { changeToPlan, changeToRestore, savedPath, savedTextsWanted, type ChangeSet, type SavedTexts } from "./changeSet";
 import { Transaction, type StepListener } from "./transaction";
 
 export interface ApplyOptions<T> {
-  /**
-   * Who configures the node: the same text for every run of one resource, different for another stack's. A second owner is refused.
-   */
-  owner: string;
+  /** Who configures the node. A second owner is refused. */
+  owner: NodeOwner;
   /** Take the node over from another owner. Its next delete then leaves the node alone. */
   adopt?: boolean;
   /** Hosts directories to read besides containerd's usual ones. */
@@ -36,6 +35,8 @@ export interface ApplyResult<T> {
   plan: ContainerdPlan;
   /** What was there before. */
   observed: NodeObservation;
+  /** Whose the node was. */
+  holder: Holder;
   changed: boolean;
   restarts: number;
   /** What `verify` gave. */
@@ -55,7 +56,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
     const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], first: seen });
-    requireOwner(node.name, observed, options.owner, options.adopt === true);
+    const holder = requireOwnership(node.name, observed.record, options.owner, options.adopt === true);
     const plan = await options.plan(observed);
     const change = changeToPlan(node.name, plan, observed, options.owner, transaction.id, await savedTexts(session, observed));
     const changed = change.operations.length > 0;
@@ -75,7 +76,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
         })
         : await verify();
       return {
-        plan, observed, changed, restarts: transaction.restarts, verification,
+        plan, observed, holder, changed, restarts: transaction.restarts, verification,
         notes: [...recovered, ...plan.notes, ...change.notes], roundTrips: session.roundTrips, connections: node.connectionsMade,
       };
     } finally {
@@ -85,7 +86,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
 }
 
 export interface RestoreOptions {
-  owner: string;
+  owner: NodeOwner;
   hostsDirs?: string[];
   /** Put the originals back also where others changed the same lines since; their version is kept beside. */
   force?: boolean;
@@ -96,6 +97,10 @@ export interface RestoreOptions {
 }
 
 export interface RestoreResult {
+  /** Left as it is, where it belongs to a `namesake` or `other` by now. */
+  holder: Holder;
+  /** As it was on the node. */
+  record: NodeRecord | undefined;
   changed: boolean;
   restarts: number;
   notes: string[];
@@ -104,7 +109,7 @@ export interface RestoreResult {
 
 /**
  * Delete: what stood on the node before us comes back byte for byte, with its times, owners and modes; what we added goes. Doing it twice
- * is no error, nor is a node whose ownership has passed to another resource: that one is left alone, with a note.
+ * is no error, nor is a node that has passed to another resource, which may be the one that replaces this one: that is left alone.
  *
  * A file that somebody changed after us: of containerd's configuration only our part is taken out, and where both changed the same lines
  * it is `NODE_FILE_CHANGED` (unless `force`); any other file is kept beside as FILE.changed-ID.
@@ -115,9 +120,10 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
     await onStep("observe");
     // A node whose containerd is down can still get its files back.
     const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], allowDown: true, first: seen });
-    const owner = observed.record?.owner;
-    if (owner !== undefined && owner !== options.owner) {
-      return { changed: false, restarts: 0, roundTrips: session.roundTrips, notes: [...recovered, `the node now belongs to ${owner}; it is left as it is`] };
+    const holder = holderOf(observed.record, options.owner);
+    const { record } = observed;
+    if (holder === "namesake" || holder === "other") {
+      return { holder, record, changed: false, restarts: 0, roundTrips: session.roundTrips, notes: recovered };
     }
     const running = observed.serviceState === "active";
     const change: ChangeSet = changeToRestore(node.name, observed, transaction.id, await savedTexts(session, observed), options.force === true);
@@ -139,20 +145,20 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
       }
     }
     await session.request("leave");
-    return { changed, restarts: transaction.restarts, notes: [...recovered, ...change.notes], roundTrips: session.roundTrips };
+    return { holder, record, changed, restarts: transaction.restarts, notes: [...recovered, ...change.notes], roundTrips: session.roundTrips };
   });
 }
 
 async function locked<R>(
   node: Node,
-  options: { owner: string; hostsDirs?: string[]; lockTimeout?: number; onStep?: StepListener },
+  options: { owner: NodeOwner; hostsDirs?: string[]; lockTimeout?: number; onStep?: StepListener },
   work: (session: ShellSession, transaction: Transaction, recovered: string[], observed: Reply) => Promise<R>,
 ): Promise<R> {
   const session = await node.session();
   try {
     const transaction = new Transaction(session, node.name, node.ctx);
     await options.onStep?.("lock");
-    const holder = `${options.owner} on ${hostname()}, process ${process.pid}, run ${randomBytes(2).toString("hex")}`;
+    const holder = `${options.owner.urn} on ${hostname()}, process ${process.pid}, run ${randomBytes(2).toString("hex")}`;
     const { recovered, observed } = await transaction.begin(holder, (options.lockTimeout ?? 120) * 1000, observeCommand(options.hostsDirs ?? []));
     const result = await work(session, transaction, recovered, observed);
     await options.onStep?.("done");
@@ -163,14 +169,6 @@ async function locked<R>(
     throw error;
   } finally {
     await session.close();
-  }
-}
-
-function requireOwner(node: string, observed: NodeObservation, owner: string, adopt: boolean): void {
-  const other = observed.record?.owner;
-  if (other !== undefined && other !== owner && !adopt) {
-    throw new NodeError("NODE_OWNED", node, `its containerd is already configured by ${other}, not by ${owner}. Two programs would undo each other's work: ` +
-      "destroy it there first, or take the node over with adopt: true");
   }
 }
 

@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
+import type { NodeOwner } from "../ownership";
 import { formatRecord, recordPath, statePath, type NodeRecord, type OwnedFile } from "../record";
 import { digestOf, requirePath, type JournalOperation } from "./journal";
 import { secretValues } from "./redact";
@@ -118,9 +119,9 @@ class Builder {
   }
 }
 
-/** From a plan to a transaction. `owner` must own the node already, or nobody, or `adopt` be set: checked before (see apply.ts). */
+/** From a plan to a transaction. That `owner` may have the node was checked before (requireOwnership). */
 export function changeToPlan(
-  node: string, plan: ContainerdPlan, observed: NodeObservation, owner: string, tx: string, saved: SavedTexts,
+  node: string, plan: ContainerdPlan, observed: NodeObservation, owner: NodeOwner, tx: string, saved: SavedTexts,
 ): ChangeSet {
   const builder = new Builder(node, observed, tx);
   const before = observed.record;
@@ -174,7 +175,7 @@ export function changeToPlan(
     }
   }
   const directories = keptDirectories(builder, [...(before?.directories ?? []), ...builder.made], [...owned.keys()]);
-  return builder.build({ owner, files: [...owned.values()], directories }, plan.restart || builder.configs.length > 0);
+  return builder.build({ owner: owner.urn, token: owner.token, files: [...owned.values()], directories }, plan.restart || builder.configs.length > 0);
 }
 
 /** Everything of ours goes, what was there before comes back. Errors: `NODE_FILE_CHANGED`. */

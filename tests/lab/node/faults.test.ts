@@ -304,7 +304,7 @@ describe("faults of real nodes", function () {
     const results = await Promise.all([apply(connection, planFor(lab)), apply({ ...connection, perDialTimeout: 14 }, planFor(lab)), apply({ ...connection, perDialTimeout: 13 }, planFor(lab))]);
     assert.equal(results.filter(r => r.changed).length, 1, "one did it, the others found it done");
     assert.equal(results.reduce((sum, r) => sum + r.restarts, 0), 1);
-    await failure(apply(connection, planFor(lab), { owner: "another/stack" }), "NODE_OWNED", new RegExp(owner));
+    await failure(apply(connection, planFor(lab), { owner: { urn: "another/stack", token: "00000000000000bb" } }), "NODE_OWNED", new RegExp(owner.urn));
     await restore(connection);
     const both = await Promise.allSettled([
       apply(connection, planFor(lab), { verify: () => new Promise(resolve => setTimeout(resolve, 1500)) }),
@@ -312,7 +312,7 @@ describe("faults of real nodes", function () {
     ]);
     assert.equal(both[0].status, "fulfilled");
     assert.ok(both[1].status === "rejected" && isNodeError(both[1].reason, "NODE_LOCKED"));
-    assert.match(String(both[1].reason), new RegExp(owner));
+    assert.match(String(both[1].reason), new RegExp(owner.urn));
     await restore(connection);
     await assertConverges(lab, node, pristine, "two programs");
   });

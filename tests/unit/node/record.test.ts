@@ -7,6 +7,7 @@ import { NodeError, quoteRemote } from "../../../provider/node/nodeError";
 describe("what is kept on the node", () => {
   const record: NodeRecord = {
     owner: "urn:pulumi:dev::proj::a b\nc",
+    token: "0123456789abcdef",
     directories: ["/etc/containerd/certs.d", "/etc/containerd/certs.d/a b"],
     files: [
       { path: "/etc/containerd/certs.d/a b/hosts.toml", digest: digestOf("x"), original: undefined, originalDigest: undefined, written: undefined, restart: false },
@@ -16,6 +17,13 @@ describe("what is kept on the node", () => {
 
   it("a record reads back as it was written, names with spaces too", () => {
     assert.deepEqual(parseRecord(formatRecord(record)), record);
+  });
+
+  it("a record of 0.1.0, which has no token, reads back byte for byte", () => {
+    const text = `registry-mirror record 1\nowner dXJuOng=\ndir /a\nfile ${digestOf("x")} absent - - - /a/b\n`;
+    const old = parseRecord(text);
+    assert.deepEqual([old?.owner, old?.token], ["urn:x", undefined]);
+    assert.equal(old && formatRecord(old), text);
   });
 
   it("the same things in another order are the same record", () => {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import type { NodeObservation } from "../../../provider/node";
+import type { NodeObservation, NodeOwner } from "../../../provider/node";
 import { applyToNode, closeIdleNodes, connectNode, isNodeError, restoreNode, type ApplyOptions, type ApplyResult, type RestoreResult } from "../../../provider/node";
 import type { NodeTuning } from "../../../provider/node/node";
 import type { ContainerdPlan, PlannedFile } from "../../../provider/containerd/containerdPlan";
+import { parseRecord } from "../../../provider/node/record";
 import { FakeNode } from "./support/fakeNode";
 import { failure, testContext } from "./support/context";
 import { FakeCri } from "./support/fakeCri";
@@ -12,6 +13,11 @@ import { FakeCri } from "./support/fakeCri";
 const hosts = "/etc/containerd/certs.d/gcr.io/hosts.toml";
 const ca = "/etc/containerd/certs.d/mirror:5000/ca.crt";
 const config = "/etc/containerd/config.toml";
+const record = "/var/lib/registry-mirror/record";
+
+const urn = (name: string, stack = "dev"): string => `urn:pulumi:${stack}::project::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::${name}`;
+const first: NodeOwner = { urn: urn("a"), token: "00000000000000aa" };
+const second: NodeOwner = { urn: urn("b", "prod"), token: "00000000000000bb" };
 
 function file(path: string, text: string, secret = false): PlannedFile {
   return { path, text, mode: secret ? 0o600 : 0o644, secret };
@@ -53,11 +59,11 @@ describe("the node's transaction", function () {
   }
 
   function apply(plan: ContainerdPlan | ApplyOptions<unknown>["plan"], options: Partial<ApplyOptions<unknown>> = {}, tuning: NodeTuning = {}): Promise<ApplyResult<unknown>> {
-    return withNode(n => applyToNode<unknown>(n, { owner: "stack/a", plan: typeof plan === "function" ? plan : () => plan, criTimeout: 5, ...options }), tuning);
+    return withNode(n => applyToNode<unknown>(n, { owner: first, plan: typeof plan === "function" ? plan : () => plan, criTimeout: 5, ...options }), tuning);
   }
 
-  function restore(options: { owner?: string; force?: boolean } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> {
-    return withNode(n => restoreNode(n, { owner: "stack/a", criTimeout: 5, ...options }), tuning);
+  function restore(options: { owner?: NodeOwner; force?: boolean } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> {
+    return withNode(n => restoreNode(n, { owner: first, criTimeout: 5, ...options }), tuning);
   }
 
   function nothingLeft(): void {
@@ -128,15 +134,79 @@ describe("the node's transaction", function () {
     assert.deepEqual(node.snapshot(), before);
   });
 
+  const again = (text: string): ContainerdPlan => planOf([file(hosts, text)], { owns: [hosts, ca, config] });
+
   it("refuses a second owner, unless it adopts; the first one's delete then leaves the node alone", async () => {
+    const before = node.snapshot();
     await apply(firstPlan());
-    await failure(apply(planOf([file(hosts, "theirs\n")]), { owner: "stack/b" }), "NODE_OWNED", /stack\/a/, /adopt/);
-    await withNode(n => applyToNode(n, { owner: "stack/b", adopt: true, plan: () => planOf([file(hosts, "theirs\n")], { owns: [hosts, ca, config] }) }));
+    const configured = node.snapshot();
+    await failure(apply(again("theirs\n"), { owner: second }), "NODE_OWNED", /::a, not by /, /stack rename prod/, /adopt: true/);
+    assert.deepEqual(node.snapshot(), configured, "refusing touches nothing");
+    assert.equal((await apply(again("theirs\n"), { owner: second, adopt: true })).holder, "other");
     const left = await restore();
-    assert.equal(left.changed, false);
-    assert.match(left.notes.join(), /belongs to stack\/b/);
-    await restore({ owner: "stack/b" });
-    assert.equal(node.read(config), "version = 2\n[plugins]\n");
+    assert.deepEqual([left.holder, left.changed, left.record?.owner], ["other", false, second.urn]);
+    assert.equal(node.read(hosts), "theirs\n");
+    assert.equal((await restore({ owner: second })).holder, "us");
+    assert.deepEqual(node.snapshot(), before, "the originals have passed to the second owner");
+  });
+
+  it("a replacement of the same URN takes the node over, originals and all, and the delete of the replaced one leaves it alone", async () => {
+    node.write(hosts, "# foreign\n", 0o640);
+    const before = node.snapshot();
+    await apply(firstPlan());
+    const originals = readdirSync(node.path("/var/lib/registry-mirror/originals"));
+    const replacement = { ...first, token: "00000000000000ab" };
+    const taken = await apply(planOf([], { owns: [hosts, ca, config] }), { owner: replacement });
+    assert.deepEqual([taken.holder, taken.restarts], ["namesake", 0]);
+    assert.deepEqual(readdirSync(node.path("/var/lib/registry-mirror/originals")), originals, "no second backup");
+    const configured = node.snapshot();
+    const left = await restore();
+    assert.deepEqual([left.holder, left.changed], ["namesake", false]);
+    assert.deepEqual(node.snapshot(), configured);
+    await restore({ owner: replacement });
+    assert.deepEqual(node.snapshot(), before);
+  });
+
+  it("a failed replacement leaves the node with the resource it had", async () => {
+    const before = node.snapshot();
+    await apply(firstPlan());
+    const configured = node.snapshot();
+    const replacement = { ...first, token: "00000000000000ab" };
+    await assert.rejects(apply(again("new\n"), { owner: replacement, verify: () => Promise.reject(new Error("not proven")) }), /not proven/);
+    assert.deepEqual(node.snapshot(), configured);
+    assert.equal((await restore({ owner: replacement })).changed, false, "it never was the failed one's");
+    assert.equal((await restore()).holder, "us");
+    assert.deepEqual(node.snapshot(), before);
+  });
+
+  it("whatever its URN is by now, an owner with the node's token goes on, and the record's words are brought up to date", async () => {
+    const before = node.snapshot();
+    await apply(firstPlan());
+    const renamed = { ...first, urn: urn("a", "prod") };
+    assert.equal((await apply(again("b\n"), { owner: renamed })).holder, "us");
+    assert.equal(parseRecord(node.read(record))?.owner, renamed.urn);
+    assert.equal((await restore()).holder, "us");
+    assert.deepEqual(node.snapshot(), before);
+  });
+
+  it("a record of 0.1.0, which has no token, is of the one that its URN names; the next change brings the token", async () => {
+    const before = node.snapshot();
+    await apply(firstPlan());
+    const old = (): void => node.write(record, node.read(record).replace(/^token .*\n/m, ""), 0o600);
+    old();
+    const renamed = { urn: urn("a", "prod"), token: "00000000000000ac", earlier: [first.urn] };
+    await failure(apply(again("b\n"), { owner: second }), "NODE_OWNED");
+    const replaced = { ...first, token: "00000000000000ad" };
+    assert.equal((await apply(planOf([], { owns: [hosts, ca, config] }), { owner: renamed })).changed, true, "only the record is written");
+    assert.equal(parseRecord(node.read(record))?.token, renamed.token);
+    assert.equal((await restore({ owner: { ...replaced, earlier: [first.urn] } })).holder, "other", "the state of 0.1.0 has had its time");
+    await restore({ owner: renamed });
+    assert.deepEqual(node.snapshot(), before);
+    // Deleted straight after the upgrade.
+    await apply(firstPlan());
+    old();
+    await restore({ owner: { ...replaced, earlier: [first.urn] } });
+    assert.deepEqual(node.snapshot(), before);
   });
 
   it("refuses targets that are links, naming the link, and writes through none", async () => {
@@ -254,7 +324,7 @@ describe("the node's transaction", function () {
       },
     });
     await reached;
-    await failure(apply(planOf([file(hosts, "second\n")]), { lockTimeout: 0 }), "NODE_LOCKED", /stack\/a on /);
+    await failure(apply(planOf([file(hosts, "second\n")]), { lockTimeout: 0 }), "NODE_LOCKED", /::a on /);
     const second = apply(observed => {
       assert.equal(observed.files[hosts]?.text, "server = \"https://gcr.io\"\n", "the second sees what the first did");
       return planOf([file(hosts, "second\n")], { owns: [hosts, ca, config] });

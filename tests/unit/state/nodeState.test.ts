@@ -3,12 +3,16 @@ import assert from "node:assert/strict";
 import { renderFiles } from "../../../provider/containerd/renderFiles";
 import type { DesiredHost } from "../../../provider/containerd/desired";
 import { stableText, unknownValue } from "../../../provider/dynamic/plainValue";
+import { silentLog } from "../../../provider/context";
 import { MirrorError } from "../../../provider/errors";
+import { isToken } from "../../../provider/node";
 import { nodeContainerd } from "../../../provider/nodeContainerd";
 import { checkDeclaration, declarationOf } from "../../../provider/nodeDeclaration";
 import { reviewedFiles } from "../../../provider/nodeReview";
 import { desiredBefore, desiredOf, filesOf, rememberedState, stateOf, verifyOf } from "../../../provider/nodeState";
+import { isOfThisRun, newOwner, ownerOf } from "../../../provider/nodeOwner";
 import { recallNode, storeNode } from "../../../provider/nodeRecord";
+import type { StoredNode } from "../../../provider/nodeRecord";
 import type { NodeContainerdInputs } from "../../../provider/nodeState";
 import { readVerify, showVerify } from "../../../provider/verify/shownVerify";
 import type { NodeVerification } from "../../../provider/verify/nodeVerification";
@@ -113,6 +117,50 @@ describe("what the state keeps of a node", () => {
     const remembered = rememberedState(olds, { ...inputs(), connection: { host: "127.0.0.1", user: "admin" } });
     assert.deepEqual([remembered.criTimeout, remembered.adopt, remembered.drift], [undefined, undefined, undefined]);
     assert.deepEqual([remembered.connection.user, remembered.containerd?.restarts, remembered.filesDigest], ["admin", 1, olds.filesDigest]);
+  });
+
+  describe("whose the node is", () => {
+    const then = "urn:pulumi:dev::p::t::n";
+    const now = "urn:pulumi:prod::p::t::n";
+    const containerd = { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 };
+    const declared: NodeContainerdInputs = { ...inputs(), verify: false };
+    const stored = (token?: string): StoredNode => ({
+      ...storeNode({ ...stateOf(declared), containerd, ...(token === undefined ? {} : { token }) }),
+      resourceUrn: then,
+    });
+    const context = { urn: now, signal: new AbortController().signal, log: silentLog };
+    /** What the state is after an update that does not touch the node, under a new name. */
+    const updated = async (olds: StoredNode, changes: object): Promise<StoredNode> => {
+      const outs = (await nodeContainerd.update?.("n:22", olds, { ...declared, ...changes, resourceUrn: now }))?.outs as StoredNode;
+      assert.equal(outs.resourceUrn, now);
+      return outs;
+    };
+    const untouching = [{ connection: { host: "127.0.0.1", user: "admin" } }, { hold: true }];
+
+    it("a token stays, whatever the name", async () => {
+      for (const changes of untouching) {
+        const owner = ownerOf(recallNode(await updated(stored("0123456789abcdef"), changes)), context);
+        assert.deepEqual(owner, { urn: now, token: "0123456789abcdef" });
+      }
+    });
+
+    it("a state of 0.1.0 is known by the URN under which it last touched the node, also when only other things changed since", async () => {
+      const first = ownerOf(recallNode(stored()), context);
+      assert.ok(isToken(first.token));
+      assert.deepEqual(first.earlier, [then, now]);
+      for (const changes of untouching) {
+        assert.deepEqual(ownerOf(recallNode(await updated(stored(), changes)), context).earlier, [then, now]);
+      }
+    });
+
+    it("a replacement knows the token of what it replaces, from the diff of the same run; the token makes no difference", async () => {
+      const difference = await nodeContainerd.diff?.("n:22", stored("00000000000000ff"), { ...declared, resourceUrn: now });
+      assert.deepEqual(difference, { changes: false });
+      const replacement = newOwner(context);
+      assert.deepEqual(replacement.earlier, ["00000000000000ff"]);
+      assert.ok(isToken(replacement.token) && isOfThisRun(replacement.token) && !isOfThisRun("00000000000000ff"));
+      assert.deepEqual(newOwner({ ...context, urn: then }).earlier, []);
+    });
   });
 
   it("the scale of the issue: below 6 kB, the engine's own part not counted, and hardly more for twenty hosts", () => {

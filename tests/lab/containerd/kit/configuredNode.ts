@@ -11,7 +11,7 @@ import { applyToNode, connectNode, restoreNode, type ApplyResult, type CriAuth, 
 import type { Lab, LabNode } from "../../lab";
 
 export const hostsDir = "/etc/containerd/certs.d";
-const owner = "lab/containerd";
+const owner = { urn: "lab/containerd", token: "c0" };
 
 export interface Declaration {
   credentials?: Credentials;

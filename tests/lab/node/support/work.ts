@@ -6,14 +6,14 @@ import type { DesiredRegistry } from "../../../../provider/containerd/desired";
 import { planContainerd } from "../../../../provider/containerd/planContainerd";
 import { renderFiles } from "../../../../provider/containerd/renderFiles";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "../../../../provider/node";
-import type { ApplyOptions, ApplyResult, NodeConnection, NodeError, NodeObservation, RestoreOptions, RestoreResult } from "../../../../provider/node";
+import type { ApplyOptions, ApplyResult, NodeConnection, NodeError, NodeObservation, NodeOwner, RestoreOptions, RestoreResult } from "../../../../provider/node";
 import type { NodeTuning } from "../../../../provider/node/node";
 import { compareSnapshots, type Lab, type LabNode, type Snapshot } from "../../lab";
 
 export const hostsDir = "/etc/containerd/certs.d";
 export const gcrHosts = `${hostsDir}/gcr.io/hosts.toml`;
 export const config = "/etc/containerd/config.toml";
-export const owner = "lab/stack/node";
+export const owner: NodeOwner = { urn: "lab/stack/node", token: "00000000000000aa" };
 
 export function context(said: string[] = []): OperationContext & { abort(): void } {
   const abort = new AbortController();

@@ -1,0 +1,61 @@
+import type { OperationContext } from "./context";
+import { isToken, newToken } from "./node";
+import type { Holder, NodeOwner } from "./node";
+import type { NodeContainerdOutputs } from "./nodeState";
+
+type Tokened = Pick<NodeContainerdOutputs, "token">;
+
+/**
+ * Tokens of the resources that this run's diffs have seen, by the URN of now. A create is not told what it replaces; that resource may
+ * have had another URN when it last wrote to the node, so its name does not say that it is the same. Pulumi asks for a diff first, of this
+ * very process.
+ */
+const seen = new Map<string, string>();
+
+/** Tokens that this process has made: what replaces a resource of this run has one of them. */
+const made = new Set<string>();
+
+export function rememberToken(urn: string | undefined, { token }: Tokened): void {
+  if (urn !== undefined && token !== undefined) {
+    seen.set(urn, token);
+  }
+}
+
+/** Who a resource is that is created now. */
+export function newOwner(context: OperationContext): NodeOwner {
+  const urn = urnOf(context);
+  const replaced = seen.get(urn);
+  const token = newToken();
+  made.add(token);
+  return { urn, token, earlier: replaced === undefined ? [] : [replaced] };
+}
+
+/** Who a resource is of which there is a state. A state of 0.1.0 gets its token with the first change. */
+export function ownerOf({ token }: Tokened, context: OperationContext): NodeOwner {
+  const urn = urnOf(context);
+  if (isToken(token)) {
+    return { urn, token };
+  }
+  // The node's record may have the URN of then, or, after a rename back and forth, the one of now.
+  return { urn, token: newToken(), earlier: [token ?? urn, urn] };
+}
+
+export function isOfThisRun(token: string | undefined): boolean {
+  return token !== undefined && made.has(token);
+}
+
+function urnOf(context: OperationContext): string {
+  return context.urn ?? "pulumi-registry-mirror";
+}
+
+/** What a person is told of a node that has passed to another resource. */
+export function passedOn(holder: Holder, owner: string | undefined): string | undefined {
+  switch (holder) {
+    case "namesake":
+      return `the node has been configured since by another resource of the same name, ${owner}: one that replaced this one, or one of another state`;
+    case "other":
+      return `the node belongs to ${owner} now`;
+    default:
+      return undefined;
+  }
+}
