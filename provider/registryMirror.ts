@@ -48,7 +48,23 @@ const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
     return { id, outs: { ...inputs, endpoints: await lookAtEndpoints(inputs, context) } };
   },
 
-  read: (_id, outs) => Promise.resolve({ outs }),
+  async read(_id, outs, context) {
+    // What the endpoints were seen to be decides where a node keeps the mirror's credentials, and a registry may
+    // have been set up anew since: `up` brings the nodes what this finds.
+    const { seen, failures } = await askEndpoints(outs, context);
+    for (const failure of failures) {
+      context.log.warn(`the mirror could not be asked, what was seen of it before is kept: ${failure}`);
+    }
+    const now = new Map(seen.map((one) => [one.endpoint, one]));
+    const endpoints = outs.endpoints.map((before) => now.get(before.endpoint) ?? before);
+    for (const before of outs.endpoints) {
+      const found = now.get(before.endpoint);
+      if (found !== undefined && !sameValue(found, before)) {
+        context.log.warn(`${before.endpoint}: ${describe(found)} by now, it was ${describe(before)}; pulumi up adapts the nodes`);
+      }
+    }
+    return { outs: { ...outs, endpoints } };
+  },
 
   async update(_id, _olds, news, context) {
     return { ...news, endpoints: await lookAtEndpoints(news, context) };
@@ -73,6 +89,22 @@ function declared(inputs: RegistryMirrorInputs): unknown {
 
 /** Asks each endpoint, so that a wrong CA or password stops here and not on the first node. */
 async function lookAtEndpoints(inputs: RegistryMirrorInputs, context: OperationContext): Promise<EndpointSeen[]> {
+  const { seen, failures } = await askEndpoints(inputs, context);
+  if (failures.length > 0) {
+    throw new MirrorError(
+      "MIRROR_UNUSABLE",
+      `${failures.length === 1 ? "the mirror does" : `${failures.length} mirrors do`} not answer as it should. ` +
+        "No node has been touched. (Where only the nodes can reach a mirror, set checkEndpoints: false.)",
+      { reasons: failures },
+    );
+  }
+  return seen;
+}
+
+async function askEndpoints(
+  inputs: RegistryMirrorInputs,
+  context: OperationContext,
+): Promise<{ seen: EndpointSeen[]; failures: string[] }> {
   const seen: EndpointSeen[] = [];
   const failures: string[] = [];
   for (const endpoint of inputs.checkEndpoints ? inputs.mirrors : []) {
@@ -97,13 +129,10 @@ async function lookAtEndpoints(inputs: RegistryMirrorInputs, context: OperationC
       await registry.close();
     }
   }
-  if (failures.length > 0) {
-    throw new MirrorError(
-      "MIRROR_UNUSABLE",
-      `${failures.length === 1 ? "the mirror does" : `${failures.length} mirrors do`} not answer as it should. No node has been touched. ` +
-        "(Where only the nodes can reach a mirror, set checkEndpoints: false.)",
-      { reasons: failures },
-    );
-  }
-  return seen;
+  return { seen, failures };
+}
+
+function describe({ auth, authenticated }: EndpointSeen): string {
+  const kind = { none: "asks for no credentials", basic: "asks for user and password", bearer: "asks for a token" }[auth];
+  return authenticated ? kind : `${kind} and was given none`;
 }
