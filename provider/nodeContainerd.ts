@@ -17,7 +17,8 @@ import { isOfThisRun, newOwner, ownerOf, passedOn, rememberToken } from "./nodeO
 import { recallNode, storeNode } from "./nodeRecord";
 import type { StoredNode } from "./nodeRecord";
 import { reviewedFiles } from "./nodeReview";
-import { addressOf, desiredOf, digestOfFiles, rememberedState, stateOf, verifyOf } from "./nodeState";
+import { nodeStatus } from "./nodeStatus";
+import { addressOf, desiredOf, rememberedState, stateOf, verifyOf } from "./nodeState";
 import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire } from "./nodeState";
 import { runLedger } from "./runLedger";
 import { gatherEvidence } from "./verify/evidence";
@@ -46,7 +47,11 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       return { changes: true, replaces: ["connection"], deleteBeforeReplace: true };
     }
     const changes = holdsUnknown(news) || !sameValue(declared(before(olds)), declared(news));
-    return changes ? { changes, status: nodeStatus(olds, news) } : { changes };
+    if (!changes) {
+      return { changes };
+    }
+    const untouched = !holdsUnknown(news) && sameValue(onNode(before(olds)), onNode(news));
+    return { changes, status: untouched ? "only remembered; the node is not touched" : nodeStatus(olds, news) };
   },
 
   async create(inputs, context) {
@@ -143,25 +148,6 @@ function checkVerify(wire: NodeContainerdWire["verify"]): { verify: NodeContaine
   }
   const { problems, ...verify } = JSON.parse(wire) as NodeVerify & { problems?: string[] };
   return { verify: showVerify(verify), problems: problems ?? [] };
-}
-
-/** Words for the reviewer about this node alone; what its files say is told once, at the RegistryMirror. */
-function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInputs): string {
-  if (!holdsUnknown(news) && sameValue(onNode(before(olds)), onNode(news))) {
-    return "only remembered; the node is not touched";
-  }
-  const notes: string[] = [];
-  if ((olds.drift ?? []).length > 0) {
-    notes.push("repairs what was changed by hand");
-  }
-  const files = isUnknown(news.files) || olds.filesDigest !== digestOfFiles(news.files);
-  if (files || !sameValue(olds.configStyle, news.configStyle)) {
-    const inPlace = olds.containerd?.configStyle === "hosts-dir" && news.configStyle !== "config-toml";
-    notes.push(inPlace ? "containerd does not restart" : "containerd restarts once");
-  } else {
-    notes.push("verifies again, writes nothing");
-  }
-  return notes.join("; ");
 }
 
 function criTimeout(inputs: { criTimeout?: number }): { criTimeout: number } {

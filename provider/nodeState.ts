@@ -138,7 +138,8 @@ function grouped(hosts: readonly DesiredHost[]): HostGroup[] {
   return [...groups.values()];
 }
 
-function mirrorOf(outs: NodeContainerdOutputs): NodeMirror {
+/** What was declared for the node, as the state has it. */
+export function mirrorOf(outs: NodeContainerdOutputs): NodeMirror {
   const hosts = outs.hosts.flatMap(({ hosts: names, mirrors, skipFallback }) => names.map((host) => ({ host, mirrors, skipFallback: skipFallback === true })));
   return { hosts, auth: outs.auth, hostsDir: outs.hostsDir };
 }

@@ -40,7 +40,7 @@ const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
     }
     const notes = holdsUnknown(news.files) ? [] : told(olds.files ?? {}, news.files);
     const replaces = !holdsUnknown(news.mirrors) && !sameValue(olds.mirrors, news.mirrors) ? { replaces: ["mirrors"] } : {};
-    return { changes: true, ...replaces, notes };
+    return { changes: true, ...replaces, notes: [...notes, ...credentialNotes(olds.credentials, news.credentials)] };
   },
 
   async create(inputs, context) {
@@ -60,7 +60,7 @@ const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
     for (const before of outs.endpoints) {
       const found = now.get(before.endpoint);
       if (found !== undefined && !sameValue(found, before)) {
-        context.log.warn(`${before.endpoint}: ${describe(found)} by now, it was ${describe(before)}; pulumi up adapts the nodes`);
+        context.log.warn(`${before.endpoint}: ${describe(found)} by now, it was: ${describe(before)}; pulumi up adapts the nodes`);
       }
     }
     return { outs: { ...outs, endpoints } };
@@ -80,6 +80,22 @@ export const registryMirror = dynamicProvider(operations);
 function told(before: Record<string, string>, after: Record<string, string>): string[] {
   const lines = lineDiff(before, after);
   return lines.length > 0 ? ["on every node that uses this mirror:", ...lines] : [];
+}
+
+/** Credentials are secrets, so Pulumi shows nothing of a change of them: whose they are may be told. */
+function credentialNotes(before: Credentials, after: Credentials): string[] {
+  if (holdsUnknown(after)) {
+    return ["the credentials are known in the update"];
+  }
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].sort().flatMap((key) => {
+    if (!Object.hasOwn(before, key)) {
+      return [`a credential for ${key} is added`];
+    }
+    if (!Object.hasOwn(after, key)) {
+      return [`the credential for ${key} is taken away`];
+    }
+    return sameValue(before[key], after[key]) ? [] : [`the credential for ${key} is another one`];
+  });
 }
 
 function declared(inputs: RegistryMirrorInputs): unknown {

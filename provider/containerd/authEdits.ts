@@ -1,52 +1,73 @@
+import type { DesiredRegistry } from "./desired";
 import { worksAsHeader } from "./credentials";
 import type { DraftInput } from "./draft";
 import type { TomlEdit } from "./editToml";
 import { upstreamAuthority } from "./hostNames";
 import { mirrorsByAuthority } from "./renderFiles";
 import { tableAt } from "./toml";
+import type { ContainerdVersion } from "./version";
 
-/** Credentials that work only from config.toml on this node. */
-export function authEdits(input: DraftInput, plugin: string, notes: string[]): TomlEdit[] {
-  const { desired, version, settings } = input;
-  const edits: TomlEdit[] = [];
-  const place = (host: string, key: string): void => {
-    const credential = desired.credentials[key];
-    if (credential === undefined) {
-      return;
-    }
-    const before = tableAt(settings.registry, "configs", host, "auth");
-    if (before !== undefined) {
-      notes.push(`the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`);
-    }
-    edits.push({
-      op: "table",
-      path: ["plugins", plugin, "registry", "configs", host, "auth"],
-      value: { username: credential.username, password: credential.password },
-    });
-  };
+/** A credential that works only from config.toml on a node. */
+export interface ConfigCredential {
+  /** The host that `configs.HOST.auth` names. */
+  host: string;
+  /** Into DesiredRegistry.credentials. */
+  key: string;
+  /** Of a mirror that asks for a token, or of a public registry. */
+  of: "mirror" | "upstream";
+}
 
+/** Credentials that a node's config.toml has to hold in the style `hosts-dir`; each change of them is a restart. */
+export function credentialsInConfig(
+  { hosts, auth, credentials }: Pick<DesiredRegistry, "hosts" | "auth" | "credentials">,
+  version: ContainerdVersion,
+): { placed: ConfigCredential[]; unasked: string[] } {
+  const placed: ConfigCredential[] = [];
   const used = new Set<string>();
-  for (const [authority, mirror] of mirrorsByAuthority(desired.hosts)) {
+  for (const [authority, mirror] of mirrorsByAuthority(hosts)) {
     if (mirror.credential === undefined) {
       continue;
     }
     used.add(mirror.credential);
-    if (!worksAsHeader(mirror.credential, desired.auth, version)) {
-      place(authority, mirror.credential);
-      notes.push(`${authority} asks for a token, which containerd ${version.text} gets only with a credential in config.toml: it stands there, and a new one means a restart`);
+    if (!worksAsHeader(mirror.credential, auth, version) && Object.hasOwn(credentials, mirror.credential)) {
+      placed.push({ host: authority, key: mirror.credential, of: "mirror" });
     }
   }
-  for (const key of Object.keys(desired.credentials).sort()) {
+  const unasked: string[] = [];
+  for (const key of Object.keys(credentials).sort()) {
     if (used.has(key)) {
       continue;
     }
-    const host = desired.hosts.find((one) => one.host === key);
-    if (host?.skipFallback === true) {
-      notes.push(`the credential of ${key} is not put on this node: with skipFallback it is never asked`);
-      continue;
+    if (hosts.find((one) => one.host === key)?.skipFallback === true) {
+      unasked.push(key);
+    } else {
+      placed.push({ host: upstreamAuthority(key) ?? key, key, of: "upstream" });
     }
-    place(upstreamAuthority(key) ?? key, key);
-    notes.push(`the credential of ${key} stands in config.toml (a new one means a restart)`);
   }
-  return edits;
+  return { placed, unasked };
+}
+
+/** The edits of config.toml for them. */
+export function authEdits(input: DraftInput, plugin: string, notes: string[]): TomlEdit[] {
+  const { desired, version, settings } = input;
+  const { placed, unasked } = credentialsInConfig(desired, version);
+  for (const key of unasked) {
+    notes.push(`the credential of ${key} is not put on this node: with skipFallback it is never asked`);
+  }
+  return placed.flatMap(({ host, key, of }): TomlEdit[] => {
+    const credential = desired.credentials[key];
+    if (credential === undefined) {
+      return [];
+    }
+    if (tableAt(settings.registry, "configs", host, "auth") !== undefined) {
+      notes.push(`the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`);
+    }
+    notes.push(
+      of === "mirror"
+        ? `${host} asks for a token, which containerd ${version.text} gets only with a credential in config.toml: it stands there, and a new one means a restart`
+        : `the credential of ${key} stands in config.toml (a new one means a restart)`,
+    );
+    const { username, password } = credential;
+    return [{ op: "table", path: ["plugins", plugin, "registry", "configs", host, "auth"], value: { username, password } }];
+  });
 }

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+
+import type { AuthKinds, Credentials, DesiredHost } from "../../../provider/containerd/desired";
+import { renderFiles } from "../../../provider/containerd/renderFiles";
+import { stableText, unknownValue } from "../../../provider/dynamic/plainValue";
+import { checkDeclaration } from "../../../provider/nodeDeclaration";
+import { nodeStatus } from "../../../provider/nodeStatus";
+import { stateOf } from "../../../provider/nodeState";
+import type { ContainerdState, NodeContainerdInputs, NodeContainerdOutputs } from "../../../provider/nodeState";
+
+const mirror = "127.0.0.1:5000";
+const hostsDir = "/etc/containerd/certs.d";
+const mirrorUser = { username: "u", password: "geheim" };
+const gcrKey = { username: "_json_key", password: "{}" };
+
+interface Declared {
+  hosts?: string[];
+  auth?: AuthKinds[string];
+  credentials?: Credentials;
+  configStyle?: "hosts-dir" | "config-toml" | "auto";
+  /** The endpoints are asked in the update, so a preview does not know the whole. */
+  unknownMirror?: boolean;
+}
+
+function inputs({ hosts = ["gcr.io"], auth = "basic", credentials = { [mirror]: mirrorUser }, configStyle, unknownMirror }: Declared): NodeContainerdInputs {
+  const all = hosts.map((host): DesiredHost => ({
+    host,
+    mirrors: [{ endpoint: `https://${mirror}/v2/ns`, ...(Object.hasOwn(credentials, mirror) ? { credential: mirror } : {}) }],
+    skipFallback: false,
+  }));
+  const text = unknownMirror === true ? unknownValue : stableText({ hosts: all, auth: { [mirror]: auth }, hostsDir });
+  return {
+    connection: { host: "127.0.0.1" },
+    ...checkDeclaration(text, stableText(renderFiles(all, {}, hostsDir))),
+    credentials,
+    verify: false,
+    ...(configStyle === undefined ? {} : { configStyle }),
+  };
+}
+
+function state(declared: Declared, containerd: Partial<ContainerdState> = {}): NodeContainerdOutputs {
+  return {
+    ...stateOf(inputs(declared)),
+    containerd: { version: "1.7.24", configStyle: "hosts-dir", restarts: 1, ...containerd },
+  };
+}
+
+describe("what a preview says an update does to a node", () => {
+  const both = { [mirror]: mirrorUser, "gcr.io": gcrKey };
+  const other = { [mirror]: { ...mirrorUser, password: "anders" } };
+  const cases: [string, Declared, Declared, Partial<ContainerdState>, RegExp][] = [
+    ["nothing of the node's own", {}, {}, {}, /^verifies again, writes nothing$/],
+    ["another host", {}, { hosts: ["gcr.io", "quay.io"] }, {}, /^containerd does not restart$/],
+    ["a key for gcr.io", {}, { credentials: both }, {}, /^other credentials for gcr\.io; containerd restarts once$/],
+    ["a key for gcr.io goes", { credentials: both }, {}, {}, /^other credentials for gcr\.io; containerd restarts once$/],
+    ["another password in a header", {}, { credentials: other }, {}, /^other credentials for 127\.0\.0\.1:5000; containerd does not restart$/],
+    ["another password for a token registry, before 2.1", { auth: "bearer" }, { auth: "bearer", credentials: other }, { version: "2.0.11" }, /restarts once$/],
+    ["another password for a token registry, from 2.1 on", { auth: "bearer" }, { auth: "bearer", credentials: other }, { version: "2.1.9" }, /does not restart$/],
+    ["the mirror asks for tokens by now, before 2.1", {}, { auth: "bearer" }, {}, /^containerd restarts once$/],
+    ["the mirror asks for tokens by now, from 2.1 on", {}, { auth: "bearer" }, { version: "2.1.9" }, /^containerd does not restart$/],
+    ["tables in config.toml", { configStyle: "config-toml" }, { configStyle: "config-toml", hosts: ["gcr.io", "quay.io"] }, { configStyle: "config-toml" }, /restarts once$/],
+    ["from tables to files", { configStyle: "config-toml" }, { configStyle: "hosts-dir" }, { configStyle: "config-toml" }, /^containerd restarts once$/],
+  ];
+  for (const [title, before, after, containerd, words] of cases) {
+    for (const unknownMirror of after.auth === before.auth ? [false, true] : [false]) {
+      it(`B2, B3: ${title}${unknownMirror ? ", while the endpoints are still to be asked" : ""}`, () => {
+        assert.match(nodeStatus(state(before, containerd), inputs({ ...after, unknownMirror })), words);
+      });
+    }
+  }
+
+  it("credentials that are not known yet are said not to be", () => {
+    const news = { ...inputs({}), credentials: unknownValue as unknown as Credentials };
+    assert.equal(nodeStatus(state({}), news), "what is written is known in the update");
+  });
+});
