@@ -1,5 +1,6 @@
 import { connectionProblems } from "./connectionProblems";
 import type { DesiredRegistry } from "./containerd/desired";
+import { dialTimeoutRisk } from "./containerd/dialTimeout";
 import { effectiveRegistry } from "./containerd/effectiveRegistry";
 import { canNameImages } from "./containerd/hostNames";
 import { planContainerd } from "./containerd/planContainerd";
@@ -220,7 +221,16 @@ async function verifyNode(
   }
   const now = found.changed ? await node.observe({ hostsDirs: [desired.hostsDir] }) : found.observed;
   const { images, probe } = readVerify(inputs.verify);
-  const wanted = { hosts: desired.hosts, images, probe, effective: effectiveRegistry(now), canName: (authority: string) => canNameImages(authority, parseContainerdVersion(now.versionText)) };
+  const version = parseContainerdVersion(now.versionText);
+  const risk = dialTimeoutRisk(desired.hosts, version);
+  const wanted = {
+    hosts: desired.hosts,
+    images,
+    probe,
+    effective: effectiveRegistry(now),
+    remarks: risk === undefined ? [] : [risk],
+    canName: (authority: string) => canNameImages(authority, version),
+  };
   const verification = judge(inputs.connection.host, found.version, await gatherEvidence(found.cri, wanted, context));
   if (!isGood(verification.verdict)) {
     const reasons = verification.findings ?? [];

@@ -1,6 +1,7 @@
 import { credentialsInConfig } from "./containerd/authEdits";
 import { placeholdersIn } from "./containerd/credentials";
 import type { Credentials } from "./containerd/desired";
+import { declareDialTimeout, hasDialTimeout, knowsDialTimeout } from "./containerd/dialTimeout";
 import { atLeast, parseContainerdVersion } from "./containerd/version";
 import type { ContainerdVersion } from "./containerd/version";
 import { holdsUnknown, isUnknown, sameValue } from "./dynamic/plainValue";
@@ -24,6 +25,7 @@ export function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInpu
   }
   if (change.files || change.credentials.length > 0 || change.mirror || restyled) {
     parts.push(restyled ? "containerd restarts once" : restartWords(olds, news, change));
+    parts.push(...withoutDialTimeout(olds, news, change));
   } else if (holdsUnknown(news.credentials)) {
     parts.push("what is written is known in the update");
   } else {
@@ -73,6 +75,17 @@ function restartWords(olds: NodeContainerdOutputs, news: NodeContainerdInputs, c
     return sameValue(stood, stands) ? none : once;
   }
   return sameValue(stood, texts(likely(news, before, version), news.credentials)) ? none : once;
+}
+
+/** For a node whose release is known from before; the risk itself is told at the RegistryMirror, and in the report. */
+function withoutDialTimeout(olds: NodeContainerdOutputs, news: NodeContainerdInputs, change: Change): string[] {
+  const version = olds.containerd?.version;
+  if (version === undefined || knowsDialTimeout(parseContainerdVersion(version))) {
+    return [];
+  }
+  // The hosts are not known while the mirror's endpoints are asked in the update; their files are.
+  const declared = change.now === undefined && !isUnknown(news.files) ? declareDialTimeout(news.files) : hasDialTimeout(change.now?.hosts ?? []);
+  return declared ? [`containerd ${version} has no dial timeout`] : [];
 }
 
 /**

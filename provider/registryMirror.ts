@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { Credentials, DesiredHost } from "./containerd/desired";
+import { dialTimeoutNote, hasDialTimeout } from "./containerd/dialTimeout";
 import type { OperationContext } from "./context";
 import { dynamicProvider } from "./dynamic/boundary";
 import type { Difference, Operations } from "./dynamic/boundary";
@@ -32,13 +33,13 @@ export interface RegistryMirrorOutputs extends RegistryMirrorInputs {
 
 const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
   // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so it is told here.
-  check: (olds, news) => ({ inputs: news, notes: olds.files === undefined && !holdsUnknown(news.files) ? told({}, news.files) : [] }),
+  check: (olds, news) => ({ inputs: news, notes: olds.files === undefined && !holdsUnknown([news.files, news.hosts]) ? told({}, news) : [] }),
 
   diff(olds, news): Difference {
     if (!holdsUnknown(news) && sameValue(declared(olds), declared(news))) {
       return { changes: false };
     }
-    const notes = holdsUnknown(news.files) ? [] : told(olds.files ?? {}, news.files);
+    const notes = holdsUnknown([news.files, news.hosts]) ? [] : told(olds, news);
     const replaces = !holdsUnknown(news.mirrors) && !sameValue(olds.mirrors, news.mirrors) ? { replaces: ["mirrors"] } : {};
     return { changes: true, ...replaces, notes: [...notes, ...credentialNotes(olds.credentials, news.credentials)] };
   },
@@ -76,10 +77,14 @@ const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
 
 export const registryMirror = dynamicProvider(operations);
 
+type Rendered = Pick<RegistryMirrorInputs, "files" | "hosts">;
+
 /** The files' changed lines, once for all nodes. */
-function told(before: Record<string, string>, after: Record<string, string>): string[] {
-  const lines = lineDiff(before, after);
-  return lines.length > 0 ? ["on every node that uses this mirror:", ...lines] : [];
+function told(before: Partial<Rendered>, after: Rendered): string[] {
+  const lines = lineDiff(before.files ?? {}, after.files);
+  // Said when it comes, not at each later change.
+  const isNew = hasDialTimeout(after.hosts) && !hasDialTimeout(before.hosts ?? []);
+  return lines.length > 0 ? ["on every node that uses this mirror:", ...lines, ...(isNew ? [dialTimeoutNote] : [])] : [];
 }
 
 /** Credentials are secrets, so Pulumi shows nothing of a change of them: whose they are may be told. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 
 import { checkDesired } from "../provider/containerd/checkDesired";
 import type { DesiredHost, DesiredMirror } from "../provider/containerd/desired";
+import { defaultDialTimeout, dialTimeoutProblem } from "../provider/containerd/dialTimeout";
 import { renderFiles } from "../provider/containerd/renderFiles";
 import { stableText } from "../provider/dynamic/plainValue";
 import { MirrorError } from "../provider/errors";
@@ -16,6 +17,7 @@ export interface PlainMirror {
   hosts?: string[];
   skipFallback?: boolean;
   insecure?: boolean;
+  dialTimeout?: number;
   withCredential: boolean;
 }
 
@@ -66,7 +68,7 @@ export function resolveHosts(mirrors: readonly PlainMirror[], hostsDir: string):
       addMirror(byHost, host, desired, mirror, argument);
     }
   }
-  const hosts = [...byHost.values()];
+  const hosts = [...byHost.values()].map(withDialTimeouts);
   checkDesired(hosts);
   const files = renderFiles(hosts, cas, hostsDir);
   return { hosts, files, fingerprint: createHash("sha256").update(stableText({ hosts, files })).digest("hex") };
@@ -92,7 +94,23 @@ function addMirror(byHost: Map<string, DesiredHost>, host: string, desired: Desi
   entry.mirrors.push(desired);
 }
 
+/**
+ * C15: a mirror that somebody can stand in for is given up soon. It is part of the declaration, not of the rendering: what a state
+ * of an earlier version says is drawn as it was.
+ */
+function withDialTimeouts(host: DesiredHost): DesiredHost {
+  const mirrors = host.mirrors.map((mirror, n) => {
+    const isLast = n === host.mirrors.length - 1 && host.skipFallback;
+    return mirror.dialTimeout !== undefined || isLast ? mirror : { ...mirror, dialTimeout: defaultDialTimeout };
+  });
+  return { ...host, mirrors };
+}
+
 function desiredMirror(mirror: PlainMirror, argument: string, hostsDir: string, withCa: boolean): DesiredMirror {
+  const slow = mirror.dialTimeout === undefined ? undefined : dialTimeoutProblem(mirror.dialTimeout);
+  if (slow !== undefined) {
+    throw new MirrorError("DIAL_TIMEOUT_INVALID", `${argument}.dialTimeout: ${slow}. Write a number, such as 1 or 0.5.`);
+  }
   try {
     const endpoint = parseRegistryEndpoint(mirror.endpoint);
     if (!/^https?:\/\//.test(mirror.endpoint)) {
@@ -109,6 +127,7 @@ function desiredMirror(mirror: PlainMirror, argument: string, hostsDir: string, 
       ...(withCa ? { caPath: `${hostsDir}/${address}/ca.crt` } : {}),
       ...(mirror.insecure === true ? { insecure: true } : {}),
       ...(mirror.withCredential ? { credential: address } : {}),
+      ...(mirror.dialTimeout === undefined ? {} : { dialTimeout: mirror.dialTimeout }),
     };
   } catch (error) {
     if (error instanceof MirrorError) {

@@ -45,6 +45,8 @@ export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" |
   mirror?: MirrorSource;
   /** Never ask the public registries, for all mirrors of the file, which has no field for it. Default false. */
   skipFallback?: boolean;
+  /** As MirrorArgs has it, in seconds, for all mirrors of the file, which has no field for it. */
+  dialTimeout?: number;
   /** Instead of the file's `gcrKeyPath`. */
   gcrKeyPath?: pulumi.Input<string>;
   /** The same as text; always kept as a secret. */
@@ -211,7 +213,7 @@ function readConfig(args: MirroredClusterArgs): BmctlCluster {
     overridden.push("sshPrivateKeyPath");
   }
   if (ownMirror) {
-    const others = (["registryMirrors", "skipFallback", "gcrKeyPath", "gcrKey", "hostsDir", "checkEndpoints"] as const).filter((field) => args[field] !== undefined);
+    const others = (["registryMirrors", "skipFallback", "dialTimeout", "gcrKeyPath", "gcrKey", "hostsDir", "checkEndpoints"] as const).filter((field) => args[field] !== undefined);
     if (others.length > 0) {
       throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `mirror is given, so ${others.join(", ")} would mean nothing: say it in that RegistryMirror, or leave mirror out.`);
     }
@@ -235,8 +237,10 @@ function readConfig(args: MirroredClusterArgs): BmctlCluster {
 function mirrorArgs(args: MirroredClusterArgs, config: BmctlCluster): RegistryMirrorArgs {
   const mirrors = args.registryMirrors ?? config.registryMirrors;
   const gcrKeyPath = args.gcrKeyPath ?? (args.gcrKey === undefined ? config.gcrKeyPath : undefined);
+  const { skipFallback, dialTimeout } = args;
+  const forAll = { ...(skipFallback === undefined ? {} : { skipFallback }), ...(dialTimeout === undefined ? {} : { dialTimeout }) };
   return {
-    registryMirrors: args.skipFallback === undefined ? mirrors : mirrors.map((mirror) => ({ skipFallback: args.skipFallback as boolean, ...mirror })),
+    registryMirrors: mirrors.map((mirror) => ({ ...forAll, ...mirror })),
     ...(gcrKeyPath === undefined ? {} : { gcrKeyPath }),
     ...(args.gcrKey === undefined ? {} : { gcrKey: args.gcrKey }),
     ...(args.hostsDir === undefined ? {} : { hostsDir: args.hostsDir }),

@@ -34,6 +34,14 @@ export interface MirrorArgs {
   skipFallback?: pulumi.Input<boolean>;
   /** Nodes accept any TLS certificate of the mirror. Default false. */
   insecure?: pulumi.Input<boolean>;
+  /**
+   * Seconds (0.01 to 30) that a node waits for a connection to this mirror before it asks the next mirror or the public registry: a mirror
+   * that drops packets costs this much for each request of a pull (C15). Default 1 where something is behind the mirror: another one of
+   * the same host, or the public registry. Without that, containerd's own 30. Give 3 or more where packets get lost on the way or
+   * connections take long, 30 to have it as containerd does by itself. Works from containerd 2.0.7 on, and in hosts.toml files; see
+   * docs/outages.md for older ones. A change is made in place, without a restart. Errors: DIAL_TIMEOUT_INVALID.
+   */
+  dialTimeout?: pulumi.Input<number>;
 }
 
 /** Which mirrors the nodes ask, with which CA and credentials. */
@@ -106,9 +114,9 @@ export class RegistryMirror extends MirrorResource {
 }
 
 function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
-  const { endpoint, caCert, caCertPath, hosts, skipFallback, insecure } = mirror;
+  const { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout } = mirror;
   const withCredential = mirror.pullCredentialConfigPath !== undefined || mirror.username !== undefined || mirror.password !== undefined;
-  return { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, withCredential } as pulumi.Input<PlainMirror>;
+  return { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout, withCredential } as pulumi.Input<PlainMirror>;
 }
 
 function credentialsOnly(mirror: MirrorArgs): pulumi.Input<CredentialArgs["mirrors"][number]> {

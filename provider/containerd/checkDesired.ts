@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { ContainerdError } from "./containerdError";
 import type { DesiredHost, DesiredMirror } from "./desired";
+import { dialTimeoutProblem } from "./dialTimeout";
 import { parseEndpointUrl, upstreamAuthority } from "./hostNames";
 
 /**
@@ -92,6 +93,10 @@ function mirrorProblems(mirror: DesiredMirror, host: string): string[] {
     return [`mirror "${mirror.endpoint.replace(/\/\/[^/]*@/, "//***@")}" for ${host} is not a URL like https://172.18.0.20:5000 or https://172.18.0.20:5000/v2/NAMESPACE`];
   }
   const problems: string[] = [];
+  const slow = mirror.dialTimeout === undefined ? undefined : dialTimeoutProblem(mirror.dialTimeout);
+  if (slow !== undefined) {
+    problems.push(`mirror ${mirror.endpoint}: dialTimeout ${slow}`);
+  }
   if (url.scheme === "http" && mirror.caPath !== undefined) {
     problems.push(`mirror ${mirror.endpoint} is http and has a CA certificate; write https, or leave the certificate out`);
   }

@@ -18,6 +18,8 @@ export interface DesiredMirror {
   insecure?: boolean;
   /** Key into the credentials: `HOST:PORT` of the mirror, when it has credentials. */
   credential?: string;
+  /** Seconds that a connection may take to come about before the next place is asked. Undefined: containerd's own 30. */
+  dialTimeout?: number;
 }
 
 /** By the host actually asked (`172.18.0.20:5000`, `gcr.io`). Secret. */

@@ -5,6 +5,7 @@ import { worksAsHeader } from "./credentials";
 import type { DesiredHost } from "./desired";
 import type { Draft, DraftFile, DraftInput } from "./draft";
 import type { TomlEdit } from "./editToml";
+import { knowsDialTimeout } from "./dialTimeout";
 import { directoryNames } from "./hostNames";
 import { directoriesOf, namespacesIn } from "./hostsDirectory";
 import { carriedComment, managedComment } from "./hostsToml";
@@ -104,8 +105,15 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
   if (oldParser) {
     notes.push(`containerd ${version.text} cannot read a [host."…"] header with brackets in it: the hosts.toml files with an IPv6 endpoint are written in another way here, which 2.x ignores; after an upgrade to 2.x run up again`);
   }
+  // 2.0 takes a dial timeout for a TLS setting, and one beside http makes it try TLS first.
+  const timed = desired.hosts.flatMap((host) => host.mirrors).filter((one) => one.dialTimeout !== undefined);
+  const withoutHttpDialTimeout =
+    knowsDialTimeout(version) && !atLeast(version, 2, 1) && timed.some((one) => one.endpoint.startsWith("http:"));
+  if (withoutHttpDialTimeout) {
+    notes.push(`containerd ${version.text} would try TLS first at an http mirror with a dial timeout: those have none here`);
+  }
   const upstreamTls = keptTls(input, dir, legacy, directories, notes);
-  if (dir === desired.hostsDir && !oldParser && withoutHeader.size === 0 && directories.size === 0 && Object.keys(upstreamTls).length === 0) {
+  if (dir === desired.hostsDir && !oldParser && !withoutHttpDialTimeout && withoutHeader.size === 0 && directories.size === 0 && Object.keys(upstreamTls).length === 0) {
     return desired.files;
   }
   const moved = (path: string): string => (path.startsWith(`${desired.hostsDir}/`) ? dir + path.slice(desired.hostsDir.length) : path);
@@ -114,7 +122,7 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
     mirrors: host.mirrors.map((mirror) => (mirror.caPath === undefined ? mirror : { ...mirror, caPath: moved(mirror.caPath) })),
   }));
   const cas = Object.fromEntries(Object.entries(desired.files).map(([path, text]) => [moved(path), text]));
-  return renderFiles(hosts, cas, dir, { withoutHeader, upstreamTls, oldParser, directory: (host) => directories.get(host) ?? host });
+  return renderFiles(hosts, cas, dir, { withoutHeader, withoutHttpDialTimeout, upstreamTls, oldParser, directory: (host) => directories.get(host) ?? host });
 }
 
 function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFile>, notes: string[]): void {

@@ -1,3 +1,4 @@
+import { dialTimeoutText } from "./dialTimeout";
 import { needsOverridePath, parseEndpointUrl } from "./hostNames";
 import { quote } from "./toml";
 
@@ -28,6 +29,8 @@ export interface HostEntry extends HostTls {
   capabilities?: string[];
   /** Value of the Authorization header: a placeholder, or the real thing on the node. */
   authorization?: string;
+  /** Seconds for the connection to come about. */
+  dialTimeout?: number;
 }
 
 /** What one hosts.toml says. */
@@ -98,6 +101,9 @@ function entryLines(entry: HostEntry): string[] {
   }
   if (url !== undefined && needsOverridePath(url.path)) {
     lines.push("override_path = true");
+  }
+  if (entry.dialTimeout !== undefined) {
+    lines.push(`dial_timeout = ${quote(dialTimeoutText(entry.dialTimeout))}`);
   }
   return url?.scheme === "http" ? lines : [...lines, ...tlsLines(entry)];
 }

@@ -7,6 +7,7 @@ import { materialize, placeholdersIn } from "./credentials";
 import { criSettings, type CriSettings } from "./criSettings";
 import type { ConfigStyle, DesiredRegistry } from "./desired";
 import type { Draft, DraftInput } from "./draft";
+import { dialTimeoutRisk } from "./dialTimeout";
 import { editToml } from "./editToml";
 import { effectiveRegistry } from "./effectiveRegistry";
 import { parseEndpointUrl } from "./hostNames";
@@ -35,6 +36,8 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
   const now = criSettings(readConfigFiles(observed, version), version);
   const input: DraftInput = { observed, desired, version, config, settings, configPath: stringAt(now.registry, "config_path") ?? "", mirrorsNow: Object.keys(tableAt(now.registry, "mirrors") ?? {}).length > 0 };
   const draft = chooseStyle(input) === "hosts-dir" ? hostsDirDraft(input) : configTomlDraft(input);
+  const risk = dialTimeoutRisk(desired.hosts, version);
+  draft.notes.push(...(risk === undefined ? [] : [risk]));
   return assemble(input, draft);
 }
 

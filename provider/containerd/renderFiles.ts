@@ -14,6 +14,8 @@ export interface RenderOptions {
   withoutHeader?: ReadonlySet<string>;
   /** TLS of the public hosts themselves, carried over from the node's own configuration. By host. */
   upstreamTls?: Record<string, HostTls>;
+  /** http mirrors go without a dial timeout: with one, containerd 2.0 tries TLS first, as it does with a certificate. */
+  withoutHttpDialTimeout?: boolean;
   /** The node runs containerd 1.x (HostsTomlDialect). */
   oldParser?: boolean;
   /** Directory name of a host where it is not the host's own name (`host_port_` is there already). */
@@ -114,7 +116,9 @@ function baseUrl(mirror: DesiredMirror): string {
 
 function mirrorEntry(mirror: DesiredMirror, options: RenderOptions): HostEntry {
   // "push" is left out: a push to gcr.io must not end up in the mirror.
-  return { url: mirror.endpoint, capabilities: ["pull", "resolve"], ...access(mirror, options) };
+  const { endpoint: url, dialTimeout } = mirror;
+  const timed = dialTimeout !== undefined && !(options.withoutHttpDialTimeout === true && url.startsWith("http:"));
+  return { url, capabilities: ["pull", "resolve"], ...(timed ? { dialTimeout } : {}), ...access(mirror, options) };
 }
 
 function access(mirror: DesiredMirror, options: RenderOptions): Pick<HostEntry, "ca" | "skipVerify" | "authorization"> {

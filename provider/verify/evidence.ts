@@ -50,6 +50,8 @@ export interface Evidence {
   images: ImageEvidence[];
   /** What makes the effective configuration void (legacy and new tables together, an ignored config_path list ...). */
   problems: string[];
+  /** What a person should know of this node whatever the verdict. */
+  remarks?: string[];
 }
 
 /** The public name's stand-in for `_default`: a host that no other entry names and that exists nowhere (RFC 2606). */
@@ -58,7 +60,7 @@ const unnamedHost = "registry-mirror-probe.invalid";
 /** Asks one node for everything the verdict rests on. The node's images are afterwards what they were before. */
 export async function gatherEvidence(
   service: ImageService,
-  wanted: { hosts: DesiredHost[]; images: ExpectedImage[]; probe: Probe | undefined; effective: EffectiveRegistry; canName?: (authority: string) => boolean },
+  wanted: { hosts: DesiredHost[]; images: ExpectedImage[]; probe: Probe | undefined; effective: EffectiveRegistry; remarks?: string[]; canName?: (authority: string) => boolean },
   context: OperationContext,
 ): Promise<Evidence> {
   const hosts: HostEvidence[] = [];
@@ -78,7 +80,7 @@ export async function gatherEvidence(
     context.log.progress(`comparing digests, image ${n + 1} of ${wanted.images.length}: ${image.source}`);
     images.push(await compare(service, image, wanted.canName?.(image.target.split("/")[0] ?? "") ?? true));
   }
-  return { hosts, images, problems: wanted.effective.problems };
+  return { hosts, images, problems: wanted.effective.problems, remarks: wanted.remarks ?? [] };
 }
 
 /**

@@ -31,6 +31,7 @@ export function judge(node: string, containerd: string, evidence: Evidence): Nod
     }
     return "mismatch";
   });
+  findings.push(...(evidence.remarks ?? []));
   const verdict = worst([...hosts.map((host) => host.verdict), ...imageVerdicts]);
   return {
     node,

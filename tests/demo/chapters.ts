@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
+import { knowsDialTimeout } from "../../provider/containerd/dialTimeout";
+import { parseContainerdVersion } from "../../provider/containerd/version";
 import type { NodeVerification } from "../../sdk";
 import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
@@ -43,6 +45,8 @@ export class Story {
     const result = await this.run("preview");
     assert.equal(result.changes["create"], 2 + this.lab.nodes.length + 1, "a push set, a mirror, the nodes and the stack");
     assert.match(result.stdout, /hosts\.toml/, "B2: the preview shows the files");
+    const risk = /dial_timeout works from containerd 2\.0\.7 on; an older one waits 30 s for each request/;
+    assert.ok(result.diagnostics.some((one) => risk.test(one.message)), "C15: the preview names the risk on older releases");
     assert.deepEqual(this.lab.mirror.requests(mark), [], "a preview asks no registry");
     await this.assertUntouched();
     this.say(`   ${result.changes["create"]} resources to create; no file on any node changed, the registry was not asked once`);
@@ -56,6 +60,10 @@ export class Story {
     const result = await this.run("up");
     const verifications = verificationsOf(result);
     assert.deepEqual(verifications.map((v) => v.verdict), this.lab.nodes.map(() => "proven"), "B1: every node is proven");
+    for (const { node, containerd, findings = [] } of verifications) {
+      const told = findings.some((one) => one.startsWith(`containerd ${containerd} has no dial timeout`));
+      assert.equal(told, !knowsDialTimeout(parseContainerdVersion(containerd)), `C15: the report of ${node} (${containerd}) names the risk where there is one`);
+    }
     for (const diagnostic of result.diagnostics.filter((d) => d.urn.endsWith("::images"))) {
       this.say(`   ${diagnostic.message.trim()}`);
     }
@@ -91,6 +99,10 @@ export class Story {
     assert.match(preview.stdout, /\+\s*server = "https:\/\/otherhost\.io"/, "B2: line by line");
     const note = preview.diagnostics.find((diagnostic) => diagnostic.message.includes("on every node that uses this mirror:"));
     assert.ok(note, "B2: the review is told the changed lines once for all nodes");
+    for (const { text: containerdVersion } of this.lab.nodes.map((node) => parseContainerdVersion(node.containerdVersion))) {
+      const told = preview.stdout.includes(`containerd ${containerdVersion} has no dial timeout`);
+      assert.equal(told, !knowsDialTimeout(parseContainerdVersion(containerdVersion)), `C15: the row of a node with ${containerdVersion}`);
+    }
     this.say(note.message.trimEnd().split("\n").map((line) => `   | ${line}`).join("\n"));
     const before = await this.restarts();
     const up = await this.run("up");

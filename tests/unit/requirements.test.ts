@@ -8,6 +8,7 @@ const root = join(__dirname, "..", "..");
 const rows = [
   ...Array.from({ length: 8 }, (_, n) => `P${n + 1}`),
   ...Array.from({ length: 13 }, (_, n) => `C${n + 1}`),
+  "C15",
   "V1",
   "V2",
   ...Array.from({ length: 10 }, (_, n) => `B${n + 1}`),

@@ -1,3 +1,4 @@
+export { cutOff, synRetries, type HeldChange } from "./heldChange";
 export { HttpFaultProxy, type HttpFaultProxyOptions } from "./httpFaultProxy";
 export type { HeaderChanges, HttpFault, HttpFaultRule, HttpRequestRecord } from "./httpFaultRule";
 export { frontNode, frontRegistry, type FrontRegistryOptions } from "./labProxies";

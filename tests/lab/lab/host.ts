@@ -33,6 +33,7 @@ export const tools: readonly Tool[] = [
   { program: "nsenter", package: "util-linux" },
   { program: "unshare", package: "util-linux" },
   { program: "mount", package: "mount" },
+  { program: "iptables", package: "iptables" },
   { program: "perl", package: "perl-base" },
 ];
 

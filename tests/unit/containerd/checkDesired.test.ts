@@ -28,6 +28,7 @@ const refused: [string, DesiredHost[], string, RegExp][] = [
   ["http with a CA", [host("gcr.io", [mirror("http://a.example:5000", { ca: true })])], "CONTAINERD_DESIRED", /is http and has a CA certificate/],
   ["insecure with a CA", [host("gcr.io", [mirror("https://a.example:5000", { ca: true, insecure: true })])], "CONTAINERD_DESIRED", /insecure and has a CA certificate/],
   ["a host as its own mirror", [host("gcr.io", [mirror("https://gcr.io")])], "CONTAINERD_DESIRED", /gcr\.io has itself as its mirror/],
+  ["a wait without an end", [host("gcr.io", [mirror("https://a.example:5000", { dialTimeout: Infinity })])], "CONTAINERD_DESIRED", /dialTimeout .* is not a number of seconds from 0\.01 to 30/],
   ["a relative CA path", [host("gcr.io", [{ ...a, caPath: "ca.crt" }])], "CONTAINERD_DESIRED", /must be absolute, not "ca\.crt"/],
 ];
 

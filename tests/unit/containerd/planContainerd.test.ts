@@ -381,4 +381,30 @@ describe("planContainerd", () => {
       refuses(node("1.7.24", { [configPath]: sample("debian") }), desired([gcr], { credentials: { [place]: { username: "a:b", password: "x" } } }), "CONTAINERD_CREDENTIAL", /colon/);
     });
   });
+
+  describe("C15: a dial timeout", () => {
+    const timed = (endpoint: string): DesiredRegistry => desired([host("gcr.io", [mirror(endpoint, { dialTimeout: 1 })])]);
+    const risk = /containerd \S+ has no dial timeout: while a mirror drops packets, each request of a pull waits 30 s/;
+
+    for (const [version, knows] of [["1.6.20", false], ["1.7.24", false], ["2.0.6", false], ["2.0.7", true], ["2.1.0", true], ["2.4.2", true]] as const) {
+      it(`${version}: the files are those that were reviewed, ${knows ? "and nothing is said" : "and the risk is said"}`, () => {
+        const wanted = timed("https://a.example:5000");
+        const plan = planContainerd(node(version, {}), wanted);
+        for (const [path, text] of Object.entries(wanted.files)) {
+          assert.equal(written(plan, path), text);
+        }
+        assert.equal(plan.notes.some((note) => risk.test(note)), !knows);
+        assert(!planContainerd(node(version, {}), desired([host("gcr.io", [mirror("https://a.example:5000")])])).notes.some((note) => risk.test(note)));
+      });
+    }
+
+    it("2.0 takes it for a TLS setting, and would try TLS at an http mirror: there it is left out, and said", () => {
+      const path = `${dir}/gcr.io/hosts.toml`;
+      const plan = planContainerd(node("2.0.11", {}), timed("http://a.example:5000"));
+      assert(!written(plan, path).includes("dial_timeout"));
+      assert.match(plan.notes.join("\n"), /containerd 2\.0\.11 would try TLS first at an http mirror with a dial timeout/);
+      assert.match(written(planContainerd(node("2.1.9", {}), timed("http://a.example:5000")), path), /dial_timeout = "1s"/);
+      assert.match(written(planContainerd(node("2.0.11", {}), timed("https://a.example:5000")), path), /dial_timeout = "1s"/);
+    });
+  });
 });

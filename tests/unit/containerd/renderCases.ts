@@ -3,14 +3,22 @@ import { managedComment } from "../../../provider/containerd/hostsToml";
 
 export const dir = "/etc/containerd/certs.d";
 
+interface MirrorCase {
+  ca?: boolean;
+  credential?: boolean;
+  insecure?: boolean;
+  dialTimeout?: number;
+}
+
 /** A mirror as the SDK makes it: the CA's path and the credential's key follow from its HOST:PORT. */
-export function mirror(endpoint: string, options: { ca?: boolean; credential?: boolean; insecure?: boolean } = {}): DesiredMirror {
+export function mirror(endpoint: string, options: MirrorCase = {}): DesiredMirror {
   const authority = endpoint.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
   return {
     endpoint,
     ...(options.ca === true ? { caPath: `${dir}/${authority}/ca.crt` } : {}),
     ...(options.credential === true ? { credential: authority } : {}),
     ...(options.insecure === true ? { insecure: true } : {}),
+    ...(options.dialTimeout === undefined ? {} : { dialTimeout: options.dialTimeout }),
   };
 }
 
@@ -255,6 +263,53 @@ ca = "/etc/containerd/certs.d/[::1]:5000/ca.crt"
 
 [host."https://a.example:5000/v2"]
   capabilities = ["pull", "resolve"]
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+
+[host."https://a.example:5000"]
+`,
+    },
+  },
+  {
+    name: "C15: how long to wait for a mirror, in its own table; the mirror's own name has nothing behind it",
+    hosts: [host("gcr.io", [mirror("https://a.example:5000/v2/ns", { ca: true, dialTimeout: 1 }), mirror("http://b.example:5000", { dialTimeout: 0.25 })])],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://gcr.io"
+
+[host."https://a.example:5000/v2/ns"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+  dial_timeout = "1s"
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+
+[host."http://b.example:5000"]
+  capabilities = ["pull", "resolve"]
+  dial_timeout = "250ms"
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+
+[host."https://a.example:5000"]
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+`,
+      "a.example:5000/ca.crt": pem,
+      "b.example:5000/hosts.toml": `server = "http://b.example:5000"
+
+[host."http://b.example:5000"]
+`,
+    },
+  },
+  {
+    name: "C15: how long to wait for a mirror that is asked last, as server",
+    hosts: [host("gcr.io", [mirror("https://a.example:5000", { dialTimeout: 2.5 })], true)],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://a.example:5000"
+capabilities = ["pull", "resolve"]
+dial_timeout = "2500ms"
+
+[host."https://a.example:5000"]
+  capabilities = ["pull", "resolve"]
+  dial_timeout = "2500ms"
 `,
       "a.example:5000/hosts.toml": `server = "https://a.example:5000"
 

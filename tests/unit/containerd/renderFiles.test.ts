@@ -42,7 +42,7 @@ describe("renderFiles", () => {
   }
 
   it("IPv6 on 1.x: dotted keys, because its parser ends a header at the first bracket; in order, with every setting", () => {
-    const hosts = [host("gcr.io", [mirror("https://b.example:5000"), mirror("https://[::1]:5000/v2/ns", { ca: true, credential: true }), mirror("http://[::2]:5000")])];
+    const hosts = [host("gcr.io", [mirror("https://b.example:5000"), mirror("https://[::1]:5000/v2/ns", { ca: true, credential: true }), mirror("http://[::2]:5000", { dialTimeout: 1 })])];
     const text = renderFiles(hosts, casOf(hosts), dir, { oldParser: true })[`${dir}/gcr.io/hosts.toml`];
     assert.equal(text, `${managedComment}
 server = "https://gcr.io"
@@ -54,6 +54,7 @@ server = "https://gcr.io"
   "https://[::1]:5000/v2/ns".ca = "/etc/containerd/certs.d/[::1]:5000/ca.crt"
   "https://[::1]:5000/v2/ns".header.Authorization = "{{credential [::1]:5000}}"
   "http://[::2]:5000".capabilities = ["pull", "resolve"]
+  "http://[::2]:5000".dial_timeout = "1s"
 `);
   });
 

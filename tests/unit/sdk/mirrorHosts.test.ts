@@ -51,6 +51,31 @@ describe("from declared mirrors to the nodes' files", () => {
     assert.equal(hosts[0]?.mirrors[0]?.caPath, `${dir}/172.18.0.20:5000/ca.crt`);
   });
 
+  it("C15: a mirror with something behind it is given up after a second, the last one before nothing is waited for", () => {
+    const timeouts = (mirrors: PlainMirror[]): Record<string, (number | undefined)[]> =>
+      Object.fromEntries(resolveHosts(mirrors, dir).hosts.map((h) => [h.host, h.mirrors.map((m) => m.dialTimeout)]));
+    const second = (changes: Partial<PlainMirror>): PlainMirror => one({ endpoint: "https://172.18.0.21:5000", ...changes });
+    assert.deepEqual(timeouts([one()]), { "gcr.io": [1] });
+    assert.deepEqual(timeouts([one({ skipFallback: true })]), { "gcr.io": [undefined] });
+    assert.deepEqual(timeouts([one({ skipFallback: true }), second({ skipFallback: true })]), { "gcr.io": [1, undefined] });
+    assert.deepEqual(timeouts([one({ dialTimeout: 3 }), second({ hosts: ["a.io"] })]), { "gcr.io": [3, 1], "a.io": [1] });
+    assert.deepEqual(timeouts([one({ skipFallback: true, dialTimeout: 0.5 })]), { "gcr.io": [0.5] });
+    // One place, two answers: where it is the last resort, and where it is not.
+    const both = timeouts([one({ hosts: ["a.io"], skipFallback: true }), one({ endpoint: "https://172.18.0.20:5000/v2/ns", hosts: ["gcr.io"] })]);
+    assert.deepEqual(both, { "a.io": [undefined], "gcr.io": [1] });
+  });
+
+  for (const dialTimeout of [0, -1, 0.001, 31, Infinity, NaN, "1s", null, true] as number[]) {
+    it(`C15, refused: a dial timeout of ${JSON.stringify(dialTimeout) ?? String(dialTimeout)}`, () => {
+      assert.throws(() => resolveHosts([one(), one({ endpoint: "https://172.18.0.21:5000", dialTimeout })], dir), (error: unknown) => {
+        assert(error instanceof MirrorError);
+        assert.equal(error.code, "DIAL_TIMEOUT_INVALID");
+        assert.match(error.message, /^registryMirrors\[1\]\.dialTimeout: .+ is not a number of seconds from 0\.01 to 30 .*Write a number, such as 1/);
+        return true;
+      });
+    });
+  }
+
   it("the same declaration gives the same fingerprint, another one another", () => {
     const print = (mirror: PlainMirror): string => resolveHosts([mirror], dir).fingerprint;
     assert.equal(print(one()), print(one()));

@@ -163,6 +163,15 @@ describe("what the state keeps of a node", () => {
     });
   });
 
+  it("C15: a state of 0.1.0, which knows no dial timeout, is drawn as it was: no drift, no change before the next up", () => {
+    assert(!JSON.stringify(storeNode(stateOf(inputs()))).includes("dialTimeout"));
+    const seen = { versionText: "containerd 2.1.9", configPath: "/etc/containerd/config.toml", owned: {}, files: { [caPath]: { text: ca, mode: 0o644 } } };
+    assert.deepEqual(filesOf(stateOf(inputs()), seen).files, files());
+    const timed = hosts.map((host) => ({ ...host, mirrors: host.mirrors.map((mirror) => ({ ...mirror, dialTimeout: 1 })) }));
+    assert.deepEqual(filesOf(stateOf(inputs(timed)), seen).files, files(timed));
+    assert.match(files(timed)[`${hostsDir}/gcr.io/hosts.toml`] ?? "", /dial_timeout = "1s"/);
+  });
+
   it("the scale of the issue: below 6 kB, the engine's own part not counted, and hardly more for twenty hosts", () => {
     const size = (all: DesiredHost[]): number => Buffer.byteLength(JSON.stringify([inputs(all), storeNode(stateOf(inputs(all)))]));
     assert.ok(size(hosts) < 3000, `${size(hosts)} bytes`);

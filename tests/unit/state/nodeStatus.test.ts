@@ -20,12 +20,13 @@ interface Declared {
   configStyle?: "hosts-dir" | "config-toml" | "auto";
   /** The endpoints are asked in the update, so a preview does not know the whole. */
   unknownMirror?: boolean;
+  dialTimeout?: number;
 }
 
-function inputs({ hosts = ["gcr.io"], auth = "basic", credentials = { [mirror]: mirrorUser }, configStyle, unknownMirror }: Declared): NodeContainerdInputs {
+function inputs({ hosts = ["gcr.io"], auth = "basic", credentials = { [mirror]: mirrorUser }, configStyle, unknownMirror, dialTimeout }: Declared): NodeContainerdInputs {
   const all = hosts.map((host): DesiredHost => ({
     host,
-    mirrors: [{ endpoint: `https://${mirror}/v2/ns`, ...(Object.hasOwn(credentials, mirror) ? { credential: mirror } : {}) }],
+    mirrors: [{ endpoint: `https://${mirror}/v2/ns`, ...(Object.hasOwn(credentials, mirror) ? { credential: mirror } : {}), ...(dialTimeout === undefined ? {} : { dialTimeout }) }],
     skipFallback: false,
   }));
   const text = unknownMirror === true ? unknownValue : stableText({ hosts: all, auth: { [mirror]: auth }, hostsDir });
@@ -58,6 +59,9 @@ describe("what a preview says an update does to a node", () => {
     ["another password for a token registry, from 2.1 on", { auth: "bearer" }, { auth: "bearer", credentials: other }, { version: "2.1.9" }, /does not restart$/],
     ["the mirror asks for tokens by now, before 2.1", {}, { auth: "bearer" }, {}, /^containerd restarts once$/],
     ["the mirror asks for tokens by now, from 2.1 on", {}, { auth: "bearer" }, { version: "2.1.9" }, /^containerd does not restart$/],
+    ["C15: a dial timeout on a release without it", {}, { dialTimeout: 1 }, {}, /^containerd does not restart; containerd 1\.7\.24 has no dial timeout$/],
+    ["C15: a dial timeout where it works", {}, { dialTimeout: 1 }, { version: "2.0.7" }, /^containerd does not restart$/],
+    ["C15: no dial timeout any more", { dialTimeout: 1 }, {}, {}, /^containerd does not restart$/],
     ["tables in config.toml", { configStyle: "config-toml" }, { configStyle: "config-toml", hosts: ["gcr.io", "quay.io"] }, { configStyle: "config-toml" }, /restarts once$/],
     ["from tables to files", { configStyle: "config-toml" }, { configStyle: "hosts-dir" }, { configStyle: "config-toml" }, /^containerd restarts once$/],
   ];

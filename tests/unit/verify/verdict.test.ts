@@ -36,6 +36,7 @@ describe("the verdict on a node", () => {
     ["the public name gives another digest than the mirror", evidence({ images: [image(digest("b"), digest("a"))] }), "fallback", /the public name sha256:bbbb/],
     ["the mirror's name cannot be pulled", evidence({ images: [{ ...image(digest("a"), ""), mirrorError: "401 unauthorized" }] }), "mismatch", /401/],
     ["V1: a mirror that this containerd cannot name (IPv6 on 1.6) is compared by the public name alone", evidence({ images: [{ ...image(digest("a"), ""), mirrorUnnameable: true }] }), "proven", /only the public name/],
+    ["C15: a remark is no reason, but it is told", evidence({ remarks: ["containerd 1.7.24 has no dial timeout"] }), "proven", /no dial timeout/],
     ["nothing to judge by is no success", evidence({ hosts: [], images: [] }), "not-configured", undefined],
   ];
   for (const [title, given, verdict, finding] of cases) {

@@ -17,6 +17,8 @@ export interface Declaration {
   credentials?: Credentials;
   auth?: AuthKinds;
   configStyle?: ConfigStyle | "auto";
+  /** Where the SDK has drawn them already. */
+  files?: Record<string, string>;
 }
 
 export interface MirrorOptions {
@@ -82,7 +84,7 @@ export class ConfiguredNode {
   async apply(hosts: DesiredHost[], declared: Declaration = {}): Promise<ApplyResult<undefined>> {
     const desired = {
       hosts,
-      files: renderFiles(hosts, authorities, hostsDir),
+      files: declared.files ?? renderFiles(hosts, authorities, hostsDir),
       credentials: declared.credentials ?? {},
       auth: declared.auth ?? {},
       configStyle: declared.configStyle ?? ("auto" as const),
