@@ -14,7 +14,7 @@ import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
 import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, NodeOwner, TransactionStep } from "./node";
 import { findDrift } from "./nodeDrift";
 import { checkDeclaration } from "./nodeDeclaration";
-import { isOfThisRun, newOwner, ownerOf, passedOn, rememberToken } from "./nodeOwner";
+import { isOfThisRun, newOwner, ownerOf, passedOn, rememberToken, takenOver } from "./nodeOwner";
 import { recallNode, storeNode } from "./nodeRecord";
 import type { StoredNode } from "./nodeRecord";
 import { reviewedFiles } from "./nodeReview";
@@ -191,14 +191,10 @@ async function configure(
     }),
   );
   tell(context, result.notes);
-  const { record } = result.observed;
-  if (result.holder === "namesake") {
-    context.log.warn(
-      `the node had been configured by another resource of the same name, ${record?.owner}: one whose state was lost, or one of another state. ` +
-        "It is this one's from now on; the other one's refresh will say so, and its delete leaves the node alone.",
-    );
-  } else if (result.holder === "other") {
-    context.log.info(`taken over from ${record?.owner}, as adopt says; its delete leaves the node alone`);
+  const taken = takenOver(result.holder, result.observed.record?.owner);
+  if (taken !== undefined) {
+    // With every forced replacement the new resource takes over from the old one; an update of what has a state never should have to.
+    context.log[olds?.containerd === undefined ? "info" : "warn"](taken);
   }
   return {
     ...stateOf(inputs),

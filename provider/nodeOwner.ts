@@ -6,9 +6,9 @@ import type { NodeContainerdOutputs } from "./nodeState";
 type Tokened = Pick<NodeContainerdOutputs, "token">;
 
 /**
- * Tokens of the resources that this run's diffs have seen, by the URN of now. A create is not told what it replaces; that resource may
- * have had another URN when it last wrote to the node, so its name does not say that it is the same. Pulumi asks for a diff first, of this
- * very process.
+ * Tokens of the resources that this run's diffs have seen, by the URN of now. A create is not told what it replaces, and that may have had
+ * another URN when it last wrote to the node. A replacement that follows from a diff (`replaceOnChanges`) is known by this; for one that is
+ * asked for (`--replace`, `state taint`) Pulumi asks for no diff, so it is known by its name alone.
  */
 const seen = new Map<string, string>();
 
@@ -55,6 +55,19 @@ export function passedOn(holder: Holder, owner: string | undefined): string | un
       return `the node has been configured since by another resource of the same name, ${owner}: one that replaced this one, or one of another state`;
     case "other":
       return `the node belongs to ${owner} now`;
+    default:
+      return undefined;
+  }
+}
+
+/** The same, seen from the other side. */
+export function takenOver(holder: Holder, owner: string | undefined): string | undefined {
+  switch (holder) {
+    case "namesake":
+      return "the node was configured under the same name before, by a resource that is being replaced, whose state was lost, or that is in another " +
+        "state; with its originals it is this one's now, and the other's delete leaves it alone";
+    case "other":
+      return `taken over from ${owner}, as adopt says; its delete leaves the node alone`;
     default:
       return undefined;
   }

@@ -71,7 +71,8 @@ function wayOut(theirs: string, ours: string): string {
   }
   if (other.stack !== own.stack) {
     return `The stack differs (${other.stack}, here ${own.stack}). If ${own.stack} is to be ${other.stack} under a new name, select ${other.stack} and run ` +
-      `pulumi stack rename ${own.stack}, which keeps its state. If both stacks declare the node: ${takeOver}.`;
+      `pulumi stack rename ${own.stack}, which keeps its state. If that has been done and the resource is replaced by force (--replace, state taint) ` +
+      `before anything else about it has changed, set adopt: true for that run. If both stacks declare the node: ${takeOver}.`;
   }
   // An alias that names nothing but the name assumes that all else is the same.
   const alias = other.type === own.type ? `{ name: ${JSON.stringify(other.name)} }` : JSON.stringify(theirs);

@@ -60,6 +60,8 @@ export interface RunOptions {
   diff?: boolean;
   /** Read every resource first. */
   refresh?: boolean;
+  /** Replaces these resources, changed or not (up). */
+  replace?: string[];
   /** Only these resources. */
   targets?: string[];
   targetDependents?: boolean;
@@ -154,6 +156,7 @@ export class ProgramStack {
       ...(this.options.parallel === undefined ? [] : ["--parallel", String(this.options.parallel)]),
       ...(run.diff === true ? ["--diff"] : []),
       ...(run.refresh === true ? ["--refresh"] : []),
+      ...(run.replace ?? []).flatMap((urn) => ["--replace", urn]),
       ...(run.targets ?? []).flatMap((urn) => ["--target", urn]),
       ...(run.targetDependents === true ? ["--target-dependents"] : []),
       ...(run.clearPendingCreates === true ? ["--clear-pending-creates"] : []),
@@ -197,6 +200,13 @@ export class ProgramStack {
   /** Decodes a resource of an exported state. */
   async decode(stored: StoredResource): Promise<ResourceState> {
     return loadResource(stored, await this.key());
+  }
+
+  /** Any other command about this stack, `state taint URN` for one. @throws with what was printed when it fails. */
+  async command(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.quick(["-C", this.projectDir, ...args, "--stack", this.stack]);
+    if (code !== 0) throw new Error(`pulumi ${args.join(" ")}: ${stdout}${stderr}`);
+    return stdout;
   }
 
   /** After a kill: the real CLI leaves a lock behind. */

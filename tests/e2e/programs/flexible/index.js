@@ -1,4 +1,5 @@
 // Arguments straight from the configuration: {images?: ImagePushSetArgs, mirror?: RegistryMirrorArgs, nodes?: {name: NodeContainerdArgs}}.
+// A node's `options` are the resource's options, with `parent` and `replaceWith` as names.
 const pulumi = require("@pulumi/pulumi");
 const mirror = require("pulumi-registry-mirror");
 
@@ -7,9 +8,17 @@ const imagesArgs = config.getObject("images");
 const mirrorArgs = config.getObject("mirror");
 const images = imagesArgs && new mirror.ImagePushSet("images", imagesArgs);
 const settings = mirrorArgs && new mirror.RegistryMirror("mirror", mirrorArgs);
-const nodes = Object.entries(config.getObject("nodes") ?? {}).map(
-  ([name, args]) => new mirror.NodeContainerd(name, { mirror: settings, images: images?.images, probe: images?.probe, ...args }),
-);
+
+const parents = new Map();
+const made = new Map();
+function optionsOf({ parent, replaceWith, ...options } = {}) {
+  if (parent !== undefined && !parents.has(parent)) parents.set(parent, new pulumi.ComponentResource("test:Parent", parent));
+  return { ...options, parent: parents.get(parent), replaceWith: replaceWith?.map((name) => made.get(name)) };
+}
+for (const [name, { options, ...args }] of Object.entries(config.getObject("nodes") ?? {})) {
+  made.set(name, new mirror.NodeContainerd(name, { mirror: settings, images: images?.images, probe: images?.probe, ...args }, optionsOf(options)));
+}
+const nodes = [...made.values()];
 
 exports.images = images?.images;
 exports.verification = pulumi.jsonStringify(nodes.map((node) => node.verification));
