@@ -31,7 +31,7 @@ export class Story {
 
   static async begin(lab: Lab, stateDir: string, say: (line: string) => void, onOutput?: (text: string) => void): Promise<Story> {
     const config = quickstartConfig(lab);
-    const stack = await openStack({ programDir: join(root, "examples", "quickstart"), stateDir, config, download: true, ...(onOutput === undefined ? {} : { onOutput }) });
+    const stack = await openStack({ programDir: join(root, "examples", "quickstart"), stateDir, config, ...(onOutput === undefined ? {} : { onOutput }) });
     const story = new Story(lab, stack, config, say);
     for (const node of lab.nodes) {
       story.originals.set(node.name, snapshots(node));

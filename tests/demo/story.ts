@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { prepareCli } from "../engine/prepareCli";
 import { Lab, checkHost } from "../lab/lab";
 import { Story } from "./chapters";
 
@@ -18,7 +19,11 @@ async function main(): Promise<void> {
   const stateDir = mkdtempSync(join(tmpdir(), "registry-mirror-demo-"));
   let lab: Lab | undefined;
   try {
+    // A machine that has neither builds both at once: node trees and the engine.
+    const engine = prepareCli((line) => say(`   ${line}`));
+    engine.catch(() => undefined);
     lab = await Lab.up({ log: (line) => say(`   ${line}`) });
+    await engine;
     for (const node of lab.nodes) {
       say(`   node ${node.name}: ${node.address}, containerd ${node.containerdVersion}`);
     }

@@ -1,76 +1,59 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
-import { suitableNode } from "./suitableNode";
 
-/** What runs a program: the real Pulumi CLI, or the test engine in its place. */
+import { buildCli, builtCli, canBuildCli } from "./builtCli";
+
+/** The real Pulumi CLI that runs the programs of tests, benches and the demonstration. */
 export interface Cli {
-  kind: "pulumi" | "test engine";
-  /** For a person: which one, and of what version. */
+  /** For a person: of what version, and where from. */
   description: string;
   command: string;
-  /** Before the command's own arguments. */
-  args: string[];
-  /** To be put before PATH: the CLI looks there for its language host. */
-  binDir: string | undefined;
-}
-
-export interface FindCliOptions {
-  /**
-   * Whether the npm package `pulumi` may fetch the CLI from Pulumi's site, which it does on its first use (about
-   * 100 MB, kept in .cache). Default false: unit tests talk to nobody but this machine.
-   */
-  download?: boolean;
-  env?: NodeJS.ProcessEnv;
+  /** Before the command's own arguments: where something else runs it (a bench's watcher). */
+  args?: string[];
+  /** To be put before PATH: the CLI looks there for its language host and its plugins. */
+  binDir: string;
+  /** Further variables for its environment. */
+  env?: Record<string, string>;
 }
 
 const repository = join(__dirname, "..", "..");
-const tsx = createRequire(__filename).resolve("tsx/cjs");
+const executable = process.platform === "win32" ? "pulumi.exe" : "pulumi";
 let found: Cli | undefined;
 
 /**
- * The real CLI first: `pulumi` on PATH, else the one of the npm package `pulumi`; where neither can be had, the test
- * engine. PULUMI_TEST_CLI=real insists on a real one, PULUMI_TEST_CLI=engine on the test engine.
+ * `pulumi` on PATH; else the one of the npm package `pulumi`, which downloads it (once, about 100 MB, into .cache); else
+ * built from its own Go module (once a machine, about four minutes, into the user's cache). Blocks while that takes.
  *
- * @throws when PULUMI_TEST_CLI asks for what there is not.
+ * @throws when none of them can be had; says what to install
  */
-export function findCli({ download = false, env = process.env }: FindCliOptions = {}): Cli {
-  const wanted = env["PULUMI_TEST_CLI"];
-  if (wanted !== undefined && wanted !== "" && wanted !== "real" && wanted !== "engine") {
-    throw new Error(`PULUMI_TEST_CLI=${wanted}: it may be "real" or "engine"`);
-  }
-  if (wanted === "engine") return testEngine();
-  // An engine chosen for want of a download does not stand in the way of a later call that may download.
-  if (found !== undefined && (found.kind === "pulumi" || !download)) return found;
-  const real = onPath(env) ?? fromPackage(download, env);
-  if (real === undefined && wanted === "real") throw new Error("PULUMI_TEST_CLI=real, but there is no pulumi on PATH, and the npm package pulumi could not fetch it");
-  return (found = real ?? testEngine());
+export function findCli(log: (line: string) => void = (line) => console.log(line)): Cli {
+  return (found ??= onPath() ?? downloaded() ?? builtCli() ?? download(log) ?? build(log));
 }
 
-export function testEngine(): Cli {
-  const { version } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as { version: string };
-  return {
-    kind: "test engine",
-    description: `the test engine of pulumi-registry-mirror ${version} (a test double: no Pulumi CLI was found)`,
-    command: suitableNode(),
-    args: ["--require", tsx, join(__dirname, "cli.ts")],
-    binDir: undefined,
-  };
-}
-
-function onPath(env: NodeJS.ProcessEnv): Cli | undefined {
-  const name = process.platform === "win32" ? "pulumi.exe" : "pulumi";
-  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
+function onPath(): Cli | undefined {
+  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     // npm puts the package's launcher on PATH; that one is asked last.
-    if (folder === "" || folder.replaceAll("\\", "/").endsWith("node_modules/.bin")) continue;
-    const cli = isExecutable(join(folder, name)) ? realCli(join(folder, name), env) : undefined;
-    if (cli !== undefined) return cli;
+    if (folder === "" || folder.replaceAll("\\", "/").endsWith("node_modules/.bin")) {
+      continue;
+    }
+    const cli = realCli(join(folder, executable), "on PATH");
+    if (cli !== undefined) {
+      return cli;
+    }
   }
   return undefined;
 }
 
-function fromPackage(download: boolean, env: NodeJS.ProcessEnv): Cli | undefined {
+interface NpmPackage {
+  launcher: string;
+  /** Given to it as PULUMI_HOME. */
+  home: string;
+  binary: string;
+}
+
+function npmPackage(): NpmPackage | undefined {
   let manifest: string;
   try {
     manifest = createRequire(__filename).resolve("pulumi/package.json");
@@ -79,28 +62,63 @@ function fromPackage(download: boolean, env: NodeJS.ProcessEnv): Cli | undefined
   }
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
   const home = join(repository, ".cache", "pulumi");
-  const binary = join(home, "versions", version, "bin", process.platform === "win32" ? "pulumi.exe" : "pulumi");
-  if (!isExecutable(binary) && download) {
-    spawnSync(process.execPath, [join(dirname(manifest), "run.js"), "version"], {
-      env: { ...env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" },
-      timeout: 300_000,
-      stdio: "ignore",
-    });
+  return { launcher: join(dirname(manifest), "run.js"), home, binary: join(home, "versions", version, "bin", executable) };
+}
+
+function downloaded(): Cli | undefined {
+  const npm = npmPackage();
+  return npm === undefined ? undefined : realCli(npm.binary, "of the npm package");
+}
+
+/** A download that failed is not tried again by each of a hundred test processes, but is on another day. */
+const hoursUntilNextTry = 12;
+
+function download(log: (line: string) => void): Cli | undefined {
+  const npm = npmPackage();
+  if (npm === undefined) {
+    return undefined;
   }
-  return isExecutable(binary) ? realCli(binary, env) : undefined;
+  const failed = join(npm.home, "download-failed");
+  if (existsSync(failed) && Date.now() - Number(readFileSync(failed, "utf8")) < hoursUntilNextTry * 3_600_000) {
+    return undefined;
+  }
+  log("set-up: bringing the Pulumi CLI (npm package pulumi)");
+  const { stderr } = spawnSync(process.execPath, [npm.launcher, "version"], {
+    env: { ...process.env, PULUMI_HOME: npm.home, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    timeout: 300_000,
+    encoding: "utf8",
+  });
+  const cli = downloaded();
+  if (cli === undefined) {
+    log(`set-up: it could not be downloaded (${stderr.trim().split("\n").at(-1) ?? ""})`);
+    mkdirSync(npm.home, { recursive: true });
+    writeFileSync(failed, String(Date.now()));
+  } else {
+    rmSync(failed, { force: true });
+  }
+  return cli;
 }
 
-function realCli(binary: string, env: NodeJS.ProcessEnv): Cli | undefined {
-  const { status, stdout } = spawnSync(binary, ["version"], { env: { ...env, PULUMI_SKIP_UPDATE_CHECK: "true" }, timeout: 30_000, encoding: "utf8" });
-  if (status !== 0) return undefined;
-  return { kind: "pulumi", description: `the Pulumi CLI ${stdout.trim()}`.trim(), command: binary, args: [], binDir: dirname(binary) };
+function build(log: (line: string) => void): Cli {
+  if (!canBuildCli()) {
+    throw new Error(
+      "There is no Pulumi CLI on PATH, the npm package pulumi could not download it, and there is no Go to build it with. " +
+        "Install the CLI (https://www.pulumi.com/docs/install/) or Go 1.26 or newer (https://go.dev/dl/), and run again.",
+    );
+  }
+  return buildCli(log);
 }
 
-function isExecutable(file: string): boolean {
+function realCli(command: string, origin: string): Cli | undefined {
   try {
-    accessSync(file, constants.X_OK);
-    return existsSync(file);
+    accessSync(command, constants.X_OK);
   } catch {
-    return false;
+    return undefined;
   }
+  const { status, stdout } = spawnSync(command, ["version"], {
+    env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" },
+    timeout: 30_000,
+    encoding: "utf8",
+  });
+  return status === 0 ? { description: `the Pulumi CLI ${stdout.trim()} ${origin}`, command, binDir: dirname(command) } : undefined;
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** One step of an operation, as both engines tell it. */
+/** One step of an operation. */
 export interface StepResult {
   /** `create`, `update`, `same`, `create-replacement`, `replace`, `delete-replaced`, `delete`, `refresh`... A reading counts as what it found. */
   op: string;

@@ -16,7 +16,7 @@ export function descendantsOf(pid: number): number[] {
   return found;
 }
 
-/** Ends a process and everything it has started; both engines give their children groups of their own, so one signal would not reach them. */
+/** Ends a process and everything it has started; the engine gives its children groups of their own, so one signal would not reach them. */
 export function killTree(pid: number): void {
   for (const each of [...descendantsOf(pid), pid]) {
     try {

@@ -1,28 +1,24 @@
 /**
- * Runs a Pulumi program for a test or a demonstration, on the real Pulumi CLI where there is one and on the test engine
- * where there is none: the same calls, the same results.
+ * Runs a Pulumi program on the real engine, for a test, a bench or the demonstration.
  *
  * Nothing of the user's own Pulumi is touched: backend, home folder, configuration file and passphrase all lie in
  * `stateDir`.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { parse, stringify } from "yaml";
-import { Backend } from "./backend";
+
+import { readCheckpoint, stackOutputs, type ResourceState, type Snapshot } from "./checkpoint";
 import { findCli, type Cli } from "./findCli";
+import { endWithThisProcess } from "./leftovers";
 import { readEventLog, type OperationResult } from "./operationResult";
 import { openCrypter, type Crypter } from "./passphrase";
-import { endWithThisProcess } from "./leftovers";
 import { watch, type RunningOperation } from "./runningOperation";
 import { suitableNode } from "./suitableNode";
-import { SnapshotStore } from "./snapshotStore";
-import { plainOutputs } from "./stackOutputs";
-import { loadResource, type ResourceState, type Snapshot, type StoredResource } from "./state";
 
-import { isRootStack } from "./urn";
-
+export type { PendingOperation, ResourceState, Snapshot } from "./checkpoint";
 export type { DiagnosticResult, OperationResult, StepResult } from "./operationResult";
 export type { Cli } from "./findCli";
 export type { RunningOperation } from "./runningOperation";
@@ -41,10 +37,8 @@ export interface StackOptions {
   config?: Record<string, ConfigValue>;
   /** Added to this process's environment; undefined takes a variable away. */
   env?: Record<string, string | undefined>;
-  /** Default: the real CLI where there is one (see {@link findCli}). */
+  /** Default: see {@link findCli}. */
   cli?: Cli;
-  /** Whether the npm package may fetch the CLI; default false. */
-  download?: boolean;
   /** Steps at once; default: the engine's. */
   parallel?: number;
   /** For one operation, in milliseconds; default 10 minutes. After it everything is killed, and the call fails. */
@@ -60,11 +54,11 @@ export interface RunOptions {
   diff?: boolean;
   /** Read every resource first. */
   refresh?: boolean;
-  /** Replaces these resources, changed or not (up). */
-  replace?: string[];
   /** Only these resources. */
   targets?: string[];
   targetDependents?: boolean;
+  /** Replace these resources, whether they changed or not (up, preview). */
+  replace?: string[];
   /** Forget creates that were interrupted (refresh). */
   clearPendingCreates?: boolean;
 }
@@ -82,9 +76,8 @@ export async function openStack(options: StackOptions): Promise<ProgramStack> {
 }
 
 export class ProgramStack {
-  readonly kind: Cli["kind"];
   readonly cli: Cli;
-  readonly stack: string;
+  stack: string;
   readonly project: string;
   readonly programDir: string;
   private readonly stateDir: string;
@@ -95,8 +88,7 @@ export class ProgramStack {
   private operations = 0;
 
   constructor(private readonly options: StackOptions) {
-    this.cli = options.cli ?? findCli({ download: options.download ?? false });
-    this.kind = this.cli.kind;
+    this.cli = options.cli ?? findCli();
     this.stack = options.stack ?? "test";
     this.programDir = resolve(options.programDir);
     this.stateDir = resolve(options.stateDir);
@@ -111,7 +103,7 @@ export class ProgramStack {
   /** Sets the configuration and creates the stack; called by {@link openStack}. */
   async prepare(): Promise<void> {
     await this.setConfig(this.options.config ?? {});
-    if (!existsSync(this.backend().stateFile(this.stack))) {
+    if (!existsSync(this.stateFile())) {
       const { code, stderr } = await this.quick(["-C", this.projectDir, "stack", "init", this.stack]);
       if (code !== 0) throw new Error(`${this.cli.description} could not create the stack: ${stderr}`);
     }
@@ -172,20 +164,22 @@ export class ProgramStack {
 
   /** The stack's outputs, secrets in plain. */
   async outputs(): Promise<Record<string, unknown>> {
-    const stack = (await this.state()).resources.find((state) => isRootStack(state.urn) && !state.delete);
-    return plainOutputs(stack?.outputs ?? {});
+    return stackOutputs(await this.state());
   }
 
-  /** The stack's state: resources and pending operations, secrets decrypted into `Secret`. */
+  /** The stack's state: resources and pending operations, secrets in plain. */
   async state(): Promise<Snapshot> {
-    return SnapshotStore.open(this.stateFile(), this.backend().qualified(this.stack), await this.key()).base;
+    return readCheckpoint(this.stateText(), await this.key());
   }
 
   /** One resource of the state by its name. @throws when there is none, or more than one. */
   async resource(name: string): Promise<ResourceState> {
-    const found = (await this.state()).resources.filter((state) => state.urn.endsWith(`::${name}`) && !state.delete);
-    if (found.length !== 1 || found[0] === undefined) throw new Error(`${found.length} resources named ${name}`);
-    return found[0];
+    const resources = (await this.state()).resources.filter((state) => state.urn.endsWith(`::${name}`) && !state.delete);
+    const [only] = resources;
+    if (resources.length !== 1 || only === undefined) {
+      throw new Error(`${resources.length} resources named ${name}`);
+    }
+    return only;
   }
 
   /** The state as it lies on disk: to search it for what must not be there. */
@@ -194,24 +188,31 @@ export class ProgramStack {
   }
 
   stateFile(): string {
-    return this.backend().stateFile(this.stack);
+    return join(this.stateDir, "backend", ".pulumi", "stacks", this.project, `${this.stack}.json`);
   }
 
-  /** Decodes a resource of an exported state. */
-  async decode(stored: StoredResource): Promise<ResourceState> {
-    return loadResource(stored, await this.key());
+  /** After a kill: the CLI leaves a lock behind. */
+  async unlock(): Promise<void> {
+    await this.quick(["-C", this.projectDir, "cancel", "--yes", "--stack", this.stack]);
+  }
+
+  /** `pulumi stack rename`; the configuration goes along. */
+  async rename(name: string): Promise<void> {
+    await this.command("stack", "rename", name);
+    const before = this.configFile();
+    this.stack = name;
+    if (existsSync(before)) {
+      renameSync(before, this.configFile());
+    }
   }
 
   /** Any other command about this stack, `state taint URN` for one. @throws with what was printed when it fails. */
   async command(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.quick(["-C", this.projectDir, ...args, "--stack", this.stack]);
-    if (code !== 0) throw new Error(`pulumi ${args.join(" ")}: ${stdout}${stderr}`);
+    if (code !== 0) {
+      throw new Error(`pulumi ${args.join(" ")}: ${stdout}${stderr}`);
+    }
     return stdout;
-  }
-
-  /** After a kill: the real CLI leaves a lock behind. */
-  async unlock(): Promise<void> {
-    if (this.kind === "pulumi") await this.quick(["-C", this.projectDir, "cancel", "--yes", "--stack", this.stack]);
   }
 
   private key(): Promise<Crypter> {
@@ -223,12 +224,6 @@ export class ProgramStack {
 
   private configFile(): string {
     return join(this.projectDir, `Pulumi.${this.stack}.yaml`);
-  }
-
-  private backend(): Backend {
-    const root = this.projectDir;
-    const project = { name: this.project, root, programDir: root, entryPoint: ".", typescript: true, nodeArgs: [], tsconfig: undefined, configuration: [] };
-    return new Backend(project, this.env);
   }
 
   private environment(): NodeJS.ProcessEnv {
@@ -248,6 +243,7 @@ export class ProgramStack {
       NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(__dirname, "..", "..", ".cache", "node"),
       // Gives the real CLI its --event-log flag.
       PULUMI_DEBUG_COMMANDS: "true",
+      ...this.cli.env,
       ...this.options.env,
     });
     for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name];
@@ -255,9 +251,8 @@ export class ProgramStack {
   }
 
   private spawn(args: string[]): ChildProcess {
-    const { command, args: before } = this.cli;
     // A group of its own: a Ctrl-C at the test's terminal is passed on by hand, once.
-    const child = spawn(command, [...before, ...args], { cwd: this.projectDir, env: this.env, stdio: ["ignore", "pipe", "pipe"], detached: process.platform !== "win32" });
+    const child = spawn(this.cli.command, [...(this.cli.args ?? []), ...args], { cwd: this.projectDir, env: this.env, stdio: ["ignore", "pipe", "pipe"], detached: process.platform !== "win32" });
     endWithThisProcess(child);
     return child;
   }

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { prepareCli } from "../engine/prepareCli";
 import type { SuiteResult } from "./reporter";
 
 const root = join(__dirname, "..", "..");
@@ -15,6 +16,8 @@ interface Check {
   args: string[];
   /** Counts come from mocha; a plain program is one test. */
   mocha: boolean;
+  /** Runs programs on the Pulumi engine. */
+  engine?: boolean;
 }
 
 const mocha = (kind: string, title: string, timeout: number): Check => ({
@@ -29,7 +32,7 @@ const checks: Check[] = [
   { kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false },
   mocha("unit", "unit tests", 120_000),
   mocha("lab", "lab tests (real nodes, real registries)", 600_000),
-  mocha("e2e", "end-to-end tests (whole programs)", 900_000),
+  { ...mocha("e2e", "end-to-end tests (whole programs on the real Pulumi engine)", 900_000), engine: true },
 ];
 
 let current: ReturnType<typeof spawn> | undefined;
@@ -60,12 +63,25 @@ async function main(): Promise<void> {
   }
   const folder = mkdtempSync(join(tmpdir(), "registry-mirror-test-"));
   const total: SuiteResult = { passed: 0, failed: 0, skipped: [] };
+  const chosen = checks.filter((check) => kinds.length === 0 || kinds.includes(check.kind));
+  // Where it has to be built that takes minutes: it goes on beside the other kinds.
+  const engine = chosen.some((check) => check.engine === true) ? prepareCli((line) => console.log(line)) : undefined;
+  engine?.catch(() => undefined);
   try {
-    for (const check of checks.filter((c) => kinds.length === 0 || kinds.includes(c.kind))) {
+    for (const check of chosen) {
       if (interrupted) {
         break;
       }
       console.log(`\n== ${check.title}`);
+      if (check.engine === true) {
+        try {
+          console.log((await engine)?.description);
+        } catch (error) {
+          console.error(error instanceof Error ? error.message : error);
+          total.failed += 1;
+          continue;
+        }
+      }
       const started = Date.now();
       const file = join(folder, `${check.kind}.json`);
       const code = await run(check, file);

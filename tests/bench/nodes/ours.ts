@@ -25,8 +25,8 @@ export class Ours implements Tool {
   private stacks = 0;
 
   constructor(private readonly options: OursOptions) {
-    const cli = findCli({ download: true });
-    const [command = "", ...args] = options.wrap([cli.command, ...cli.args]);
+    const cli = findCli();
+    const [command = "", ...args] = options.wrap([cli.command]);
     this.cli = { ...cli, command, args };
   }
 

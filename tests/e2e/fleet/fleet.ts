@@ -22,8 +22,8 @@ export interface FleetOptions {
 }
 
 /**
- * A cluster of nodes that do not exist, for rollouts: a real program with a MirroredCluster, the built package, the real engine (or the
- * test engine), the real front doors; only the room that speaks SSH is replaced, by one that keeps each node in a file.
+ * A cluster of nodes that do not exist, for rollouts: a real program with a MirroredCluster, the built package, the real engine,
+ * the real front doors; only the room that speaks SSH is replaced, by one that keeps each node in a file.
  */
 export class Fleet {
   private readonly folder = mkdtempSync(join(tmpdir(), "registry-mirror-fleet-"));
@@ -87,7 +87,9 @@ export class Fleet {
     js(join(own, "index.js"), [`module.exports = require(${built("sdk/index.js")});`]);
     js(join(own, "provider.js"), [
       `const room = require.resolve(${built("provider/node/index.js")});`,
-      `require.cache[room] = { id: room, filename: room, loaded: true, children: [], paths: [], exports: require(${JSON.stringify(join(__dirname, "fakeNodes.mjs"))}) };`,
+      // Only what speaks to a node is replaced; the room's pure parts are the real ones.
+      `const stand = { ...require(room), ...require(${JSON.stringify(join(__dirname, "fakeNodes.mjs"))}) };`,
+      "require.cache[room] = { id: room, filename: room, loaded: true, children: [], paths: [], exports: stand };",
       `module.exports = require(${built("provider/index.js")});`,
     ]);
     js(join(this.program, "Pulumi.yaml"), ["name: fleet", "runtime:", "  name: nodejs", "  options:", "    typescript: false"]);
