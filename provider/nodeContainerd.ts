@@ -14,7 +14,7 @@ import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
 import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, NodeOwner, TransactionStep } from "./node";
 import { findDrift } from "./nodeDrift";
 import { checkDeclaration } from "./nodeDeclaration";
-import { isOfThisRun, newOwner, ownerOf, passedOn, rememberToken, takenOver } from "./nodeOwner";
+import { isOfThisRun, newOwner, ownerOf, passedOn, takenOver } from "./nodeOwner";
 import { recallNode, storeNode } from "./nodeRecord";
 import type { StoredNode } from "./nodeRecord";
 import { reviewedFiles } from "./nodeReview";
@@ -34,9 +34,8 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
     return { inputs: { ...news, verify, ...checkDeclaration(news.mirror, news.files) }, problems: [...connectionProblems(news.connection), ...problems] };
   },
 
-  diff(stored, news, urn): Difference {
+  diff(stored, news): Difference {
     const olds = recallNode(stored);
-    rememberToken(urn, olds);
     if (news.hold === true) {
       return { changes: false };
     }

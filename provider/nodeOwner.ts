@@ -5,29 +5,17 @@ import type { NodeContainerdOutputs } from "./nodeState";
 
 type Tokened = Pick<NodeContainerdOutputs, "token">;
 
-/**
- * Tokens of the resources that this run's diffs have seen, by the URN of now. A create is not told what it replaces, and that may have had
- * another URN when it last wrote to the node. A replacement that follows from a diff (`replaceOnChanges`) is known by this; for one that is
- * asked for (`--replace`, `state taint`) Pulumi asks for no diff, so it is known by its name alone.
- */
-const seen = new Map<string, string>();
-
 /** Tokens that this process has made: what replaces a resource of this run has one of them. */
 const made = new Set<string>();
 
-export function rememberToken(urn: string | undefined, { token }: Tokened): void {
-  if (urn !== undefined && token !== undefined) {
-    seen.set(urn, token);
-  }
-}
-
-/** Who a resource is that is created now. */
+/**
+ * Who a resource is that is created now. What it replaces, if anything, is known by its URN alone: where a replacement
+ * is asked for (`--replace`, `state taint`) Pulumi tells nothing of the old state before the new resource is made.
+ */
 export function newOwner(context: OperationContext): NodeOwner {
-  const urn = urnOf(context);
-  const replaced = seen.get(urn);
   const token = newToken();
   made.add(token);
-  return { urn, token, earlier: replaced === undefined ? [] : [replaced] };
+  return { urn: urnOf(context), token };
 }
 
 /** Who a resource is of which there is a state. A state of 0.1.0 gets its token with the first change. */
@@ -52,7 +40,10 @@ function urnOf(context: OperationContext): string {
 export function passedOn(holder: Holder, owner: string | undefined): string | undefined {
   switch (holder) {
     case "namesake":
-      return `the node has been configured since by another resource of the same name, ${owner}: one that replaced this one, or one of another state`;
+      return (
+        `the node has been configured since by another resource of the same name, ${owner}: ` +
+        "one that replaced this one, or one of another state"
+      );
     case "other":
       return `the node belongs to ${owner} now`;
     default:
@@ -64,8 +55,10 @@ export function passedOn(holder: Holder, owner: string | undefined): string | un
 export function takenOver(holder: Holder, owner: string | undefined): string | undefined {
   switch (holder) {
     case "namesake":
-      return "the node was configured under the same name before, by a resource that is being replaced, whose state was lost, or that is in another " +
-        "state; with its originals it is this one's now, and the other's delete leaves it alone";
+      return (
+        "the node was configured under the same name before, by a resource that is being replaced, whose state was " +
+        "lost, or that is in another state; with its originals it is this one's now, and the other's delete leaves it alone"
+      );
     case "other":
       return `taken over from ${owner}, as adopt says; its delete leaves the node alone`;
     default:

@@ -13,11 +13,8 @@ export interface Operations<I, O, W = I> {
    * errors that stop before anything is touched; notes are shown in a preview, on the resource's line.
    */
   check(olds: Partial<I>, news: W): { inputs: I; problems?: string[]; notes?: string[] };
-  /**
-   * Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a preview. `urn` is the
-   * one of now; that of the outputs is as old as they are.
-   */
-  diff(olds: O, news: I, urn?: string): Difference;
+  /** Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a preview. */
+  diff(olds: O, news: I): Difference;
   create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
   /** `inputs` only when they differ from what was declared (drift): they make the changed lines visible. "gone" only when truly gone. */
   read(id: string, outs: O, context: OperationContext): Promise<{ outs: O; inputs?: I } | "gone">;
@@ -96,7 +93,7 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
     },
 
     diff(_id: string, olds: Wire<O>, news: Wire<I>) {
-      const { notes, status, ...difference } = operations.diff(olds, news, news.resourceUrn);
+      const { notes, status, ...difference } = operations.diff(olds, news);
       review(news.resourceUrn, news, notes);
       if (previewing && status !== undefined) {
         engineLog(news.resourceUrn, secretsIn(news)).progress(status);

@@ -3,22 +3,20 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { parseRecord } from "../../provider/node/record";
-import type { NodeRecord } from "../../provider/node/record";
-import { pullOnNode } from "../demo/pull";
 import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
-import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
+import { sharedLabOrSkip } from "../lab/lab";
 import type { Lab, LabNode, Snapshot } from "../lab/lab";
+import { assertConfigured, assertDisk, diskOf, fails, nodeUrn, printed, recordOf, saidOf } from "./kit/owned";
+import { succeeds, tokenOf, unchanged } from "./kit/owned";
 
 type Args = Record<string, unknown>;
 
-const nodeType = "pulumi-nodejs:dynamic/registry-mirror:NodeContainerd";
-const urnOf = (stack: string, name: string, project = "flexible"): string => `urn:pulumi:${stack}::${project}::${nodeType}::${name}`;
+const names = ["a", "b", "c"] as const;
+
 /** A node below a component, and its URN in the renamed stack. */
 const below = { options: { parent: "parent" } };
-const belowParent = `urn:pulumi:prod::renamed::test:Parent$${nodeType}::b`;
-const watched = ["/etc", "/var/lib/registry-mirror"];
+const belowParent = nodeUrn("prod", "renamed", "b", "test:Parent$");
 
 describe("whose a node is: forced replacements, renames and second owners, on the real engine", function () {
   this.bail(true);
@@ -35,7 +33,7 @@ describe("whose a node is: forced replacements, renames and second owners, on th
     await lab.mirror.reset();
     await lab.public.reset();
     nodes = { a: lab.node("bookworm"), b: lab.node("trixie"), c: lab.node("forky") };
-    for (const node of lab.nodes) originals.set(node, snapshots(node));
+    for (const node of lab.nodes) originals.set(node, diskOf(node));
     folder = mkdtempSync(join(tmpdir(), "registry-mirror-ownership-"));
     stack = await open("first", "dev", program());
   });
@@ -43,72 +41,40 @@ describe("whose a node is: forced replacements, renames and second owners, on th
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
 
-  const access = (): Args => ({ caCertPath: lab.mirror.caCertPath, username: lab.mirror.username, password: lab.mirror.password });
-  const at = (node: LabNode, more: Args = {}): Args => {
-    const { address: host, port, hostKey } = node;
-    return { connection: { host, port, hostKey, privateKeyPath: lab.keys.plain.privateKeyPath, dialErrorLimit: 1, perDialTimeout: 5 }, ...more };
+  const at = ({ address: host, port, hostKey }: LabNode, more: Args = {}): Args => {
+    const { privateKeyPath } = lab.keys.plain;
+    return { connection: { host, port, hostKey, privateKeyPath, dialErrorLimit: 1, perDialTimeout: 5 }, ...more };
   };
   function program(declared: Record<string, Args> = {}, hosts = ["somehost.io"]): Record<string, ConfigValue> {
+    const { caCertPath, username, password, hostPort, endpoint } = lab.mirror;
+    const access = { caCertPath, username, password };
     const config = {
-      images: { source: lab.packages.tar.path, registry: { endpoint: `${lab.mirror.hostPort}/ns`, ...access() } },
-      mirror: { registryMirrors: [{ endpoint: `${lab.mirror.endpoint}/v2/ns`, ...access(), hosts }] },
+      images: { source: lab.packages.tar.path, registry: { endpoint: `${hostPort}/ns`, ...access } },
+      mirror: { registryMirrors: [{ endpoint: `${endpoint}/v2/ns`, ...access, hosts }] },
       nodes: Object.keys(declared).length > 0 ? declared : { a: at(nodes.a), b: at(nodes.b), c: at(nodes.c) },
     };
     return config as unknown as Record<string, ConfigValue>;
   }
 
-  const open = (state: string, name: string, config: Record<string, ConfigValue>, project = "flexible"): Promise<ProgramStack> =>
-    openStack({ programDir: join(__dirname, "programs", project), stateDir: join(folder, state), stack: name, config });
-  const printed = (result: OperationResult): string => `${result.stdout}\n${result.stderr}`;
-  const ok = async (running: Promise<OperationResult>): Promise<OperationResult> => {
-    const result = await running;
-    assert.ok(result.ok, printed(result));
-    return result;
-  };
-  const failed = async (running: Promise<OperationResult>, ...texts: (RegExp | string)[]): Promise<OperationResult> => {
-    const result = await running;
-    assert.equal(result.ok, false, printed(result));
-    for (const text of texts) assert.ok(typeof text === "string" ? printed(result).includes(text) : text.test(printed(result)), `${text}\n${printed(result)}`);
-    return result;
-  };
-  const said = (result: OperationResult, name: string): string =>
-    result.diagnostics.filter((one) => one.urn.endsWith(`::${name}`)).map((one) => `${one.severity}: ${one.message}`).join("\n");
-  const ops = (result: OperationResult, name: string): string[] => result.steps.filter((step) => step.name === name && step.op !== "same").map((step) => step.op);
-
-  async function recordOf(node: LabNode): Promise<NodeRecord | undefined> {
-    const text = await node.readFile("/var/lib/registry-mirror/record");
-    return text === undefined ? undefined : parseRecord(text);
+  function open(
+    state: string,
+    name: string,
+    config: Record<string, ConfigValue>,
+    project = "flexible",
+  ): Promise<ProgramStack> {
+    const programDir = join(__dirname, "programs", project);
+    return openStack({ programDir, stateDir: join(folder, state), stack: name, config });
   }
-  /** The token that the state has of a resource. */
-  async function tokenOf(name: string, of = stack): Promise<string | undefined> {
-    const { outputs } = await of.resource(name);
-    return (JSON.parse(String(outputs?.["record"])) as { token?: string }).token;
-  }
-  /** Configured by that resource of the stack: the node and the state hold the same token, and a pull that only the mirror can serve works. */
-  async function assertConfigured(node: LabNode, name: string, urn: string, of = stack): Promise<void> {
-    const record = await recordOf(node);
-    assert.equal(record?.owner, urn);
-    assert.match(record?.token ?? "", /^[0-9a-f]{16}$/);
-    assert.equal(record?.token, await tokenOf(name, of), `${name}: the node's token is the state's`);
-    assert.equal(record?.files.filter((file) => file.original !== undefined).length, 1, "the original config.toml is kept, once");
-    const pulled = await pullOnNode(lab, node, "gcr.io/anthos-baremetal-release/pause:1.0");
-    assert.equal(pulled.repoDigests.length, 1, `${name}: ${pulled.error}`);
-  }
-  function assertAsIn(before: Snapshot[] | undefined, node: LabNode): void {
-    const now = snapshots(node);
-    const differences = before?.flatMap((was, i) => compareSnapshots(was, now[i] as Snapshot));
-    // Who held the lock last.
-    assert.deepEqual(differences?.filter((one) => !one.startsWith("/var/lib/registry-mirror/holder: content")), [], node.name);
-  }
-  const assertUntouched = (node: LabNode): void => assertAsIn(originals.get(node), node);
-  const same = (result: OperationResult): void => assert.deepEqual(Object.keys(result.changes), ["same"], printed(result));
+  const urnOf = (stackName: string, name: string, project = "flexible"): string => nodeUrn(stackName, project, name);
+  const ops = (result: OperationResult, name: string): string[] =>
+    result.steps.filter((step) => step.name === name && !["same", "replace"].includes(step.op)).map((step) => step.op);
 
   it("B4: a node and the state share a token from the first create on", async () => {
-    await ok(stack.up());
-    for (const name of ["a", "b", "c"] as const) await assertConfigured(nodes[name], name, urnOf("dev", name));
+    await succeeds(stack.up());
+    for (const name of names) await assertConfigured(lab, nodes[name], stack, urnOf("dev", name));
   });
 
-  it("B4: --replace and state taint, the old one deleted after or before: the node is configured, and no longer without its mirror than one change takes", async () => {
+  it("B4: --replace and taint, in either order: configured, and never long without the mirror", async () => {
     await stack.setConfig(
       program({
         a: at(nodes.a, { options: { replacementTrigger: "once" } }),
@@ -120,16 +86,16 @@ describe("whose a node is: forced replacements, renames and second owners, on th
     const before = await Promise.all([recordOf(nodes.a), recordOf(nodes.c)]);
     const restarts = await Promise.all([nodes.a, nodes.b, nodes.c].map((node) => node.containerdRestarts()));
     const watch = watchMirror([nodes.a, nodes.b, nodes.c]);
-    const up = await ok(stack.up({ replace: [urnOf("dev", "a"), urnOf("dev", "b")] }));
+    const up = await succeeds(stack.up({ replace: [urnOf("dev", "a"), urnOf("dev", "b")] }));
     const gaps = watch.end();
     assert.equal(up.changes["replace"], 3, printed(up));
-    for (const name of ["a", "b", "c"] as const) {
-      const order = ops(up, name).filter((op) => op !== "replace");
-      assert.deepEqual(order, name === "b" ? ["delete-replaced", "create-replacement"] : ["create-replacement", "delete-replaced"]);
-      await assertConfigured(nodes[name], name, urnOf("dev", name));
+    for (const name of names) {
+      const order = ["create-replacement", "delete-replaced"];
+      assert.deepEqual(ops(up, name), name === "b" ? order.reverse() : order);
+      await assertConfigured(lab, nodes[name], stack, urnOf("dev", name));
     }
     for (const [i, name] of (["a", "c"] as const).entries()) {
-      assert.match(said(up, name), new RegExp(`left as it is: .*::${name}, which takes this one's place`));
+      assert.match(saidOf(up, name), new RegExp(`left as it is: .*::${name}, which takes this one's place`));
       const record = await recordOf(nodes[name]);
       assert.notEqual(record?.token, before[i]?.token);
       assert.deepEqual(record?.files, before[i]?.files, "what was there before us is carried on");
@@ -140,51 +106,58 @@ describe("whose a node is: forced replacements, renames and second owners, on th
     assert.ok(gap > 0 && gap < 15_000, `${gap} ms`);
     const after = await Promise.all([nodes.a, nodes.b, nodes.c].map((node) => node.containerdRestarts()));
     assert.deepEqual(after.map((n, i) => n - (restarts[i] ?? 0)), [0, 2, 0]);
-    same(await ok(stack.refresh()));
+    unchanged(await succeeds(stack.refresh()));
   });
 
   it("B4: a replacement that the program triggers, and one that this brings along, beside a change", async () => {
     const watch = watchMirror([nodes.a, nodes.b, nodes.c]);
-    const declared = { a: at(nodes.a, { options: { replacementTrigger: "twice" } }), b: at(nodes.b, { options: { replaceWith: ["a"] } }), c: at(nodes.c) };
+    const declared = {
+      a: at(nodes.a, { options: { replacementTrigger: "twice" } }),
+      b: at(nodes.b, { options: { replaceWith: ["a"] } }),
+      c: at(nodes.c),
+    };
     await stack.setConfig(program(declared, ["somehost.io", "otherhost.io"]));
-    const up = await ok(stack.up());
+    const up = await succeeds(stack.up());
     assert.deepEqual([...watch.end().values()], [0, 0, 0]);
     assert.deepEqual([up.changes["replace"], up.changes["update"]], [2, 2], "a and b; c and the mirror");
-    for (const name of ["a", "b", "c"] as const) await assertConfigured(nodes[name], name, urnOf("dev", name));
-    for (const node of lab.nodes) assert.ok(existsSync(seenFromHere(node, "/etc/containerd/certs.d/otherhost.io/hosts.toml")));
+    for (const name of names) await assertConfigured(lab, nodes[name], stack, urnOf("dev", name));
+    const added = "/etc/containerd/certs.d/otherhost.io/hosts.toml";
+    for (const node of lab.nodes) assert.ok(existsSync(seenFromHere(node, added)));
   });
 
   it("B4: a replacement whose delete was not reached: the next up deletes, and leaves the node as it is", async () => {
-    const gone = { connection: { host: nodes.a.address.replace(/\d+$/, "250"), port: 22, hostKey: nodes.a.hostKey, privateKeyPath: lab.keys.plain.privateKeyPath, dialErrorLimit: 1 } };
+    const gone = at(nodes.a);
+    const host = nodes.a.address.replace(/\d+$/, "250");
+    gone["connection"] = { ...(gone["connection"] as Args), host };
     const hosts = ["somehost.io", "otherhost.io"];
     await stack.setConfig(program({ a: at(nodes.a), b: at(nodes.b), c: at(nodes.c), gone }, hosts));
-    await failed(stack.up({ replace: [urnOf("dev", "c")] }), /127\.\d+\.10\.250/);
+    await fails(stack.up({ replace: [urnOf("dev", "c")] }), host);
     const left = (await stack.state()).resources.filter((one) => one.urn === urnOf("dev", "c"));
     assert.deepEqual(left.map((one) => one.delete === true).sort(), [false, true], "the old one waits for its delete");
     await stack.setConfig(program({ a: at(nodes.a), b: at(nodes.b), c: at(nodes.c) }, hosts));
-    const up = await ok(stack.up());
-    assert.match(said(up, "c"), /warning: left as it is: the node has been configured since by another resource of the same name/);
-    await assertConfigured(nodes.c, "c", urnOf("dev", "c"));
-    same(await ok(stack.refresh()));
+    const up = await succeeds(stack.up());
+    assert.match(saidOf(up, "c"), /warning: left as it is: the node has been configured since by .* of the same name/);
+    await assertConfigured(lab, nodes.c, stack, urnOf("dev", "c"));
+    unchanged(await succeeds(stack.refresh()));
   });
 
   it("B4: a replacement that fails leaves the node and the state with the resource they had", async () => {
     const hosts = ["somehost.io", "otherhost.io"];
-    const before = snapshots(nodes.c);
-    const token = await tokenOf("c");
+    const before = diskOf(nodes.c);
+    const token = await tokenOf(stack, "c");
     const nothing = { repository: "registry-mirror-probe/probe", tag: "none", digest: `sha256:${"0".repeat(64)}` };
     await stack.setConfig(program({ a: at(nodes.a), b: at(nodes.b), c: at(nodes.c, { probe: nothing }) }, hosts));
-    await failed(stack.up({ replace: [urnOf("dev", "c")] }), /verdict "/);
-    assertAsIn(before, nodes.c);
-    assert.equal(await tokenOf("c"), token);
+    await fails(stack.up({ replace: [urnOf("dev", "c")] }), 'verdict "');
+    assertDisk(nodes.c, before);
+    assert.equal(await tokenOf(stack, "c"), token);
     await stack.setConfig(program({ a: at(nodes.a), b: at(nodes.b), c: at(nodes.c) }, hosts));
-    same(await ok(stack.up()));
-    await assertConfigured(nodes.c, "c", urnOf("dev", "c"));
+    unchanged(await succeeds(stack.up()));
+    await assertConfigured(lab, nodes.c, stack, urnOf("dev", "c"));
   });
 
-  it("renames of stack, project, parent and resource go through without touching a node; whatever comes later works", async () => {
+  it("B4: renames of stack, project, parent and resource touch no node, and whatever comes later works", async () => {
     const hosts = ["somehost.io", "otherhost.io"];
-    const before = lab.nodes.map((node) => snapshots(node));
+    const before = lab.nodes.map((node) => diskOf(node));
     await stack.command("stack", "rename", "organization/renamed/prod");
     const renamed = (all: string[]): Record<string, ConfigValue> =>
       program(
@@ -197,73 +170,76 @@ describe("whose a node is: forced replacements, renames and second owners, on th
       );
     stack = await open("first", "prod", renamed(hosts), "renamed");
     // Straight after the rename of the stack, before its first up.
-    same(await ok(stack.refresh()));
-    const up = await ok(stack.up());
+    unchanged(await succeeds(stack.refresh()));
+    const up = await succeeds(stack.up());
     assert.deepEqual(up.changes, { create: 1, same: 6 }, "the parent is new");
-    same(await ok(stack.refresh()));
-    lab.nodes.forEach((node, i) => assertAsIn(before[i], node));
+    unchanged(await succeeds(stack.refresh()));
+    lab.nodes.forEach((node, i) => assertDisk(node, before[i]));
     await stack.setConfig(renamed(["somehost.io"]));
-    const change = await ok(stack.up());
+    const change = await succeeds(stack.up());
     assert.equal(change.changes["update"], 4, printed(change));
-    await assertConfigured(nodes.a, "a2", urnOf("prod", "a2", "renamed"));
-    await assertConfigured(nodes.b, "b", belowParent);
-    await assertConfigured(nodes.c, "c", urnOf("prod", "c", "renamed"));
+    await assertConfigured(lab, nodes.a, stack, urnOf("prod", "a2", "renamed"));
+    await assertConfigured(lab, nodes.b, stack, belowParent);
+    await assertConfigured(lab, nodes.c, stack, urnOf("prod", "c", "renamed"));
   });
 
-  it("a rename without an alias is refused, and names the alias; with it the node is not touched", async () => {
-    const before = snapshots(nodes.c);
-    const declared = (options: Args): Record<string, ConfigValue> =>
-      program({ a2: at(nodes.a), b: at(nodes.b, below), c2: at(nodes.c, { options }) });
+  it("B4: a rename without an alias is refused, and names the alias; with it the node is not touched", async () => {
+    const before = diskOf(nodes.c);
+    const declared = (options: Args, more: Args = {}): Record<string, ConfigValue> =>
+      program({ a2: at(nodes.a), b: at(nodes.b, below), c2: at(nodes.c, { options, ...more }) });
     await stack.setConfig(declared({}));
-    await failed(stack.up(), urnOf("prod", "c", "renamed"), 'aliases: [{ name: "c" }]');
-    assertAsIn(before, nodes.c);
+    await fails(stack.up(), urnOf("prod", "c", "renamed"), 'aliases: [{ name: "c" }]');
+    assertDisk(nodes.c, before);
     await stack.setConfig(declared({ aliases: [{ name: "c" }] }));
-    same(await ok(stack.up()));
-    assertAsIn(before, nodes.c);
+    unchanged(await succeeds(stack.up()));
+    assertDisk(nodes.c, before);
+    // Of a forced replacement nothing but the new name is known.
+    const replace = [urnOf("prod", "c2", "renamed")];
+    await fails(stack.up({ replace }), 'aliases: [{ name: "c" }]', "(--replace, state taint), set adopt: true");
+    assertDisk(nodes.c, before);
+    await stack.setConfig(declared({}, { adopt: true }));
+    await succeeds(stack.up({ replace }));
+    await assertConfigured(lab, nodes.c, stack, urnOf("prod", "c2", "renamed"));
   });
 
-  it("a second owner is refused, and may adopt; a second state of the same names takes over: the first one's refresh says both, its delete touches neither", async () => {
+  it("B4: a second owner is refused and may adopt; a state of the same names takes over", async () => {
     const second = await open("second", "second", program({ a: at(nodes.a) }));
-    const refused = await failed(second.up(), /The project differs \(renamed, here flexible\)/, "adopt: true");
+    const refused = await fails(second.up(), "The project differs (renamed, here flexible)", "adopt: true");
     assert.ok(printed(refused).includes(urnOf("prod", "a2", "renamed")));
-    await assertConfigured(nodes.a, "a2", urnOf("prod", "a2", "renamed"));
+    await assertConfigured(lab, nodes.a, stack, urnOf("prod", "a2", "renamed"));
     await second.setConfig(program({ a: at(nodes.a, { adopt: true }) }));
-    assert.match(said(await ok(second.up()), "a"), /taken over from urn:pulumi:prod::renamed::.*::a2/);
-    await assertConfigured(nodes.a, "a", urnOf("second", "a"), second);
+    assert.match(saidOf(await succeeds(second.up()), "a"), /taken over from urn:pulumi:prod::renamed::.*::a2/);
+    await assertConfigured(lab, nodes.a, second, urnOf("second", "a"));
 
     // Somebody else's state of the same stack, project and program.
     const twin = await open("twin", "prod", program({ b: at(nodes.b, below) }), "renamed");
-    assert.match(said(await ok(twin.up()), "b"), /configured under the same name before/);
-    await assertConfigured(nodes.b, "b", belowParent, twin);
+    assert.match(saidOf(await succeeds(twin.up()), "b"), /configured under the same name before/);
+    await assertConfigured(lab, nodes.b, twin, belowParent);
 
-    const refresh = await ok(stack.refresh());
-    assert.match(said(refresh, "a2"), /the node belongs to urn:pulumi:second::flexible::.*::a now/);
-    assert.match(said(refresh, "b"), /configured since by another resource of the same name/);
+    const refresh = await succeeds(stack.refresh());
+    assert.match(saidOf(refresh, "a2"), /the node belongs to urn:pulumi:second::flexible::.*::a now/);
+    assert.match(saidOf(refresh, "b"), /configured since by another resource of the same name/);
     // The second owner's node is taken out of the first one's program; the twin's node is taken back.
     await stack.setConfig(program({ b: at(nodes.b, below), c2: at(nodes.c) }));
-    const up = await ok(stack.up());
-    assert.match(said(up, "a2"), /warning: left as it is: the node belongs to urn:pulumi:second::flexible::.*::a now/);
-    assert.match(said(up, "b"), /warning: the node was configured under the same name before/);
-    await assertConfigured(nodes.a, "a", urnOf("second", "a"), second);
-    await assertConfigured(nodes.b, "b", belowParent);
-    assert.match(said(await ok(twin.destroy()), "b"), /left as it is/);
-    await assertConfigured(nodes.b, "b", belowParent);
-    await ok(second.destroy());
-    assertUntouched(nodes.a);
+    const up = await succeeds(stack.up());
+    assert.match(saidOf(up, "a2"), /warning: left as it is: the node belongs to urn:pulumi:second::.*::a now/);
+    assert.match(saidOf(up, "b"), /warning: the node was configured under the same name before/);
+    await assertConfigured(lab, nodes.a, second, urnOf("second", "a"));
+    await assertConfigured(lab, nodes.b, stack, belowParent);
+    assert.match(saidOf(await succeeds(twin.destroy()), "b"), /left as it is/);
+    await assertConfigured(lab, nodes.b, stack, belowParent);
+    await succeeds(second.destroy());
+    assertDisk(nodes.a, originals.get(nodes.a));
   });
 
-  it("B4: a state that was lost is made again by up; then destroy gives back every byte, the first originals", async () => {
+  it("B4: a state that was lost is made again by up; destroy gives back the first originals", async () => {
     await stack.command("state", "delete", belowParent, "--yes");
-    assert.match(said(await ok(stack.up()), "b"), /configured under the same name before/);
-    await assertConfigured(nodes.b, "b", belowParent);
-    await ok(stack.destroy());
-    for (const node of lab.nodes) assertUntouched(node);
+    assert.match(saidOf(await succeeds(stack.up()), "b"), /configured under the same name before/);
+    await assertConfigured(lab, nodes.b, stack, belowParent);
+    await succeeds(stack.destroy());
+    for (const node of lab.nodes) assertDisk(node, originals.get(node));
   });
 });
-
-function snapshots(node: LabNode): Snapshot[] {
-  return watched.map((path) => node.snapshot(path));
-}
 
 function seenFromHere(node: LabNode, path: string): string {
   return `/proc/${node.machinePid()}/root${path}`;
