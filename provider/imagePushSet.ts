@@ -197,7 +197,7 @@ async function push(
       });
       const probe = inputs.probeRepository === false ? undefined : await keepOrPushProbe(registry, inputs.probeRepository, oldProbe, context);
       const { drift: _drift, ...rest } = inputs;
-      const outs: ImagePushSetOutputs = { ...rest, fingerprint: opened.fingerprint, endpoint: inputs.registry.endpoint, images: result.images, ...(probe === undefined ? {} : { probe }) };
+      const outs: ImagePushSetOutputs = { ...rest, fingerprint: opened.fingerprint, endpoint: inputs.registry.endpoint, images: [...result.images, ...result.kept], ...(probe === undefined ? {} : { probe }) };
       const { stats } = result;
       context.log.info(
         `${result.images.length} images in ${inputs.registry.endpoint}: ${stats.blobsSent} blobs (${stats.bytesSent} bytes) sent, ${stats.blobsMounted} mounted, ${stats.blobsPresent} there already`,

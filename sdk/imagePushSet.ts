@@ -5,6 +5,8 @@ import { openPackage } from "../provider/archive/openPackage";
 import type { ImagePushSetInputs } from "../provider/imagePushSet";
 import { localPath } from "../provider/localPath";
 import { parseRegistryEndpoint } from "../provider/registry/endpoint";
+import { selectImages } from "../provider/registry/imageFilter";
+import { lackWarning, lacksOf } from "../provider/registry/pushPlan";
 import type { Probe, PushedImage } from "../provider/registry/pushResult";
 import type { Resolved } from "./problems";
 import { attempt, attemptAsync, problemsOf } from "./problems";
@@ -67,6 +69,10 @@ export interface ImagePushSetArgs {
  *
  * Errors, all before anything is sent: the package is missing, truncated or holds no images; the endpoint, the CA or the credentials are
  * wrong. An image that the registry refuses does not stop the others: the state keeps those that arrived, and the next `up` sends the rest.
+ *
+ * An image of several platforms arrives whole or not at all: when one of its platforms cannot be pushed, the image fails by its name and
+ * the tag keeps what it points at. Only a platform that the package itself lacks is left out of the tag, where the registry insists on it;
+ * preview and `up` warn of each such image with the platforms' names, and `reason` in `images` says so.
  */
 export class ImagePushSet extends MirrorResource {
   /** What lies in the registry now, in the package's order. */
@@ -113,6 +119,9 @@ export class ImagePushSet extends MirrorResource {
       { ...wire, images: undefined, probe: undefined, endpoint: registry.endpoint, problems: problemsOf(endpoint, caCert, conflict, source) },
       opts,
     );
+    pulumi
+      .output({ seen: source.apply((found) => found.value), include: args.include ?? [], exclude: args.exclude ?? [] })
+      .apply((known) => warnOfLacks(known, this));
   }
 }
 
@@ -144,8 +153,36 @@ function conflictingCredentials(given: { username?: string; docker?: string; wit
 /** Bytes of a package that a preview decodes, once, to list what is in it: about a second's worth. A larger one is listed after its first push. */
 const lookBytes = 64 * 1024 * 1024;
 
+/** What the program sees of a package; the lists only when its index is known. */
+interface Seen {
+  fingerprint: string;
+  contents?: string[];
+  /** Images that are only partly in the package. */
+  lacks?: Lack[];
+}
+
+interface Lack {
+  source: string;
+  names: string[];
+}
+
+/** In a preview: what a push would warn of. The push itself does so where the registry does not have it either. */
+function warnOfLacks({ seen, include, exclude }: { seen: Seen | undefined; include: string[]; exclude: string[] }, resource: ImagePushSet): void {
+  const { lacks = [], contents = [] } = seen ?? {};
+  if (lacks.length === 0 || !pulumi.runtime.isDryRun()) {
+    return;
+  }
+  const images = contents.map((line) => ({ source: line.slice(0, line.indexOf(" ")) }));
+  // A pattern that fits nothing is for the push to refuse; here it chooses nothing.
+  const chosen = new Set((attempt(() => selectImages(images, include, exclude)).value ?? []).map(({ source }) => source));
+  const warning = lackWarning(new Map(lacks.filter(({ source }) => chosen.has(source)).map(({ source, names }) => [source, names])));
+  if (warning !== undefined) {
+    void pulumi.log.warn(warning, resource);
+  }
+}
+
 /** What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its path or time, so a copy elsewhere is no change. */
-async function lookAt(args: { source: string; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<{ fingerprint: string; contents?: string[] }>> {
+async function lookAt(args: { source: string; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<Seen>> {
   return attemptAsync(async () => {
     const options: OpenOptions = {
       lookBytes,
@@ -155,7 +192,7 @@ async function lookAt(args: { source: string; spoolDir?: string; maxDecodedBytes
     const opened = await openPackage(localPath(args.source), options);
     try {
       const index = await opened.index();
-      return { fingerprint: opened.fingerprint, ...(index === undefined ? {} : { contents: contentsOf(index) }) };
+      return { fingerprint: opened.fingerprint, ...(index === undefined ? {} : { contents: contentsOf(index), lacks: [...lacksOf(index, index.images)].map(([source, names]) => ({ source, names })) }) };
     } finally {
       await opened.close();
     }

@@ -173,6 +173,7 @@ function reported(error: unknown, inputs: Wired, id: string | undefined): Error 
     id: error.id ?? id,
     // Unlike a result, an error's properties are taken as they are: without __provider the next read or delete finds no provider.
     properties: withoutUndefined({ ...(error.outs as object), resourceUrn: inputs.resourceUrn, __provider: inputs.__provider }),
-    reasons: error.reasons.length > 0 ? error.reasons.map((reason) => redact(reason, secrets)) : [told.message],
+    // The engine shows the reasons and not the message.
+    reasons: [error.message, ...error.reasons].map((reason) => redact(reason, secrets)),
   });
 }

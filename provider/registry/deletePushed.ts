@@ -62,6 +62,10 @@ export async function deleteDropped(
   kept: readonly PlannedImage[],
 ): Promise<PushResult["failures"]> {
   const keptNames = new Set(kept.map((planned) => planned.target.name));
+  for (const { source } of result.failures) {
+    // Named by the package, and not there in its new form: the old one is all that the mirror has.
+    keptNames.add(targetOf(registry.endpoint, source).name);
+  }
   const used = new Set<string>();
   for (const planned of kept) {
     for (const manifest of [...planned.below, planned.root, ...planned.referrers]) {

@@ -1,6 +1,7 @@
 import { sha256 } from "../oci/digest";
 import type { Digest } from "../oci/digest";
 import type { BlobBoard } from "./blobBoard";
+import { childName, platformName } from "./platform";
 import { reducedRoot } from "./pushPlan";
 import type { PlannedImage, PlannedManifest } from "./pushPlan";
 import type { PushedImage, PushResult } from "./pushResult";
@@ -44,10 +45,17 @@ export async function lackingManifests(registry: Registry, planned: PlannedImage
   return all.filter((_, i) => there[i] === undefined);
 }
 
-/** Puts one image's manifests as its blobs arrive: children before parents, the tag last, signatures after their subject. */
+/**
+ * Puts one image's manifests as its blobs arrive: children before parents, the tag last, signatures after their subject.
+ *
+ * A child that the package lacks may reduce an index; a child that could not be pushed for any other reason fails the image before its tag
+ * is touched, because nothing would ever bring it later.
+ */
 export class ImagePush {
   private readonly repository: string;
-  private readonly unpushable = new Map<Digest, Error>();
+  /** Children that neither the package nor the registry has whole. */
+  private readonly absent = new Set<Digest>();
+  private readonly failed = new Map<Digest, Error>();
 
   constructor(
     private readonly tools: PushTools,
@@ -58,15 +66,29 @@ export class ImagePush {
     this.repository = planned.target.repository;
   }
 
+  /** Names of the children that the mirror will not have after this push. */
+  get lacks(): string[] {
+    return [...this.absent].map((digest) => childName(this.planned.root.children, digest));
+  }
+
+  /** @throws RegistryError `PUSH_PLATFORM_FAILED`, `PACKAGE_INCOMPLETE`, and the registry's refusal of the image's own manifest */
   async run(): Promise<PushedImage> {
     const { planned } = this;
+    await this.findAbsent();
     for (const manifest of planned.below) {
       try {
         await this.putChild(manifest);
       } catch (error) {
         this.tools.registry.context.signal.throwIfAborted();
-        this.unpushable.set(manifest.digest, error as Error);
+        if (this.isLackOf(manifest, error)) {
+          this.absent.add(manifest.digest);
+        } else {
+          this.failed.set(manifest.digest, error as Error);
+        }
       }
+    }
+    if (this.failed.size > 0) {
+      throw this.childrenFailed();
     }
     const pushed = await this.putRoot();
     if (pushed.digest === planned.root.digest) {
@@ -75,41 +97,67 @@ export class ImagePush {
     return pushed;
   }
 
+  /** What the package lacks may be in the registry from elsewhere. */
+  private async findAbsent(): Promise<void> {
+    const missing = [...this.planned.missing];
+    const there = await Promise.all(missing.map((digest) => this.tools.registry.headManifest(this.repository, digest)));
+    for (const [i, digest] of missing.entries()) {
+      if (there[i] === undefined) {
+        this.absent.add(digest);
+      }
+    }
+  }
+
   private async putChild(manifest: PlannedManifest): Promise<void> {
     if (this.lacking.has(manifest.digest)) {
       await this.put(manifest, manifest.digest);
     }
   }
 
+  /** Whether the child failed because of what the package lacks, and of nothing else. */
+  private isLackOf(child: PlannedManifest, error: unknown): boolean {
+    if (!(error instanceof RegistryError)) {
+      return false;
+    }
+    return error.code === "PACKAGE_INCOMPLETE" || (isRefusal(error) && child.children.some(({ digest }) => this.absent.has(digest)));
+  }
+
+  private childrenFailed(): RegistryError {
+    const { root, target } = this.planned;
+    const failures = [...this.failed].map(([digest, error]) => `${childName(root.children, digest)} (${digest}) could not be pushed: ${error.message.replace(/\.$/, "")}`);
+    const [, first] = [...this.failed][0] as [Digest, Error];
+    return new RegistryError("PUSH_PLATFORM_FAILED", `${failures.join("; ")}. ${target.name} was left as it is.`, {
+      cause: first,
+      ...(first instanceof RegistryError && first.status !== undefined ? { status: first.status } : {}),
+    });
+  }
+
   private async putRoot(): Promise<PushedImage> {
-    const { root, target, image, missing } = this.planned;
-    const incomplete = missing.size > 0 || this.unpushable.size > 0;
+    const { root, target, image } = this.planned;
     try {
       await this.put(root, target.reference);
       return this.result(root.digest, root.mediaType, image.preserved, image.reason);
     } catch (error) {
-      const refusal = error as RegistryError;
-      if (!incomplete || root.children.length === 0 || !(refusal instanceof RegistryError) || refusal.status === undefined || ![400, 404, 405, 422].includes(refusal.status)) {
-        // A child's own failure says more than the refusal of the index that follows from it.
-        throw incomplete && this.unpushable.size > 0 ? this.unpushable.values().next().value as Error : error;
+      if (this.absent.size === 0 || root.children.length === 0 || !(error instanceof RegistryError) || !isRefusal(error)) {
+        throw error;
       }
-      return this.putReduced(refusal);
+      return this.putReduced(error);
     }
   }
 
-  /** The registry does not take the index without all its children: what there is of it goes under the tag. */
+  /** The registry does not take the index without all its children: what the package has of it goes under the tag. */
   private async putReduced(refusal: RegistryError): Promise<PushedImage> {
-    const { root, target, below, missing } = this.planned;
+    const { root, target, below } = this.planned;
     const byDigest = new Map(below.map((manifest) => [manifest.digest, manifest]));
-    const reduced = reducedRoot(root, (digest) => (this.unpushable.has(digest) ? undefined : byDigest.get(digest)));
-    const lacks = [...missing, ...this.unpushable.keys()].map((digest) => platformOf(root, digest));
+    const reduced = reducedRoot(root, this.absent, byDigest);
+    const lacks = this.lacks.join(", ");
     if (reduced === undefined) {
-      throw new RegistryError("PACKAGE_INCOMPLETE", `${this.planned.image.source}: the package holds none of the images that its index ${root.digest} lists (${lacks.join(", ")}), and the registry does not take it so: ${refusal.message}`, { cause: refusal });
+      throw new RegistryError("PACKAGE_INCOMPLETE", `the package holds none of the images that its index ${root.digest} lists (${lacks}), and the registry does not take it so: ${refusal.message}`, { cause: refusal });
     }
     if (target.digest !== undefined && target.tag === undefined) {
-      throw new RegistryError("PACKAGE_INCOMPLETE", `${this.planned.image.source}: its index can only be pushed whole, but the package lacks ${lacks.join(", ")}: ${refusal.message}`, { cause: refusal });
+      throw new RegistryError("PACKAGE_INCOMPLETE", `its index can only be pushed whole, but the package lacks ${lacks}: ${refusal.message}`, { cause: refusal });
     }
-    const without = `the package lacks ${lacks.join(", ")} of ${root.digest} and the registry takes no incomplete index`;
+    const without = `the package lacks ${lacks} of ${root.digest} and the registry takes no incomplete index`;
     if ("index" in reduced) {
       const digest = sha256(reduced.index);
       await this.tools.registry.putManifest(this.repository, target.reference, { mediaType: root.mediaType, bytes: reduced.index, digest });
@@ -119,7 +167,8 @@ export class ImagePush {
     const { manifest, only } = reduced;
     await this.tools.registry.putManifest(this.repository, target.reference, manifest);
     this.tools.stats.manifestsSent++;
-    return this.result(manifest.digest, manifest.mediaType, false, `${without}; pushed its ${only === undefined ? "" : `${platformName(only.platform)} `}image alone`);
+    const platform = platformName(only);
+    return this.result(manifest.digest, manifest.mediaType, false, `${without}; pushed its ${platform === undefined ? "" : `${platform} `}image alone`);
   }
 
   private async putReferrers(): Promise<void> {
@@ -198,11 +247,7 @@ function isBlobUnknown(error: unknown): boolean {
   return error instanceof RegistryError && (error.registryCode === "MANIFEST_BLOB_UNKNOWN" || error.registryCode === "BLOB_UNKNOWN");
 }
 
-function platformOf(root: PlannedManifest, digest: Digest): string {
-  const child = root.children.find((entry) => entry.digest === digest);
-  return child?.platform === undefined || child.platform.os === "unknown" ? digest.slice(0, 19) : platformName(child.platform);
-}
-
-function platformName(platform: { os: string; architecture: string; variant?: string } | undefined): string {
-  return platform === undefined ? "" : [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join("/");
+/** What registries answer to a manifest that names something they do not have; which of these, each decides for itself. */
+function isRefusal(error: RegistryError): boolean {
+  return error.status !== undefined && [400, 404, 405, 422].includes(error.status);
 }

@@ -10,7 +10,7 @@ import { selectImages } from "./imageFilter";
 import { ImagePush, isInPlace, lackingManifests, resultInPlace } from "./imagePush";
 import type { PushTools } from "./imagePush";
 import { PushProgress } from "./pushProgress";
-import { planPush } from "./pushPlan";
+import { lackWarning, planPush } from "./pushPlan";
 import type { PlannedImage } from "./pushPlan";
 import type { PushedImage, PushResult } from "./pushResult";
 import { ReferrersTags } from "./referrersTag";
@@ -65,6 +65,8 @@ class PackagePush {
   private readonly courier: BlobCourier;
   private readonly tools: Omit<PushTools, "blobs">;
   private readonly signal: AbortSignal;
+  /** By image: what an index names and the mirror will not have. */
+  private readonly lacks = new Map<string, string[]>();
   private passes = 0;
 
   constructor(
@@ -98,14 +100,21 @@ class PackagePush {
     const pending = await this.findPending(plan.images, outcomes);
     await this.pushAll(index, plan.images, pending, staged, outcomes);
 
-    const result: PushResult = { images: [], failures: [], stats: this.stats };
+    const result: PushResult = { images: [], failures: [], kept: [], stats: this.stats };
+    const before = new Map((this.options.previous ?? []).map((image) => [image.source, image]));
     for (const { source } of chosen) {
       const outcome = outcomes.get(source);
       if (outcome instanceof Error) {
         result.failures.push({ source, error: outcome });
+        const old = before.get(source);
+        result.kept.push(...(old === undefined ? [] : [old]));
       } else if (outcome !== undefined) {
         result.images.push(outcome);
       }
+    }
+    const warning = lackWarning(this.lacks);
+    if (warning !== undefined) {
+      this.options.context.log.warn(warning);
     }
     if (this.options.deleteImages === true) {
       result.failures.push(...(await deleteDropped(this.registry, this.options.previous ?? [], result, plan.images)));
@@ -161,11 +170,16 @@ class PackagePush {
     this.progress.setBytes(this.board.wanted().reduce((sum, blob) => sum + blob.size, 0));
 
     const pushes = pending.map(async ({ planned, lacking }) => {
+      const { source } = planned.image;
+      const push = new ImagePush({ ...this.tools, blobs: index.blobs }, planned, lacking);
       try {
-        outcomes.set(planned.image.source, await new ImagePush({ ...this.tools, blobs: index.blobs }, planned, lacking).run());
+        outcomes.set(source, await push.run());
+        if (push.lacks.length > 0) {
+          this.lacks.set(source, push.lacks);
+        }
         this.progress.imageDone();
       } catch (error) {
-        outcomes.set(planned.image.source, error as Error);
+        outcomes.set(source, error as Error);
       }
     });
     let over = false;

@@ -4,6 +4,7 @@ import type { Digest } from "../oci/digest";
 import type { RegistryEndpoint } from "./endpoint";
 import { manifestParts } from "./manifest";
 import type { ManifestParts } from "./manifest";
+import { childName, isAttestation } from "./platform";
 import { RegistryError } from "./registryError";
 import { targetOf } from "./target";
 import type { ImageTarget } from "./target";
@@ -105,6 +106,37 @@ function planImage(index: PackageIndex, image: PackageImage, target: ImageTarget
   return { image, target, below: children, root, referrers, missing, size: [...sizes.values()].reduce((a, b) => a + b, 0) };
 }
 
+/** By image: what its index names and the package does not hold. */
+export function lacksOf(index: PackageIndex, images: readonly PackageImage[]): Map<string, string[]> {
+  const lacks = new Map<string, string[]>();
+  for (const { source, root } of images) {
+    const missing = index.missing.get(root.digest);
+    const manifest = missing === undefined ? undefined : index.manifests.get(root.digest);
+    if (missing !== undefined && manifest !== undefined) {
+      const { children } = manifestParts(root.digest, manifest, () => true);
+      lacks.set(source, missing.map((digest) => childName(children, digest)));
+    }
+  }
+  return lacks;
+}
+
+/** Lines of a warning that a preview and a push share. */
+const shownLacks = 20;
+
+/** What a person is told of images that are only partly in the package; undefined when there is none. */
+export function lackWarning(lacks: ReadonlyMap<string, string[]>): string | undefined {
+  if (lacks.size === 0) {
+    return undefined;
+  }
+  const lines = [...lacks].slice(0, shownLacks).map(([source, names]) => `  - ${source}: ${names.join(", ")}`);
+  const more = lacks.size > shownLacks ? [`  - and ${lacks.size - shownLacks} more images`] : [];
+  return [
+    `the package does not hold all that ${lacks.size === 1 ? "an image's index names" : `the indexes of ${lacks.size} images name`}; the mirror will not have:`,
+    ...lines,
+    ...more,
+  ].join("\n");
+}
+
 function checkConflicts(images: PlannedImage[]): void {
   const byTarget = new Map<string, PlannedImage>();
   const reasons: string[] = [];
@@ -125,22 +157,27 @@ function checkConflicts(images: PlannedImage[]): void {
   }
 }
 
-/** An index without the children that could not be pushed, or the only real child that is left. */
+/**
+ * An index without the children that nobody has, or the only real child that is left.
+ *
+ * @param have Manifests of the package by digest; a child that is neither here nor absent is in the registry.
+ */
 export function reducedRoot(
   root: PlannedManifest,
-  pushed: (digest: Digest) => PlannedManifest | undefined,
-): { manifest: Pick<PlannedManifest, "digest" | "mediaType" | "bytes">; only?: Descriptor } | { index: Buffer; count: number } | undefined {
-  const left = root.children.filter((child) => pushed(child.digest) !== undefined);
-  // Attestations have the platform unknown/unknown; without their image they are of no use as the tag's target.
-  const real = left.filter((child) => child.platform?.os !== "unknown");
-  if (real.length === 0) {
+  absent: ReadonlySet<Digest>,
+  have: ReadonlyMap<Digest, PlannedManifest>,
+): { manifest: PlannedManifest; only: Descriptor } | { index: Buffer; count: number } | undefined {
+  // Attestations without their image are of no use as the tag's target.
+  const real = root.children.filter((child) => !absent.has(child.digest) && !isAttestation(child));
+  const only = real[0];
+  if (only === undefined) {
     return undefined;
   }
-  if (real.length === 1) {
-    const only = real[0] as Descriptor;
-    return { manifest: pushed(only.digest) as PlannedManifest, only };
+  const manifest = have.get(only.digest);
+  if (real.length === 1 && manifest !== undefined) {
+    return { manifest, only };
   }
   const json = JSON.parse(root.bytes.toString("utf8")) as { manifests: Descriptor[] };
-  json.manifests = json.manifests.filter((child) => pushed(child.digest) !== undefined);
+  json.manifests = json.manifests.filter((child) => !absent.has(child.digest));
   return { index: Buffer.from(JSON.stringify(json)), count: real.length };
 }

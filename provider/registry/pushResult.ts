@@ -32,6 +32,8 @@ export interface PushResult {
   images: PushedImage[];
   /** Images that could not be pushed; the rest is in the registry all the same. */
   failures: { source: string; error: Error }[];
+  /** What an earlier push put under the names that failed now: it is there still, because a failure leaves the tag alone. */
+  kept: PushedImage[];
   stats: { blobsSent: number; blobsMounted: number; blobsPresent: number; bytesSent: number; manifestsSent: number };
 }
 

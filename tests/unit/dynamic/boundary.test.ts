@@ -39,7 +39,7 @@ describe("the boundary to Pulumi", () => {
       assert.equal(error.id, "id-1");
       assert.equal(error.properties?.["result"], "a");
       assert.equal(error.properties?.["__provider"], "code");
-      assert.deepEqual(error.reasons, ["b: refused"]);
+      assert.deepEqual(error.reasons, ["1 of 2 failed", "b: refused"]);
       assert.match(error.message, /1 of 2 failed/);
       return true;
     });

@@ -340,6 +340,65 @@ describe("push", () => {
     });
   });
 
+  describe("a child of an index that fails for any other reason than that the package lacks it", () => {
+    const platform = (architecture: string): { platform: { os: string; architecture: string } } => ({ platform: { os: "linux", architecture } });
+    const refuseLayer = (digest: Digest): Script => ({ method, query, answer }) => method === "PUT" && query.get("digest") === digest && (answer(507), true);
+
+    it("fails the image before its tag is touched, also below an index in the index; the state keeps what is there", async () => {
+      const old = pkg.manifest([pkg.layer(9)]);
+      pkg.image("gcr.io/x:1", old);
+      const { images: previous } = await push();
+      const layer = pkg.layer(10);
+      const arm = { ...pkg.manifest([layer]), ...platform("arm64") };
+      pkg.images[0] = { source: "gcr.io/x:1", root: pkg.index([{ ...pkg.manifest([pkg.layer(11)]), ...platform("amd64") }, pkg.index([arm])]), preserved: true };
+      server.script = refuseLayer(layer.digest);
+      forget();
+      const { images, failures, kept } = await push({ previous, deleteImages: true });
+      deepStrictEqual(images, []);
+      strictEqual((failures[0]?.error as RegistryError).code, "PUSH_PLATFORM_FAILED");
+      ok(new RegExp(`${arm.digest}\\) could not be pushed: PUT .*: 507`).test(failures[0]?.error.message ?? ""), failures[0]?.error.message);
+      strictEqual(server.tagged("ns/x", "1"), old.digest);
+      deepStrictEqual(kept, previous);
+      strictEqual(server.seen("DELETE", /./).length, 0);
+      server.script = undefined;
+      deepStrictEqual((await push({ previous })).failures, []);
+      everything();
+    });
+
+    it("an index in the index of which the package lacks a part is left out like a missing child", async () => {
+      const gone = { ...pkg.manifest([pkg.layer(10)]), ...platform("arm64") };
+      const nested = { ...pkg.index([gone]), ...platform("arm64") };
+      const amd = { ...pkg.manifest([pkg.layer(11)]), ...platform("amd64") };
+      pkg.image("gcr.io/x:1", pkg.index([amd, nested]));
+      pkg.manifests.delete(gone.digest);
+      const { failures } = await push();
+      deepStrictEqual(failures, []);
+      strictEqual(server.tagged("ns/x", "1"), amd.digest);
+      ok(/the mirror will not have:\n {2}- gcr\.io\/x:1: .*linux\/arm64/.test(bench.warnings.join()), bench.warnings.join());
+    });
+
+    it("a child that the package lacks and the registry has is no lack", async () => {
+      const children = ["amd64", "arm64"].map((architecture, i) => ({ ...pkg.manifest([pkg.layer(10 + i)]), ...platform(architecture) }));
+      pkg.image("gcr.io/x:1", pkg.index(children));
+      await push();
+      server.tags.clear();
+      pkg.manifests.delete(children[1]?.digest as Digest);
+      const { images } = await push();
+      everything();
+      strictEqual(images[0]?.preserved, true);
+      deepStrictEqual(bench.warnings, []);
+    });
+
+    it("deleteImages leaves the old image of a name whose new manifest cannot be read", async () => {
+      pkg.image("gcr.io/x:1", pkg.manifest([pkg.layer(9)]));
+      const { images: previous } = await push();
+      pkg.images[0] = { source: "gcr.io/x:1", root: pkg.json({ schemaVersion: 2, layers: 7 }, mediaTypes.ociManifest), preserved: true };
+      const { failures } = await push({ previous, deleteImages: true });
+      strictEqual((failures[0]?.error as RegistryError).code, "MANIFEST_UNREADABLE");
+      strictEqual(server.tagged("ns/x", "1"), previous[0]?.digest);
+    });
+  });
+
   describe("what cannot be pushed", () => {
     it("one refused image does not stop the others; the next run sends only what is missing", async () => {
       for (const name of ["a", "b", "c"]) {

@@ -9,7 +9,11 @@ interface Descriptor {
   digest: string;
   size: number;
   annotations?: Record<string, string>;
+  platform?: { os: string; architecture: string };
 }
+
+const manifestType = "application/vnd.oci.image.manifest.v1+json";
+const indexType = "application/vnd.oci.image.index.v1+json";
 
 /** An OCI layout of random content on disk, written without any of the product's code. */
 export class Layout {
@@ -31,11 +35,31 @@ export class Layout {
   }
 
   image(name: string, layers: Descriptor[]): this {
-    const config = this.blob(Buffer.from(JSON.stringify({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) }, name })), "application/vnd.oci.image.config.v1+json");
-    const mediaType = "application/vnd.oci.image.manifest.v1+json";
-    const manifest = this.write(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers })), mediaType);
-    this.entries.push({ ...manifest, annotations: { "org.opencontainers.image.ref.name": name } });
-    this.images.set(name, manifest.digest);
+    return this.enter(name, this.manifest(layers, name, "amd64"));
+  }
+
+  /** An image of several architectures. @returns the digest of each one's manifest */
+  index(name: string, layers: Record<string, Descriptor[]>): Record<string, string> {
+    const children = Object.entries(layers).map(([architecture, own]) => ({ ...this.manifest(own, name, architecture), platform: { os: "linux", architecture } }));
+    this.enter(name, this.write(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: children })), indexType));
+    return Object.fromEntries(children.map((child) => [child.platform.architecture, child.digest]));
+  }
+
+  /** Takes a blob or manifest out of the layout, whose lists go on naming it. */
+  drop(digest: string): this {
+    rmSync(this.path(digest));
+    return this;
+  }
+
+  private manifest(layers: Descriptor[], name: string, architecture: string): Descriptor {
+    const content = { os: "linux", architecture, rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) }, name };
+    const config = this.blob(Buffer.from(JSON.stringify(content)), "application/vnd.oci.image.config.v1+json");
+    return this.write(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: manifestType, config, layers })), manifestType);
+  }
+
+  private enter(name: string, root: Descriptor): this {
+    this.entries.push({ ...root, annotations: { "org.opencontainers.image.ref.name": name } });
+    this.images.set(name, root.digest);
     writeFileSync(join(this.root, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: this.entries }));
     return this;
   }
@@ -73,8 +97,12 @@ export class Layout {
   }
 
   private write(bytes: Buffer, mediaType: string): Descriptor {
-    const hex = createHash("sha256").update(bytes).digest("hex");
-    writeFileSync(join(this.root, "blobs", "sha256", hex), bytes);
-    return { mediaType, digest: `sha256:${hex}`, size: bytes.length };
+    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    writeFileSync(this.path(digest), bytes);
+    return { mediaType, digest, size: bytes.length };
+  }
+
+  private path(digest: string): string {
+    return join(this.root, "blobs", ...digest.split(":"));
   }
 }
