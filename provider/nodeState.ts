@@ -129,9 +129,10 @@ function withoutImages(verify: false | ShownVerify): false | Omit<ShownVerify, "
 
 function grouped(hosts: readonly DesiredHost[]): HostGroup[] {
   const groups = new Map<string, HostGroup>();
-  for (const { host, mirrors, skipFallback } of hosts) {
-    const key = stableText({ mirrors, skipFallback });
-    const group = groups.get(key) ?? { hosts: [], mirrors, ...(skipFallback ? { skipFallback } : {}) };
+  for (const { host, mirrors, skipFallback, access } of hosts) {
+    const shared = { mirrors, ...(skipFallback ? { skipFallback } : {}), ...(access === undefined ? {} : { access }) };
+    const key = stableText(shared);
+    const group = groups.get(key) ?? { hosts: [], ...shared };
     group.hosts.push(host);
     groups.set(key, group);
   }
@@ -140,7 +141,9 @@ function grouped(hosts: readonly DesiredHost[]): HostGroup[] {
 
 /** What was declared for the node, as the state has it. */
 export function mirrorOf(outs: NodeContainerdOutputs): NodeMirror {
-  const hosts = outs.hosts.flatMap(({ hosts: names, mirrors, skipFallback }) => names.map((host) => ({ host, mirrors, skipFallback: skipFallback === true })));
+  const hosts = outs.hosts.flatMap(({ hosts: names, skipFallback, ...shared }) =>
+    names.map((host) => ({ host, ...shared, skipFallback: skipFallback === true })),
+  );
   return { hosts, auth: outs.auth, hostsDir: outs.hostsDir };
 }
 

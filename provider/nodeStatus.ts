@@ -58,8 +58,9 @@ function changeOf(olds: NodeContainerdOutputs, news: NodeContainerdInputs): Chan
 function restartWords(olds: NodeContainerdOutputs, news: NodeContainerdInputs, change: Change): string {
   const none = "containerd does not restart";
   const once = "containerd restarts once";
+  const unknown = "whether containerd restarts is known in the update";
   if (olds.containerd === undefined || holdsUnknown([news.credentials, news.files])) {
-    return "whether containerd restarts is known in the update";
+    return unknown;
   }
   if (olds.containerd.configStyle === "config-toml") {
     const certificatesAlone = change.now === undefined ? false : sameValue(change.now.hosts, mirrorOf(olds).hosts);
@@ -73,6 +74,11 @@ function restartWords(olds: NodeContainerdOutputs, news: NodeContainerdInputs, c
     const auth = change.now?.auth ?? before.auth;
     const stands = texts(credentialsInConfig({ hosts, auth, credentials: news.credentials }, version).placed, news.credentials);
     return sameValue(stood, stands) ? none : once;
+  }
+  const headers = [...new Set(Object.values(news.files).flatMap(placeholdersIn))];
+  if (!atLeast(version, 2, 1) && headers.some((key) => !Object.hasOwn(before.auth, key))) {
+    // Never asked before: one that hands out tokens needs its credential in config.toml.
+    return unknown;
   }
   return sameValue(stood, texts(likely(news, before, version), news.credentials)) ? none : once;
 }

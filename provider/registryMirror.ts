@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 
 import type { Credentials, DesiredHost } from "./containerd/desired";
 import { dialTimeoutNote, hasDialTimeout } from "./containerd/dialTimeout";
+import { upstreamAuthority } from "./containerd/hostNames";
 import type { OperationContext } from "./context";
 import { dynamicProvider } from "./dynamic/boundary";
 import type { Difference, Operations } from "./dynamic/boundary";
@@ -114,8 +115,8 @@ async function lookAtEndpoints(inputs: RegistryMirrorInputs, context: OperationC
   if (failures.length > 0) {
     throw new MirrorError(
       "MIRROR_UNUSABLE",
-      `${failures.length === 1 ? "the mirror does" : `${failures.length} mirrors do`} not answer as it should. ` +
-        "No node has been touched. (Where only the nodes can reach a mirror, set checkEndpoints: false.)",
+      `${failures.length === 1 ? "a registry does" : `${failures.length} registries do`} not answer as the nodes need it. ` +
+        "No node has been touched. (Where only the nodes can reach a registry, set checkEndpoints: false.)",
       { reasons: failures },
     );
   }
@@ -128,10 +129,7 @@ async function askEndpoints(
 ): Promise<{ seen: EndpointSeen[]; failures: string[] }> {
   const seen: EndpointSeen[] = [];
   const failures: string[] = [];
-  for (const endpoint of inputs.checkEndpoints ? inputs.mirrors : []) {
-    const { authority } = parseRegistryEndpoint(endpoint);
-    const credential = inputs.credentials[authority];
-    const caCert = inputs.files[`${inputs.hostsDir}/${authority}/ca.crt`];
+  for (const { endpoint, credential, caCert, needsCredentials } of inputs.checkEndpoints ? placesToAsk(inputs) : []) {
     context.log.progress(`asking ${endpoint}`);
     const registry = new Registry(
       {
@@ -143,7 +141,7 @@ async function askEndpoints(
       context,
     );
     try {
-      seen.push(await registry.ping());
+      seen.push(await registry.ping({ needsCredentials }));
     } catch (error) {
       failures.push(messageOf(error));
     } finally {
@@ -151,6 +149,39 @@ async function askEndpoints(
     }
   }
   return { seen, failures };
+}
+
+interface PlaceToAsk {
+  endpoint: string;
+  credential: Credentials[string] | undefined;
+  caCert: string | undefined;
+  /** False: pods may bring credentials of their own. */
+  needsCredentials: boolean;
+}
+
+/** The mirrors, and the private registries, each with what the nodes ask it with. */
+function placesToAsk(inputs: RegistryMirrorInputs): PlaceToAsk[] {
+  const mirrors = inputs.mirrors.map((endpoint): PlaceToAsk => {
+    const { authority } = parseRegistryEndpoint(endpoint);
+    const caCert = inputs.files[`${inputs.hostsDir}/${authority}/ca.crt`];
+    return { endpoint, credential: inputs.credentials[authority], caCert, needsCredentials: true };
+  });
+  const asked = new Set(mirrors.map(({ endpoint }) => parseRegistryEndpoint(endpoint).authority));
+  const direct = inputs.hosts.flatMap(({ host, access }): PlaceToAsk[] => {
+    const authority = upstreamAuthority(host);
+    if (access === undefined || authority === undefined || asked.has(authority)) {
+      return [];
+    }
+    return [
+      {
+        endpoint: `https://${authority}`,
+        credential: access.credential === undefined ? undefined : inputs.credentials[access.credential],
+        caCert: access.caPath === undefined ? undefined : inputs.files[access.caPath],
+        needsCredentials: access.credential !== undefined,
+      },
+    ];
+  });
+  return [...mirrors, ...direct];
 }
 
 function describe({ auth, authenticated }: EndpointSeen): string {

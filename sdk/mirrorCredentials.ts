@@ -1,15 +1,24 @@
 import type { Credentials } from "../provider/containerd/desired";
+import { upstreamAuthority } from "../provider/containerd/hostNames";
 import { MirrorError, messageOf } from "../provider/errors";
 import { localPath } from "../provider/localPath";
 import { readDockerConfig } from "../provider/registry/dockerConfig";
 import { parseRegistryEndpoint } from "../provider/registry/endpoint";
+import { privateHostProblem } from "./privateRegistries";
 import { readTextFile } from "./textFile";
 
 /** Milliseconds for a credential helper, which may wait for a key ring to be unlocked. */
 const helperTimeout = 60_000;
 
+interface GivenCredential {
+  pullCredentialConfigPath?: string;
+  username?: string;
+  password?: string;
+}
+
 export interface CredentialArgs {
-  mirrors: { endpoint: string; pullCredentialConfigPath?: string; username?: string; password?: string }[];
+  mirrors: ({ endpoint: string } & GivenCredential)[];
+  privateRegistries?: ({ host: string } & GivenCredential)[];
   gcrKeyPath?: string;
   gcrKey?: string;
 }
@@ -22,35 +31,49 @@ export interface CredentialArgs {
 export async function resolveCredentials(args: CredentialArgs): Promise<Credentials> {
   const credentials: Credentials = {};
   for (const [n, mirror] of args.mirrors.entries()) {
-    const found = await mirrorCredential(mirror, `registryMirrors[${n}]`);
+    const found = await givenCredential(mirror, mirror.endpoint, `registryMirrors[${n}]`);
     if (found !== undefined) {
-      const { authority } = parseRegistryEndpoint(mirror.endpoint);
-      const other = credentials[authority];
-      if (other !== undefined && (other.username !== found.username || other.password !== found.password)) {
-        throw new MirrorError("MIRRORS_CONFLICT", `registryMirrors[${n}]: ${authority} has other credentials further up; a node keeps one pair per host and port.`);
-      }
-      credentials[authority] = found;
+      addCredential(credentials, parseRegistryEndpoint(mirror.endpoint).authority, found, `registryMirrors[${n}]`);
+    }
+  }
+  for (const [n, registry] of (args.privateRegistries ?? []).entries()) {
+    const { host } = registry;
+    // What is wrong with the host is told where the hosts are made.
+    const found = privateHostProblem(host) === undefined ? await givenCredential(registry, `https://${host}`, `privateRegistries[${n}]`) : undefined;
+    if (found !== undefined) {
+      addCredential(credentials, upstreamAuthority(host) ?? host, found, `privateRegistries[${n}]`);
     }
   }
   const key = gcrKey(args);
   if (key !== undefined) {
+    if (credentials["gcr.io"] !== undefined) {
+      throw new MirrorError("CREDENTIALS_TWICE", "gcr.io has credentials of its own in privateRegistries, and gcrKeyPath or gcrKey; leave one of them out.");
+    }
     // Google's registries take a service-account key as the password of this user.
     credentials["gcr.io"] = { username: "_json_key", password: key };
   }
   return credentials;
 }
 
-async function mirrorCredential(mirror: CredentialArgs["mirrors"][number], argument: string): Promise<{ username: string; password: string } | undefined> {
-  const { pullCredentialConfigPath, username, password } = mirror;
+function addCredential(credentials: Credentials, host: string, found: Credentials[string], argument: string): void {
+  const other = credentials[host];
+  if (other !== undefined && (other.username !== found.username || other.password !== found.password)) {
+    throw new MirrorError("MIRRORS_CONFLICT", `${argument}: ${host} has other credentials further up; a node keeps one pair per host and port.`);
+  }
+  credentials[host] = found;
+}
+
+async function givenCredential(given: GivenCredential, endpoint: string, argument: string): Promise<Credentials[string] | undefined> {
+  const { pullCredentialConfigPath, username, password } = given;
   if (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") {
     if (username !== undefined || password !== undefined) {
       throw new MirrorError("CREDENTIALS_TWICE", `${argument}: both pullCredentialConfigPath and username or password are given; leave one of them out.`);
     }
     const where = `${argument}.pullCredentialConfigPath "${pullCredentialConfigPath}"`;
     const signal = AbortSignal.timeout(helperTimeout);
-    const found = await readDockerConfig(localPath(pullCredentialConfigPath), parseRegistryEndpoint(mirror.endpoint), signal, where);
+    const found = await readDockerConfig(localPath(pullCredentialConfigPath), parseRegistryEndpoint(endpoint), signal, where);
     if (found.kind === "identityToken") {
-      throw new MirrorError("CREDENTIALS_UNUSABLE", `${where}: holds an identity token for the mirror; nodes need a user and a password, so give username and password instead.`);
+      throw new MirrorError("CREDENTIALS_UNUSABLE", `${where}: holds an identity token; nodes need a user and a password, so give username and password instead.`);
     }
     return { username: found.username, password: found.password };
   }

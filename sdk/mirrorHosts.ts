@@ -7,7 +7,9 @@ import { renderFiles } from "../provider/containerd/renderFiles";
 import { stableText } from "../provider/dynamic/plainValue";
 import { MirrorError } from "../provider/errors";
 import { mirrorUrl, parseRegistryEndpoint } from "../provider/registry/endpoint";
-import { checkCertificates, readTextFile } from "./textFile";
+import type { PlainPrivateRegistry } from "./privateRegistries";
+import { addPrivateRegistries } from "./privateRegistries";
+import { readCertificates } from "./textFile";
 
 /** A mirror as declared, secrets left out. */
 export interface PlainMirror {
@@ -31,13 +33,17 @@ export interface ResolvedHosts {
 const alwaysMirrored = "gcr.io";
 
 /**
- * From the declared mirrors to what every node's containerd is to do, and to the files that say so.
+ * From the declared mirrors and private registries to what every node's containerd is to do, and to the files that say so.
  *
- * @throws MirrorError naming the mirror by its place in the list, the value and the way out
+ * @throws MirrorError naming the mirror or registry by its place in the list, the value and the way out
  */
-export function resolveHosts(mirrors: readonly PlainMirror[], hostsDir: string): ResolvedHosts {
-  if (mirrors.length === 0) {
-    throw new MirrorError("MIRRORS_EMPTY", "registryMirrors: the list is empty; name at least one mirror with its endpoint.");
+export function resolveHosts(
+  mirrors: readonly PlainMirror[],
+  hostsDir: string,
+  privateRegistries: readonly PlainPrivateRegistry[] = [],
+): ResolvedHosts {
+  if (mirrors.length === 0 && privateRegistries.length === 0) {
+    throw new MirrorError("MIRRORS_EMPTY", "registryMirrors: the list is empty; name at least one mirror with its endpoint, or a private registry.");
   }
   if (!/^\/[^\s:]*[^\s:/]$/.test(hostsDir)) {
     throw new MirrorError("HOSTS_DIR_INVALID", `hostsDir: "${hostsDir}" is not an absolute path without blanks and colons; the usual one is /etc/containerd/certs.d.`);
@@ -48,7 +54,7 @@ export function resolveHosts(mirrors: readonly PlainMirror[], hostsDir: string):
   const unlike = new Map<string, { mirror: PlainMirror; n: number; ca: string | undefined }>();
   for (const [n, mirror] of mirrors.entries()) {
     const argument = `registryMirrors[${n}]`;
-    const ca = readMirrorCa(mirror, argument);
+    const ca = readCertificates(mirror, argument);
     const desired = desiredMirror(mirror, argument, hostsDir, ca !== undefined);
     if (ca !== undefined && desired.caPath !== undefined) {
       cas[desired.caPath] = ca;
@@ -68,6 +74,7 @@ export function resolveHosts(mirrors: readonly PlainMirror[], hostsDir: string):
       addMirror(byHost, host, desired, mirror, argument);
     }
   }
+  addPrivateRegistries(privateRegistries, byHost, cas, hostsDir);
   const hosts = [...byHost.values()].map(withDialTimeouts);
   checkDesired(hosts);
   const files = renderFiles(hosts, cas, hostsDir);
@@ -135,14 +142,4 @@ function desiredMirror(mirror: PlainMirror, argument: string, hostsDir: string, 
     }
     throw error;
   }
-}
-
-function readMirrorCa(mirror: PlainMirror, argument: string): string | undefined {
-  if (mirror.caCert !== undefined && mirror.caCertPath !== undefined) {
-    throw new MirrorError("CA_TWICE", `${argument}: both caCert and caCertPath are given; leave one of them out.`);
-  }
-  if (mirror.caCertPath !== undefined && mirror.caCertPath !== "") {
-    return checkCertificates(readTextFile(mirror.caCertPath, `${argument}.caCertPath`), `${argument}.caCertPath ${mirror.caCertPath}`);
-  }
-  return mirror.caCert === undefined || mirror.caCert === "" ? undefined : checkCertificates(mirror.caCert, `${argument}.caCert`);
 }

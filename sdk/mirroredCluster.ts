@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { HostAccess } from "../provider/containerd/desired";
 import { MirrorError } from "../provider/errors";
 import type { NodeContainerdInputs } from "../provider/nodeState";
 import type { Verdict } from "../provider/verify/nodeVerification";
@@ -10,6 +11,7 @@ import { clusterFileError } from "./cluster/errors";
 import type { ConnectionOverrides } from "./cluster/nodeConnection";
 import { authenticates, mergeConnections } from "./cluster/nodeConnection";
 import { shortAddress } from "./cluster/nodes";
+import { withoutPrivateRegistries } from "./cluster/nodeSources";
 import type { RolloutArgs, RolloutPlan } from "./cluster/rollout";
 import { describeWaves, listNodes, planRollout } from "./cluster/rollout";
 import type { ClusterVerification } from "./clusterVerification";
@@ -18,7 +20,7 @@ import type { ImagePushSet } from "./imagePushSet";
 import { NodeContainerd } from "./nodeContainerd";
 import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
 import { RegistryMirror } from "./registryMirror";
-import type { MirrorArgs, RegistryMirrorArgs } from "./registryMirror";
+import type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./registryMirror";
 
 /** What is particular to one node of a cluster. */
 export interface NodeOverrides extends Pick<NodeContainerdArgs, "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"> {
@@ -41,6 +43,13 @@ export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" |
   rollout?: RolloutArgs;
   /** Instead of the file's `registryMirrors`. */
   registryMirrors?: MirrorArgs[];
+  /** Instead of the file's `privateRegistries` (C14); `[]` for none. */
+  privateRegistries?: PrivateRegistryArgs[];
+  /**
+   * Which nodes get the private registries: "workers" (default), the nodes of NodePools, as bmctl does it; or "all". A RegistryMirror given
+   * as `mirror` goes to all nodes as it is.
+   */
+  privateRegistriesOn?: "workers" | "all";
   /** A RegistryMirror that is declared elsewhere, instead of one of the cluster's own. Excludes the other mirror arguments. */
   mirror?: MirrorSource;
   /** Never ask the public registries, for all mirrors of the file, which has no field for it. Default false. */
@@ -86,18 +95,21 @@ export class MirroredCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: MirroredClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("registry-mirror:index:MirroredCluster", name, {}, opts);
-    const { config, rollout } = plainErrors(() => {
+    const { config, rollout, reach } = plainErrors(() => {
       const read = readConfig(args);
-      return { config: read, rollout: planRollout(read.nodes, args.rollout) };
+      const reached = reachOf(args, read);
+      return { config: read, rollout: planRollout(reached.nodes, args.rollout), reach: reached };
     });
     this.config = config;
     this.rollout = rollout;
     this.mirror = args.mirror === undefined ? new RegistryMirror(name, mirrorArgs(args, config), { parent: this }) : undefined;
     const mirror = args.mirror ?? (this.mirror as MirrorSource);
+    const plain = reach.workersOnly ? withoutPrivateRegistries(mirror) : mirror;
 
     const nodes: Record<string, NodeContainerd> = {};
     const declare = (node: BmctlNode, more: Partial<NodeContainerdArgs>, options: pulumi.CustomResourceOptions): NodeContainerd => {
-      const declared = new NodeContainerd(`${name}-${resourceName(node.address)}`, { ...nodeArgs(args, config, node, mirror), ...more }, { ...options, parent: this });
+      const source = node.role === "worker" ? mirror : plain;
+      const declared = new NodeContainerd(`${name}-${resourceName(node.address)}`, { ...nodeArgs(args, config, node, source), ...more }, { ...options, parent: this });
       nodes[node.address] = declared;
       return declared;
     };
@@ -118,27 +130,31 @@ export class MirroredCluster extends pulumi.ComponentResource {
     this.nodes = nodes;
 
     const held = new Set(rollout.held.map((node) => node.address));
-    this.verification = pulumi.all(config.nodes.map((node) => nodes[node.address]?.verification)).apply((all) => {
+    this.verification = pulumi.all(reach.nodes.map((node) => nodes[node.address]?.verification)).apply((all) => {
       const known = all.filter((one) => one !== undefined);
-      const unknown = config.nodes.filter((node, at) => held.has(node.address) && all[at] === undefined).map((node) => node.address);
+      const unknown = reach.nodes.filter((node, at) => held.has(node.address) && all[at] === undefined).map((node) => node.address);
       return aggregateVerification(config.name, known, unknown);
     });
     this.verdict = this.verification.apply(({ verdict }) => verdict);
     this.waves = pulumi.output(rollout.waves.map((wave) => `${wave.canary ? "canary" : `wave ${wave.number}`}: ${wave.nodes.map((node) => node.address).join(", ")}`));
-    this.tellPlan(mirror, args.configStyle);
+    if (reach.warning !== undefined) {
+      void pulumi.log.warn(reach.warning, this);
+    }
+    this.tellPlan(mirror, args.configStyle, reach);
     // Not the verification: every node's stands in the state already, and 1,000 of them would stand there twice.
     this.registerOutputs({ verdict: this.verdict, waves: this.waves });
   }
 
   /** In a preview: which hosts go where, which files a node gets, and in which waves. Once for the cluster, not once a node. */
-  private tellPlan(mirror: MirrorSource, configStyle: MirroredClusterArgs["configStyle"]): void {
+  private tellPlan(mirror: MirrorSource, configStyle: MirroredClusterArgs["configStyle"], reach: Reach): void {
     if (!pulumi.runtime.isDryRun()) {
       return;
     }
     pulumi.all([mirror.hosts, mirror.files, configStyle]).apply(([hosts, files, style]) => {
       const mirrored = (hosts ?? []).filter((host) => host.mirrors.length > 0);
       const lines = [
-        `${this.config.name}: ${this.config.nodes.length} nodes, ${mirrored.length} mirrored ${mirrored.length === 1 ? "host" : "hosts"}`,
+        `${this.config.name}: ${reach.nodes.length} nodes, ${mirrored.length} mirrored ${mirrored.length === 1 ? "host" : "hosts"}`,
+        ...(hosts ?? []).flatMap(({ host, access }) => (access === undefined ? [] : [directLine(host, access, reach)])),
         ...mirrored.map((host) => `  ${host.host} -> ${host.mirrors.map(({ endpoint }) => endpoint).join(", then ")}${host.skipFallback ? ", never the public registry" : ", then the public registry"}`),
         "files on every node that changes:",
         ...Object.entries(files ?? {}).map(([path, text]) => `  ${path} (${text.split("\n").length - 1} lines)`),
@@ -158,6 +174,41 @@ export class MirroredCluster extends pulumi.ComponentResource {
       pulumi.all(wave.map((node) => node.urn)).apply(() => pulumi.log.info(text, this, 0, true));
     }
   }
+}
+
+/** Which nodes take part, and what of the mirror each gets. */
+interface Reach {
+  /** In the order of the file. */
+  nodes: BmctlNode[];
+  /** Only workers get the private registries. */
+  workersOnly: boolean;
+  /** What a person should know of that. */
+  warning?: string;
+}
+
+/** bmctl gives private registries to worker nodes; where nothing else is declared, no other node is touched. */
+function reachOf(args: MirroredClusterArgs, config: BmctlCluster): Reach {
+  const direct = args.mirror === undefined ? (args.privateRegistries ?? config.privateRegistries) : [];
+  const workersOnly = direct.length > 0 && (args.privateRegistriesOn ?? "workers") === "workers";
+  if (!workersOnly) {
+    return { nodes: config.nodes, workersOnly };
+  }
+  const workers = config.nodes.filter((node) => node.role === "worker");
+  const mirrors = args.registryMirrors ?? config.registryMirrors;
+  const way = "privateRegistriesOn: \"all\" gives them to every node";
+  if (workers.length === 0) {
+    const warning = `privateRegistries of ${config.name} have no effect: bmctl gives them to worker nodes, and the cluster has none; ${way}`;
+    if (mirrors.length === 0) {
+      throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `${warning}.`);
+    }
+    return { nodes: config.nodes, workersOnly, warning };
+  }
+  return { nodes: mirrors.length === 0 ? workers : config.nodes, workersOnly };
+}
+
+function directLine(host: string, { caPath, credential }: HostAccess, { workersOnly }: Reach): string {
+  const what = [...(caPath === undefined ? [] : ["its CA"]), ...(credential === undefined ? [] : ["credentials"])].join(" and ");
+  return `  ${host}: asked directly, with ${what}${workersOnly ? ", on worker nodes" : ""}`;
 }
 
 /** The engine answers a registration when the node is done: then its URN is known. */
@@ -200,11 +251,27 @@ function plainErrors<T>(work: () => T): T {
   }
 }
 
+/** Arguments that shape the cluster's own RegistryMirror. */
+const mirrorFields = [
+  "registryMirrors",
+  "privateRegistries",
+  "privateRegistriesOn",
+  "skipFallback",
+  "dialTimeout",
+  "gcrKeyPath",
+  "gcrKey",
+  "hostsDir",
+  "checkEndpoints",
+] as const;
+
 function readConfig(args: MirroredClusterArgs): BmctlCluster {
   const overridden: OverriddenField[] = [];
   const ownMirror = args.mirror !== undefined;
   if (ownMirror || args.registryMirrors !== undefined) {
     overridden.push("registryMirrors");
+  }
+  if (ownMirror || args.privateRegistries !== undefined) {
+    overridden.push("privateRegistries");
   }
   if (ownMirror || args.gcrKeyPath !== undefined || args.gcrKey !== undefined) {
     overridden.push("gcrKeyPath");
@@ -213,15 +280,19 @@ function readConfig(args: MirroredClusterArgs): BmctlCluster {
     overridden.push("sshPrivateKeyPath");
   }
   if (ownMirror) {
-    const others = (["registryMirrors", "skipFallback", "dialTimeout", "gcrKeyPath", "gcrKey", "hostsDir", "checkEndpoints"] as const).filter((field) => args[field] !== undefined);
+    const others = mirrorFields.filter((field) => args[field] !== undefined);
     if (others.length > 0) {
       throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `mirror is given, so ${others.join(", ")} would mean nothing: say it in that RegistryMirror, or leave mirror out.`);
     }
   }
+  if (!["workers", "all", undefined].includes(args.privateRegistriesOn)) {
+    throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `privateRegistriesOn: ${JSON.stringify(args.privateRegistriesOn)} is neither "workers" nor "all".`);
+  }
   const options = { overridden, ...(args.clusterName === undefined ? {} : { clusterName: args.clusterName }) };
   const config = typeof args.clusterConfig === "string" ? readClusterFile(args.clusterConfig, options) : clusterOfConfig(args.clusterConfig, options);
   const place = { file: config.file, documentName: `Cluster ${config.name}` };
-  if (config.registryMirrors.length === 0 && overridden[0] !== "registryMirrors") {
+  const direct = args.privateRegistries ?? config.privateRegistries;
+  if (config.registryMirrors.length === 0 && direct.length === 0 && overridden[0] !== "registryMirrors") {
     throw clusterFileError("CLUSTER_FIELD_MISSING", place, `cluster ${config.name} has no registryMirrors, neither in the header nor in spec.nodeConfig: add them, or give registryMirrors to MirroredCluster`);
   }
   if (config.nodes.length === 0) {
@@ -241,6 +312,7 @@ function mirrorArgs(args: MirroredClusterArgs, config: BmctlCluster): RegistryMi
   const forAll = { ...(skipFallback === undefined ? {} : { skipFallback }), ...(dialTimeout === undefined ? {} : { dialTimeout }) };
   return {
     registryMirrors: mirrors.map((mirror) => ({ ...forAll, ...mirror })),
+    privateRegistries: args.privateRegistries ?? config.privateRegistries,
     ...(gcrKeyPath === undefined ? {} : { gcrKeyPath }),
     ...(args.gcrKey === undefined ? {} : { gcrKey: args.gcrKey }),
     ...(args.hostsDir === undefined ? {} : { hostsDir: args.hostsDir }),

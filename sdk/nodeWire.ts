@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { AuthKinds, Credentials } from "../provider/containerd/desired";
+import { parseEndpointUrl } from "../provider/containerd/hostNames";
 import { stableText } from "../provider/dynamic/plainValue";
 import type { NodeContainerdWire } from "../provider/nodeState";
 import { parseRegistryEndpoint } from "../provider/registry/endpoint";
@@ -55,7 +56,13 @@ export function verifyInput({ mirror, images, probe, verify }: NodeContainerdArg
 }
 
 function authKinds(endpoints: EndpointSeen[] | undefined): AuthKinds {
-  return Object.fromEntries((endpoints ?? []).map((seen) => [parseRegistryEndpoint(seen.endpoint).authority, seen.auth]));
+  return Object.fromEntries(
+    (endpoints ?? []).flatMap(({ endpoint, auth }) => {
+      const { authority } = parseRegistryEndpoint(endpoint);
+      // A private registry goes by its name as it is written, also where that is an address without a port.
+      return [...new Set([authority, parseEndpointUrl(endpoint)?.authority ?? authority])].map((place) => [place, auth]);
+    }),
+  );
 }
 
 /** Values by what they were made from. Only few are kept: nodes that each have something of their own share nothing, and must not be searched. */

@@ -7,6 +7,7 @@ import type { CredentialArgs } from "./mirrorCredentials";
 import { resolveCredentials } from "./mirrorCredentials";
 import { resolveHosts } from "./mirrorHosts";
 import type { PlainMirror } from "./mirrorHosts";
+import type { PlainPrivateRegistry } from "./privateRegistries";
 import { attempt, attemptAsync, problemsOf } from "./problems";
 import { MirrorResource } from "./resource";
 
@@ -44,10 +45,35 @@ export interface MirrorArgs {
   dialTimeout?: pulumi.Input<number>;
 }
 
+/**
+ * A registry that nodes pull from directly, with the fields of bmctl's `privateRegistries` (C14) and a few more: its CA, credentials for
+ * it, or both. Nothing is mirrored. A host that is mirrored as well is asked with these behind its mirrors.
+ */
+export interface PrivateRegistryArgs {
+  /** As it stands in image names: `registry.example:5007`, without scheme and path; always https. A change is made in place. Errors: HOST_INVALID. */
+  host: pulumi.Input<string>;
+  /** Path on the machine that runs Pulumi of the registry's CA certificate (PEM); carried to the nodes. Excludes `caCert`. */
+  caCertPath?: pulumi.Input<string>;
+  /** The same as text. */
+  caCert?: pulumi.Input<string>;
+  /** Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the registry. Excludes `username`/`password`. */
+  pullCredentialConfigPath?: pulumi.Input<string>;
+  /** With `password`: what the nodes pull with. A pod's own pull secret comes before it. */
+  username?: pulumi.Input<string>;
+  /** Always kept as a secret. */
+  password?: pulumi.Input<string>;
+}
+
 /** Which mirrors the nodes ask, with which CA and credentials. */
 export interface RegistryMirrorArgs {
-  /** The mirrors, in order. */
+  /** The mirrors, in order. May be empty where there are private registries. */
   registryMirrors: MirrorArgs[];
+  /**
+   * Registries that nodes pull from directly, with their CA and credentials (C14). A change is made in place; without a restart, except
+   * for credentials of one that asks for a token, on containerd before 2.1. Errors: HOST_INVALID, PRIVATE_REGISTRY_EMPTY (neither CA nor
+   * credentials), MIRRORS_CONFLICT (a host twice, mirrored with `skipFallback`, or a mirror with another CA or other credentials).
+   */
+  privateRegistries?: PrivateRegistryArgs[];
   /**
    * Path of a Google service-account key (JSON) with which nodes pull from gcr.io what the mirror lacks (C6). Without it they have no such
    * credentials (C7). There is no such thing for other registries.
@@ -58,8 +84,8 @@ export interface RegistryMirrorArgs {
   /** containerd's hosts directory on the nodes. Default `/etc/containerd/certs.d`. */
   hostsDir?: pulumi.Input<string>;
   /**
-   * Ask each endpoint once from the machine that runs Pulumi, so that a wrong CA or password is found before any node is touched. Default
-   * true; false where only the nodes can reach the mirror.
+   * Ask each endpoint and private registry once from the machine that runs Pulumi, so that a wrong CA or password is found before any node is touched. Default
+   * true; false where only the nodes can reach them.
    */
   checkEndpoints?: pulumi.Input<boolean>;
 }
@@ -85,9 +111,18 @@ export class RegistryMirror extends MirrorResource {
   constructor(name: string, args: RegistryMirrorArgs, opts?: pulumi.CustomResourceOptions) {
     const hostsDir = pulumi.output(args.hostsDir).apply((path) => path ?? "/etc/containerd/certs.d");
     const mirrors = pulumi.output(args.registryMirrors.map(withoutSecrets));
-    const resolved = pulumi.all([mirrors, hostsDir]).apply(([plain, dir]) => attempt(() => resolveHosts(plain, dir)));
+    const direct = args.privateRegistries ?? [];
+    const privateRegistries = pulumi.output(direct.map(privateWithoutSecrets));
+    const resolved = pulumi
+      .all([mirrors, hostsDir, privateRegistries])
+      .apply(([plain, dir, registries]) => attempt(() => resolveHosts(plain, dir, registries)));
     const credentials = pulumi
-      .output({ mirrors: args.registryMirrors.map(credentialsOnly), gcrKeyPath: args.gcrKeyPath, gcrKey: args.gcrKey })
+      .output({
+        mirrors: args.registryMirrors.map(credentialsOnly),
+        privateRegistries: direct.map(privateCredentialsOnly),
+        gcrKeyPath: args.gcrKeyPath,
+        gcrKey: args.gcrKey,
+      })
       .apply((given) => attemptAsync(() => resolveCredentials(given as CredentialArgs)));
     const wire: Record<keyof RegistryMirrorInputs, unknown> = {
       mirrors: mirrors.apply((plain) => plain.map((mirror) => mirror.endpoint)),
@@ -113,9 +148,23 @@ export class RegistryMirror extends MirrorResource {
   }
 }
 
+function privateWithoutSecrets(registry: PrivateRegistryArgs): pulumi.Input<PlainPrivateRegistry> {
+  const { host, caCert, caCertPath } = registry;
+  return { host, caCert, caCertPath, withCredential: hasCredential(registry) } as pulumi.Input<PlainPrivateRegistry>;
+}
+
+function privateCredentialsOnly(registry: PrivateRegistryArgs): pulumi.Input<NonNullable<CredentialArgs["privateRegistries"]>[number]> {
+  const { host, pullCredentialConfigPath, username, password } = registry;
+  return { host, pullCredentialConfigPath, username, password } as pulumi.Input<NonNullable<CredentialArgs["privateRegistries"]>[number]>;
+}
+
+function hasCredential({ pullCredentialConfigPath, username, password }: MirrorArgs | PrivateRegistryArgs): boolean {
+  return pullCredentialConfigPath !== undefined || username !== undefined || password !== undefined;
+}
+
 function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
   const { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout } = mirror;
-  const withCredential = mirror.pullCredentialConfigPath !== undefined || mirror.username !== undefined || mirror.password !== undefined;
+  const withCredential = hasCredential(mirror);
   return { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout, withCredential } as pulumi.Input<PlainMirror>;
 }
 

@@ -47,3 +47,18 @@ export function checkCertificates(text: string, argument: string): string {
   }
   return `${blocks.map((block) => block.replaceAll("\r\n", "\n").trim()).join("\n")}\n`;
 }
+
+/**
+ * The CA certificates of a mirror or a private registry, from `caCertPath` or `caCert`; undefined where it has none of its own.
+ *
+ * @throws MirrorError `CA_TWICE`, `CA_INVALID`, `FILE_UNREADABLE`
+ */
+export function readCertificates({ caCert, caCertPath }: { caCert?: string; caCertPath?: string }, argument: string): string | undefined {
+  if (caCert !== undefined && caCertPath !== undefined) {
+    throw new MirrorError("CA_TWICE", `${argument}: both caCert and caCertPath are given; leave one of them out.`);
+  }
+  if (caCertPath !== undefined && caCertPath !== "") {
+    return checkCertificates(readTextFile(caCertPath, `${argument}.caCertPath`), `${argument}.caCertPath ${caCertPath}`);
+  }
+  return caCert === undefined || caCert === "" ? undefined : checkCertificates(caCert, `${argument}.caCert`);
+}

@@ -98,9 +98,13 @@ function hostTable(nodes: readonly NodeVerification[]): string {
   const rows = nodes.flatMap((node) =>
     node.hosts.length === 0
       ? [{ node: node.node, cells: [node.containerd, "-", "-", "-", node.verdict] }]
-      : node.hosts.map((host) => ({ node: node.node, cells: [node.containerd, host.host, endpointsOf(host), host.proof, host.verdict] })),
+      : node.hosts.map((host) => ({ node: node.node, cells: [node.containerd, host.host, endpointsOf(host), proofOf(host), host.verdict] })),
   );
   return table(["node", "containerd", "host", "asked in this order", "proof", "verdict"], merge(rows));
+}
+
+function proofOf(host: HostVerification): string {
+  return host.direct === true ? "asked directly" : host.proof;
 }
 
 function endpointsOf(host: HostVerification): string {

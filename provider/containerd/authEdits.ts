@@ -3,7 +3,7 @@ import { worksAsHeader } from "./credentials";
 import type { DraftInput } from "./draft";
 import type { TomlEdit } from "./editToml";
 import { upstreamAuthority } from "./hostNames";
-import { mirrorsByAuthority } from "./renderFiles";
+import { headerCredentials } from "./renderFiles";
 import { tableAt } from "./toml";
 import type { ContainerdVersion } from "./version";
 
@@ -13,8 +13,8 @@ export interface ConfigCredential {
   host: string;
   /** Into DesiredRegistry.credentials. */
   key: string;
-  /** Of a mirror that asks for a token, or of a public registry. */
-  of: "mirror" | "upstream";
+  /** Of a mirror or private registry that asks for a token, or of a public registry. */
+  of: "declared" | "upstream";
 }
 
 /** Credentials that a node's config.toml has to hold in the style `hosts-dir`; each change of them is a restart. */
@@ -24,13 +24,10 @@ export function credentialsInConfig(
 ): { placed: ConfigCredential[]; unasked: string[] } {
   const placed: ConfigCredential[] = [];
   const used = new Set<string>();
-  for (const [authority, mirror] of mirrorsByAuthority(hosts)) {
-    if (mirror.credential === undefined) {
-      continue;
-    }
-    used.add(mirror.credential);
-    if (!worksAsHeader(mirror.credential, auth, version) && Object.hasOwn(credentials, mirror.credential)) {
-      placed.push({ host: authority, key: mirror.credential, of: "mirror" });
+  for (const [authority, key] of headerCredentials(hosts)) {
+    used.add(key);
+    if (!worksAsHeader(key, auth, version) && Object.hasOwn(credentials, key)) {
+      placed.push({ host: authority, key, of: "declared" });
     }
   }
   const unasked: string[] = [];
@@ -63,7 +60,7 @@ export function authEdits(input: DraftInput, plugin: string, notes: string[]): T
       notes.push(`the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`);
     }
     notes.push(
-      of === "mirror"
+      of === "declared"
         ? `${host} asks for a token, which containerd ${version.text} gets only with a credential in config.toml: it stands there, and a new one means a restart`
         : `the credential of ${key} stands in config.toml (a new one means a restart)`,
     );

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { ContainerdError } from "./containerdError";
-import type { DesiredHost, DesiredMirror } from "./desired";
+import type { DesiredHost, DesiredMirror, HostAccess } from "./desired";
 import { dialTimeoutProblem } from "./dialTimeout";
 import { parseEndpointUrl, upstreamAuthority } from "./hostNames";
 
@@ -40,8 +40,13 @@ export function checkDesired(hosts: DesiredHost[]): void {
     }
   }
   for (const host of hosts) {
-    if (host.mirrors.length === 0 && !places.has(host.host)) {
+    if (host.mirrors.length === 0 && host.access === undefined && !places.has(host.host)) {
       wrong.push(`host ${host.host} has no mirror; give it one, or leave the host out`);
+    }
+    if (host.access !== undefined) {
+      const found = accessProblems(host, host.access, places.get(upstreamAuthority(host.host) ?? host.host));
+      wrong.push(...found.wrong);
+      conflicts.push(...found.conflicts);
     }
   }
 
@@ -55,7 +60,44 @@ export function checkDesired(hosts: DesiredHost[]): void {
   }
 }
 
-function hostProblems(host: string): string[] {
+/** What a private registry cannot be. `mirror` is one at the same place: a node keeps CA and credential once for a host and port. */
+function accessProblems(
+  { host, mirrors, skipFallback }: DesiredHost,
+  { caPath, credential }: HostAccess,
+  mirror: DesiredMirror | undefined,
+): { wrong: string[]; conflicts: string[] } {
+  const wrong: string[] = [];
+  const conflicts: string[] = [];
+  if (host === "_default") {
+    wrong.push("_default is no private registry: it stands for many hosts, and a CA or a credential is for one; name the host");
+  }
+  if (caPath === undefined && credential === undefined) {
+    wrong.push(`private registry ${host} has neither a CA nor credentials; give it one of them, or leave it out`);
+  }
+  if (caPath !== undefined && !isAbsolutePath(caPath)) {
+    wrong.push(`private registry ${host}: the CA's path on the node must be absolute, not "${caPath}"`);
+  }
+  if (mirrors.length > 0 && skipFallback) {
+    conflicts.push(
+      `private registry ${host} is never asked: it is mirrored with skipFallback; take it out of privateRegistries, or let ` +
+        "skipFallback be false for it",
+    );
+  }
+  if (mirror !== undefined && ((caPath ?? mirror.caPath) !== mirror.caPath || (credential ?? mirror.credential) !== mirror.credential)) {
+    conflicts.push(
+      `private registry ${host} is the mirror ${mirror.endpoint}, which has no such CA or credentials: a node keeps these once ` +
+        "for a host and port; give them to the mirror, which is then pulled from by its own name too",
+    );
+  }
+  return { wrong, conflicts };
+}
+
+function isAbsolutePath(path: string): boolean {
+  return path.startsWith("/") && !path.split("/").includes("..");
+}
+
+/** What is wrong with the name of a host, and what to write. */
+export function hostProblems(host: string): string[] {
   if (host === "_default") {
     return [];
   }
@@ -103,7 +145,7 @@ function mirrorProblems(mirror: DesiredMirror, host: string): string[] {
   if (mirror.insecure === true && mirror.caPath !== undefined) {
     problems.push(`mirror ${mirror.endpoint} is insecure and has a CA certificate: with the certificate, checking is possible; leave one of them out`);
   }
-  if (mirror.caPath !== undefined && (!mirror.caPath.startsWith("/") || mirror.caPath.split("/").includes(".."))) {
+  if (mirror.caPath !== undefined && !isAbsolutePath(mirror.caPath)) {
     problems.push(`mirror ${mirror.endpoint}: the CA's path on the node must be absolute, not "${mirror.caPath}"`);
   }
   if (upstreamAuthority(host) === url.authority) {

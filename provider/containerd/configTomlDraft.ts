@@ -50,6 +50,28 @@ export function configTomlDraft(input: DraftInput): Draft {
       set(["configs", authority, "tls"], { insecure_skip_verify: true });
     }
   }
+  for (const { host, mirrors: own, access } of desired.hosts) {
+    const authority = upstreamAuthority(host);
+    if (access === undefined || authority === undefined || mirrors.has(authority)) {
+      continue;
+    }
+    if (own.length === 0) {
+      // Else a `*` of the node would come first, and a local address would be taken for http.
+      set(["mirrors", host], { endpoint: [`https://${authority}`] });
+      const before = legacy.mirrors.get(host);
+      if (before !== undefined) {
+        notes.push(`the node's own mirrors of ${host} (${before.join(", ")}) give way, and come back on delete: it is asked directly`);
+      }
+    }
+    if (access.caPath !== undefined) {
+      const { cert_file, key_file } = tableAt(settings.registry, "configs", authority, "tls") ?? {};
+      set(["configs", authority, "tls"], {
+        ca_file: access.caPath,
+        ...(cert_file === undefined ? {} : { cert_file }),
+        ...(key_file === undefined ? {} : { key_file }),
+      });
+    }
+  }
   for (const [key, credential] of Object.entries(desired.credentials).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const mirror = [...mirrors].find(([, one]) => one.credential === key);
     const host = mirror?.[0] ?? upstreamAuthority(key) ?? key;
@@ -60,10 +82,10 @@ export function configTomlDraft(input: DraftInput): Draft {
   }
 
   const files = new Map<string, DraftFile>();
-  for (const mirror of mirrors.values()) {
-    const text = mirror.caPath === undefined ? undefined : desired.files[mirror.caPath];
-    if (mirror.caPath !== undefined && text !== undefined) {
-      files.set(mirror.caPath, { text });
+  for (const { caPath } of [...mirrors.values(), ...desired.hosts.map(({ access }) => access ?? {})]) {
+    const text = caPath === undefined ? undefined : desired.files[caPath];
+    if (caPath !== undefined && text !== undefined) {
+      files.set(caPath, { text });
     }
   }
   return { style: "config-toml", files, edits: new Map([[owner.path, edits]]), notes };

@@ -37,4 +37,13 @@ export interface EffectiveHost {
   upstream: boolean;
   /** File that says so. */
   file: string;
+  /** With what the host itself is asked, where anything is said of that. */
+  access?: EffectiveAccess;
+}
+
+export interface EffectiveAccess {
+  /** CA files, beside the system's CAs. */
+  ca: string[];
+  /** Whether there is a credential for it, as a header or in config.toml. */
+  credential: boolean;
 }

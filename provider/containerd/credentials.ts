@@ -26,7 +26,7 @@ export function materialize(text: string, credentials: Credentials, path: string
 function basicAuthorization(key: string, credentials: Credentials, path: string): string {
   const credential = Object.hasOwn(credentials, key) ? credentials[key] : undefined;
   if (credential === undefined) {
-    throw new ContainerdError("CONTAINERD_CREDENTIAL", `${path} needs the credential of ${key}, and none was given; give the mirror's pullCredentialConfigPath or username and password`);
+    throw new ContainerdError("CONTAINERD_CREDENTIAL", `${path} needs the credential of ${key}, and none was given; give it pullCredentialConfigPath, or username and password`);
   }
   if (credential.username.includes(":")) {
     throw new ContainerdError("CONTAINERD_CREDENTIAL", `the user name for ${key} has a colon in it, which basic authentication cannot carry (RFC 7617)`);

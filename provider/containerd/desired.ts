@@ -2,10 +2,20 @@
 export interface DesiredHost {
   /** Namespace as containerd names it: `gcr.io`, `otherhost.io:8443`, `docker.io`, `_default`. */
   host: string;
-  /** Asked in this order. Empty for a mirror's own host entry that only carries CA and credentials. */
+  /** Asked in this order. Empty for a private registry, and for a mirror's own host entry. */
   mirrors: DesiredMirror[];
   /** True: the public registry is never asked, not even for blobs. */
   skipFallback: boolean;
+  /** Of a private registry that nodes pull from directly: alone, or as the last one behind the mirrors. */
+  access?: HostAccess;
+}
+
+/** With what a host itself is asked. At least one of the two. */
+export interface HostAccess {
+  /** Path on the node of the CA file. */
+  caPath?: string;
+  /** Key into the credentials: the host as containerd asks it. */
+  credential?: string;
 }
 
 /** One mirror of a host. */

@@ -49,7 +49,13 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
     }
     const read = readHost(observed, directory, namespace, version);
     problems.push(...read.problems);
-    hosts[namespace] = { endpoints: read.endpoints, upstream: read.upstream, file: read.file };
+    const own = read.own ?? { ca: [], authorization: false };
+    hosts[namespace] = {
+      endpoints: read.endpoints,
+      upstream: read.upstream,
+      file: read.file,
+      ...effectiveAccess(own.ca, own.authorization || hasAuth(settings, namespace)),
+    };
   }
   const style = (stringAt(settings.registry, "config_path") ?? "") !== "" || Object.keys(hosts).length > 0 ? "hosts-dir" : "none";
   return { style, hosts, problems: [...new Set(problems)] };
@@ -58,6 +64,16 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
 /** What is in effect for one host: its own entry, or the one for all others. Undefined: the public host alone. */
 export function effectiveHost(registry: EffectiveRegistry, host: string): EffectiveHost | undefined {
   return registry.hosts[host] ?? registry.hosts["_default"];
+}
+
+function effectiveAccess(ca: string[], credential: boolean): Pick<EffectiveHost, "access"> {
+  return ca.length > 0 || credential ? { access: { ca, credential } } : {};
+}
+
+/** `configs.HOST.auth`, which works in either style. */
+function hasAuth(settings: CriSettings, namespace: string): boolean {
+  const auth = tableAt(settings.registry, "configs", upstreamAuthority(namespace) ?? namespace, "auth") ?? {};
+  return ["username", "password", "auth", "identitytoken"].some((key) => (stringAt(auth, key) ?? "") !== "");
 }
 
 /** Combinations with which the CRI plugin does not load, or that lose a setting silently. */
@@ -125,7 +141,13 @@ function legacyHosts(settings: CriSettings, file: string): Record<string, Effect
       return usual ? "upstream" : plain;
     });
     const all = name === "_default" ? [...endpoints, "upstream"] : endpoints;
-    hosts[name] = { endpoints: all, upstream: all.includes("upstream"), file };
+    const ca = own === undefined ? undefined : stringAt(tableAt(settings.registry, "configs", own, "tls") ?? {}, "ca_file");
+    hosts[name] = {
+      endpoints: all,
+      upstream: all.includes("upstream"),
+      file,
+      ...effectiveAccess(ca === undefined || ca === "" ? [] : [ca], hasAuth(settings, name)),
+    };
   }
   return hosts;
 }

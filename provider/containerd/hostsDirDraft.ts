@@ -13,7 +13,7 @@ import { keptTls } from "./keptTls";
 import { legacyRegistry, legacyRemovals, type LegacyRegistry } from "./legacy";
 import { nameList } from "./nameList";
 import { filesWithRegistry, registryOwner } from "./registryOwner";
-import { mirrorsByAuthority, renderFiles } from "./renderFiles";
+import { headerCredentials, mirrorsByAuthority, renderFiles } from "./renderFiles";
 import { stringAt } from "./toml";
 import { atLeast } from "./version";
 
@@ -86,12 +86,7 @@ function chooseDir(input: DraftInput, notes: string[]): string {
 /** The files that the reviewer saw; drawn again only where this node needs them otherwise, with a note for each reason. */
 function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, notes: string[]): Record<string, string> {
   const { observed, desired, version } = input;
-  const withoutHeader = new Set<string>();
-  for (const mirror of mirrorsByAuthority(desired.hosts).values()) {
-    if (mirror.credential !== undefined && !worksAsHeader(mirror.credential, desired.auth, version)) {
-      withoutHeader.add(mirror.credential);
-    }
-  }
+  const withoutHeader = new Set([...headerCredentials(desired.hosts).values()].filter((key) => !worksAsHeader(key, desired.auth, version)));
   const directories = new Map<string, string>();
   const known = directoriesOf(observed);
   for (const host of [...desired.hosts.map((one) => one.host), ...mirrorsByAuthority(desired.hosts).keys()]) {
@@ -120,6 +115,7 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
   const hosts: DesiredHost[] = desired.hosts.map((host) => ({
     ...host,
     mirrors: host.mirrors.map((mirror) => (mirror.caPath === undefined ? mirror : { ...mirror, caPath: moved(mirror.caPath) })),
+    ...(host.access?.caPath === undefined ? {} : { access: { ...host.access, caPath: moved(host.access.caPath) } }),
   }));
   const cas = Object.fromEntries(Object.entries(desired.files).map(([path, text]) => [moved(path), text]));
   return renderFiles(hosts, cas, dir, { withoutHeader, withoutHttpDialTimeout, upstreamTls, oldParser, directory: (host) => directories.get(host) ?? host });

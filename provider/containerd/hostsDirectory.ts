@@ -13,6 +13,8 @@ export interface ReadHost {
   upstream: boolean;
   file: string;
   problems: string[];
+  /** Of the public host's own entry: CA files, and whether it is sent an Authorization header. */
+  own?: { ca: string[]; authorization: boolean };
 }
 
 /** Namespaces that have a directory of their own below this one; only directories with a file in them are seen. */
@@ -97,6 +99,8 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
   }
 
   const endpoints: string[] = [];
+  let own: Table | undefined;
+  const isUpstream = (url: string): boolean => parseEndpointUrl(url)?.authority === upstreamAuthority(namespace);
   for (const host of hosts) {
     const table = tableAt(doc, "host", host) ?? {};
     const bad = unknownCapability(table, version);
@@ -108,8 +112,10 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
     if (url === undefined) {
       return toUpstream(`"${withoutUserinfo(host)}" is not a URL`);
     }
+    const itself = isUpstream(url) && parseEndpointUrl(url)?.path === "";
     if (can(table, "pull")) {
-      endpoints.push(url);
+      endpoints.push(itself ? "upstream" : url);
+      own ??= itself ? table : undefined;
       if (!can(table, "resolve")) {
         problems.push(`${file}: ${withoutUserinfo(host)} lacks the capability "resolve": tags are resolved by the next one, and only digests come from it`);
       }
@@ -123,22 +129,34 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
   }
   problems.push(...missingCa(observed, doc, directory, file));
   if (server === undefined || server === "") {
-    return { endpoints: [...endpoints, "upstream"], upstream: true, file, problems };
+    return { endpoints: [...new Set([...endpoints, "upstream"])], upstream: true, file, problems, ...ownEntry(own, directory) };
   }
   const url = endpointUrl(server, doc, file, problems);
   if (url === undefined) {
     return toUpstream(`server = "${withoutUserinfo(server)}" is not a URL`);
   }
-  const authority = parseEndpointUrl(url)?.authority;
-  const upstream = authority !== undefined && authority === upstreamAuthority(namespace);
   if (can(doc, "pull")) {
-    if (upstream) {
-      endpoints.push("upstream");
+    if (isUpstream(url)) {
+      own = doc;
+      endpoints.push(...(endpoints.includes("upstream") ? [] : ["upstream"]));
     } else if (endpoints.at(-1) !== url) {
       endpoints.push(url);
     }
   }
-  return { endpoints, upstream: endpoints.includes("upstream"), file, problems };
+  return { endpoints, upstream: endpoints.includes("upstream"), file, problems, ...ownEntry(own, directory) };
+}
+
+function ownEntry(table: Table | undefined, directory: string): Pick<ReadHost, "own"> {
+  if (table === undefined) {
+    return {};
+  }
+  const header = tableAt(table, "header") ?? {};
+  const authorization = Object.keys(header).some((key) => key.toLowerCase() === "authorization");
+  return { own: { ca: stringsAt(table, "ca").map((ca) => absolute(ca, directory)), authorization } };
+}
+
+function absolute(path: string, directory: string): string {
+  return posix.isAbsolute(path) ? path : posix.join(directory, path);
 }
 
 function can(table: Table, capability: string): boolean {
@@ -171,7 +189,7 @@ function endpointUrl(text: string, table: Table, file: string, problems: string[
 
 function missingCa(observed: ObservedNode, table: Table, directory: string, file: string): string[] {
   return stringsAt(table, "ca")
-    .map((ca) => (posix.isAbsolute(ca) ? ca : posix.join(directory, ca)))
+    .map((ca) => absolute(ca, directory))
     .filter((ca) => ca.startsWith(`${posix.dirname(directory)}/`) && observed.files[ca] === undefined)
     .map((ca) => `${file}: the certificate ${ca} is not there: the whole pull fails, without a fallback`);
 }

@@ -4,9 +4,13 @@ import { parseEndpointUrl, upstreamAuthority } from "./hostNames";
 import { keptTlsComment, managedComment, type HostTls } from "./hostsToml";
 import type { LegacyRegistry } from "./legacy";
 import type { ObservedNode } from "./observed";
+import { mirrorsByAuthority } from "./renderFiles";
 import { parseToml, stringAt, stringsAt, type Table } from "./toml";
 
-/** TLS settings of the public hosts that this node has already: they say nothing about mirrors, and pulls may depend on them. */
+/**
+ * TLS settings that this node has already for the hosts themselves, public or private: they say nothing about mirrors, and pulls
+ * may depend on them. A declared CA takes the place of the node's own, and of not checking; a client certificate stays.
+ */
 export function keptTls(
   input: DraftInput,
   dir: string,
@@ -15,14 +19,25 @@ export function keptTls(
   notes: string[],
 ): Record<string, HostTls> {
   const kept: Record<string, HostTls> = {};
+  const mirrors = mirrorsByAuthority(input.desired.hosts);
   for (const host of input.desired.hosts) {
     const authority = upstreamAuthority(host.host);
-    if (host.skipFallback || host.mirrors.length === 0 || authority === undefined) {
+    const isAsked = host.mirrors.length > 0 ? !host.skipFallback : host.access !== undefined && !mirrors.has(host.host);
+    if (!isAsked || authority === undefined) {
       continue;
     }
     const folder = `${dir}/${directories.get(host.host) ?? host.host}`;
-    const tls = legacy.tls.get(authority) ?? tlsOfServer(input.observed, folder, authority);
-    if (tls !== undefined && Object.keys(tls).length > 0) {
+    const found = legacy.tls.get(authority) ?? tlsOfServer(input.observed, folder, authority);
+    if (found === undefined) {
+      continue;
+    }
+    const { ca, skipVerify, client } = found;
+    const givesWay = host.access?.caPath !== undefined && (ca !== undefined || skipVerify === true);
+    if (givesWay) {
+      notes.push(`how this node checked the certificate of ${host.host} gives way to the declared CA, and comes back on delete`);
+    }
+    const tls: HostTls = givesWay ? (client === undefined ? {} : { client }) : found;
+    if (Object.keys(tls).length > 0) {
       kept[host.host] = tls;
       notes.push(`the certificate settings of ${host.host} itself were on this node before and are kept`);
     }
@@ -36,8 +51,12 @@ function tlsOfServer(observed: ObservedNode, folder: string, authority: string):
     return undefined;
   }
   let doc: Table;
+  let said: Table;
   try {
     doc = parseToml(text, folder);
+    // In a file of ours the node's own settings are those below the comment; a declared CA may stand above it.
+    const [, below] = text.split(`\n${keptTlsComment}\n`);
+    said = text.startsWith(managedComment) ? parseToml((below ?? "").split("\n\n", 1)[0] ?? "", folder) : doc;
   } catch {
     return undefined;
   }
@@ -47,16 +66,16 @@ function tlsOfServer(observed: ObservedNode, folder: string, authority: string):
     return undefined;
   }
   const absolute = (path: string): string => (posix.isAbsolute(path) ? path : posix.join(folder, path));
-  const client = Array.isArray(doc["client"]) ? doc["client"] : typeof doc["client"] === "string" ? [doc["client"]] : [];
+  const client = Array.isArray(said["client"]) ? said["client"] : typeof said["client"] === "string" ? [said["client"]] : [];
   const pairs = client
     .map((one): string[] => (typeof one === "string" ? [one] : Array.isArray(one) ? one.filter((part) => typeof part === "string") : []))
     .filter((pair) => pair.length > 0)
     .map((pair): [string, string?] => (pair[1] === undefined ? [absolute(pair[0] as string)] : [absolute(pair[0] as string), absolute(pair[1])]));
-  const ca = stringsAt(doc, "ca").map(absolute);
+  const ca = stringsAt(said, "ca").map(absolute);
   return {
     ...(ca.length === 0 ? {} : { ca }),
     ...(pairs.length === 0 ? {} : { client: pairs }),
-    ...(doc["skip_verify"] === true ? { skipVerify: true } : {}),
+    ...(said["skip_verify"] === true ? { skipVerify: true } : {}),
   };
 }
 

@@ -13,6 +13,7 @@ import { effectiveRegistry } from "./effectiveRegistry";
 import { parseEndpointUrl } from "./hostNames";
 import { hostsDirDraft } from "./hostsDirDraft";
 import { managedComment } from "./hostsToml";
+import { missingAccess } from "./missingAccess";
 import { splitManagedBlock, withoutManagedBlock } from "./managedBlock";
 import type { ObservedFile, ObservedNode } from "./observed";
 import { quote, stringAt, tableAt } from "./toml";
@@ -196,6 +197,7 @@ function checkOutcome(observed: ObservedNode, desired: DesiredRegistry, plan: Co
   const ours = plan.owns.filter((path) => files[path]?.text?.startsWith(managedComment) === true);
   wrong.push(...effective.problems.filter((problem) => ours.some((path) => problem.startsWith(`${path}:`))));
   for (const host of desired.hosts) {
+    wrong.push(...missingAccess(host, effective.hosts[host.host]));
     if (host.mirrors.length === 0) {
       continue;
     }

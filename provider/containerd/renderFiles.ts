@@ -1,7 +1,7 @@
 import { checkDesired } from "./checkDesired";
 import { ContainerdError } from "./containerdError";
 import { credentialPlaceholder } from "./credentials";
-import type { DesiredHost, DesiredMirror } from "./desired";
+import type { DesiredHost, DesiredMirror, HostAccess } from "./desired";
 import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "./hostNames";
 import { managedComment, renderHostsToml, type HostEntry, type HostsTomlDialect, type HostTls } from "./hostsToml";
 
@@ -24,12 +24,12 @@ export interface RenderOptions {
 
 /**
  * The files of a hosts directory: `<hostsDir>/<host>/hosts.toml` for each host, the same for each mirror's own HOST:PORT (so
- * that an image can also be pulled by the mirror's name), and the CA files.
+ * that an image can also be pulled by the mirror's name), and the CA files. A private registry's hosts.toml says how it is asked.
  *
  * Pure and deterministic; a program calls it while it is planned, so that a preview shows each changed line. Credentials stand
  * in the texts as `{{credential HOST:PORT}}`.
  *
- * @param cas PEM text by the path on the node, for each `caPath` named by a mirror
+ * @param cas PEM text by the path on the node, for each `caPath` named by a mirror or a private registry
  * @throws ContainerdError as checkDesired does, and CONTAINERD_DESIRED for a `caPath` without a text
  */
 export function renderFiles(
@@ -43,23 +43,32 @@ export function renderFiles(
   const directory = options.directory ?? ((host) => host);
   const mirrors = mirrorsByAuthority(hosts);
 
-  for (const host of hosts) {
-    if (host.mirrors.length > 0) {
-      files.set(`${hostsDir}/${directory(host.host)}/hosts.toml`, renderHost(host, mirrors, options));
+  const addCa = (caPath: string | undefined, whose: string): void => {
+    if (caPath === undefined) {
+      return;
     }
+    const pem = Object.hasOwn(cas, caPath) ? cas[caPath] : undefined;
+    if (pem === undefined) {
+      throw new ContainerdError("CONTAINERD_DESIRED", `${whose} names the CA file ${caPath}, but there is no text for it`);
+    }
+    files.set(caPath, `${pem.replace(/\r\n/g, "\n").trim()}\n`);
+  };
+
+  for (const host of hosts) {
+    const path = `${hostsDir}/${directory(host.host)}/hosts.toml`;
+    if (host.mirrors.length > 0) {
+      files.set(path, renderHost(host, mirrors, options));
+    } else if (host.access !== undefined && !mirrors.has(host.host)) {
+      files.set(path, renderDirect(host, host.access, options));
+    }
+    addCa(host.access?.caPath, `private registry ${host.host}`);
   }
   for (const [authority, mirror] of mirrors) {
     const path = `${hostsDir}/${directory(authority)}/hosts.toml`;
     if (!files.has(path)) {
       files.set(path, renderOwnHost(mirror, options));
     }
-    if (mirror.caPath !== undefined) {
-      const pem = Object.hasOwn(cas, mirror.caPath) ? cas[mirror.caPath] : undefined;
-      if (pem === undefined) {
-        throw new ContainerdError("CONTAINERD_DESIRED", `mirror ${mirror.endpoint} names the CA file ${mirror.caPath}, but there is no text for it`);
-      }
-      files.set(mirror.caPath, `${pem.replace(/\r\n/g, "\n").trim()}\n`);
-    }
+    addCa(mirror.caPath, `mirror ${mirror.endpoint}`);
   }
   return Object.fromEntries([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -76,6 +85,25 @@ export function mirrorsByAuthority(hosts: DesiredHost[]): Map<string, DesiredMir
   return found;
 }
 
+/**
+ * By the host that is asked, the credential that it is asked with: of mirrors and of private registries. Wherever containerd lets
+ * them, these stand as a header in hosts.toml.
+ */
+export function headerCredentials(hosts: DesiredHost[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [authority, { credential }] of mirrorsByAuthority(hosts)) {
+    if (credential !== undefined) {
+      found.set(authority, credential);
+    }
+  }
+  for (const { host, access } of hosts) {
+    if (access?.credential !== undefined) {
+      found.set(upstreamAuthority(host) ?? host, access.credential);
+    }
+  }
+  return found;
+}
+
 function renderHost(host: DesiredHost, mirrors: Map<string, DesiredMirror>, options: RenderOptions): string {
   const entries = host.mirrors.map((mirror) => mirrorEntry(mirror, options));
   if (host.skipFallback) {
@@ -85,14 +113,14 @@ function renderHost(host: DesiredHost, mirrors: Map<string, DesiredMirror>, opti
     return renderHostsToml({ hosts: entries.length === 1 ? entries : entries.slice(0, -1), server: last }, managedComment, dialect(options));
   }
   const upstream = upstreamAuthority(host.host);
-  if (upstream === undefined || isLocalhost(upstream)) {
+  if (upstream === undefined || (isLocalhost(upstream) && host.access === undefined)) {
     // Left to containerd: `_default` stands for many hosts, and for the local machine it tries https and http.
     return renderHostsToml({ hosts: entries }, managedComment, dialect(options));
   }
   const own = mirrors.get(upstream);
   const server: HostEntry = {
     url: own === undefined ? `https://${upstream}` : baseUrl(own),
-    ...(own === undefined ? {} : access(own, options)),
+    ...access(own ?? host.access ?? {}, options),
   };
   const keptTls = options.upstreamTls?.[host.host];
   const kept = own !== undefined || keptTls === undefined ? {} : { keptTls };
@@ -103,6 +131,14 @@ function renderHost(host: DesiredHost, mirrors: Map<string, DesiredMirror>, opti
 function renderOwnHost(mirror: DesiredMirror, options: RenderOptions): string {
   const entry: HostEntry = { url: baseUrl(mirror), ...access(mirror, options) };
   return renderHostsToml({ hosts: [entry], server: entry }, managedComment, dialect(options));
+}
+
+/** A private registry: nobody else is asked. It stands twice for the sake of old releases, as a single mirror does. */
+function renderDirect(host: DesiredHost, how: HostAccess, options: RenderOptions): string {
+  const server: HostEntry = { url: `https://${upstreamAuthority(host.host) ?? host.host}`, ...access(how, options) };
+  const keptTls = options.upstreamTls?.[host.host];
+  const first: HostEntry = { ...server, ...keptTls };
+  return renderHostsToml({ hosts: [first], server, ...(keptTls === undefined ? {} : { keptTls }) }, managedComment, dialect(options));
 }
 
 function dialect(options: RenderOptions): HostsTomlDialect {
@@ -121,12 +157,15 @@ function mirrorEntry(mirror: DesiredMirror, options: RenderOptions): HostEntry {
   return { url, capabilities: ["pull", "resolve"], ...(timed ? { dialTimeout } : {}), ...access(mirror, options) };
 }
 
-function access(mirror: DesiredMirror, options: RenderOptions): Pick<HostEntry, "ca" | "skipVerify" | "authorization"> {
+function access(
+  { caPath, insecure, credential }: Pick<DesiredMirror, "caPath" | "insecure" | "credential">,
+  options: RenderOptions,
+): Pick<HostEntry, "ca" | "skipVerify" | "authorization"> {
   return {
-    ...(mirror.caPath === undefined ? {} : { ca: [mirror.caPath] }),
-    ...(mirror.insecure === true ? { skipVerify: true } : {}),
-    ...(mirror.credential === undefined || options.withoutHeader?.has(mirror.credential) === true
+    ...(caPath === undefined ? {} : { ca: [caPath] }),
+    ...(insecure === true ? { skipVerify: true } : {}),
+    ...(credential === undefined || options.withoutHeader?.has(credential) === true
       ? {}
-      : { authorization: credentialPlaceholder(mirror.credential) }),
+      : { authorization: credentialPlaceholder(credential) }),
   };
 }

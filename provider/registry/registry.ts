@@ -46,15 +46,24 @@ export class Registry {
    * Looks whether a registry answers, by which authentication, and whether the given credentials hold. Quick to fail: a wrong
    * address is seen after one repetition.
    *
+   * @param needsCredentials False: that a registry asks for credentials where none were given is an answer, and no error.
    * @throws RegistryError `REGISTRY_CREDENTIALS_MISSING`, `REGISTRY_UNAUTHORIZED`, `REGISTRY_NOT_A_REGISTRY`, `REGISTRY_NEEDS_TLS`,
    * and those of the connection (`REGISTRY_UNREACHABLE`, `REGISTRY_CERTIFICATE_UNKNOWN` ...)
    */
-  async ping(): Promise<EndpointSeen> {
+  async ping({ needsCredentials = true } = {}): Promise<EndpointSeen> {
     const { authority } = this.endpoint;
     const given = await this.sender.authorizer.given();
-    const response = await this.sender.send({ method: "GET", url: this.sender.url(""), scopes: [], attempts: 2 });
-    const { kind } = this.sender.authorizer;
     const seen = (auth: EndpointSeen["auth"], authenticated: boolean): EndpointSeen => ({ endpoint: this.connection.endpoint, auth, authenticated });
+    let response;
+    try {
+      response = await this.sender.send({ method: "GET", url: this.sender.url(""), scopes: [], attempts: 2 });
+    } catch (error) {
+      if (!needsCredentials && error instanceof RegistryError && error.code === "REGISTRY_CREDENTIALS_MISSING") {
+        return seen(this.sender.authorizer.kind === "bearer" ? "bearer" : "basic", false);
+      }
+      throw error;
+    }
+    const { kind } = this.sender.authorizer;
     if (response.status === 200) {
       if (kind === "unknown") {
         this.sender.authorizer.learnNone();

@@ -1,5 +1,6 @@
 import type { EffectiveRegistry } from "../containerd/containerdPlan";
 import type { DesiredHost } from "../containerd/desired";
+import { missingAccess } from "../containerd/missingAccess";
 import type { OperationContext } from "../context";
 import { messageOf } from "../errors";
 import { isDigest } from "../oci/digest";
@@ -33,6 +34,10 @@ export interface HostEvidence {
   effectiveEndpoints: string[];
   /** The public registry would be asked last although skipFallback was wanted. */
   unwantedUpstream: boolean;
+  /** A private registry without a mirror: there is no route to prove. */
+  direct?: true;
+  /** What the effective configuration lacks of a private registry's CA and credentials. */
+  missing?: string[];
   probe: { state: "pulled" } | { state: "failed"; error: string } | { state: "none" };
 }
 
@@ -64,16 +69,22 @@ export async function gatherEvidence(
   context: OperationContext,
 ): Promise<Evidence> {
   const hosts: HostEvidence[] = [];
-  for (const host of wanted.hosts.filter((h) => h.mirrors.length > 0)) {
+  for (const host of wanted.hosts.filter((h) => h.mirrors.length > 0 || h.access !== undefined)) {
     const effective = wanted.effective.hosts[host.host];
-    context.log.progress(`proving that ${host.host} comes from the mirror`);
-    hosts.push({
+    const missing = missingAccess(host, effective);
+    const seen = {
       host: host.host,
       expectedEndpoints: host.mirrors.map((mirror) => mirror.endpoint),
       effectiveEndpoints: effective?.endpoints ?? [],
       unwantedUpstream: host.skipFallback && (effective?.upstream ?? true),
-      probe: wanted.probe === undefined ? { state: "none" } : await pullProbe(service, host.host, wanted.probe),
-    });
+      ...(missing.length > 0 ? { missing } : {}),
+    };
+    if (host.mirrors.length === 0) {
+      hosts.push({ ...seen, direct: true, probe: { state: "none" } });
+      continue;
+    }
+    context.log.progress(`proving that ${host.host} comes from the mirror`);
+    hosts.push({ ...seen, probe: wanted.probe === undefined ? { state: "none" } : await pullProbe(service, host.host, wanted.probe) });
   }
   const images: ImageEvidence[] = [];
   for (const [n, image] of wanted.images.entries()) {

@@ -18,7 +18,7 @@ export interface NodeVerification {
   containerd: string;
   /** The worst of all hosts and images. */
   verdict: Verdict;
-  /** One entry for each mirrored host. */
+  /** One entry for each mirrored host and each private registry. */
   hosts: HostVerification[];
   /** One entry for each compared image (V1). */
   images: ImageVerification[];
@@ -32,12 +32,14 @@ export interface HostVerification {
   host: string;
   /** What containerd really asks, in order; `upstream` last when the public registry is asked at all. Empty: nothing configured. */
   endpoints: string[];
-  /** V2: the mirror stands first in the effective configuration. */
+  /** V2: the mirror stands first in the effective configuration; a private registry is asked with its CA and credentials. */
   configured: boolean;
   /** B1: the probe came through this host's public name. "none" without a probe. */
   proof: "proven" | "failed" | "none";
   /** Of this host alone. */
   verdict: Verdict;
+  /** A private registry without a mirror (C14): there is no route to prove, and the node's verdict does not ask for one. */
+  direct?: true;
 }
 
 /** The page's method 1 for one image on one node: pulled by both names, repo digests compared. */

@@ -32,7 +32,10 @@ export function judge(node: string, containerd: string, evidence: Evidence): Nod
     return "mismatch";
   });
   findings.push(...(evidence.remarks ?? []));
-  const verdict = worst([...hosts.map((host) => host.verdict), ...imageVerdicts]);
+  // A private registry that is configured takes nothing from the proof of the mirrored ones.
+  const decisive = hosts.filter((host) => host.direct !== true || !isGood(host.verdict));
+  const counted = decisive.length + images.length > 0 ? decisive : hosts;
+  const verdict = worst([...counted.map((host) => host.verdict), ...imageVerdicts]);
   return {
     node,
     containerd,
@@ -45,7 +48,9 @@ export function judge(node: string, containerd: string, evidence: Evidence): Nod
 
 function judgeHost(host: HostEvidence, findings: string[]): HostVerification {
   const inOrder = host.expectedEndpoints.every((endpoint, n) => sameEndpoint(host.effectiveEndpoints[n], endpoint));
-  const configured = inOrder && !host.unwantedUpstream;
+  const missing = host.missing ?? [];
+  const configured = inOrder && !host.unwantedUpstream && missing.length === 0;
+  findings.push(...missing);
   if (!inOrder) {
     const effective = host.effectiveEndpoints.length > 0 ? host.effectiveEndpoints.join(", ") : "no mirror";
     findings.push(`${host.host}: containerd is configured for ${effective} where ${host.expectedEndpoints.join(", ")} is wanted`);
@@ -57,7 +62,8 @@ function judgeHost(host: HostEvidence, findings: string[]): HostVerification {
   }
   const proof = host.probe.state === "pulled" ? "proven" : host.probe.state;
   const verdict: Verdict = !configured ? "not-configured" : proof === "failed" ? "fallback" : proof === "proven" ? "proven" : "consistent";
-  return { host: host.host, endpoints: host.effectiveEndpoints, configured, proof, verdict };
+  const direct = host.direct === true ? { direct: true as const } : {};
+  return { host: host.host, endpoints: host.effectiveEndpoints, configured, proof, verdict, ...direct };
 }
 
 function judgeImage(image: ImageEvidence, findings: string[]): ImageVerification {

@@ -9,6 +9,8 @@ export interface ClusterConfigObject {
   sshPrivateKeyPath?: string;
   /** The mirrors, asked in this order. */
   registryMirrors?: ClusterConfigMirror[];
+  /** Registries that worker nodes pull from directly. */
+  privateRegistries?: ClusterConfigPrivateRegistry[];
   /** The Cluster resource. */
   cluster: ClusterResource;
   /** The NodePool resources; those whose `spec.clusterName` is another cluster's are not used. */
@@ -26,6 +28,17 @@ export interface ClusterConfigMirror {
   pullCredentialConfigPath?: string | null;
   /** Public registries besides gcr.io, which is always mirrored. */
   hosts?: string[] | null;
+  [otherField: string]: unknown;
+}
+
+/** One private registry, as the file says it. */
+export interface ClusterConfigPrivateRegistry {
+  /** `HOST:PORT`, as it stands in image names. */
+  host: string;
+  /** PEM file on this machine; absent or empty when the registry's certificate is a public one. */
+  caCertPath?: string | null;
+  /** Docker config.json on this machine; absent or empty when the registry asks for no credentials. */
+  pullCredentialConfigPath?: string | null;
   [otherField: string]: unknown;
 }
 

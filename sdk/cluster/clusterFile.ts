@@ -12,8 +12,11 @@ import { readMirrors } from "./mirrors";
 import type { BmctlNode } from "./nodes";
 import { readNodes } from "./nodes";
 import { basesOf, readPath } from "./paths";
+import type { BmctlPrivateRegistry } from "./privateRegistries";
+import { readPrivateRegistries } from "./privateRegistries";
 
 export type { BmctlMirror } from "./mirrors";
+export type { BmctlPrivateRegistry } from "./privateRegistries";
 export type { BmctlNode, NodeRole } from "./nodes";
 
 /** What a bmctl cluster file says that matters here (requirement C10). */
@@ -26,6 +29,8 @@ export interface BmctlCluster {
   namespace?: string;
   /** In the file's order; empty when the file has none. */
   registryMirrors: BmctlMirror[];
+  /** In the file's order; empty when the file has none. bmctl gives them to worker nodes alone. */
+  privateRegistries: BmctlPrivateRegistry[];
   /** Path on this machine. */
   gcrKeyPath?: string;
   /** Path on this machine. */
@@ -37,7 +42,7 @@ export interface BmctlCluster {
 }
 
 /** Fields whose files need not be there, because the program gives something else in their place. */
-export type OverriddenField = "registryMirrors" | "gcrKeyPath" | "sshPrivateKeyPath";
+export type OverriddenField = "registryMirrors" | "privateRegistries" | "gcrKeyPath" | "sshPrivateKeyPath";
 
 /** How to read a cluster file. */
 export interface ReadClusterOptions {
@@ -87,6 +92,8 @@ function clusterOf(documents: ClusterDocuments, bases: readonly string[], option
   const nodeConfig = spec.get("nodeConfig");
   checkRuntime(nodeConfig.get("containerRuntime"));
   const headerMirrors = headerField(documents, "registryMirrors");
+  const headerPrivate = headerField(documents, "privateRegistries");
+  const nodePrivate = nodeConfig.get("privateRegistries");
   const gcrKey = headerField(documents, "gcrKeyPath");
   const sshKey = headerField(documents, "sshPrivateKeyPath");
   const gcrKeyPath = gcrKey && readPath(gcrKey, rules("gcrKeyPath"));
@@ -95,6 +102,7 @@ function clusterOf(documents: ClusterDocuments, bases: readonly string[], option
     file,
     name,
     registryMirrors: readMirrors(headerMirrors, nodeConfig.get("registryMirrors"), rules("registryMirrors")),
+    privateRegistries: options.overridden?.includes("privateRegistries") === true ? [] : readPrivateRegistries(headerPrivate, nodePrivate, rules("privateRegistries")),
     loginUser: spec.get("nodeAccess").get("loginUser").text() ?? "root",
     nodes: readNodes(cluster, ownPools(documents, cluster), name),
   };

@@ -6,8 +6,9 @@ import type { ClusterVerification } from "../../sdk";
 import { pullOnNode } from "../demo/pull";
 import { openStack } from "../engine/program";
 import type { ConfigValue, ProgramStack } from "../engine/program";
-import type { Lab, LabNode } from "../lab/lab";
+import type { Lab, LabNode, LabRegistry } from "../lab/lab";
 import { sharedLabOrSkip } from "../lab/lab";
+import { copyToRegistry } from "../lab/lab/publicImages";
 
 const root = join(__dirname, "..", "..");
 
@@ -19,6 +20,8 @@ describe("the examples, copied and run on the lab", function () {
   let added: LabNode[] = [];
   let gcrKeyPath: string;
   let pullConfigPath: string;
+  let direct: LabRegistry;
+  const directImage = "gcr.io/anthos-baremetal-release/pause:1.0";
 
   before(async function () {
     lab = await sharedLabOrSkip(this);
@@ -29,11 +32,14 @@ describe("the examples, copied and run on the lab", function () {
     gcrKeyPath = join(copies, "gcr.json");
     writeFileSync(gcrKeyPath, JSON.stringify({ type: "service_account", client_email: "puller@example.iam", private_key: "-----BEGIN PRIVATE KEY-----\nnone\n-----END PRIVATE KEY-----\n" }));
     pullConfigPath = join(copies, "config.json");
-    const auth = Buffer.from(`${lab.mirror.username}:${lab.mirror.password}`).toString("base64");
-    writeFileSync(pullConfigPath, JSON.stringify({ auths: { [lab.mirror.hostPort]: { auth } } }));
+    direct = await lab.addRegistry({ name: "examples-private", auth: "token" });
+    await copyToRegistry(lab.packages.folder, direct, { only: ({ name }) => name === directImage });
+    const auth = ({ username, password }: LabRegistry): string => Buffer.from(`${username}:${password}`).toString("base64");
+    writeFileSync(pullConfigPath, JSON.stringify({ auths: Object.fromEntries([lab.mirror, direct].map((one) => [one.hostPort, { auth: auth(one) }])) }));
   });
   after(() => {
     added.forEach((node) => lab.removeNode(node));
+    direct?.stop();
     rmSync(copies, { recursive: true, force: true });
   });
 
@@ -51,8 +57,9 @@ describe("the examples, copied and run on the lab", function () {
       }
       const changed = text
         .replaceAll("172.18.0.20:5000", lab.mirror.hostPort)
-        .replace(/caCertPath: .*/, `caCertPath: ${lab.mirror.caCertPath}`)
-        .replace(/pullCredentialConfigPath: .*/, `pullCredentialConfigPath: ${pullConfigPath}`)
+        .replaceAll("172.18.0.30:5007", direct.hostPort)
+        .replace(/caCertPath: .*/g, `caCertPath: ${lab.mirror.caCertPath}`)
+        .replace(/pullCredentialConfigPath: .*/g, `pullCredentialConfigPath: ${pullConfigPath}`)
         .replace(/gcrKeyPath: .*/, `gcrKeyPath: ${gcrKeyPath}`)
         .replace(/sshPrivateKeyPath: .*/, `sshPrivateKeyPath: ${lab.keys.plain.privateKeyPath}`)
         .replace(/address: (\S+)/g, (_all, address: string) => {
@@ -88,8 +95,13 @@ describe("the examples, copied and run on the lab", function () {
     }
   }
 
-  it("bmctl-cluster: C10, B5, C6: the cluster file as it is, in waves, all nodes proven", async () => {
-    const folder = copy("bmctl-cluster", new Map());
+  it("bmctl-cluster: C10, B5, C6, C14: the cluster file as it is, in waves, all nodes proven; its private registry on workers", async () => {
+    const addresses = new Map<string, string>();
+    const folder = copy("bmctl-cluster", addresses);
+    // The example's NodePools have 172.18.0.10 and up.
+    const isWorker = ({ address }: LabNode): boolean => [...addresses].some(([own, ours]) => ours === address && /\.1\d$/.test(own));
+    const pulled = async (node: LabNode): Promise<boolean> => (await pullOnNode(lab, node, directImage.replace("gcr.io", direct.hostPort))).error === undefined;
+    assert.deepEqual(await Promise.all(lab.nodes.map(pulled)), lab.nodes.map(() => false), "C14: out of reach as things are");
     const stack = await open("bmctl-cluster", folder, { maxParallel: 4 });
     const outputs = await upTwice(stack);
     assert.equal(outputs["verdict"], "proven");
@@ -100,7 +112,14 @@ describe("the examples, copied and run on the lab", function () {
     const verification = outputs["verification"] as ClusterVerification;
     assert.deepEqual(verification.nodes.map((node) => node.verdict), Array(10).fill("proven"));
     assert.match(outputs["report"] as string, /proven/);
+    for (const { node, hosts } of verification.nodes) {
+      const told = hosts.find((host) => host.host === direct.hostPort);
+      const worker = lab.nodes.some((one) => one.address === node && isWorker(one));
+      assert.deepEqual([told?.configured, told?.endpoints], worker ? [true, ["upstream"]] : [undefined, undefined], node);
+    }
+    assert.deepEqual(await Promise.all(lab.nodes.map(pulled)), lab.nodes.map(isWorker), "C14: the workers, and they alone");
     await destroyed(stack);
+    assert.deepEqual(await Promise.all(lab.nodes.map(pulled)), lab.nodes.map(() => false), "C14: out of reach again");
   });
 
   it("admin-and-user-clusters: C12: each cluster by its own file, the user cluster after the admin cluster", async () => {

@@ -7,8 +7,7 @@ const root = join(__dirname, "..", "..");
 /** Every row of the requirements: P push, C configure, V verify, B beyond. */
 const rows = [
   ...Array.from({ length: 8 }, (_, n) => `P${n + 1}`),
-  ...Array.from({ length: 13 }, (_, n) => `C${n + 1}`),
-  "C15",
+  ...Array.from({ length: 15 }, (_, n) => `C${n + 1}`),
   "V1",
   "V2",
   ...Array.from({ length: 10 }, (_, n) => `B${n + 1}`),

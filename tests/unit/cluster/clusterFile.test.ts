@@ -21,6 +21,7 @@ const sample: Omit<BmctlCluster, "file"> = {
       hosts: ["somehost.io", "otherhost.io"],
     },
   ],
+  privateRegistries: [{ host: "172.18.0.30:5007", caCertPath: "/root/private-ca.crt", pullCredentialConfigPath: "/root/.docker/config.json" }],
   nodes: [
     ...["172.18.0.2", "172.18.0.3", "172.18.0.4"].map((address) => ({ address, role: "control-plane" as const, pool: "control-plane" })),
     ...["172.18.0.5", "172.18.0.6"].map((address) => ({ address, role: "load-balancer" as const, pool: "load-balancer" })),
@@ -49,7 +50,7 @@ describe("cluster file", () => {
 
   it("C10: comments, unknown documents, unknown fields, empty documents and CRLF line ends are left alone", () => {
     const more = sampleText
-      .replace("gcrKeyPath:", "# a comment\ncloudOperationsServiceAccountKeyPath: /none\nprivateRegistries: [{host: other:5000}]\ngcrKeyPath:")
+      .replace("gcrKeyPath:", "# a comment\ncloudOperationsServiceAccountKeyPath: /none\nsomethingNew: [{host: other:5000}]\ngcrKeyPath:")
       .concat("---\n---\n# nothing\n---\napiVersion: v1\nkind: ConfigMap\ndata: {registryMirrors: nonsense}\n---\njust text\n---\napiVersion: cluster.x-k8s.io/v1beta1\nkind: Cluster\nmetadata: {name: foreign}\n");
     assert.deepEqual(parseClusterFile(more.replaceAll("\n", "\r\n"), "admin1.yaml", unchecked), { file: "admin1.yaml", ...sample });
   });
@@ -62,6 +63,7 @@ describe("cluster file", () => {
         gcrKeyPath: sample.gcrKeyPath as string,
         sshPrivateKeyPath: sample.sshPrivateKeyPath as string,
         registryMirrors: [{ endpoint: "https://172.18.0.20:5000", caCertPath: "/root/ca.crt", pullCredentialConfigPath: "/root/.docker/config.json", hosts: ["somehost.io", "otherhost.io"] }],
+        privateRegistries: [{ host: "172.18.0.30:5007", caCertPath: "/root/private-ca.crt", pullCredentialConfigPath: "/root/.docker/config.json" }],
         cluster: {
           metadata: { name: "admin1", namespace: "cluster-admin1" },
           spec: {
@@ -77,6 +79,22 @@ describe("cluster file", () => {
       unchecked,
     );
     assert.deepEqual(object, { file: "clusterConfig", ...sample });
+  });
+
+  it("C14: private registries need one of CA and credentials; the Cluster's own list, which bmctl makes of the header's, adds nothing", () => {
+    const list = "privateRegistries:\n  - host: a.example:5007\n    caCertPath: /ca.crt\n  - host: b.example\n    pullCredentialConfigPath: /config.json\n    caCertPath:\n";
+    const made = "  nodeConfig:\n    privateRegistries:\n      - host: a.example:5007\n        caCertSecretRef:\n          name: ca-9dd7\n          namespace: cluster-admin1\n";
+    const read = [{ host: "a.example:5007", caCertPath: "/ca.crt" }, { host: "b.example", pullCredentialConfigPath: "/config.json" }];
+    for (const spec of ["", made]) {
+      assert.deepEqual(parseClusterFile(file(list, cluster(spec)), "c.yaml", unchecked).privateRegistries, read);
+    }
+    const inSpec = "  nodeConfig:\n    privateRegistries:\n      - host: a.example:5007\n        caCertPath: /ca.crt\n";
+    assert.deepEqual(parseClusterFile(file(cluster(inSpec)), "c.yaml", unchecked).privateRegistries, read.slice(0, 1));
+  });
+
+  it("C14: Secrets that only the admin cluster has are no problem where the program gives the registries", () => {
+    const text = file(cluster("  nodeConfig:\n    privateRegistries:\n      - host: a.example:5007\n        pullCredentialSecretRef: {name: p, namespace: n}\n"));
+    assert.deepEqual(parseClusterFile(text, "c.yaml", { overridden: ["privateRegistries"] }).privateRegistries, []);
   });
 
   it("C9: the login user is root unless spec.nodeAccess.loginUser says otherwise", () => {

@@ -33,6 +33,30 @@ const table: { title: string; text: string; message: string; code: string }[] = 
     message: 'c.yaml:3:15, document 1 (header), registryMirrors[0].endpoint: "172.18.0.20:5000/a/b/" has the namespace "a/b" without /v2/ before it: write https://172.18.0.20:5000/v2/a/b',
   },
   {
+    title: "C14: a private registry without a host",
+    text: file("privateRegistries:\n  - caCertPath:\n", cluster()),
+    code: "CLUSTER_FIELD_MISSING",
+    message: "c.yaml:3:5, document 1 (header), privateRegistries[0].host: a private registry needs a host: HOST:PORT as it stands in image names",
+  },
+  {
+    title: "C14: a private registry with a scheme",
+    text: file("privateRegistries:\n  - host: https://x.example:5007\n", cluster()),
+    code: "CLUSTER_HOST_INVALID",
+    message: 'c.yaml:3:11, document 1 (header), privateRegistries[0].host: host "https://x.example:5007": only the host\'s name belongs here, like gcr.io or otherhost.io:8443, without a scheme and without a path',
+  },
+  {
+    title: "C14: a private registry with nothing to say",
+    text: file("privateRegistries:\n  - host: x.example:5007\n    caCertPath:\n", cluster()),
+    code: "CLUSTER_FIELD_MISSING",
+    message: "c.yaml:3:5, document 1 (header), privateRegistries[0]: the private registry x.example:5007 has neither caCertPath nor pullCredentialConfigPath: add one, or remove the entry",
+  },
+  {
+    title: "C14: a user cluster's Secrets, which are not in the file",
+    text: file(cluster("  nodeConfig:\n    privateRegistries:\n      - host: x.example:5007\n        caCertSecretRef:\n          name: ca\n")),
+    code: "CLUSTER_FIELD_UNSUPPORTED",
+    message: "c.yaml:13:11, document 1 (Cluster admin1), spec.nodeConfig.privateRegistries[0].caCertSecretRef: the CA and the credentials of x.example:5007 stand in Secrets of the admin cluster, which are not read here: give MirroredCluster privateRegistries with caCertPath and pullCredentialConfigPath instead ([] for none)",
+  },
+  {
     title: "C11: another container runtime",
     text: file(header(mirror()), cluster("  nodeConfig:\n    containerRuntime: docker\n")),
     code: "CLUSTER_RUNTIME_UNSUPPORTED",

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import type { DesiredHost } from "../../../provider/containerd/desired";
 import { MirrorError } from "../../../provider/errors";
 import { storeVerification } from "../../../provider/verify/storedVerification";
 import { MirroredCluster } from "../../../sdk/mirroredCluster";
+import type { MirroredClusterArgs } from "../../../sdk/mirroredCluster";
+import { CertificateFolder } from "../registry/kit/certificates";
 import { proven } from "./proven";
 import { cluster, file, header, pool, withFolder } from "./sample";
 
@@ -115,6 +118,70 @@ describe("MirroredCluster", () => {
       assert.deepEqual(notConfigured, ["10.0.0.1", "fd00::1"]);
     }));
 
+  describe("private registries", () => {
+    const certificates = new CertificateFolder();
+    const ca = certificates.authority("Private").cert;
+    after(() => certificates.remove());
+    const block = "privateRegistries:\n  - host: p.example:5007\n    caCertPath: ca\n    pullCredentialConfigPath: config.json\n";
+    const auth = Buffer.from("puller:geheim").toString("base64");
+    const more = { ca, "config.json": JSON.stringify({ auths: { "p.example:5007": { auth } } }) };
+    const caPath = "/etc/containerd/certs.d/p.example:5007/ca.crt";
+
+    /** Of each node: its hosts as they go over the wire, its files and whose credentials it has. */
+    async function wires(text: string, args: Partial<MirroredClusterArgs> = {}): Promise<Record<string, { direct: string[]; hosts: string[]; files: string[]; credentials: string[] }>> {
+      const found: Awaited<ReturnType<typeof wires>> = {};
+      await withFolder({ ...files, ...more, "c.yaml": text }, async (folder) => {
+        const seen = await declare(() => new MirroredCluster("admin1", { clusterConfig: join(folder, "c.yaml"), ...args }));
+        for (const { name, inputs } of seen.filter(({ type }) => type === "NodeContainerd")) {
+          const { hosts } = JSON.parse(inputs["mirror"] as string) as { hosts: DesiredHost[] };
+          const { value } = inputs["credentials"] as { value: object };
+          found[name.replace("admin1-", "")] = {
+            direct: hosts.filter(({ access }) => access !== undefined).map(({ host }) => host),
+            hosts: hosts.map(({ host }) => host),
+            files: Object.keys(JSON.parse(inputs["files"] as string) as object),
+            credentials: Object.keys(value),
+          };
+        }
+      });
+      return found;
+    }
+    const workers = ["10.0.0.10", "10.0.0.11", "10.0.0.12"];
+
+    it("C14: from the file's header, on worker nodes alone, as bmctl does it; with all else the nodes are equal", async () => {
+      const all = await wires(file(`sshPrivateKeyPath: id\n${mirrors}${block}`, cluster(controlPlane), pool("np1", workers)));
+      const { "10.0.0.1": control, "10.0.0.10": worker } = all;
+      assert(control && worker);
+      assert.deepEqual([worker.direct, worker.credentials], [["p.example:5007"], ["p.example:5007"]]);
+      assert.deepEqual([control.direct, control.credentials], [[], []]);
+      assert.deepEqual(worker.files.filter((path) => !control.files.includes(path)), [caPath, caPath.replace("ca.crt", "hosts.toml")]);
+      assert.deepEqual(control.files.filter((path) => !worker.files.includes(path)), []);
+      assert.deepEqual(Object.keys(all).filter((name) => all[name]?.direct.length === 1), workers);
+    });
+
+    it("C14: on all nodes, when the program says so", async () => {
+      const all = await wires(file(`sshPrivateKeyPath: id\n${mirrors}${block}`, cluster(controlPlane), pool("np1", workers)), { privateRegistriesOn: "all" });
+      assert(Object.values(all).every(({ direct }) => direct.length === 1));
+    });
+
+    it("C14: a host that is mirrored too stays mirrored where it is not asked with its own CA", async () => {
+      const all = await wires(file(`sshPrivateKeyPath: id\n${mirrors}privateRegistries:\n  - host: quay.io\n    caCertPath: ca\n`, cluster(controlPlane), pool("np1", workers)));
+      assert.deepEqual([all["10.0.0.1"]?.hosts, all["10.0.0.1"]?.direct, all["10.0.0.10"]?.direct], [["gcr.io", "quay.io"], [], ["quay.io"]]);
+    });
+
+    it("C14: without any mirror only the workers take part", async () => {
+      const all = await wires(file(`sshPrivateKeyPath: id\n${block}`, cluster(controlPlane), pool("np1", workers)));
+      assert.deepEqual(Object.keys(all).sort(), workers);
+      assert.deepEqual(all["10.0.0.10"]?.hosts, ["p.example:5007"]);
+    });
+
+    it("C14: what the program says wins over the file, and none is none", async () => {
+      const text = file(`sshPrivateKeyPath: id\n${mirrors}${block}`, cluster(controlPlane), pool("np1", workers));
+      assert((Object.values(await wires(text, { privateRegistries: [] }))).every(({ direct }) => direct.length === 0));
+      const other = await wires(text, { privateRegistries: [{ host: "other.example:5007", caCert: ca }] });
+      assert.deepEqual(other["10.0.0.10"]?.direct, ["other.example:5007"]);
+    });
+  });
+
   it("what the program says wins over the file: connection, one node's connection, mirrors, key", () =>
     withFolder(files, async (folder) => {
       const seen = await declare(() =>
@@ -151,11 +218,13 @@ describe("MirroredCluster", () => {
     { title: "a cluster without nodes", args: {}, text: file(mirrors, cluster()), message: /cluster admin1 has no nodes/ },
     { title: "a node override for nobody", args: { nodes: { "10.9.9.9": {} } }, message: /^nodes: 10\.9\.9\.9: the cluster admin1 has no such node; it has 10\.0\.0\.1, / },
     { title: "a mirror and what would shape another", args: { mirror: {}, skipFallback: true }, message: /^mirror is given, so skipFallback would mean nothing/ },
+    { title: "private registries that no node would get, and nothing else", args: {}, text: file("privateRegistries:\n  - host: p.example:5007\n    caCertPath: ca\n", cluster(controlPlane)), message: /^privateRegistries of admin1 have no effect: bmctl gives them to worker nodes, and the cluster has none; privateRegistriesOn: "all" gives/ },
+    { title: "another word for which nodes get them", args: { privateRegistriesOn: "masters" as "all" }, message: /^privateRegistriesOn: "masters" is neither "workers" nor "all"/ },
     { title: "a rollout of unknown nodes", args: { rollout: { only: ["np9"] } }, message: /no node and no pool is called "np9"/ },
   ];
   for (const { title, args, text, message } of refused) {
     it(`refuses ${title} before anything else is declared`, () =>
-      withFolder({ ...files, ...(text === undefined ? {} : { "c.yaml": text }) }, async (folder) => {
+      withFolder({ ...files, ca: "x", ...(text === undefined ? {} : { "c.yaml": text }) }, async (folder) => {
         await declare(() => {
           assert.throws(() => new MirroredCluster("admin1", { clusterConfig: join(folder, "c.yaml"), ...args }), (error: unknown) => error instanceof MirrorError && message.test(error.message));
         });

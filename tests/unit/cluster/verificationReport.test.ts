@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import type { NodeVerification } from "../../../provider/verify/nodeVerification";
+import { recallVerification, storeVerification } from "../../../provider/verify/storedVerification";
 import { aggregateVerification } from "../../../sdk/clusterVerification";
 import { renderReport, verificationReport } from "../../../sdk/verificationReport";
 import { digest, proven } from "./proven";
@@ -58,6 +59,10 @@ describe("verification report", () => {
     const of = (value: pulumi.Output<string>) => new Promise<string>((resolve) => value.apply(resolve));
     assert.equal(await of(verificationReport(pulumi.output(proven("n1")))), renderReport(proven("n1")));
     assert.equal(await of(verificationReport([pulumi.output(proven("n1")), proven("n2")])), renderReport([proven("n1"), proven("n2")]));
+    const direct = { host: "p.example:5007", endpoints: ["upstream"], configured: true, proof: "none" as const, verdict: "consistent" as const, direct: true as const };
+    const own = { ...proven("n1"), hosts: [...proven("n1").hosts, direct] };
+    assert.deepEqual(recallVerification(storeVerification(own)), own, "C14: the state keeps it");
+    assert.match(renderReport(own), /^\| n1 \| 1\.7\.24 \| p\.example:5007 \| upstream \| asked directly \| consistent \|$/m, "C14");
     const cluster = aggregateVerification("admin1", [proven("n1")]);
     assert.equal(await of(verificationReport(pulumi.output(cluster))), renderReport(cluster));
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { checkDesired } from "../../../provider/containerd/checkDesired";
 import { ContainerdError } from "../../../provider/containerd/containerdError";
 import type { DesiredHost } from "../../../provider/containerd/desired";
-import { host, mirror } from "./renderCases";
+import { direct, host, mirror } from "./renderCases";
 
 const a = mirror("https://a.example:5000");
 
@@ -28,6 +28,12 @@ const refused: [string, DesiredHost[], string, RegExp][] = [
   ["http with a CA", [host("gcr.io", [mirror("http://a.example:5000", { ca: true })])], "CONTAINERD_DESIRED", /is http and has a CA certificate/],
   ["insecure with a CA", [host("gcr.io", [mirror("https://a.example:5000", { ca: true, insecure: true })])], "CONTAINERD_DESIRED", /insecure and has a CA certificate/],
   ["a host as its own mirror", [host("gcr.io", [mirror("https://gcr.io")])], "CONTAINERD_DESIRED", /gcr\.io has itself as its mirror/],
+  ["C14: a private registry with nothing", [direct(host("x.io", []), {})], "CONTAINERD_DESIRED", /x\.io has neither a CA nor credentials/],
+  ["C14: every host as a private registry", [direct(host("_default", []), { ca: true })], "CONTAINERD_DESIRED", /_default is no private registry/],
+  ["C14: a private registry's CA outside of the root", [{ ...host("x.io", []), access: { caPath: "/a/../b" } }], "CONTAINERD_DESIRED", /must be absolute, not "\/a\/\.\.\/b"/],
+  ["C14: a private registry that is never asked", [direct(host("x.io", [a], true), { ca: true })], "CONTAINERD_CONFLICT", /x\.io is never asked: it is mirrored with skipFallback/],
+  ["C14: a mirror's address with a CA that the mirror has not", [host("gcr.io", [a]), direct(host("a.example:5000", []), { ca: true })], "CONTAINERD_CONFLICT", /a\.example:5000 is the mirror .* give them to the mirror/],
+  ["C14: Docker Hub's server as a mirror without the credential", [host("gcr.io", [mirror("https://registry-1.docker.io")]), direct(host("docker.io", []), { credential: true })], "CONTAINERD_CONFLICT", /docker\.io is the mirror https:\/\/registry-1\.docker\.io/],
   ["a wait without an end", [host("gcr.io", [mirror("https://a.example:5000", { dialTimeout: Infinity })])], "CONTAINERD_DESIRED", /dialTimeout .* is not a number of seconds from 0\.01 to 30/],
   ["a relative CA path", [host("gcr.io", [{ ...a, caPath: "ca.crt" }])], "CONTAINERD_DESIRED", /must be absolute, not "ca\.crt"/],
 ];

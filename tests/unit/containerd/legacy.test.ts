@@ -124,7 +124,12 @@ describe("legacy registry settings", () => {
 `), config);
     assert.equal(plan.write.find((one) => one.path === configPath)?.mode, 0o600);
     assert.match(plan.notes.join("\n"), /own mirrors of gcr\.io \(http:\/\/privateregistry\.io, http:\/\/privateregistry2\.io\) give way/);
-    assert.deepEqual(effectiveRegistry(after(observed, plan)).hosts["gcr.io"], { endpoints: [`https://${place}/v2/ns`, "upstream"], upstream: true, file: configPath });
+    assert.deepEqual(effectiveRegistry(after(observed, plan)).hosts["gcr.io"], {
+      endpoints: [`https://${place}/v2/ns`, "upstream"],
+      upstream: true,
+      file: configPath,
+      access: { ca: [], credential: true },
+    });
 
     const again = planContainerd(after(observed, plan), wanted);
     assert.deepEqual([again.write, again.remove, again.restart, again.style], [[], [], false, "config-toml"]);

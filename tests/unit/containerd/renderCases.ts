@@ -1,4 +1,4 @@
-import type { DesiredHost, DesiredMirror } from "../../../provider/containerd/desired";
+import type { DesiredHost, DesiredMirror, HostAccess } from "../../../provider/containerd/desired";
 import { managedComment } from "../../../provider/containerd/hostsToml";
 
 export const dir = "/etc/containerd/certs.d";
@@ -24,6 +24,15 @@ export function mirror(endpoint: string, options: MirrorCase = {}): DesiredMirro
 
 export function host(name: string, mirrors: DesiredMirror[], skipFallback = false): DesiredHost {
   return { host: name, mirrors, skipFallback };
+}
+
+/** Adds what a private registry is asked with, as the SDK makes it. */
+export function direct(one: DesiredHost, options: { ca?: boolean; credential?: boolean }): DesiredHost {
+  const access: HostAccess = {
+    ...(options.ca === true ? { caPath: `${dir}/${one.host}/ca.crt` } : {}),
+    ...(options.credential === true ? { credential: one.host === "docker.io" ? "registry-1.docker.io" : one.host } : {}),
+  };
+  return { ...one, access };
 }
 
 export interface RenderCase {
@@ -271,6 +280,108 @@ ca = "/etc/containerd/certs.d/[::1]:5000/ca.crt"
     },
   },
   {
+    name: "C14: a private registry with CA and credential, on its own",
+    hosts: [direct(host("172.18.0.30:5007", []), { ca: true, credential: true })],
+    files: {
+      "172.18.0.30:5007/hosts.toml": `server = "https://172.18.0.30:5007"
+ca = "/etc/containerd/certs.d/172.18.0.30:5007/ca.crt"
+
+[header]
+  Authorization = "{{credential 172.18.0.30:5007}}"
+
+[host."https://172.18.0.30:5007"]
+  ca = "/etc/containerd/certs.d/172.18.0.30:5007/ca.crt"
+  [host."https://172.18.0.30:5007".header]
+    Authorization = "{{credential 172.18.0.30:5007}}"
+`,
+      "172.18.0.30:5007/ca.crt": pem,
+    },
+  },
+  {
+    name: "C14: private registries with one of the two: an IPv6 address, Docker Hub by its server's name, a local one",
+    hosts: [
+      direct(host("[2001:db8::1]:5007", []), { ca: true }),
+      direct(host("docker.io", []), { credential: true }),
+      direct(host("127.0.0.1:5007", []), { ca: true }),
+    ],
+    files: {
+      "[2001:db8::1]:5007/hosts.toml": `server = "https://[2001:db8::1]:5007"
+ca = "/etc/containerd/certs.d/[2001:db8::1]:5007/ca.crt"
+
+[host."https://[2001:db8::1]:5007"]
+  ca = "/etc/containerd/certs.d/[2001:db8::1]:5007/ca.crt"
+`,
+      "[2001:db8::1]:5007/ca.crt": pem,
+      "docker.io/hosts.toml": `server = "https://registry-1.docker.io"
+
+[header]
+  Authorization = "{{credential registry-1.docker.io}}"
+
+[host."https://registry-1.docker.io"]
+  [host."https://registry-1.docker.io".header]
+    Authorization = "{{credential registry-1.docker.io}}"
+`,
+      "127.0.0.1:5007/hosts.toml": `server = "https://127.0.0.1:5007"
+ca = "/etc/containerd/certs.d/127.0.0.1:5007/ca.crt"
+
+[host."https://127.0.0.1:5007"]
+  ca = "/etc/containerd/certs.d/127.0.0.1:5007/ca.crt"
+`,
+      "127.0.0.1:5007/ca.crt": pem,
+    },
+  },
+  {
+    name: "C14: a private registry that is mirrored too: behind the mirror, with its own CA and credential",
+    hosts: [direct(host("private.example", [mirror("https://a.example:5000", { ca: true })]), { ca: true, credential: true })],
+    files: {
+      "private.example/hosts.toml": `server = "https://private.example"
+ca = "/etc/containerd/certs.d/private.example/ca.crt"
+
+[header]
+  Authorization = "{{credential private.example}}"
+
+[host."https://a.example:5000"]
+  capabilities = ["pull", "resolve"]
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+`,
+      "private.example/ca.crt": pem,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+
+[host."https://a.example:5000"]
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+`,
+      "a.example:5000/ca.crt": pem,
+    },
+  },
+  {
+    name: "C14: a private registry that is the mirror itself, with the same CA: the mirror's own file says it already",
+    hosts: [host("gcr.io", [mirror("https://a.example:5000/v2/ns", { ca: true, credential: true })]), direct(host("a.example:5000", []), { ca: true })],
+    files: {
+      "gcr.io/hosts.toml": `server = "https://gcr.io"
+
+[host."https://a.example:5000/v2/ns"]
+  capabilities = ["pull", "resolve"]
+  override_path = true
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+  [host."https://a.example:5000/v2/ns".header]
+    Authorization = "{{credential a.example:5000}}"
+`,
+      "a.example:5000/hosts.toml": `server = "https://a.example:5000"
+ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+
+[header]
+  Authorization = "{{credential a.example:5000}}"
+
+[host."https://a.example:5000"]
+  ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
+  [host."https://a.example:5000".header]
+    Authorization = "{{credential a.example:5000}}"
+`,
+      "a.example:5000/ca.crt": pem,
+    },
+  },
+  {
     name: "C15: how long to wait for a mirror, in its own table; the mirror's own name has nothing behind it",
     hosts: [host("gcr.io", [mirror("https://a.example:5000/v2/ns", { ca: true, dialTimeout: 1 }), mirror("http://b.example:5000", { dialTimeout: 0.25 })])],
     files: {
@@ -358,5 +469,6 @@ export function expectedFiles(one: RenderCase): Record<string, string> {
 }
 
 export function casOf(hosts: DesiredHost[]): Record<string, string> {
-  return Object.fromEntries(hosts.flatMap((one) => one.mirrors.flatMap((m) => (m.caPath === undefined ? [] : [[m.caPath, pem]]))));
+  const paths = hosts.flatMap((one) => [...one.mirrors.map((m) => m.caPath), one.access?.caPath]);
+  return Object.fromEntries(paths.flatMap((path) => (path === undefined ? [] : [[path, pem]])));
 }

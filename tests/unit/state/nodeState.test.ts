@@ -9,7 +9,7 @@ import { isToken } from "../../../provider/node";
 import { nodeContainerd } from "../../../provider/nodeContainerd";
 import { checkDeclaration, declarationOf } from "../../../provider/nodeDeclaration";
 import { reviewedFiles } from "../../../provider/nodeReview";
-import { desiredBefore, desiredOf, filesOf, rememberedState, stateOf, verifyOf } from "../../../provider/nodeState";
+import { desiredBefore, desiredOf, filesOf, mirrorOf, rememberedState, stateOf, verifyOf } from "../../../provider/nodeState";
 import { isOfThisRun, newOwner, ownerOf } from "../../../provider/nodeOwner";
 import { recallNode, storeNode } from "../../../provider/nodeRecord";
 import type { StoredNode } from "../../../provider/nodeRecord";
@@ -158,6 +158,26 @@ describe("what the state keeps of a node", () => {
       assert.ok(isToken(one.token) && one.token !== other.token && isOfThisRun(one.token) && !isOfThisRun("00000000000000ff"));
       assert.deepEqual(await nodeContainerd.diff?.("n:22", stored(one.token), { ...declared, resourceUrn: now }), { changes: false });
     });
+  });
+
+  it("C14: private registries come back from the state as they were declared", () => {
+    const access = { caPath: `${hostsDir}/p.example:5007/ca.crt`, credential: "p.example:5007" };
+    const all: DesiredHost[] = [...hosts, { host: "p.example:5007", mirrors: [], skipFallback: false, access }, { ...sealed, skipFallback: false, access: { credential: "ghcr.io" } }];
+    const texts = renderFiles(all, { [caPath]: ca, [access.caPath]: ca }, hostsDir);
+    const checked = checkDeclaration(stableText({ hosts: all, auth: {}, hostsDir }), stableText(texts));
+    const outs = recallNode(storeNode(stateOf({ ...inputs(), ...checked })));
+    assert.deepEqual(mirrorOf(outs).hosts, all);
+    const seen = { versionText: "containerd 2.1.9", configPath: "/etc/containerd/config.toml", owned: {}, files: { [caPath]: { text: ca, mode: 0o644 }, [access.caPath]: { text: ca, mode: 0o644 } } };
+    assert.deepEqual(filesOf(outs, seen).files, texts);
+  });
+
+  it("C15: a state of 0.1.0, which knows no dial timeout, is drawn as it was: no drift, no change before the next up", () => {
+    assert(!JSON.stringify(storeNode(stateOf(inputs()))).includes("dialTimeout"));
+    const seen = { versionText: "containerd 2.1.9", configPath: "/etc/containerd/config.toml", owned: {}, files: { [caPath]: { text: ca, mode: 0o644 } } };
+    assert.deepEqual(filesOf(stateOf(inputs()), seen).files, files());
+    const timed = hosts.map((host) => ({ ...host, mirrors: host.mirrors.map((mirror) => ({ ...mirror, dialTimeout: 1 })) }));
+    assert.deepEqual(filesOf(stateOf(inputs(timed)), seen).files, files(timed));
+    assert.match(files(timed)[`${hostsDir}/gcr.io/hosts.toml`] ?? "", /dial_timeout = "1s"/);
   });
 
   it("the scale of the issue: below 6 kB, the engine's own part not counted, and hardly more for twenty hosts", () => {

@@ -5,7 +5,7 @@ import { renderFiles } from "../../../provider/containerd/renderFiles";
 import { stableText, unknownValue } from "../../../provider/dynamic/plainValue";
 import { checkDeclaration } from "../../../provider/nodeDeclaration";
 import { nodeStatus } from "../../../provider/nodeStatus";
-import { stateOf } from "../../../provider/nodeState";
+import { mirrorOf, stateOf } from "../../../provider/nodeState";
 import type { ContainerdState, NodeContainerdInputs, NodeContainerdOutputs } from "../../../provider/nodeState";
 
 const mirror = "127.0.0.1:5000";
@@ -72,6 +72,16 @@ describe("what a preview says an update does to a node", () => {
       });
     }
   }
+
+  it("C14: a registry that was never asked: before 2.1 nobody knows yet whether its credential needs a restart", () => {
+    const place = "p.example:5007";
+    const direct: DesiredHost = { host: place, mirrors: [], skipFallback: false, access: { credential: place } };
+    const before = state({});
+    const all = [...mirrorOf(before).hosts, direct];
+    const news = { ...inputs({ unknownMirror: true }), ...checkDeclaration(unknownValue, stableText(renderFiles(all, {}, hostsDir))), credentials: { [mirror]: mirrorUser, [place]: mirrorUser } };
+    assert.equal(nodeStatus(before, news), `other credentials for ${place}; whether containerd restarts is known in the update`);
+    assert.equal(nodeStatus(state({}, { version: "2.1.9" }), news), `other credentials for ${place}; containerd does not restart`);
+  });
 
   it("credentials that are not known yet are said not to be", () => {
     const news = { ...inputs({}), credentials: unknownValue as unknown as Credentials };

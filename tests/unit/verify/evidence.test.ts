@@ -77,6 +77,28 @@ describe("evidence from a node", () => {
     assert.equal(node.images.size, 1);
   });
 
+  it("C14: a private registry is not probed; what is missing of it is told, behind a mirror too", async () => {
+    const node = new Node({});
+    const access = { caPath: "/etc/containerd/certs.d/p.example:5007/ca.crt", credential: "p.example:5007" };
+    const all = [...hosts, { host: "p.example:5007", mirrors: [], skipFallback: false, access }];
+    const here = { endpoints: ["upstream"], upstream: true, file: "/etc/containerd/certs.d/p.example:5007/hosts.toml" };
+    const gather = async (more: object): Promise<unknown> =>
+      (await gatherEvidence(node, { hosts: all, images: [], probe: undefined, effective: { ...effective, hosts: { ...effective.hosts, ...more } } }, context)).hosts[1];
+    const base = { host: "p.example:5007", expectedEndpoints: [], unwantedUpstream: false, direct: true, probe: { state: "none" } };
+    assert.deepEqual(await gather({ "p.example:5007": { ...here, access: { ca: [access.caPath], credential: true } } }), { ...base, effectiveEndpoints: ["upstream"] });
+    // The node's own hosts directory, instead of the declared one.
+    const elsewhere = { ...here, file: "/opt/certs/p.example:5007/hosts.toml", access: { ca: ["/opt/certs/p.example:5007/ca.crt"], credential: true } };
+    assert.deepEqual(await gather({ "p.example:5007": elsewhere }), { ...base, effectiveEndpoints: ["upstream"] });
+    assert.deepEqual(await gather({ "p.example:5007": here }), {
+      ...base,
+      effectiveEndpoints: ["upstream"],
+      missing: [`p.example:5007 is asked without the CA ${access.caPath}`, "p.example:5007 is asked without its credentials"],
+    });
+    assert.match(JSON.stringify(await gather({})), /nothing is configured for it/);
+    assert.match(JSON.stringify(await gather({ "p.example:5007": { ...here, endpoints: ["https://m.example", "upstream"] } })), /is asked at https:\/\/m\.example, upstream, not directly/);
+    assert.deepEqual(node.calls, []);
+  });
+
   it("a mirror's own host entry, which mirrors nothing, is not asked", async () => {
     const found = await gatherEvidence(new Node({}), { hosts: [{ host: "127.0.20.1:5000", mirrors: [], skipFallback: false }], images: [], probe, effective }, context);
     assert.deepEqual(found.hosts, []);

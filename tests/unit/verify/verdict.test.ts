@@ -10,6 +10,10 @@ function host(changes: Partial<HostEvidence> = {}): HostEvidence {
   return { host: "gcr.io", expectedEndpoints: [mirror], effectiveEndpoints: [mirror], unwantedUpstream: false, probe: { state: "pulled" }, ...changes };
 }
 
+function direct(changes: Partial<HostEvidence> = {}): HostEvidence {
+  return host({ host: "p.example:5007", direct: true, expectedEndpoints: [], effectiveEndpoints: ["upstream"], probe: { state: "none" }, ...changes });
+}
+
 function evidence(changes: Partial<Evidence> = {}): Evidence {
   const image = { source: "gcr.io/a/b:1", target: "127.0.20.1:5000/a/b:1", digest: digest("a"), publicDigest: digest("a"), mirrorDigest: digest("a") };
   return { hosts: [host()], images: [image], problems: [], ...changes };
@@ -36,6 +40,9 @@ describe("the verdict on a node", () => {
     ["the public name gives another digest than the mirror", evidence({ images: [image(digest("b"), digest("a"))] }), "fallback", /the public name sha256:bbbb/],
     ["the mirror's name cannot be pulled", evidence({ images: [{ ...image(digest("a"), ""), mirrorError: "401 unauthorized" }] }), "mismatch", /401/],
     ["V1: a mirror that this containerd cannot name (IPv6 on 1.6) is compared by the public name alone", evidence({ images: [{ ...image(digest("a"), ""), mirrorUnnameable: true }] }), "proven", /only the public name/],
+    ["C14: a private registry that is configured takes nothing from the proof of the others", evidence({ hosts: [host(), direct()] }), "proven", undefined],
+    ["C14: one that is not makes the node bad", evidence({ hosts: [host(), direct({ missing: ["p is asked without its credentials"] })] }), "not-configured", /^p is asked without its credentials$/],
+    ["C14: on its own it is configured, and nothing is proven", evidence({ hosts: [direct()], images: [] }), "consistent", undefined],
     ["C15: a remark is no reason, but it is told", evidence({ remarks: ["containerd 1.7.24 has no dial timeout"] }), "proven", /no dial timeout/],
     ["nothing to judge by is no success", evidence({ hosts: [], images: [] }), "not-configured", undefined],
   ];
@@ -55,6 +62,11 @@ describe("the verdict on a node", () => {
     const result = judge("n", "2.1.9", evidence({ hosts: [host(), host({ host: "somehost.io", probe: { state: "failed", error: "x" } })] }));
     assert.deepEqual(result.hosts.map((h) => h.verdict), ["proven", "fallback"]);
     assert.equal(result.verdict, "fallback");
+  });
+
+  it("C14: a private registry is told as such", () => {
+    const [, told] = judge("n", "2.1.9", evidence({ hosts: [host(), direct()] })).hosts;
+    assert.deepEqual(told, { host: "p.example:5007", endpoints: ["upstream"], configured: true, proof: "none", verdict: "consistent", direct: true });
   });
 
   it("the worst verdict wins, and only proven and consistent are good", () => {

@@ -1,0 +1,26 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { DesiredHost } from "../../provider/containerd/desired";
+import { renderFiles } from "../../provider/containerd/renderFiles";
+import type { MirrorSource } from "../nodeContainerd";
+
+/** The same mirror without its private registries: what bmctl gives to nodes that are no workers. */
+export function withoutPrivateRegistries(mirror: MirrorSource): MirrorSource {
+  const { hosts, files, hostsDir, credentials, endpoints } = mirror;
+  const mirrored = pulumi.output(hosts).apply((all) => (all as DesiredHost[] | undefined)?.flatMap(withoutAccess) ?? []);
+  return {
+    hosts: mirrored,
+    files: pulumi.all([mirrored, files, hostsDir]).apply(([all, texts, dir]) => renderFiles(all, texts ?? {}, dir)),
+    credentials: pulumi.all([hosts, credentials]).apply(([all, secrets]) => {
+      const left = new Set((all ?? []).flatMap((host) => host.mirrors.map(({ credential }) => credential)));
+      const direct = new Set((all ?? []).map(({ access }) => access?.credential).filter((key) => !left.has(key)));
+      return Object.fromEntries(Object.entries(secrets ?? {}).filter(([key]) => !direct.has(key)));
+    }),
+    endpoints,
+    hostsDir,
+  };
+}
+
+function withoutAccess({ access, ...host }: DesiredHost): DesiredHost[] {
+  return access !== undefined && host.mirrors.length === 0 ? [] : [host];
+}
