@@ -1,97 +1,122 @@
 import type { OperationContext } from "../context";
 import type { Digest } from "../oci/digest";
 import { repositoryBelow } from "./endpoint";
-import type { PlannedImage } from "./pushPlan";
-import type { Probe, PushedImage, PushResult } from "./pushResult";
+import type { PushedImage, Probe } from "./pushResult";
+import type { OtherRecords } from "./pushSetRecord";
 import type { Registry } from "./registry";
 import { RegistryError } from "./registryError";
 import { targetOf } from "./target";
 
+/** Why a manifest may not be deleted; undefined when it may. */
+export type Keeper = (repository: string, digest: Digest) => string | undefined;
+
+/** What other push sets of the registry name is not deleted. */
+export function keeperOf({ records, unreadable }: OtherRecords): Keeper {
+  return (repository, digest) => {
+    const other = records.find((record) => record.manifests.get(repository)?.has(digest) === true);
+    if (other !== undefined) {
+      return `the push set ${other.owner} has it`;
+    }
+    return unreadable.length > 0 ? `the record ${unreadable[0] as string} of another push set cannot be read` : undefined;
+  };
+}
+
+export interface DeleteResult {
+  /** Names that are gone. */
+  deleted: string[];
+  /** Names that stay although they are no longer wanted here, with the reason. */
+  left: { name: string; reason: string }[];
+  failures: { source: string; error: Error }[];
+}
+
 /**
- * Deletes pushed images and the probe from the registry. A tag that has been moved or removed since then is left alone: what it
+ * Deletes images from the registry by what their tags point at. A tag that has been moved or removed since then is left alone: what it
  * points at now is not ours, and deleting a digest takes along every other tag that somebody gave it.
+ */
+export async function deleteImages(
+  registry: Registry,
+  images: readonly Pick<PushedImage, "source" | "digest">[],
+  keeper: Keeper,
+  context: OperationContext,
+): Promise<DeleteResult> {
+  const targets = images.map(({ source, digest }) => ({ name: source, digest, ...pick(targetOf(registry.endpoint, source)) }));
+  return deleteTargets(registry, targets, keeper, context);
+}
+
+/**
+ * The same for all that a push set has, the probe included.
  *
  * @throws RegistryError `DELETE_INCOMPLETE` with each failure among its reasons, after everything has been tried
  */
-export async function deletePushed(registry: Registry, images: readonly PushedImage[], probe: Probe | undefined, context: OperationContext): Promise<void> {
-  const targets = new Map<string, { repository: string; reference: string; digest: Digest; name: string }>();
-  for (const image of images) {
-    const { repository, reference } = targetOf(registry.endpoint, image.source);
-    targets.set(`${repository}@${image.digest}`, { repository, reference, digest: image.digest, name: image.source });
-  }
+export async function deletePushed(
+  registry: Registry,
+  images: readonly PushedImage[],
+  probe: Probe | undefined,
+  keeper: Keeper,
+  context: OperationContext,
+): Promise<DeleteResult> {
+  const targets: Target[] = images.map(({ source, digest }) => ({ name: source, digest, ...pick(targetOf(registry.endpoint, source)) }));
   if (probe !== undefined) {
-    const repository = repositoryBelow(registry.endpoint, probe.repository);
-    targets.set(`${repository}@${probe.digest}`, { repository, reference: probe.tag, digest: probe.digest, name: `${probe.repository}:${probe.tag}` });
+    const { digest, tag } = probe;
+    targets.push({ name: `${probe.repository}:${tag}`, digest, repository: repositoryBelow(registry.endpoint, probe.repository), reference: tag });
   }
-  const reasons: string[] = [];
-  let done = 0;
+  const result = await deleteTargets(registry, targets, keeper, context);
+  const { failures } = result;
+  if (failures.length > 0) {
+    const reasons = failures.map(({ source, error }) => `${source}: ${error.message}`);
+    throw new RegistryError(
+      "DELETE_INCOMPLETE",
+      `${failures.length} of ${targets.length} images could not be deleted from ${registry.endpoint.authority}: ${reasons[0] as string}`,
+      { reasons },
+    );
+  }
+  return result;
+}
+
+interface Target {
+  name: string;
+  repository: string;
+  reference: string;
+  digest: Digest;
+}
+
+function pick({ repository, reference }: { repository: string; reference: string }): { repository: string; reference: string } {
+  return { repository, reference };
+}
+
+async function deleteTargets(registry: Registry, targets: readonly Target[], keeper: Keeper, context: OperationContext): Promise<DeleteResult> {
+  const result: DeleteResult = { deleted: [], left: [], failures: [] };
+  // Several names may have one digest: it is deleted once, and they are gone together.
+  const requests = new Map<string, Promise<boolean>>();
   await Promise.all(
-    [...targets.values()].map(async ({ repository, reference, digest, name }) => {
+    targets.map(async ({ name, repository, reference, digest }) => {
       try {
+        const reason = keeper(repository, digest);
+        if (reason !== undefined) {
+          result.left.push({ name, reason });
+          return;
+        }
         const now = await registry.headManifest(repository, reference);
         if (now === undefined) {
           return;
         }
         if (now.digest !== digest) {
-          context.log.warn(`${name} points at ${now.digest} by now; left in the registry`);
+          result.left.push({ name, reason: `it points at ${now.digest} by now` });
           return;
         }
-        await registry.deleteManifest(repository, digest);
-        context.log.progress(`deleted ${++done} of ${targets.size}`);
+        const key = `${repository}@${digest}`;
+        const request = requests.get(key) ?? registry.deleteManifest(repository, digest);
+        requests.set(key, request);
+        await request;
+        result.deleted.push(name);
+        context.log.progress(`deleted ${result.deleted.length} of ${targets.length}`);
       } catch (error) {
         context.signal.throwIfAborted();
-        reasons.push(`${name}: ${(error as Error).message}`);
+        result.failures.push({ source: name, error: error as Error });
       }
     }),
   );
-  if (reasons.length > 0) {
-    throw new RegistryError("DELETE_INCOMPLETE", `${reasons.length} of ${targets.size} images could not be deleted from ${registry.endpoint.authority}: ${reasons[0] as string}`, { reasons });
-  }
-}
-
-/**
- * Deletes what an earlier push brought and the package, with its filters, no longer names. A manifest that a kept image of the same
- * repository still uses stays: deleting a digest takes all its tags along.
- *
- * @returns what could not be deleted
- */
-export async function deleteDropped(
-  registry: Registry,
-  previous: readonly PushedImage[],
-  result: PushResult,
-  kept: readonly PlannedImage[],
-): Promise<PushResult["failures"]> {
-  const keptNames = new Set(kept.map((planned) => planned.target.name));
-  for (const { source } of result.failures) {
-    // Named by the package, and not there in its new form: the old one is all that the mirror has.
-    keptNames.add(targetOf(registry.endpoint, source).name);
-  }
-  const used = new Set<string>();
-  for (const planned of kept) {
-    for (const manifest of [...planned.below, planned.root, ...planned.referrers]) {
-      used.add(`${planned.target.repository}@${manifest.digest}`);
-    }
-  }
-  for (const image of result.images) {
-    used.add(`${targetOf(registry.endpoint, image.source).repository}@${image.digest}`);
-  }
-  const failures: PushResult["failures"] = [];
-  await Promise.all(
-    previous.map(async (image) => {
-      const target = targetOf(registry.endpoint, image.source);
-      if (keptNames.has(target.name) || used.has(`${target.repository}@${image.digest}`)) {
-        return;
-      }
-      try {
-        const now = await registry.headManifest(target.repository, target.reference);
-        if (now?.digest === image.digest) {
-          await registry.deleteManifest(target.repository, image.digest);
-        }
-      } catch (error) {
-        registry.context.signal.throwIfAborted();
-        failures.push({ source: image.source, error: error as Error });
-      }
-    }),
-  );
-  return failures;
+  result.deleted.sort();
+  result.left.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return result;
 }

@@ -4,7 +4,8 @@ import type { Digest } from "../oci/digest";
 import { BlobBoard } from "./blobBoard";
 import { BlobCourier } from "./blobCourier";
 import type { PushMemory } from "./blobCourier";
-import { deleteDropped } from "./deletePushed";
+import { deleteImages } from "./deletePushed";
+import type { Keeper } from "./deletePushed";
 import { repositoryBelow } from "./endpoint";
 import { selectImages } from "./imageFilter";
 import { ImagePush, isInPlace, lackingManifests, resultInPlace } from "./imagePush";
@@ -12,11 +13,14 @@ import type { PushTools } from "./imagePush";
 import { PushProgress } from "./pushProgress";
 import { lackWarning, planPush } from "./pushPlan";
 import type { PlannedImage } from "./pushPlan";
+import { addManifest } from "./pushSetRecord";
+import type { ManifestsByRepository } from "./pushSetRecord";
 import type { PushedImage, PushResult } from "./pushResult";
 import { ReferrersTags } from "./referrersTag";
 import type { Registry } from "./registry";
 import { RegistryError } from "./registryError";
 import { SentBefore } from "./sentBefore";
+import { targetOf } from "./target";
 
 export interface PushOptions {
   /** Patterns on public names, see selectImages(). None: every image of the package. */
@@ -24,6 +28,10 @@ export interface PushOptions {
   exclude?: readonly string[];
   /** Delete from the registry what an earlier push brought (`previous`) and this one no longer names. Default false: nothing is ever deleted. */
   deleteImages?: boolean;
+  /** With `deleteImages`: what is not deleted although this push set no longer names it. Asked once all images are there. */
+  keeper?: () => Promise<Keeper>;
+  /** Told which manifests the push set is going to have, before any of them is put or taken for granted. */
+  beforePush?: (manifests: ManifestsByRepository) => Promise<void>;
   /** The images of the last push, as the state has them. */
   previous?: readonly PushedImage[];
   /**
@@ -95,12 +103,14 @@ class PackagePush {
     const chosen = selectImages(index.images, this.options.include ?? [], this.options.exclude ?? []);
     const plan = planPush(index, chosen, this.registry.endpoint);
     this.progress.setImages(plan.images.length + plan.failures.length);
+    const manifests = manifestsOf(plan.images);
+    await this.options.beforePush?.(manifests);
 
     const outcomes = new Map<string, PushedImage | Error>(plan.failures.map(({ source, error }) => [source, error]));
     const pending = await this.findPending(plan.images, outcomes);
     await this.pushAll(index, plan.images, pending, staged, outcomes);
 
-    const result: PushResult = { images: [], failures: [], kept: [], stats: this.stats };
+    const result: PushResult = { images: [], failures: [], kept: [], deleted: [], left: [], manifests, stats: this.stats };
     const before = new Map((this.options.previous ?? []).map((image) => [image.source, image]));
     for (const { source } of chosen) {
       const outcome = outcomes.get(source);
@@ -116,10 +126,31 @@ class PackagePush {
     if (warning !== undefined) {
       this.options.context.log.warn(warning);
     }
-    if (this.options.deleteImages === true) {
-      result.failures.push(...(await deleteDropped(this.registry, this.options.previous ?? [], result, plan.images)));
+    for (const { source, digest } of [...result.images, ...result.kept]) {
+      // Of an index that was reduced to what the package has, or of an earlier push.
+      addManifest(manifests, targetOf(this.registry.endpoint, source).repository, digest);
     }
+    await this.deleteDropped(plan.images, result);
     return result;
+  }
+
+  /**
+   * With `deleteImages`: deletes what an earlier push brought and the package, with its filters, no longer names. A manifest that a kept
+   * image of the same repository still uses stays: deleting a digest takes all its tags along.
+   */
+  private async deleteDropped(planned: readonly PlannedImage[], result: PushResult): Promise<void> {
+    const names = new Set([...planned.map(({ image }) => image.source), ...result.failures.map(({ source }) => source)]);
+    const dropped = (this.options.previous ?? []).filter(({ source }) => !names.has(source));
+    if (this.options.deleteImages !== true || dropped.length === 0) {
+      return;
+    }
+    const others = await this.options.keeper?.();
+    const keeper: Keeper = (repository, digest) =>
+      result.manifests.get(repository)?.has(digest) === true ? "another image of this push set has it" : others?.(repository, digest);
+    const { deleted, left, failures } = await deleteImages(this.registry, dropped, keeper, this.options.context);
+    result.deleted.push(...deleted);
+    result.left.push(...left);
+    result.failures.push(...failures);
   }
 
   /** Of the images, those that are not in place. */
@@ -269,4 +300,14 @@ class PackagePush {
     this.signal.throwIfAborted();
     return { index, staged };
   }
+}
+
+function manifestsOf(images: readonly PlannedImage[]): ManifestsByRepository {
+  const manifests: ManifestsByRepository = new Map();
+  for (const { target, below, root, referrers } of images) {
+    for (const { digest } of [...below, root, ...referrers]) {
+      addManifest(manifests, target.repository, digest);
+    }
+  }
+  return manifests;
 }

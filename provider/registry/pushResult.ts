@@ -1,4 +1,5 @@
 import type { Digest } from "../oci/digest";
+import type { ManifestsByRepository } from "./pushSetRecord";
 
 /** One image as the registry has it after a push; element of ImagePushSet's `images` output. */
 export interface PushedImage {
@@ -34,6 +35,12 @@ export interface PushResult {
   failures: { source: string; error: Error }[];
   /** What an earlier push put under the names that failed now: it is there still, because a failure leaves the tag alone. */
   kept: PushedImage[];
+  /** With `deleteImages`: names that an earlier push brought, and that are gone now. */
+  deleted: string[];
+  /** With `deleteImages`: names that this push set no longer has, and that stay all the same. */
+  left: { name: string; reason: string }[];
+  /** Everything that the push set has now. */
+  manifests: ManifestsByRepository;
   stats: { blobsSent: number; blobsMounted: number; blobsPresent: number; bytesSent: number; manifestsSent: number };
 }
 

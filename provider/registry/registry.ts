@@ -7,6 +7,7 @@ import { BlobUpload } from "./blobUpload";
 import type { BlobSource, UploadOptions } from "./blobUpload";
 import type { RegistryConnection } from "./connection";
 import type { RegistryEndpoint } from "./endpoint";
+import type { HttpResponse } from "./httpExchange";
 import type { EndpointSeen } from "./pushResult";
 import { RegistryError } from "./registryError";
 import { Sender } from "./sender";
@@ -167,6 +168,40 @@ export class Registry {
     return true;
   }
 
+  /**
+   * The tags of a repository, all pages; none when it does not exist.
+   *
+   * @throws RegistryError `REGISTRY_NO_TAG_LIST` where the registry, or a proxy in front of it, does not list tags; others as it refuses
+   */
+  async listTags(repository: string): Promise<string[]> {
+    const tags: string[] = [];
+    const first = this.sender.url(`${repository}/tags/list`);
+    const asked = new Set<string>();
+    for (let url: URL | undefined = first; url !== undefined; ) {
+      asked.add(url.href);
+      const response = await this.sender.send({ method: "GET", url, scopes: [{ repository, actions: "pull,push" }] });
+      if (response.status === 404 && isNameUnknown(response)) {
+        return tags;
+      }
+      const page = response.status === 200 ? tagsIn(response.body) : undefined;
+      if (page === undefined) {
+        if (response.status !== 200 && response.status !== 404 && response.status !== 405) {
+          throw await this.sender.failure("GET", response);
+        }
+        throw new RegistryError("REGISTRY_NO_TAG_LIST", `GET ${url.origin}${url.pathname}: the registry does not list tags (${response.status}).`, { status: response.status });
+      }
+      tags.push(...page);
+      // distribution-spec v1.1.1, "Listing Tags": a further page is named by a Link of RFC 5988.
+      const link: string | undefined = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers["link"] ?? "")?.[1];
+      const next: URL | undefined = link === undefined ? undefined : new URL(link, url);
+      if (next !== undefined && (next.origin !== first.origin || asked.has(next.href))) {
+        throw new RegistryError("REGISTRY_NO_TAG_LIST", `GET ${url.origin}${url.pathname}: its next page is ${next.origin}${next.pathname}, which is elsewhere or was read already.`);
+      }
+      url = next;
+    }
+    return tags;
+  }
+
   async hasBlob(repository: string, digest: Digest): Promise<boolean> {
     const url = this.sender.url(`${repository}/blobs/${digest}`);
     const response = await this.sender.send({ method: "HEAD", url, scopes: [{ repository, actions: "pull,push" }] });
@@ -245,6 +280,22 @@ export class Registry {
 }
 
 const accept = { accept: manifestMediaTypes.join(", ") };
+
+/** Only this code says that the repository does not exist; a registry that serves no lists answers 404 as well. */
+function isNameUnknown(response: HttpResponse): boolean {
+  return saidError(response).code === "NAME_UNKNOWN";
+}
+
+/** Undefined for what is no list of tags: a proxy's own page, for one. */
+function tagsIn(body: Buffer): string[] | undefined {
+  try {
+    const { tags } = JSON.parse(body.toString("utf8")) as { tags?: unknown };
+    // A repository that has lost its last tag answers null.
+    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : tags === null ? [] : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 function mediaTypeOf(headers: Record<string, string>): string {
   return (headers["content-type"] ?? "").split(";")[0]?.trim() ?? "";
