@@ -6,14 +6,20 @@ import { PartialFailure, dynamicProvider } from "./dynamic/boundary";
 import type { Difference, Operations } from "./dynamic/boundary";
 import { holdsUnknown, isUnknown, sameValue } from "./dynamic/plainValue";
 import { MirrorError, messageOf } from "./errors";
+import { describeImages, imageChanges, isChange } from "./imageChanges";
+import type { NamedImage } from "./imageChanges";
 import { localPath } from "./localPath";
+import { PushSetBook, keeperForDelete } from "./pushSetBook";
 import type { RegistryConnection } from "./registry/connection";
 import { parseRegistryEndpoint } from "./registry/endpoint";
 import { deletePushed } from "./registry/deletePushed";
+import { selectImages } from "./registry/imageFilter";
 import { inspectImages } from "./registry/inspect";
 import { pushProbe } from "./registry/probe";
 import { pushPackage } from "./registry/push";
-import type { Probe, PushedImage } from "./registry/pushResult";
+import type { Probe, PushedImage, PushResult } from "./registry/pushResult";
+import { deleteRecord, hasRecord } from "./registry/pushSetRecord";
+import type { RecordPlace } from "./registry/pushSetRecord";
 import { Registry } from "./registry/registry";
 
 /** The wire form of ImagePushSet's arguments. */
@@ -38,16 +44,29 @@ export interface ImagePushSetOutputs extends ImagePushSetInputs {
   endpoint: string;
   images: PushedImage[];
   probe?: Probe;
+  /** Where the registry has the list of what this push set has; absent in a state of 0.1.0, and where the registry takes none. */
+  record?: RecordPlace;
 }
+
+/**
+ * Images by a package's fingerprint, as this run's checks have seen them. The inputs have them only where they had them at the last push,
+ * so that a package that became known meanwhile does not look changed; a preview names the images all the same.
+ */
+const listings = new Map<string, string[]>();
 
 const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
   check(olds, news) {
+    if (typeof news.fingerprint === "string" && Array.isArray(news.contents)) {
+      listings.set(news.fingerprint, news.contents);
+    }
+    const problems = filterProblems(news);
+    const notes = problems.length === 0 && olds.fingerprint === undefined ? firstPushNotes(news) : [];
     // The listing is for the eye only: a package that was not known when it was pushed must not look changed once it is.
     if (!isUnknown(news.fingerprint) && olds.fingerprint === news.fingerprint) {
       const { contents: _ignored, ...rest } = news;
-      return { inputs: olds.contents === undefined ? rest : { ...rest, contents: olds.contents } };
+      return { inputs: olds.contents === undefined ? rest : { ...rest, contents: olds.contents }, problems };
     }
-    return { inputs: news };
+    return { inputs: news, problems, notes };
   },
 
   diff(olds, news): Difference {
@@ -57,11 +76,11 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
     if (!holdsUnknown(news) && isSettled(olds, news) && sameValue(declared(olds), declared(news))) {
       return { changes: false };
     }
-    return { changes: true, notes: packageNotes(olds, news) };
+    return { changes: true, notes: isSettled(olds, news) ? [] : imageNotes(olds, news) };
   },
 
   async create(inputs, context) {
-    const { outs, failure } = await push(inputs, [], undefined, context);
+    const { outs, failure } = await push(inputs, undefined, context);
     const id = `images-${createHash("sha256").update(placeOf(inputs.registry.endpoint)).digest("hex").slice(0, 12)}`;
     if (failure !== undefined) {
       throw outs.images.length > 0 ? new PartialFailure(failure, outs, id) : failure;
@@ -74,11 +93,15 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
     try {
       const found = await inspectImages(registry, outs.images, outs.probe, context);
       const drift = found.filter((entry) => entry.found !== entry.expected).map(driftLine);
+      if (outs.record !== undefined && !(await hasRecord(registry, outs.record))) {
+        drift.push(`${outs.record.repository}: the record of what this push set has is gone`);
+      }
       if (drift.length === 0) {
         return { outs: { ...outs, drift: undefined } as unknown as ImagePushSetOutputs };
       }
       context.log.warn(`the registry no longer has what was pushed:\n${drift.map((line) => `  - ${line}`).join("\n")}`);
-      const { endpoint: _endpoint, images: _images, probe: _probe, ...inputs } = outs;
+      // The endpoint stays: the program declares it beside the registry, for it to be an output.
+      const { images: _images, probe: _probe, record: _record, ...inputs } = outs;
       return { outs: { ...outs, drift }, inputs: { ...inputs, drift } };
     } catch (error) {
       // Not reaching the registry says nothing about what lies in it: the state stays as it is.
@@ -92,9 +115,10 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
   async update(id, olds, news, context) {
     if (isSettled(olds, news)) {
       // Credentials, CA, proxy or the path to the same package: nothing to do but to remember them.
-      return { ...olds, ...news, endpoint: news.registry.endpoint, drift: undefined } as unknown as ImagePushSetOutputs;
+      const { images, probe, record, fingerprint } = olds;
+      return { ...news, fingerprint, endpoint: news.registry.endpoint, images, ...given({ probe, record }) } as ImagePushSetOutputs;
     }
-    const { outs, failure } = await push(news, olds.images, olds.probe, context);
+    const { outs, failure } = await push(news, olds, context);
     if (failure !== undefined) {
       throw new PartialFailure(failure, { ...outs, fingerprint: "" }, id);
     }
@@ -102,12 +126,17 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
   },
 
   async delete(_id, outs, context) {
-    if (outs.deleteImages !== true) {
+    if (outs.deleteImages !== true && outs.record === undefined) {
       return;
     }
     const registry = new Registry(outs.registry, context);
     try {
-      await deletePushed(registry, outs.images, outs.probe, context);
+      if (outs.deleteImages === true) {
+        await deleteAll(registry, outs, context);
+      }
+      if (outs.record !== undefined) {
+        await forgetRecord(registry, outs.record, context);
+      }
     } finally {
       await registry.close();
     }
@@ -137,27 +166,114 @@ function placeOf(endpoint: string): string {
   return `${scheme}://${host}:${port}/${namespace}`;
 }
 
-function packageNotes(olds: ImagePushSetOutputs, news: ImagePushSetInputs): string[] {
-  if (olds.fingerprint === news.fingerprint || isUnknown(news.fingerprint)) {
+/** The package's images after include and exclude; undefined while they are not known. */
+function wantedImages(news: ImagePushSetInputs): NamedImage[] | undefined {
+  const { fingerprint, include = [], exclude = [] } = news;
+  const contents = Array.isArray(news.contents) ? news.contents : typeof fingerprint === "string" ? listings.get(fingerprint) : undefined;
+  if (contents === undefined || holdsUnknown([fingerprint, include, exclude])) {
+    return undefined;
+  }
+  return selectImages(contents.map(namedImage), include, exclude);
+}
+
+function namedImage(line: string): NamedImage {
+  const [source = "", digest = ""] = line.split(" ");
+  return { source, digest };
+}
+
+/** A pattern that matches nothing is known before the push where the images are. */
+function filterProblems(news: ImagePushSetInputs): string[] {
+  try {
+    wantedImages(news);
     return [];
-  }
-  if (!Array.isArray(news.contents)) {
-    return ["the package has changed; which images that adds, changes or drops is known once it has been decoded, at push"];
-  }
-  const before = new Map((olds.images ?? []).map((image) => [image.source, image.digest]));
-  const lines: string[] = [];
-  for (const line of news.contents) {
-    const [source, digest] = line.split(" ") as [string, string];
-    const old = before.get(source);
-    if (old === undefined) {
-      lines.push(`+ ${source}`);
-    } else if (old !== digest) {
-      lines.push(`~ ${source} ${old.slice(0, 19)} -> ${digest.slice(0, 19)}`);
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      return [error.message];
     }
-    before.delete(source);
+    throw error;
   }
-  lines.push(...[...before.keys()].map((source) => `- ${source}${news.deleteImages === true ? " (deleted from the registry)" : " (stays in the registry)"}`));
-  return lines.length > 0 ? ["images in the changed package:", ...lines] : [];
+}
+
+function firstPushNotes(news: ImagePushSetInputs): string[] {
+  const wanted = wantedImages(news);
+  return wanted === undefined
+    ? ["which images are pushed is known once the package has been decoded, at push"]
+    : describeImages(imageChanges([], wanted), () => "");
+}
+
+function imageNotes(olds: ImagePushSetOutputs, news: ImagePushSetInputs): string[] {
+  const fate = (): string => (news.deleteImages === true ? "deleted from the registry, unless another push set has it" : "stays in the registry");
+  const samePackage = olds.fingerprint === news.fingerprint;
+  const wanted = wantedImages(news);
+  if (wanted !== undefined) {
+    const before = samePackage ? sameDigests(olds.images, wanted) : packageDigests(olds);
+    const changes = imageChanges(before, wanted);
+    return isChange(changes) ? describeImages(changes, fate) : [];
+  }
+  if (!samePackage || holdsUnknown([news.include, news.exclude])) {
+    return ["which images that adds, changes or drops is known once the package has been decoded, at push"];
+  }
+  // Of a package that is not known here only what was pushed of it is: what no longer passes the filters, not what passes them now.
+  const left = stillChosen(olds.images, news);
+  const lines = describeImages(imageChanges(olds.images, left), fate);
+  return sameValue(filters(olds), filters(news)) ? [] : [...lines, "which images that adds is known once the package has been decoded, at push"];
+}
+
+function filters({ include, exclude }: ImagePushSetInputs): unknown {
+  return { include: include ?? [], exclude: exclude ?? [] };
+}
+
+/** A tag may point at something else than the package's own digest (a manifest made anew): the same package is no change of it. */
+function sameDigests(images: readonly NamedImage[], wanted: readonly NamedImage[]): NamedImage[] {
+  const digests = new Map(wanted.map(({ source, digest }) => [source, digest]));
+  return images.map(({ source, digest }) => ({ source, digest: digests.get(source) ?? digest }));
+}
+
+/** The images of the last push, with the package's own digests where those were known. */
+function packageDigests(olds: ImagePushSetOutputs): NamedImage[] {
+  return sameDigests(olds.images ?? [], (olds.contents ?? listings.get(olds.fingerprint ?? "") ?? []).map(namedImage));
+}
+
+function stillChosen(images: readonly PushedImage[], { include = [], exclude = [] }: ImagePushSetInputs): PushedImage[] {
+  try {
+    return selectImages(images, include, exclude);
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      // A pattern may be for an image of the package that was not pushed so far.
+      return [...images];
+    }
+    throw error;
+  }
+}
+
+async function deleteAll(registry: Registry, outs: ImagePushSetOutputs, context: OperationContext): Promise<void> {
+  const known = await keeperForDelete(registry, outs, outs.record);
+  if ("unknown" in known) {
+    context.log.warn(
+      `nothing was deleted from ${outs.endpoint}, because nobody can tell what other push sets there still name: ${known.unknown} ` +
+        `Delete by hand what is not needed: ${outs.images.map((image) => image.target).join(", ")}`,
+    );
+    return;
+  }
+  const { deleted, left } = await deletePushed(registry, outs.images, outs.probe, known.keeper, context);
+  const lines = [...deleted.map((name) => `  - ${name}`), ...left.map(({ name, reason }) => `  ${name} stays: ${reason}`)];
+  if (lines.length > 0) {
+    context.log.info(`${deleted.length} deleted from ${outs.endpoint}:\n${lines.join("\n")}`);
+  }
+}
+
+/** A record that stays spares images from other push sets' deletes, no more; so it is no reason for a delete to fail. */
+async function forgetRecord(registry: Registry, record: RecordPlace, context: OperationContext): Promise<void> {
+  try {
+    await registry.ping();
+    await deleteRecord(registry, record);
+  } catch (error) {
+    context.log.info(`the record of this push set stays in the registry, as ${record.repository}:set-${record.token}: ${messageOf(error)}`);
+  }
+}
+
+function given<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 function driftLine(entry: { image: string; expected: string; found: string | undefined }): string {
@@ -166,8 +282,7 @@ function driftLine(entry: { image: string; expected: string; found: string | und
 
 async function push(
   inputs: ImagePushSetInputs,
-  previous: PushedImage[],
-  oldProbe: Probe | undefined,
+  olds: ImagePushSetOutputs | undefined,
   context: OperationContext,
 ): Promise<{ outs: ImagePushSetOutputs; failure?: MirrorError }> {
   const registry = new Registry(inputs.registry, context);
@@ -187,29 +302,39 @@ async function push(
           `${inputs.source}: the package has changed since the program read it; run pulumi preview again to see what the new one holds.`,
         );
       }
+      const previous = olds?.images ?? [];
+      const book = new PushSetBook(registry, inputs, olds?.record, context);
       const result = await pushPackage(opened, registry, {
         include: inputs.include ?? [],
         exclude: inputs.exclude ?? [],
         deleteImages: inputs.deleteImages === true,
         previous,
+        beforePush: (manifests) => book.begin(manifests),
+        keeper: () => book.keeper(),
         ...(inputs.probeRepository === false ? {} : { stagingRepository: besideProbe(inputs.probeRepository) }),
         context,
       });
-      const probe = inputs.probeRepository === false ? undefined : await keepOrPushProbe(registry, inputs.probeRepository, oldProbe, context);
+      const probe = inputs.probeRepository === false ? undefined : await keepOrPushProbe(registry, inputs.probeRepository, olds?.probe, context);
+      const record = await book.end(result.manifests, result.failures.length === 0);
       const { drift: _drift, ...rest } = inputs;
-      const outs: ImagePushSetOutputs = { ...rest, fingerprint: opened.fingerprint, endpoint: inputs.registry.endpoint, images: [...result.images, ...result.kept], ...(probe === undefined ? {} : { probe }) };
+      const outs: ImagePushSetOutputs = { ...rest, fingerprint: opened.fingerprint, endpoint: inputs.registry.endpoint, images: [...result.images, ...result.kept], ...given({ probe, record }) };
       const { stats } = result;
       context.log.info(
         `${result.images.length} images in ${inputs.registry.endpoint}: ${stats.blobsSent} blobs (${stats.bytesSent} bytes) sent, ${stats.blobsMounted} mounted, ${stats.blobsPresent} there already`,
       );
+      const changes = imageChanges(previous, result.images);
+      if (isChange(changes)) {
+        context.log.info(describeImages(changes, (source) => fateOf(source, result)).join("\n"));
+      }
       if (result.failures.length > 0) {
         const reasons = result.failures.map((failure) => `${failure.source}: ${messageOf(failure.error)}`);
-        const total = result.images.length + result.failures.length;
-        const failure = new MirrorError(
-          "PUSH_INCOMPLETE",
-          `${result.failures.length} of ${total} images could not be pushed to ${inputs.registry.endpoint}; the others are there, and the next pulumi up sends only what is missing.`,
-          { reasons },
-        );
+        const deletes = result.failures.filter(({ deleting }) => deleting === true).length;
+        const pushes = result.failures.length - deletes;
+        const said = [
+          ...(pushes > 0 ? [`${pushes} of ${result.images.length + pushes} images could not be pushed to ${inputs.registry.endpoint}`] : []),
+          ...(deletes > 0 ? [`${deletes} dropped images could not be deleted from ${inputs.registry.endpoint}`] : []),
+        ];
+        const failure = new MirrorError("PUSH_INCOMPLETE", `${said.join(", and ")}; the others are there, and the next pulumi up does only what is missing.`, { reasons });
         // Without a fingerprint the state says "not settled", so that the next up tries again.
         return { outs: { ...outs, fingerprint: "" }, failure };
       }
@@ -220,6 +345,21 @@ async function push(
   } finally {
     await registry.close();
   }
+}
+
+/** What became of an image that this push set no longer names. */
+function fateOf(source: string, { deleted, left, kept, failures }: PushResult): string {
+  const reason = left.find(({ name }) => name === source)?.reason;
+  if (reason !== undefined) {
+    return `stays in the registry: ${reason}`;
+  }
+  if (deleted.includes(source)) {
+    return "deleted from the registry";
+  }
+  if (kept.some((image) => image.source === source)) {
+    return failures.some((failure) => failure.source === source) ? "failed: the registry keeps what it had" : "stays in the registry";
+  }
+  return "stays in the registry";
 }
 
 /** Where blobs wait whose image is not known yet: beside the probe, which the user has placed where writing is allowed. */

@@ -150,7 +150,11 @@ class PackagePush {
     const { deleted, left, failures } = await deleteImages(this.registry, dropped, keeper, this.options.context);
     result.deleted.push(...deleted);
     result.left.push(...left);
-    result.failures.push(...failures);
+    for (const { source, error } of failures) {
+      result.failures.push({ source, error, deleting: true });
+      // Still this push set's: the next one tries again.
+      result.kept.push(...dropped.filter((image) => image.source === source));
+    }
   }
 
   /** Of the images, those that are not in place. */

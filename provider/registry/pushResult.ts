@@ -32,8 +32,8 @@ export interface Probe {
 export interface PushResult {
   images: PushedImage[];
   /** Images that could not be pushed; the rest is in the registry all the same. */
-  failures: { source: string; error: Error }[];
-  /** What an earlier push put under the names that failed now: it is there still, because a failure leaves the tag alone. */
+  failures: { source: string; error: Error; deleting?: true }[];
+  /** What an earlier push put under the names that failed now: it is there still, because a failure leaves the tag alone, or deletes nothing. */
   kept: PushedImage[];
   /** With `deleteImages`: names that an earlier push brought, and that are gone now. */
   deleted: string[];

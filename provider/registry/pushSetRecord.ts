@@ -62,6 +62,12 @@ export async function writeRecord(registry: Registry, place: RecordPlace, record
   await registry.putManifest(repository, `${tagPrefix}${place.token}`, { mediaType: mediaTypes.ociManifest, bytes, digest: sha256(bytes) });
 }
 
+/** What a push set's own record says; undefined when there is none that can be read. */
+export async function readRecord(registry: Registry, place: RecordPlace): Promise<PushSetRecord | undefined> {
+  const held = await registry.getManifest(repositoryBelow(registry.endpoint, place.repository), `${tagPrefix}${place.token}`);
+  return held === undefined ? undefined : parseRecord(held.bytes);
+}
+
 /** Whether the record is still there. */
 export async function hasRecord(registry: Registry, place: RecordPlace): Promise<boolean> {
   const repository = repositoryBelow(registry.endpoint, place.repository);
@@ -137,6 +143,15 @@ function withoutAlgorithm(digest: Digest): string {
 
 function withAlgorithm(text: string): Digest {
   return text.includes(":") ? text : `sha256:${text}`;
+}
+
+/** What is in either. */
+export function union(a: ManifestsByRepository, b: ManifestsByRepository): ManifestsByRepository {
+  const all: ManifestsByRepository = new Map([...a].map(([repository, digests]) => [repository, new Set(digests)]));
+  for (const [repository, digests] of b) {
+    digests.forEach((digest) => addManifest(all, repository, digest));
+  }
+  return all;
 }
 
 export function addManifest(manifests: ManifestsByRepository, repository: string, digest: Digest): void {

@@ -60,7 +60,7 @@ describe("push to real registries", function () {
       const state = await inspectImages(registry, result.images, probe, context);
       strictEqual(state.length, images.length + 1);
       deepStrictEqual(state.filter(({ expected, found }) => expected !== found), []);
-      await deletePushed(registry, result.images, probe, context);
+      await deletePushed(registry, result.images, probe, () => undefined, context);
       deepStrictEqual((await inspectImages(registry, result.images, probe, context)).filter(({ found }) => found !== undefined), []);
     } finally {
       await registry.close();

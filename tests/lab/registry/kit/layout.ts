@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -43,6 +43,11 @@ export class Layout {
     const children = Object.entries(layers).map(([architecture, own]) => ({ ...this.manifest(own, name, architecture), platform: { os: "linux", architecture } }));
     this.enter(name, this.write(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: children })), indexType));
     return Object.fromEntries(children.map((child) => [child.platform.architecture, child.digest]));
+  }
+
+  /** A name of its own for a manifest that the layout has already. */
+  name(name: string, digest: string): this {
+    return this.enter(name, { mediaType: manifestType, digest, size: statSync(this.path(digest)).size });
   }
 
   /** Takes a blob or manifest out of the layout, whose lists go on naming it. */

@@ -1,0 +1,57 @@
+/** An image by its public name, and what its tag points at. */
+export interface NamedImage {
+  source: string;
+  digest: string;
+}
+
+/** How the images of a push set differ from those it had. */
+export interface ImageChanges {
+  added: string[];
+  changed: { source: string; from: string; to: string }[];
+  dropped: string[];
+  kept: number;
+}
+
+export function imageChanges(before: readonly NamedImage[], after: readonly NamedImage[]): ImageChanges {
+  const old = new Map(before.map(({ source, digest }) => [source, digest]));
+  const names = new Set(after.map(({ source }) => source));
+  const changed = after.flatMap(({ source, digest }) => {
+    const from = old.get(source);
+    return from === undefined || from === digest ? [] : [{ source, from, to: digest }];
+  });
+  return {
+    added: [...names].filter((source) => !old.has(source)).sort(),
+    changed: changed.sort((a, b) => (a.source < b.source ? -1 : 1)),
+    dropped: [...old.keys()].filter((source) => !names.has(source)).sort(),
+    kept: names.size - changed.length - [...names].filter((source) => !old.has(source)).length,
+  };
+}
+
+/**
+ * A line an image, every one of them: what is deleted without having been named cannot be brought back.
+ *
+ * @param fate What becomes of a dropped image.
+ */
+export function describeImages({ added, changed, dropped, kept }: ImageChanges, fate: (source: string) => string): string[] {
+  const counts = [
+    [added.length, "added"],
+    [changed.length, "changed"],
+    [dropped.length, "dropped"],
+    [kept, "unchanged"],
+  ] as const;
+  const total = counts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  return [
+    `images: ${total.length === 0 ? "none" : total.join(", ")}`,
+    ...added.map((source) => `  + ${source}`),
+    ...changed.map(({ source, from, to }) => `  ~ ${source} ${short(from)} -> ${short(to)}`),
+    ...dropped.map((source) => `  - ${source} (${fate(source)})`),
+  ];
+}
+
+export function isChange({ added, changed, dropped }: ImageChanges): boolean {
+  return added.length + changed.length + dropped.length > 0;
+}
+
+function short(digest: string): string {
+  return digest.slice(0, 19);
+}
