@@ -55,7 +55,10 @@ export interface ImagePushSetArgs {
    * `registry-mirror-probe/probe`; `false` pushes none, and verification can then say "consistent" at best.
    */
   probeRepository?: pulumi.Input<string | false>;
-  /** Delete from the registry what a change of package or filters, or destroy, no longer names. Default false: nothing is ever deleted. */
+  /**
+   * Delete from the registry what a change of package or filters, or destroy, no longer names; never what another push set of the registry
+   * names, nor what this one's replacement has (docs/push-sets.md). Default false: nothing is ever deleted.
+   */
   deleteImages?: pulumi.Input<boolean>;
   /** Folder for temporary files of inner archives. Default: below the system's temporary folder. */
   spoolDir?: pulumi.Input<string>;
