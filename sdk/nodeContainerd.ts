@@ -44,7 +44,11 @@ export interface NodeContainerdArgs {
   criTimeout?: pulumi.Input<number>;
   /** Destroying a node that cannot be reached any more succeeds, with a warning. Default false. */
   forgetUnreachable?: pulumi.Input<boolean>;
-  /** Take over a node that another stack's NodeContainerd configured. Default false: that is an error naming the other one. */
+  /**
+   * Take over a node that another resource configured, of another stack for one; from then on that one leaves the node
+   * alone. Default false: it is an error (`NODE_OWNED`) that names the other one, what differs, and other ways out. A
+   * change of this alone is only remembered.
+   */
   adopt?: pulumi.Input<boolean>;
   /** Leave the node exactly as it is for now: nothing about it is looked at or changed. Default false. MirroredCluster's `rollout.only` sets it. */
   hold?: pulumi.Input<boolean>;

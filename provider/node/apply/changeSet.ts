@@ -47,13 +47,19 @@ function restartRelevant(observed: NodeObservation, path: string): boolean {
   return path === observed.configPath || (path.endsWith(".toml") && posix.basename(path) !== "hosts.toml");
 }
 
-/** Collects operations in the order in which they are carried out. */
+/**
+ * Collects operations in the order in which they are carried out. containerd reads hosts.toml at every pull, and a pull whose hosts.toml
+ * names a certificate that is not there fails, without asking anybody else: so certificates come before what names them, and go after it.
+ */
 class Builder {
   readonly directories: JournalOperation[] = [];
   readonly saves: JournalOperation[] = [];
-  readonly changes: JournalOperation[] = [];
+  readonly keeps: JournalOperation[] = [];
+  readonly certificates: JournalOperation[] = [];
+  readonly hosts: JournalOperation[] = [];
   /** The configuration comes last: it must never point to what is not there yet. */
   readonly configs: JournalOperation[] = [];
+  readonly unneeded: JournalOperation[] = [];
   readonly afterwards: JournalOperation[] = [];
   readonly notes: string[] = [];
   readonly made: string[] = [];
@@ -94,19 +100,28 @@ class Builder {
     }
   }
 
-  add(operation: JournalOperation): void {
-    ("restart" in operation && operation.restart ? this.configs : this.changes).push(operation);
+  add(operation: JournalOperation & { path: string; restart: boolean }): void {
+    if (operation.restart) {
+      this.configs.push(operation);
+    } else if (posix.basename(operation.path) === "hosts.toml") {
+      this.hosts.push(operation);
+    } else if (operation.kind === "x") {
+      // The configuration of before may name it too, until containerd has been restarted.
+      this.unneeded.push({ kind: "y", path: operation.path, had: operation.had });
+    } else {
+      this.certificates.push(operation);
+    }
   }
 
   /** A file of ours that somebody changed since: their version stays beside it. */
   keep(path: string, had: string): void {
     const suffix = `changed-${this.tx}`;
-    this.changes.push({ kind: "k", path, had, suffix });
+    this.keeps.push({ kind: "k", path, had, suffix });
     this.notes.push(`${path} had been changed by hand since we wrote it; that version is kept as ${path}.${suffix}`);
   }
 
   build(record: NodeRecord | undefined, restart: boolean): ChangeSet {
-    const work = [...this.directories, ...this.saves, ...this.changes, ...this.configs];
+    const work = [...this.directories, ...this.saves, ...this.keeps, ...this.certificates, ...this.hosts, ...this.configs];
     const before = this.observed.record;
     const text = record && formatRecord(record);
     if (text !== (before && formatRecord(before))) {
@@ -114,7 +129,7 @@ class Builder {
         ? { kind: "x", path: recordPath, had: digestOf(formatRecord(before ?? { owner: "", files: [], directories: [] })), restart: false }
         : { kind: "w", path: recordPath, had: before ? digestOf(formatRecord(before)) : "absent", text, mode: 0o600, restart: false });
     }
-    work.push(...this.afterwards);
+    work.push(...this.unneeded, ...this.afterwards);
     return { operations: work, restart, notes: this.notes, secrets: this.secrets };
   }
 }

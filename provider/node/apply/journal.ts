@@ -10,6 +10,7 @@ export type JournalOperation =
   | { kind: "w"; path: string; had: string; text: string; mode: number; restart: boolean }
   | { kind: "c"; path: string; had: string; original: string; restart: boolean }
   | { kind: "x"; path: string; had: string; restart: boolean }
+  | { kind: "y"; path: string; had: string }
   | { kind: "v"; id: string; path: string; digest: string }
   | { kind: "f"; id: string }
   | { kind: "z"; path: string };
@@ -32,6 +33,7 @@ export function formatJournal(operations: JournalOperation[]): string {
       case "w": return fields(n, op.had, digestOf(op.text), flag(op.restart), octal(op.mode), op.path);
       case "c": return fields(n, op.had, op.original, flag(op.restart), "-", op.path);
       case "x": return fields(n, op.had, "-", flag(op.restart), "-", op.path);
+      case "y": return fields(n, op.had, "-", "-", "-", op.path);
       case "v": return fields(op.id, "-", op.digest, "-", "-", op.path);
       case "f": return fields(op.id);
       case "z": return fields(n, "-", "-", "-", "-", op.path);

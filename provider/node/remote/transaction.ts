@@ -9,6 +9,7 @@
  *   w  give PATH the content sent as N, digest NEW; HAD is the digest it has now, or absent
  *   c  give PATH the saved original NEW again
  *   x  remove PATH
+ *   y  remove PATH once committed, if it still has the digest HAD
  *   v  keep a copy of PATH as originals/N once committed, if it still has the digest NEW
  *   f  forget the saved original N once committed
  *   z  remove the directory PATH once committed, if it is empty
@@ -191,7 +192,7 @@ do_check() {
 }
 
 verify_one() {
-  case $kind in w|c|x|s|k) ;; *) return 0 ;; esac
+  case $kind in w|c|x|s|k|y) ;; *) return 0 ;; esac
   digest_of "$t_path"
   [ "$digest" = "$had" ] || { fail NODE_CHANGED "$path"; return 1; }
 }
@@ -342,6 +343,9 @@ clean_one() {
     v)
       digest_of "$t_path"
       if [ "$digest" = "$new" ]; then mkdir -p "$state/originals" && cp -a -T -- "$t_path" "$state/originals/$n"; fi ;;
+    y)
+      digest_of "$t_path"
+      [ "$digest" != "$had" ] || rm -f -- "$t_path" ;;
     f) rm -f -- "$state/originals/$n" ;;
     z) rmdir -- "$t_path" 2>/dev/null ;;
   esac

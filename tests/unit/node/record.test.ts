@@ -46,6 +46,7 @@ describe("what is kept on the node", () => {
       { kind: "w", path: "/a/b c", had: "absent", text: "x", mode: 0o600, restart: true },
       { kind: "c", path: "/c", had: "h", original: "t-0", restart: false },
       { kind: "x", path: "/d", had: "h", restart: false },
+      { kind: "y", path: "/e", had: "h" },
       { kind: "v", id: "t-1", path: "/c", digest: "e" },
       { kind: "f", id: "t-2" },
       { kind: "z", path: "/a" },
@@ -57,9 +58,10 @@ describe("what is kept on the node", () => {
       `w 3 absent ${digestOf("x")} r 0600 /a/b c`,
       "c 4 h t-0 - - /c",
       "x 5 h - - - /d",
+      "y 6 h - - - /e",
       "v t-1 - e - - /c",
       "f t-2 - - - - -",
-      "z 8 - - - - /a",
+      "z 9 - - - - /a",
       "",
     ].join("\n"));
   });

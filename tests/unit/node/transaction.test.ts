@@ -16,8 +16,8 @@ const config = "/etc/containerd/config.toml";
 const record = "/var/lib/registry-mirror/record";
 
 const urn = (name: string, stack = "dev"): string => `urn:pulumi:${stack}::project::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::${name}`;
-const first: NodeOwner = { urn: urn("a"), token: "00000000000000aa" };
-const second: NodeOwner = { urn: urn("b", "prod"), token: "00000000000000bb" };
+const mine: NodeOwner = { urn: urn("a"), token: "00000000000000aa" };
+const theirs: NodeOwner = { urn: urn("b", "prod"), token: "00000000000000bb" };
 
 function file(path: string, text: string, secret = false): PlannedFile {
   return { path, text, mode: secret ? 0o600 : 0o644, secret };
@@ -59,11 +59,11 @@ describe("the node's transaction", function () {
   }
 
   function apply(plan: ContainerdPlan | ApplyOptions<unknown>["plan"], options: Partial<ApplyOptions<unknown>> = {}, tuning: NodeTuning = {}): Promise<ApplyResult<unknown>> {
-    return withNode(n => applyToNode<unknown>(n, { owner: first, plan: typeof plan === "function" ? plan : () => plan, criTimeout: 5, ...options }), tuning);
+    return withNode(n => applyToNode<unknown>(n, { owner: mine, plan: typeof plan === "function" ? plan : () => plan, criTimeout: 5, ...options }), tuning);
   }
 
   function restore(options: { owner?: NodeOwner; force?: boolean } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> {
-    return withNode(n => restoreNode(n, { owner: first, criTimeout: 5, ...options }), tuning);
+    return withNode(n => restoreNode(n, { owner: mine, criTimeout: 5, ...options }), tuning);
   }
 
   function nothingLeft(): void {
@@ -140,13 +140,13 @@ describe("the node's transaction", function () {
     const before = node.snapshot();
     await apply(firstPlan());
     const configured = node.snapshot();
-    await failure(apply(again("theirs\n"), { owner: second }), "NODE_OWNED", /::a, not by /, /stack rename prod/, /adopt: true/);
+    await failure(apply(again("theirs\n"), { owner: theirs }), "NODE_OWNED", /::a, not by /, /stack rename prod/, /adopt: true/);
     assert.deepEqual(node.snapshot(), configured, "refusing touches nothing");
-    assert.equal((await apply(again("theirs\n"), { owner: second, adopt: true })).holder, "other");
+    assert.equal((await apply(again("theirs\n"), { owner: theirs, adopt: true })).holder, "other");
     const left = await restore();
-    assert.deepEqual([left.holder, left.changed, left.record?.owner], ["other", false, second.urn]);
+    assert.deepEqual([left.holder, left.changed, left.record?.owner], ["other", false, theirs.urn]);
     assert.equal(node.read(hosts), "theirs\n");
-    assert.equal((await restore({ owner: second })).holder, "us");
+    assert.equal((await restore({ owner: theirs })).holder, "us");
     assert.deepEqual(node.snapshot(), before, "the originals have passed to the second owner");
   });
 
@@ -155,7 +155,7 @@ describe("the node's transaction", function () {
     const before = node.snapshot();
     await apply(firstPlan());
     const originals = readdirSync(node.path("/var/lib/registry-mirror/originals"));
-    const replacement = { ...first, token: "00000000000000ab" };
+    const replacement = { ...mine, token: "00000000000000ab" };
     const taken = await apply(planOf([], { owns: [hosts, ca, config] }), { owner: replacement });
     assert.deepEqual([taken.holder, taken.restarts], ["namesake", 0]);
     assert.deepEqual(readdirSync(node.path("/var/lib/registry-mirror/originals")), originals, "no second backup");
@@ -171,7 +171,7 @@ describe("the node's transaction", function () {
     const before = node.snapshot();
     await apply(firstPlan());
     const configured = node.snapshot();
-    const replacement = { ...first, token: "00000000000000ab" };
+    const replacement = { ...mine, token: "00000000000000ab" };
     await assert.rejects(apply(again("new\n"), { owner: replacement, verify: () => Promise.reject(new Error("not proven")) }), /not proven/);
     assert.deepEqual(node.snapshot(), configured);
     assert.equal((await restore({ owner: replacement })).changed, false, "it never was the failed one's");
@@ -182,7 +182,7 @@ describe("the node's transaction", function () {
   it("whatever its URN is by now, an owner with the node's token goes on, and the record's words are brought up to date", async () => {
     const before = node.snapshot();
     await apply(firstPlan());
-    const renamed = { ...first, urn: urn("a", "prod") };
+    const renamed = { ...mine, urn: urn("a", "prod") };
     assert.equal((await apply(again("b\n"), { owner: renamed })).holder, "us");
     assert.equal(parseRecord(node.read(record))?.owner, renamed.urn);
     assert.equal((await restore()).holder, "us");
@@ -194,19 +194,46 @@ describe("the node's transaction", function () {
     await apply(firstPlan());
     const old = (): void => node.write(record, node.read(record).replace(/^token .*\n/m, ""), 0o600);
     old();
-    const renamed = { urn: urn("a", "prod"), token: "00000000000000ac", earlier: [first.urn] };
-    await failure(apply(again("b\n"), { owner: second }), "NODE_OWNED");
-    const replaced = { ...first, token: "00000000000000ad" };
+    const renamed = { urn: urn("a", "prod"), token: "00000000000000ac", earlier: [mine.urn] };
+    await failure(apply(again("b\n"), { owner: theirs }), "NODE_OWNED");
+    const replaced = { ...mine, token: "00000000000000ad" };
     assert.equal((await apply(planOf([], { owns: [hosts, ca, config] }), { owner: renamed })).changed, true, "only the record is written");
     assert.equal(parseRecord(node.read(record))?.token, renamed.token);
-    assert.equal((await restore({ owner: { ...replaced, earlier: [first.urn] } })).holder, "other", "the state of 0.1.0 has had its time");
+    assert.equal((await restore({ owner: { ...replaced, earlier: [mine.urn] } })).holder, "other", "the state of 0.1.0 has had its time");
     await restore({ owner: renamed });
     assert.deepEqual(node.snapshot(), before);
     // Deleted straight after the upgrade.
     await apply(firstPlan());
     old();
-    await restore({ owner: { ...replaced, earlier: [first.urn] } });
+    await restore({ owner: { ...replaced, earlier: [mine.urn] } });
     assert.deepEqual(node.snapshot(), before);
+  });
+
+  it("at no step a hosts.toml names a certificate that is not there: such a pull fails, and asks nobody else", async () => {
+    const next = "/etc/containerd/certs.d/zot:5000/ca.crt";
+    const naming = (path: string): PlannedFile => file(hosts, `ca = "${path}"\n`);
+    // After each step of the program on the node.
+    const look = `step() {
+  for l_file in "$root"/etc/containerd/certs.d/*/hosts.toml; do
+    l_ca=$(sed -n 's/^ca = "\\(.*\\)"$/\\1/p' "$l_file" 2>/dev/null)
+    [ -z "$l_ca" ] || [ -e "$root$l_ca" ] || echo "$l_file: $l_ca at $*" >> "$root/missing"
+    [ -z "$l_ca" ] || echo "$*" >> "$root/looked"
+  done
+}`;
+    const tuning = { script: (text: string): string => text.replace("step() { :; }", look) };
+    const initial = planOf([naming(ca), file(ca, "CA\n"), file(config, "# pointer\n")]);
+    const moved = planOf([naming(next), file(next, "CA 2\n")], { owns: [hosts, next, config], remove: [ca] });
+    const before = node.snapshot();
+    await apply(initial, {}, tuning);
+    await assert.rejects(apply(moved, { verify: () => Promise.reject(new Error("not proven")) }, tuning), /not proven/);
+    assert.equal(node.exists(ca), true);
+    await apply(moved, {}, tuning);
+    assert.deepEqual([node.exists(ca), node.exists(next)], [false, true]);
+    await withNode((n) => restoreNode(n, { owner: mine, criTimeout: 5 }), tuning);
+    assert.ok(node.read("looked").split("\n").length > 20);
+    assert.equal(node.exists("missing"), false, node.exists("missing") ? node.read("missing") : "");
+    const { looked: _looked, ...after } = node.snapshot();
+    assert.deepEqual(after, before);
   });
 
   it("refuses targets that are links, naming the link, and writes through none", async () => {
