@@ -9,6 +9,8 @@ import { isTransientStatus, parseRetryAfter } from "./retry";
 import { isTransientFailure } from "./sender";
 import type { Sender, SendResponse } from "./sender";
 import { sendPieces } from "./pieceUpload";
+import type { PieceUpload } from "./pieceUpload";
+import { cancelUpload } from "./uploadCancel";
 import { commitUrl, uploadLocation } from "./uploadLocation";
 
 /** A blob's content and how often it can be had. */
@@ -51,6 +53,8 @@ export class BlobUpload {
   private touched = false;
   private count: (bytes: number) => void = () => {};
   private refusals = 0;
+  /** Where the upload that was begun would go on. */
+  private unfinished: URL | undefined;
 
   constructor(
     private readonly sender: Sender,
@@ -64,6 +68,15 @@ export class BlobUpload {
   }
 
   async run(): Promise<void> {
+    try {
+      await this.repeat();
+    } catch (error) {
+      await this.giveBack();
+      throw error;
+    }
+  }
+
+  private async repeat(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const failure = await this.once();
       if (failure === undefined) {
@@ -78,6 +91,16 @@ export class BlobUpload {
       if (!more) {
         throw failure.again && spent ? new StreamSpent(this.source.digest, failure.error) : failure.error;
       }
+      await this.giveBack();
+    }
+  }
+
+  /** What was begun and not finished is of no use to another try: each begins anew. */
+  private async giveBack(): Promise<void> {
+    const { unfinished } = this;
+    this.unfinished = undefined;
+    if (unfinished !== undefined) {
+      await cancelUpload(this.sender, this.repository, unfinished);
     }
   }
 
@@ -101,6 +124,7 @@ export class BlobUpload {
     if (response.status !== 202) {
       throw await this.sender.failure("POST", response);
     }
+    this.unfinished = uploadLocation(response, this.sender);
     return response;
   }
 
@@ -204,14 +228,15 @@ export class BlobUpload {
     }
   }
 
-  private shared(): { scopes: Scope[]; signal: AbortSignal; digest: Digest; repository: string } {
-    return { scopes: this.scopes, signal: this.signal, digest: this.source.digest, repository: this.repository };
+  private shared(): Pick<PieceUpload, "scopes" | "signal" | "digest" | "moved"> {
+    return { scopes: this.scopes, signal: this.signal, digest: this.source.digest, moved: (to) => (this.unfinished = to) };
   }
 
   private async judge(response: SendResponse): Promise<Failure | undefined> {
     const { status } = response;
     const { digest } = this.source;
     if (status === 201 || status === 204) {
+      this.unfinished = undefined;
       const stored = response.headers["docker-content-digest"];
       if (stored !== undefined && stored !== digest) {
         throw new RegistryError("REGISTRY_DIGEST_MISMATCH", `PUT ${redacted(response.url)}: the registry says that it stored ${stored} instead of ${digest}. It, or a proxy in front of it, changes what is uploaded.`);
@@ -219,6 +244,9 @@ export class BlobUpload {
       return undefined;
     }
     const error = await this.sender.failure("PUT", response);
+    if (status === 404) {
+      this.unfinished = undefined;
+    }
     // 401: the token ran out while the content flowed; 404 and 416: the upload is no longer known. A new upload may do.
     const again = isTransientStatus(status) || ((status === 401 || status === 404 || status === 416) && ++this.refusals <= maxRefusals);
     return { error, again, unsure: status >= 500, retryAfterMs: status === 401 ? 0 : parseRetryAfter(response.headers["retry-after"]) };

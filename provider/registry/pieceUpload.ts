@@ -14,9 +14,10 @@ export interface PieceUpload {
   /** Bytes a piece. */
   size: number;
   digest: Digest;
-  repository: string;
   scopes: Scope[];
   signal: AbortSignal;
+  /** Called with each new place at which the upload goes on. */
+  moved: (to: URL) => void;
 }
 
 const smallestPiece = 256 * 1024;
@@ -70,6 +71,7 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
       // ECR answers 201 to a piece.
       if (response !== undefined && (response.status === 202 || response.status === 201 || response.status === 204)) {
         at = response.headers["location"] === undefined ? at : uploadLocation(response, sender);
+        upload.moved(at);
         from += part.length;
         continue;
       }
@@ -89,6 +91,7 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
         throw new RegistryError("REGISTRY_CONNECTION_LOST", `blob ${upload.digest}: the registry lost the upload after ${offset} bytes.`);
       }
       at = state.location;
+      upload.moved(at);
       from = state.next - offset;
     }
     offset += piece.length;

@@ -12,6 +12,8 @@ import type { EndpointSeen } from "./pushResult";
 import { RegistryError } from "./registryError";
 import { Sender } from "./sender";
 import type { RegistryOptions } from "./sender";
+import { cancelUpload } from "./uploadCancel";
+import { uploadLocation } from "./uploadLocation";
 
 export interface ManifestSeen {
   digest: Digest;
@@ -237,7 +239,9 @@ export class Registry {
     }
     if (response.status === 202) {
       // An upload was begun instead. It is given back, so that the registry keeps no unfinished one.
-      await this.cancelUpload(repository, response.headers["location"], response.url);
+      if (response.headers["location"] !== undefined) {
+        await cancelUpload(this.sender, repository, uploadLocation(response, this.sender));
+      }
       return "declined";
     }
     if ([400, 401, 403, 404, 405].includes(response.status)) {
@@ -264,18 +268,6 @@ export class Registry {
   /** Ends everything under way and frees the connections. */
   close(): Promise<void> {
     return this.sender.close();
-  }
-
-  private async cancelUpload(repository: string, location: string | undefined, from: URL): Promise<void> {
-    if (location === undefined) {
-      return;
-    }
-    try {
-      await this.sender.send({ method: "DELETE", url: new URL(location, from), scopes: [{ repository, actions: "pull,push" }], attempts: 1 });
-    } catch (error) {
-      this.context.signal.throwIfAborted();
-      this.context.log.debug(`an upload that was not needed stays unfinished: ${(error as Error).message}`);
-    }
   }
 }
 

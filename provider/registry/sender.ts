@@ -54,6 +54,7 @@ export interface SendResponse extends HttpResponse {
 }
 
 const maxRedirects = 5;
+const tokenAfterAbortMs = 3_000;
 
 /** Small enough for every default limit met in the field (nginx: 1 MiB is met by halving; Cloudflare: 100 MB). */
 const defaultPieceBytes = 16 * 1024 * 1024;
@@ -266,7 +267,8 @@ export class Sender {
   }
 
   private async sendPlain(method: string, url: URL, headers: Record<string, string>, body?: Buffer): Promise<HttpResponse> {
-    const signal = this.ctx.signal;
+    // After an abort only uploads are given back, which may take a token that has not been fetched yet.
+    const signal = this.ctx.signal.aborted ? AbortSignal.timeout(tokenAfterAbortMs) : this.ctx.signal;
     const request: SendRequest = { method, url, headers, scopes: [] };
     return this.repeat(request, signal, async () => ({ ...(await this.wire(request, url, undefined, signal, body)), url }));
   }

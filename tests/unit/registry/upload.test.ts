@@ -169,6 +169,62 @@ describe("blob upload", () => {
     strictEqual(server.seen("POST", /./).length, 1);
   });
 
+  describe("an upload that was begun and is not finished is given back at its own address, query included", () => {
+    const location = /^a%2Bb%3D\d+$/;
+    const givenBack = (): void => {
+      const [cancelled] = server.seen("DELETE", /\/blobs\/uploads\/\d+$/);
+      ok(cancelled?.status === 204 && location.test(encodeURIComponent(cancelled.query.get("_state") ?? "")), JSON.stringify(cancelled?.query.get("_state")));
+    };
+
+    it("after a cut, before the content is sent again", async () => {
+      server.script = ({ method, nth, request, cut }) => {
+        if (method === "PUT" && nth === 0 && server.seen("PUT", /./).length === 1) {
+          request.once("data", cut);
+          return true;
+        }
+        return false;
+      };
+      await bench.registry(server).uploadBlob("ns/a", held);
+      isThere();
+      givenBack();
+      deepStrictEqual(server.requests.map(({ method }) => method).slice(-3), ["DELETE", "POST", "PUT"]);
+    });
+
+    it("after the content's own failure, and after a refusal", async () => {
+      const broken = (): Readable => Readable.from((function* () { yield bytes.subarray(0, 100_000); throw new Error("truncated"); })(), { objectMode: false });
+      await rejects(bench.registry(server).uploadBlob("ns/a", { digest, size: bytes.length, open: broken }), /truncated/);
+      givenBack();
+      server.requests.splice(0);
+      server.script = ({ method, answer }) => method === "PUT" && (answer(403), true);
+      await rejects(bench.registry(server).uploadBlob("ns/a", held), /403/);
+      givenBack();
+    });
+
+    for (const [title, answers] of [["after an abort", true], ["after an abort, which ends within seconds when the registry does not answer that either", false]] as const) {
+      it(title, async () => {
+        server.script = ({ method }) => {
+          if (method === "PUT") {
+            setTimeout(() => bench.controller.abort(new Error("cancelled")), 10);
+          }
+          return method === "PUT" || (method === "DELETE" && !answers);
+        };
+        const before = performance.now();
+        await rejects(bench.registry(server).uploadBlob("ns/a", held), /cancelled/);
+        ok(performance.now() - before < 7_000);
+        strictEqual(server.seen("DELETE", /\/uploads\//).length, 1);
+        if (answers) {
+          givenBack();
+        }
+      });
+    }
+
+    it("a registry that does not allow it is no failure", async () => {
+      server.script = ({ method, nth, answer }) => (method === "DELETE" ? (answer(405), true) : method === "PUT" && nth === 0 && server.seen("PUT", /./).length === 1 && (answer(503), true));
+      await bench.registry(server).uploadBlob("ns/a", held);
+      isThere();
+    });
+  });
+
   it("500 for ever ends with the registry's words and the number of tries", async () => {
     server.script = async ({ method, body, answer }) => {
       if (method === "PUT") {

@@ -16,8 +16,8 @@ const limits: RegistryOptions = { retry: { attempts: 4, firstDelayMs: 20, maxDel
 const memory = { blobBytes: 64 * 1024, totalBytes: 256 * 1024 };
 
 /** Opens a package, pushes it, closes everything. */
-export async function pushTo(connection: RegistryConnection, source: string, options: { cacheDir?: string | false; spoolDir?: string; limits?: RegistryOptions; progress?: (line: string) => void; warn?: (text: string) => void } = {}): Promise<PushResult> {
-  const context = { signal: new AbortController().signal, log: { ...silentLog, ...(options.progress === undefined ? {} : { progress: options.progress }), ...(options.warn === undefined ? {} : { warn: options.warn }) } };
+export async function pushTo(connection: RegistryConnection, source: string, options: { cacheDir?: string | false; spoolDir?: string; limits?: RegistryOptions; progress?: (line: string) => void; warn?: (text: string) => void; signal?: AbortSignal } = {}): Promise<PushResult> {
+  const context = { signal: options.signal ?? new AbortController().signal, log: { ...silentLog, ...(options.progress === undefined ? {} : { progress: options.progress }), ...(options.warn === undefined ? {} : { warn: options.warn }) } };
   const registry = new Registry(connection, context, { ...limits, ...options.limits });
   try {
     await registry.ping();
