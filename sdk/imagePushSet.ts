@@ -195,7 +195,7 @@ async function lookAt(args: { source: string; spoolDir?: string; maxDecodedBytes
     const opened = await openPackage(localPath(args.source), options);
     try {
       const index = await opened.index();
-      return { fingerprint: opened.fingerprint, ...(index === undefined ? {} : { contents: contentsOf(index), lacks: [...lacksOf(index, index.images)].map(([source, names]) => ({ source, names })) }) };
+      return { fingerprint: opened.fingerprint, ...(index === undefined ? {} : { contents: contentsOf(index), lacks: [...lacksOf(index)].map(([source, names]) => ({ source, names })) }) };
     } finally {
       await opened.close();
     }

@@ -1,3 +1,4 @@
+import { isElsewhere } from "../oci/descriptor";
 import type { Descriptor } from "../oci/descriptor";
 import type { Digest } from "../oci/digest";
 import { isIndex, isManifest } from "../oci/mediaType";
@@ -55,7 +56,7 @@ export class ImageGraph {
     const parts = [manifest.json.config, ...(manifest.json.layers ?? [])].filter((part) => part !== undefined);
     const lacking: string[] = [];
     for (const part of parts) {
-      if (!this.addBlob(part) && !isForeign(part)) {
+      if (!this.addBlob(part) && !isElsewhere(part)) {
         lacking.push(`${part === manifest.json.config ? "config" : "layer"} ${part.digest}`);
       }
     }
@@ -126,9 +127,4 @@ export class ImageGraph {
       }
     }
   }
-}
-
-/** image-spec v1.1, layer.md "Non-Distributable Layers": fetched from elsewhere, not part of a package. */
-function isForeign(part: Descriptor): boolean {
-  return (part.urls?.length ?? 0) > 0 || part.mediaType.includes("nondistributable") || part.mediaType.includes("foreign");
 }

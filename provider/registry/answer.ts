@@ -4,6 +4,8 @@ import type { HttpResponse } from "./httpExchange";
 /** What a registry said in the body of an error (distribution-spec v1.1.1, "Error codes"), or the start of anything else. */
 export interface SaidError {
   code: string | undefined;
+  /** All of them, where a registry lists several errors. */
+  codes: string[];
   message: string;
 }
 
@@ -20,12 +22,14 @@ export function saidError(response: HttpResponse): SaidError {
         const detail = typeof e.detail === "string" ? e.detail : e.detail === undefined || e.detail === null ? "" : JSON.stringify(e.detail);
         return `${String(e.message ?? "")}${detail === "" || detail === "{}" ? "" : ` (${detail})`}`;
       });
-      return { code: typeof first.code === "string" ? first.code : undefined, message: shorten(messages.join("; ")) };
+      const codes = errors.map(({ code }) => code).filter((code) => typeof code === "string");
+      return { code: typeof first.code === "string" ? first.code : undefined, codes, message: shorten(messages.join("; ")) };
     }
     const message = parsed.error_description ?? parsed.details ?? parsed.message ?? parsed.error;
-    return { code: typeof parsed.error === "string" ? parsed.error : undefined, message: shorten(typeof message === "string" ? message : "") };
+    const code = typeof parsed.error === "string" ? parsed.error : undefined;
+    return { code, codes: code === undefined ? [] : [code], message: shorten(typeof message === "string" ? message : "") };
   } catch {
-    return { code: undefined, message: shorten(text.replace(/<[^>]*>/g, " ")) };
+    return { code: undefined, codes: [], message: shorten(text.replace(/<[^>]*>/g, " ")) };
   }
 }
 

@@ -1,7 +1,7 @@
 import { sha256 } from "../oci/digest";
 import type { Digest } from "../oci/digest";
 import type { BlobBoard } from "./blobBoard";
-import { childName, platformName } from "./platform";
+import { childName, layerElsewhere, platformName } from "./platform";
 import { reducedRoot } from "./pushPlan";
 import type { PlannedImage, PlannedManifest } from "./pushPlan";
 import type { PushedImage, PushResult } from "./pushResult";
@@ -66,9 +66,11 @@ export class ImagePush {
     this.repository = planned.target.repository;
   }
 
-  /** Names of the children that the mirror will not have after this push. */
+  /** What of the image the mirror will not have after this push. */
   get lacks(): string[] {
-    return [...this.absent].map((digest) => childName(this.planned.root.children, digest));
+    const { root, below } = this.planned;
+    const pushed = [...below, root].filter(({ digest }) => !this.absent.has(digest));
+    return [...this.absent].map((digest) => childName(root.children, digest)).concat(pushed.flatMap(({ notSent }) => notSent.map(layerElsewhere)));
   }
 
   /** @throws RegistryError `PUSH_PLATFORM_FAILED`, `PACKAGE_INCOMPLETE`, and the registry's refusal of the image's own manifest */
@@ -118,6 +120,9 @@ export class ImagePush {
   private isLackOf(child: PlannedManifest, error: unknown): boolean {
     if (!(error instanceof RegistryError)) {
       return false;
+    }
+    if (error.code === "REGISTRY_LAYER_URLS") {
+      return child.notSent.length > 0;
     }
     return error.code === "PACKAGE_INCOMPLETE" || (isRefusal(error) && child.children.some(({ digest }) => this.absent.has(digest)));
   }

@@ -1,4 +1,5 @@
 import type { PackageManifest } from "../archive/imagePackage";
+import { isElsewhere } from "../oci/descriptor";
 import type { Descriptor } from "../oci/descriptor";
 import { isDigest } from "../oci/digest";
 import type { Digest } from "../oci/digest";
@@ -8,6 +9,10 @@ import { RegistryError } from "./registryError";
 export interface ManifestParts {
   /** Config and layers that a registry must have before it takes the manifest; each digest once. */
   blobs: Descriptor[];
+  /** Layers that a client may fetch from their own URLs; a registry may refuse a manifest because of them. */
+  elsewhere: Descriptor[];
+  /** Those of them that the package lacks, so that they are not sent. */
+  notSent: Descriptor[];
   /** Manifests that an index lists. */
   children: Descriptor[];
   subject: Digest | undefined;
@@ -26,13 +31,8 @@ interface ManifestJson {
   annotations?: Record<string, string>;
 }
 
-/** Layers that stay with their vendor: a registry neither needs nor, for Windows base layers, may have them. */
-function isForeign(descriptor: Descriptor): boolean {
-  return /\.foreign\.|\.nondistributable\./.test(descriptor.mediaType) || (descriptor.urls?.length ?? 0) > 0;
-}
-
 /**
- * @param has Whether the package holds a blob: a foreign layer that it does hold travels along.
+ * @param has Whether the package holds a blob: a layer with URLs of its own that it does hold travels along.
  * @throws RegistryError `MANIFEST_UNREADABLE`
  */
 export function manifestParts(digest: Digest, manifest: PackageManifest, has: (digest: Digest) => boolean): ManifestParts {
@@ -63,14 +63,13 @@ export function manifestParts(digest: Digest, manifest: PackageManifest, has: (d
     return { mediaType: "", ...d } as Descriptor;
   };
   const referred = [...(json.config === undefined ? [] : [descriptor(json.config, "config")]), ...list(json.layers, "layers"), ...list(json.blobs, "blobs")];
-  const blobs = new Map<Digest, Descriptor>();
-  for (const blob of referred) {
-    if (!isForeign(blob) || has(blob.digest)) {
-      blobs.set(blob.digest, blob);
-    }
-  }
+  const elsewhere = referred.filter(isElsewhere);
+  const notSent = elsewhere.filter((blob) => !has(blob.digest));
+  const blobs = new Map(referred.filter((blob) => !notSent.includes(blob)).map((blob) => [blob.digest, blob]));
   return {
     blobs: [...blobs.values()],
+    elsewhere,
+    notSent,
     children: list(json.manifests, "manifests"),
     subject: json.subject === undefined || json.subject === null ? undefined : descriptor(json.subject, "subject").digest,
     artifactType: json.artifactType ?? json.config?.mediaType,

@@ -24,3 +24,9 @@ export function childName(children: readonly Descriptor[], digest: Digest): stri
   }
   return platformName(child) ?? (isAttestation(child) ? `attestation ${short}` : short);
 }
+
+/** A layer that is not sent, for a list of what the mirror will not have. */
+export function layerElsewhere({ digest, urls = [] }: Descriptor): string {
+  const from = URL.canParse(urls[0] ?? "") ? new URL(urls[0] as string).host : (urls[0] ?? "");
+  return `layer ${digest.slice(0, 19)}, which nodes fetch from ${from}`;
+}

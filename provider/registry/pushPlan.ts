@@ -4,7 +4,7 @@ import type { Digest } from "../oci/digest";
 import type { RegistryEndpoint } from "./endpoint";
 import { manifestParts } from "./manifest";
 import type { ManifestParts } from "./manifest";
-import { childName, isAttestation } from "./platform";
+import { childName, isAttestation, layerElsewhere } from "./platform";
 import { RegistryError } from "./registryError";
 import { targetOf } from "./target";
 import type { ImageTarget } from "./target";
@@ -44,7 +44,7 @@ export function planPush(index: PackageIndex, images: readonly PackageImage[], e
   const plan: PushPlan = { images: [], failures: [] };
   for (const image of images) {
     try {
-      plan.images.push(planImage(index, image, targetOf(endpoint, image.source)));
+      plan.images.push({ image, target: targetOf(endpoint, image.source), ...partsOf(index, image) });
     } catch (error) {
       plan.failures.push({ source: image.source, error: error as Error });
     }
@@ -53,7 +53,8 @@ export function planPush(index: PackageIndex, images: readonly PackageImage[], e
   return plan;
 }
 
-function planImage(index: PackageIndex, image: PackageImage, target: ImageTarget): PlannedImage {
+/** @throws RegistryError `PACKAGE_INCOMPLETE`, `MANIFEST_UNREADABLE` */
+function partsOf(index: PackageIndex, image: PackageImage): Omit<PlannedImage, "image" | "target"> {
   const has = (digest: Digest): boolean => index.blobs.has(digest);
   const read = (digest: Digest): PlannedManifest | undefined => {
     const manifest = index.manifests.get(digest);
@@ -103,18 +104,24 @@ function planImage(index: PackageIndex, image: PackageImage, target: ImageTarget
       sizes.set(blob.digest, index.blobs.get(blob.digest) ?? blob.size);
     }
   }
-  return { image, target, below: children, root, referrers, missing, size: [...sizes.values()].reduce((a, b) => a + b, 0) };
+  return { below: children, root, referrers, missing, size: [...sizes.values()].reduce((a, b) => a + b, 0) };
 }
 
-/** By image: what its index names and the package does not hold. */
-export function lacksOf(index: PackageIndex, images: readonly PackageImage[]): Map<string, string[]> {
+/** By image: what its manifests name and the package does not hold. Those that cannot be read are for the push to refuse. */
+export function lacksOf(index: PackageIndex): Map<string, string[]> {
   const lacks = new Map<string, string[]>();
-  for (const { source, root } of images) {
-    const missing = index.missing.get(root.digest);
-    const manifest = missing === undefined ? undefined : index.manifests.get(root.digest);
-    if (missing !== undefined && manifest !== undefined) {
-      const { children } = manifestParts(root.digest, manifest, () => true);
-      lacks.set(source, missing.map((digest) => childName(children, digest)));
+  for (const image of index.images) {
+    try {
+      const { root, below, missing } = partsOf(index, image);
+      const children = [...missing].map((digest) => childName(root.children, digest));
+      const layers = [...below, root].flatMap(({ notSent }) => notSent.map(layerElsewhere));
+      if (children.length + layers.length > 0) {
+        lacks.set(image.source, [...children, ...layers]);
+      }
+    } catch (error) {
+      if (!(error instanceof RegistryError)) {
+        throw error;
+      }
     }
   }
   return lacks;
@@ -131,7 +138,7 @@ export function lackWarning(lacks: ReadonlyMap<string, string[]>): string | unde
   const lines = [...lacks].slice(0, shownLacks).map(([source, names]) => `  - ${source}: ${names.join(", ")}`);
   const more = lacks.size > shownLacks ? [`  - and ${lacks.size - shownLacks} more images`] : [];
   return [
-    `the package does not hold all that ${lacks.size === 1 ? "an image's index names" : `the indexes of ${lacks.size} images name`}; the mirror will not have:`,
+    `the package does not hold all that ${lacks.size === 1 ? "an image's manifests name" : `the manifests of ${lacks.size} images name`}; the mirror will not have:`,
     ...lines,
     ...more,
   ].join("\n");

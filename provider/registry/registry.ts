@@ -1,4 +1,5 @@
 import type { OperationContext } from "../context";
+import type { Descriptor } from "../oci/descriptor";
 import { isDigest, sha256 } from "../oci/digest";
 import type { Digest } from "../oci/digest";
 import { manifestMediaTypes } from "../oci/mediaType";
@@ -22,6 +23,14 @@ export interface ManifestSeen {
 
 export interface ManifestRead extends ManifestSeen {
   bytes: Buffer;
+}
+
+export interface ManifestToPut {
+  mediaType: string;
+  bytes: Buffer;
+  digest: Digest;
+  /** Its layers that have URLs of their own. */
+  elsewhere?: readonly Descriptor[];
 }
 
 /**
@@ -129,9 +138,9 @@ export class Registry {
    * Puts a manifest under a tag or its digest, byte for byte.
    *
    * @returns the subject that the registry says it has taken note of (OCI-Subject), so that no referrers tag is needed.
-   * @throws RegistryError `REGISTRY_DIGEST_MISMATCH`; `MANIFEST_BLOB_UNKNOWN` and the like as `registryCode`
+   * @throws RegistryError `REGISTRY_DIGEST_MISMATCH`, `REGISTRY_LAYER_URLS`; `MANIFEST_BLOB_UNKNOWN` and the like as `registryCode`
    */
-  async putManifest(repository: string, reference: string, manifest: { mediaType: string; bytes: Buffer; digest: Digest }): Promise<{ subject: Digest | undefined }> {
+  async putManifest(repository: string, reference: string, manifest: ManifestToPut): Promise<{ subject: Digest | undefined }> {
     const url = this.sender.url(`${repository}/manifests/${reference}`);
     const response = await this.sender.send({
       method: "PUT",
@@ -140,7 +149,11 @@ export class Registry {
       body: manifest.bytes,
       scopes: [{ repository, actions: "pull,push" }],
       commit: true,
+      isFinal: (answer) => refusesUrls(answer, manifest),
     });
+    if (refusesUrls(response, manifest)) {
+      throw layerUrls(this.endpoint, url, response, manifest);
+    }
     if (response.status !== 201 && response.status !== 200 && response.status !== 202) {
       throw await this.sender.failure("PUT", response);
     }
@@ -269,6 +282,24 @@ export class Registry {
   close(): Promise<void> {
     return this.sender.close();
   }
+}
+
+/**
+ * The distribution project's registry takes no layer with URLs unless it is configured so, and says that with a 500 that calls the layer
+ * unknown: no trouble that passes.
+ */
+function refusesUrls(response: HttpResponse, { elsewhere = [] }: ManifestToPut): boolean {
+  return elsewhere.length > 0 && response.status === 500 && saidError(response).codes.includes("MANIFEST_BLOB_UNKNOWN");
+}
+
+function layerUrls({ authority }: RegistryEndpoint, url: URL, response: HttpResponse, { elsewhere = [] }: ManifestToPut): RegistryError {
+  const { digest, urls } = elsewhere[0] as Descriptor;
+  return new RegistryError(
+    "REGISTRY_LAYER_URLS",
+    `PUT ${url.origin}${url.pathname}: ${authority} takes no manifest with a non-distributable layer, one that is fetched from its own URL (${digest} from ${urls?.[0] ?? ""}). ` +
+      "Allow such URLs there (distribution: validation.manifests.urls.allow), or leave the image out with exclude.",
+    { status: response.status },
+  );
 }
 
 const accept = { accept: manifestMediaTypes.join(", ") };

@@ -43,6 +43,8 @@ export interface SendRequest {
   commit?: boolean;
   /** Tries in all, where fewer than the policy's make sense. */
   attempts?: number;
+  /** Answers that another try would not change, whatever their status says. */
+  isFinal?: (response: HttpResponse) => boolean;
   /** One try only, whose answer is returned whatever it is. */
   once?: boolean;
   signal?: AbortSignal | undefined;
@@ -174,7 +176,7 @@ export class Sender {
     for (let attempt = 1; ; attempt++) {
       try {
         const response = await once();
-        if (!isTransientStatus(response.status)) {
+        if (!isTransientStatus(response.status) || request.isFinal?.(response) === true) {
           return response;
         }
         const wait = parseRetryAfter(response.headers["retry-after"]);

@@ -93,7 +93,7 @@ describe("a push that goes wrong, on the real engine: what is said, what the sta
     partial.index("gcr.io/x/excluded:1", { amd64: [amd64], s390x: [other] });
     partial.drop(arm64.digest).drop(other.digest);
     await declare(partial.root, { exclude: ["gcr.io/x/excluded"] });
-    const warning = /does not hold all that an image's index names; the mirror will not have:\n {2}- gcr\.io\/x\/multi:1: linux\/arm64\n?$/;
+    const warning = /does not hold all that an image's manifests name; the mirror will not have:\n {2}- gcr\.io\/x\/multi:1: linux\/arm64\n?$/;
     assert.match(said(await ok(stack.preview()), "warning"), warning);
     const up = await ok(stack.up());
     assert.match(said(up, "warning"), warning);

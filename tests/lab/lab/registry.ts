@@ -139,6 +139,7 @@ export function writeRegistryConfig(file: string, options: {
   readonly secret: string;
   readonly tls?: { readonly certPath: string; readonly keyPath: string };
   readonly auth?: Record<string, Record<string, string>>;
+  readonly layerUrls?: boolean;
 }): void {
   const host = isIPv6(options.address) ? `[${options.address}]` : options.address;
   const config = {
@@ -151,6 +152,7 @@ export function writeRegistryConfig(file: string, options: {
       ...(options.tls ? { tls: { certificate: options.tls.certPath, key: options.tls.keyPath } } : {}),
     },
     ...(options.auth ? { auth: options.auth } : {}),
+    ...(options.layerUrls === true ? { validation: { manifests: { urls: { allow: ["^https?://"] } } } } : {}),
   };
   writeFileSync(file, JSON.stringify(config, undefined, 2), { mode: 0o600 });
 }

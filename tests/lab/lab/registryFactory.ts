@@ -28,6 +28,8 @@ export interface RegistrySpec {
   readonly anonymousPull?: boolean;
   /** With auth "token": seconds a token holds; default 300. */
   readonly tokenLifetime?: number;
+  /** Whether manifests may have layers with URLs of their own, which the registry refuses by default. */
+  readonly layerUrls?: boolean;
   /** Further names for the certificate. */
   readonly names?: readonly string[];
   /** A certificate that is wrong on purpose. */
@@ -74,7 +76,7 @@ export async function describeRegistry(lab: Surroundings, spec: RegistrySpec & {
   }
   const program = await registryProgram(cacheDir(), lab.log);
   const config = join(folder, "config.yml");
-  writeRegistryConfig(config, { address, port, dataDir: join(folder, "data"), secret: randomSecret("http"), ...(tls ? { tls } : {}), ...(authConfig ? { auth: authConfig } : {}) });
+  writeRegistryConfig(config, { address, port, dataDir: join(folder, "data"), secret: randomSecret("http"), ...(tls ? { tls } : {}), ...(authConfig ? { auth: authConfig } : {}), ...(spec.layerUrls === undefined ? {} : { layerUrls: spec.layerUrls }) });
   return {
     name: spec.name, address, port, scheme, hostPort, endpoint: `${scheme}://${hostPort}`, auth, ...credentials,
     ...(scheme === "https" ? { caCertPath: authority.certPath } : {}), names: spec.names ?? [], folder,

@@ -126,7 +126,7 @@ describe("an image of several platforms, one of which cannot be pushed", functio
       deepStrictEqual(result.failures, []);
       strictEqual(result.images[0]?.digest, own["amd64"]);
       match(result.images[0]?.reason ?? "", /the package lacks linux\/arm64/);
-      deepStrictEqual(warnings, [`the package does not hold all that an image's index names; the mirror will not have:\n  - ${name}: linux/arm64`]);
+      deepStrictEqual(warnings, [`the package does not hold all that an image's manifests name; the mirror will not have:\n  - ${name}: linux/arm64`]);
       strictEqual(await readBack(registry, `${namespace}/x/multi`, "1"), own["amd64"]);
     } finally {
       partial.remove();

@@ -10,6 +10,7 @@ interface Descriptor {
   size: number;
   annotations?: Record<string, string>;
   platform?: { os: string; architecture: string };
+  urls?: string[];
 }
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
@@ -32,6 +33,12 @@ export class Layout {
 
   layer(size: number): Descriptor {
     return this.blob(randomBytes(size), "application/vnd.oci.image.layer.v1.tar");
+  }
+
+  /** A layer that is not in the layout, to be fetched from its own URL. */
+  elsewhere(url: string): Descriptor {
+    const digest = `sha256:${randomBytes(32).toString("hex")}`;
+    return { mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", digest, size: 1000, urls: [url] };
   }
 
   image(name: string, layers: Descriptor[]): this {
