@@ -23,10 +23,13 @@ export async function explainFailure(error: unknown, request: HttpRequest, aroun
   const { code, text } = rootOf(error);
   const make = (ours: string, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
 
-  if (/certificate|CERT|ALTNAME|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)/.test(code) && !code.startsWith("ERR_SSL_SSLV3_ALERT")) {
+  if (/^ERR_SSL_.*(?:_ALERT_|UNSUPPORTED_PROTOCOL)/.test(code)) {
+    return handshakeFailure(error, code, place, via);
+  }
+  if (/certificate|CERT|ALTNAME|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)/.test(code)) {
     return certificateFailure(error, code, request, place, around);
   }
-  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNSUPPORTED_PROTOCOL/.test(`${code} ${text}`)) {
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(`${code} ${text}`)) {
     return make("REGISTRY_NOT_TLS", `${place} does not speak TLS${via}: it answered the https handshake with something else. If this registry has no TLS, say so with http:// in front of its endpoint.`);
   }
   const tunnel = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(text);
@@ -75,6 +78,22 @@ function rootOf(error: unknown): { code: string; text: string } {
     e = (e as { cause?: unknown }).cause;
   }
   return { code, text: texts.filter((t) => t !== "").join(": ").split("\n")[0] ?? "" };
+}
+
+/** The other side ended the handshake with an alert (RFC 8446, 6), or chose a version that is not taken here: another try ends the same. */
+function handshakeFailure(error: unknown, code: string, place: string, via: string): RegistryError {
+  const make = (ours: string, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
+  if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) {
+    return make(
+      "REGISTRY_TLS_VERSION",
+      `${place} offers no TLS version from 1.2 on${via}, which is the least that is used here and by containerd on the nodes. Enable TLS 1.2 or 1.3 on the registry, or on what ends TLS in front of it.`,
+    );
+  }
+  if (/CERTIFICATE_REQUIRED/.test(code)) {
+    return make("REGISTRY_CLIENT_CERTIFICATE", `${place} wants a client certificate${via}, which cannot be given here. Let it take a user and password, or requests without them, from this machine.`);
+  }
+  const alert = code.replace(/^ERR_SSL_.*_ALERT_/, "").replaceAll("_", " ").toLowerCase();
+  return make("REGISTRY_TLS_REFUSED", `${place} broke the TLS handshake off${via} (${alert}). Check which TLS versions, ciphers and client certificates it asks for.`);
 }
 
 async function certificateFailure(

@@ -1,6 +1,7 @@
-import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert";
+import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from "node:assert";
+import { createServer as createTlsServer } from "node:https";
 import { createServer as createNetServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 
 import { messageOf } from "../../../provider/errors";
 import { sha256 } from "../../../provider/oci/digest";
@@ -103,6 +104,40 @@ describe("the way to a registry: TLS", () => {
     const error = await failure({ endpoint: server.hostPort });
     strictEqual(error.code, "REGISTRY_NOT_TLS");
     ok(error.message.includes(`${server.hostPort} does not speak TLS`) && error.message.includes("http:// in front"), error.message);
+  });
+
+  describe("a handshake that the other side ends: no lost connection, and not tried again", () => {
+    const listening = async (server: Server): Promise<string> => {
+      const sockets = new Set<Socket>();
+      server.on("connection", (socket: Socket) => sockets.add(socket));
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      bench.onEnd(() => {
+        for (const socket of sockets) {
+          socket.destroy();
+        }
+        return new Promise((resolve) => server.close(() => resolve()));
+      });
+      return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    };
+    /** A server that does not look at what the client offers, as old ones: TLS 1.1 in any case (RFC 4346, 7.4.1.3). */
+    const serverHello = Buffer.concat([Buffer.from("160302002a020000260302", "hex"), Buffer.alloc(32, 7), Buffer.from("00c01400", "hex")]);
+    const cases: [string, () => Server, string, RegExp][] = [
+      ["TLS 1.1 at most", () => createTlsServer({ ...good, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "ALL:@SECLEVEL=0" }), "REGISTRY_TLS_VERSION", /^HOST offers no TLS version from 1\.2 on, .*Enable TLS 1\.2 or 1\.3/],
+      ["TLS 1.1, whatever is offered", () => createNetServer((socket) => void socket.on("error", () => {}).write(serverHello)), "REGISTRY_TLS_VERSION", /^HOST offers no TLS version from 1\.2 on/],
+      ["a client certificate wanted", () => createTlsServer({ ...good, requestCert: true, rejectUnauthorized: true, ca: ca.cert, maxVersion: "TLSv1.2" }), "REGISTRY_TLS_REFUSED", /^HOST broke the TLS handshake off .*client certificates it asks for/],
+      ["no cipher in common", () => createTlsServer({ ...good, maxVersion: "TLSv1.2", ciphers: "ECDHE-RSA-AES128-GCM-SHA256" }), "REGISTRY_TLS_REFUSED", /^HOST broke the TLS handshake off \(handshake failure\)/],
+    ];
+    for (const [title, make, code, pattern] of cases) {
+      it(title, async () => {
+        let connections = 0;
+        const server = make();
+        server.on("connection", () => connections++);
+        const hostPort = await listening(server);
+        const error = await failure({ endpoint: hostPort, caCert: ca.cert });
+        deepStrictEqual([error.code, connections], [code, 1], error.message);
+        match(error.message.replace(hostPort, "HOST"), pattern);
+      });
+    }
   });
 
   it("http to a registry with TLS that says so, as Go's server does", async () => {
