@@ -14,7 +14,7 @@ import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
 import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, NodeOwner, TransactionStep } from "./node";
 import { findDrift } from "./nodeDrift";
 import { checkDeclaration } from "./nodeDeclaration";
-import { isOfThisRun, newOwner, ownerOf, passedOn, takenOver } from "./nodeOwner";
+import { createHeld, isOfThisRun, isReplacedByHeld, newOwner, ownerOf, passedOn, restoreLater, takenOver } from "./nodeOwner";
 import { recallNode, storeNode } from "./nodeRecord";
 import type { StoredNode } from "./nodeRecord";
 import { reviewedFiles } from "./nodeReview";
@@ -56,7 +56,11 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
 
   async create(inputs, context) {
     const id = addressOf(inputs.connection);
-    const outs = inputs.hold === true ? stateOf(inputs) : await runLedger.track(inputs.connection.host, context.log, () => configure(inputs, undefined, newOwner(context), context));
+    if (inputs.hold === true) {
+      createHeld(context);
+      return { id, outs: storeNode(stateOf(inputs)) };
+    }
+    const outs = await runLedger.track(inputs.connection.host, context.log, () => configure(inputs, undefined, newOwner(context), context));
     return { id, outs: storeNode(outs) };
   },
 
@@ -97,6 +101,10 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       return;
     }
     const outs = recallNode(stored);
+    if (isReplacedByHeld(context)) {
+      context.log.info("left as it is, as hold says; it is configured again by the first pulumi up without hold");
+      return;
+    }
     try {
       await withNode(outs.connection, context, async (node) => {
         const owner = ownerOf(outs, context);
@@ -106,7 +114,7 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
         if (passed !== undefined && isOfThisRun(record?.token)) {
           context.log.info(`left as it is: ${record?.owner}, which takes this one's place, has configured the node`);
         } else if (passed !== undefined) {
-          context.log.warn(`left as it is: ${passed}`);
+          context.log.warn(`left as it is: ${passed}. ${restoreLater}`);
         }
       });
     } catch (error) {

@@ -18,6 +18,17 @@ export function newOwner(context: OperationContext): NodeOwner {
   return { urn: urnOf(context), token };
 }
 
+/** URNs of this run's creates that leave their node as it is; what they replace leaves it alone too. */
+const held = new Set<string>();
+
+export function createHeld(context: OperationContext): void {
+  held.add(urnOf(context));
+}
+
+export function isReplacedByHeld(context: OperationContext): boolean {
+  return held.has(urnOf(context));
+}
+
 /** Who a resource is of which there is a state. A state of 0.1.0 gets its token with the first change. */
 export function ownerOf({ token }: Tokened, context: OperationContext): NodeOwner {
   const urn = urnOf(context);
@@ -50,6 +61,11 @@ export function passedOn(holder: Holder, owner: string | undefined): string | un
       return undefined;
   }
 }
+
+/** The way out of a node that nothing is to have any more. */
+export const restoreLater =
+  "Where nothing else is to have it: pulumi up takes it over (with adopt: true from another name), and a destroy after that " +
+  "gives it back what it had.";
 
 /** The same, seen from the other side. */
 export function takenOver(holder: Holder, owner: string | undefined): string | undefined {

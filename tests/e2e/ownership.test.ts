@@ -126,7 +126,7 @@ describe("whose a node is: forced replacements, renames and second owners, on th
   });
 
   it("B4: a replacement whose delete was not reached: the next up deletes, and leaves the node as it is", async () => {
-    const gone = at(nodes.a);
+    const gone = at(nodes.a, { options: { dependsOn: ["c"] } });
     const host = nodes.a.address.replace(/\d+$/, "250");
     gone["connection"] = { ...(gone["connection"] as Args), host };
     const hosts = ["somehost.io", "otherhost.io"];

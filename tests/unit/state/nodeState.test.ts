@@ -153,6 +153,16 @@ describe("what the state keeps of a node", () => {
       }
     });
 
+    it("a forced replacement of a held node touches nothing: neither the create nor the delete of the replaced one", async () => {
+      const { id, outs } = (await nodeContainerd.create?.({ ...declared, hold: true, resourceUrn: then })) ?? assert.fail();
+      assert.equal(id, "127.0.0.1:22");
+      assert.equal((outs as StoredNode).containerd, undefined);
+      // Connecting would fail.
+      const unreachable = { ...stored(), connection: { host: "127.0.0.1", privateKeyPath: "/no/such/key" } };
+      await nodeContainerd.delete?.(id, unreachable);
+      await assert.rejects(async () => nodeContainerd.delete?.(id, { ...unreachable, resourceUrn: now }), /no\/such\/key/);
+    });
+
     it("what is created has a token of its own, which is no difference to what is declared", async () => {
       const [one, other] = [newOwner(context), newOwner(context)];
       assert.ok(isToken(one.token) && one.token !== other.token && isOfThisRun(one.token) && !isOfThisRun("00000000000000ff"));

@@ -1,5 +1,5 @@
 // Arguments straight from the configuration: {images?: ImagePushSetArgs, mirror?: RegistryMirrorArgs, nodes?: {name: NodeContainerdArgs}}.
-// A node's `options` are the resource's options, with `parent` and `replaceWith` as names.
+// A node's `options` are the resource's options, with `parent`, `dependsOn` and `replaceWith` as names.
 const pulumi = require("@pulumi/pulumi");
 const mirror = require("pulumi-registry-mirror");
 
@@ -11,9 +11,10 @@ const settings = mirrorArgs && new mirror.RegistryMirror("mirror", mirrorArgs);
 
 const parents = new Map();
 const made = new Map();
-function optionsOf({ parent, replaceWith, ...options } = {}) {
+function optionsOf({ parent, dependsOn, replaceWith, ...options } = {}) {
+  const nodesOf = (names) => names?.map((name) => made.get(name));
   if (parent !== undefined && !parents.has(parent)) parents.set(parent, new pulumi.ComponentResource("test:Parent", parent));
-  return { ...options, parent: parents.get(parent), replaceWith: replaceWith?.map((name) => made.get(name)) };
+  return { ...options, parent: parents.get(parent), dependsOn: nodesOf(dependsOn), replaceWith: nodesOf(replaceWith) };
 }
 for (const [name, { options, ...args }] of Object.entries(config.getObject("nodes") ?? {})) {
   made.set(name, new mirror.NodeContainerd(name, { mirror: settings, images: images?.images, probe: images?.probe, ...args }, optionsOf(options)));
