@@ -72,14 +72,19 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       const outs = recallNode(stored);
       const drift = await withNode(outs.connection, context, (node) => findDrift(node, outs, ownerOf(outs, context)));
       if (drift === undefined) {
-        const { drift: _drift, ...rest } = stored;
+        const { drift: _drift, driftRestarts: _restarts, ...rest } = stored;
         return { outs: rest };
       }
-      context.log.warn(`changed since the last pulumi up:\n${drift.lines.join("\n")}`);
-      return { outs: { ...stored, drift: drift.lines }, inputs: { ...before(outs), files: reviewedFiles(drift.files), drift: drift.lines } };
+      const lines = drift.findings.flatMap((finding) => finding.lines);
+      context.log.warn(`changed since the last pulumi up:\n${lines.join("\n")}`);
+      const { driftRestarts: _before, ...kept } = stored;
+      return {
+        outs: { ...kept, drift: lines, ...(drift.restart ? { driftRestarts: true as const } : {}) },
+        inputs: { ...before(outs), files: reviewedFiles(drift.files), drift: lines },
+      };
     } catch (error) {
-      // Not reaching a node says nothing about it; its state stays, and a refresh of the others goes on.
-      context.log.warn(`the state is kept as it was, because the node could not be read: ${messageOf(error)}`);
+      // What could not be looked at is not known to be otherwise; its state stays, and a refresh of the others goes on.
+      context.log.warn(`the state is kept as it was, because the node could not be looked at: ${messageOf(error)}`);
       return { outs: stored };
     }
   },
@@ -133,7 +138,7 @@ type Declared = Omit<NodeContainerdInputs, "files">;
 
 /** The inputs of which a state came, but for the files. */
 function before(state: NodeContainerdOutputs): Declared {
-  const { containerd: _containerd, verification: _verification, filesDigest: _digest, certificates: _certificates, hosts: _hosts, auth: _auth, hostsDir: _dir, token: _token, ...rest } = state;
+  const { containerd: _containerd, verification: _verification, filesDigest: _digest, certificates: _certificates, hosts: _hosts, auth: _auth, hostsDir: _dir, token: _token, driftRestarts: _restarts, ...rest } = state;
   return { ...rest, verify: verifyOf(state) };
 }
 

@@ -79,6 +79,8 @@ export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files
   verify: false | Omit<ShownVerify, "images">;
   /** Whose the node is: its record has the same. The URN, where 0.1.0 made the state; none before the node was first configured. */
   token?: string;
+  /** With `drift`: repairing it restarts containerd. */
+  driftRestarts?: true;
   containerd?: ContainerdState;
   verification?: NodeVerification;
 }
@@ -101,7 +103,7 @@ export function stateOf(inputs: NodeContainerdInputs): NodeContainerdOutputs {
 
 /** The state when nothing but how to reach the node, and what is to be remembered for later, was declared otherwise. */
 export function rememberedState(olds: NodeContainerdOutputs, news: NodeContainerdInputs): NodeContainerdOutputs {
-  const { criTimeout: _limit, forgetUnreachable: _forget, adopt: _adopt, hold: _hold, drift: _drift, ...kept } = olds;
+  const { criTimeout: _limit, forgetUnreachable: _forget, adopt: _adopt, hold: _hold, drift: _drift, driftRestarts: _restarts, ...kept } = olds;
   const { files: _files, verify: _verify, hold: _held, ...rest } = news;
   return { ...kept, ...rest };
 }
@@ -150,7 +152,7 @@ export function mirrorOf(outs: NodeContainerdOutputs): NodeMirror {
 /** The files that were put on a node, made again from the state and the node's own certificates. */
 export interface RestoredFiles {
   files: Record<string, string>;
-  /** Certificates that the node no longer has as they were: nobody can say what to compare them with. */
+  /** Certificates that the node no longer has as they were: nobody can say what to compare them with, and `files` has a stand-in. */
   lost: string[];
 }
 
@@ -167,8 +169,7 @@ export function filesOf(outs: NodeContainerdOutputs, observed: ObservedNode): Re
     }
   }
   const { hosts, hostsDir } = mirrorOf(outs);
-  const files = renderFiles(hosts, texts, hostsDir);
-  return { files: Object.fromEntries(Object.entries(files).filter(([path]) => !lost.includes(path))), lost };
+  return { files: renderFiles(hosts, texts, hostsDir), lost };
 }
 
 /** What a node is to have, as declared now. */

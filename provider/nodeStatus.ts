@@ -16,7 +16,7 @@ import type { NodeContainerdInputs, NodeContainerdOutputs, NodeMirror } from "./
 export function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInputs): string {
   const parts: string[] = [];
   if ((olds.drift ?? []).length > 0) {
-    parts.push("repairs what was changed by hand");
+    parts.push("repairs what was changed since");
   }
   const change = changeOf(olds, news);
   const restyled = news.configStyle !== undefined && news.configStyle !== "auto" && news.configStyle !== olds.containerd?.configStyle;
@@ -24,8 +24,10 @@ export function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInpu
     parts.push(`other credentials for ${change.credentials.join(", ")}`);
   }
   if (change.files || change.credentials.length > 0 || change.mirror || restyled) {
-    parts.push(restyled ? "containerd restarts once" : restartWords(olds, news, change));
+    parts.push(restyled || olds.driftRestarts === true ? "containerd restarts once" : restartWords(olds, news, change));
     parts.push(...withoutDialTimeout(olds, news, change));
+  } else if ((olds.drift ?? []).length > 0) {
+    parts.push(olds.driftRestarts === true ? "containerd restarts once" : "containerd does not restart");
   } else if (holdsUnknown(news.credentials)) {
     parts.push("what is written is known in the update");
   } else {

@@ -10,10 +10,18 @@ export interface ContainerdPlan {
   remove: string[];
   /** Every path that is ours after this plan, right or not: what delete must restore. */
   owns: string[];
+  /** Of `owns`, what bears our mark although our record on the node does not name it. */
+  recognised: RecognisedFile[];
   /** True only when a config.toml text changes. */
   restart: boolean;
   /** What a person should know: legacy entries carried over, foreign files kept, a credential placed in config.toml. No secrets. */
   notes: string[];
+}
+
+export interface RecognisedFile {
+  path: string;
+  /** What it was before us, as far as that can still be told: a configuration without our tables. Absent: nothing stood there. */
+  original?: string;
 }
 
 export interface PlannedFile {

@@ -1,8 +1,10 @@
+import { createHash } from "node:crypto";
+
 import { checkDesired } from "./checkDesired";
 import { configTomlDraft } from "./configTomlDraft";
 import { readConfigFiles, saysNothing, type ConfigFiles } from "./configFiles";
 import { ContainerdError } from "./containerdError";
-import type { ContainerdPlan, PlannedFile } from "./containerdPlan";
+import type { ContainerdPlan, PlannedFile, RecognisedFile } from "./containerdPlan";
 import { materialize, placeholdersIn } from "./credentials";
 import { criSettings, type CriSettings } from "./criSettings";
 import type { ConfigStyle, DesiredRegistry } from "./desired";
@@ -35,11 +37,29 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
   const settings = criSettings(config, version);
   checkNode(observed, config, settings, version);
   const now = criSettings(readConfigFiles(observed, version), version);
-  const input: DraftInput = { observed, desired, version, config, settings, configPath: stringAt(now.registry, "config_path") ?? "", mirrorsNow: Object.keys(tableAt(now.registry, "mirrors") ?? {}).length > 0 };
+  // What stands between our marks is ours: a pointer that somebody changed there is put back, not followed.
+  const pointed = isBlockAsWritten(observed, config) ? now : settings;
+  const input: DraftInput = {
+    observed,
+    desired,
+    version,
+    config,
+    settings,
+    configPath: stringAt(pointed.registry, "config_path") ?? "",
+    mirrorsNow: Object.keys(tableAt(now.registry, "mirrors") ?? {}).length > 0,
+  };
   const draft = chooseStyle(input) === "hosts-dir" ? hostsDirDraft(input) : configTomlDraft(input);
   const risk = dialTimeoutRisk(desired.hosts, version);
   draft.notes.push(...(risk === undefined ? [] : [risk]));
   return assemble(input, draft);
+}
+
+/** Whether our marked tables are those that we wrote: known by the digest of the file that holds them. */
+function isBlockAsWritten(observed: ObservedNode, config: ConfigFiles): boolean {
+  return [observed.configPath, ...config.files.map((file) => file.path)].every((path) => {
+    const text = observed.files[path]?.text ?? "";
+    return splitManagedBlock(text).block === "" || observed.owned[path] === createHash("sha256").update(text).digest("hex");
+  });
 }
 
 function checkVersionCan(desired: DesiredRegistry, version: ContainerdVersion): void {
@@ -144,6 +164,7 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
     remove,
     owns: [...new Set([...wanted.keys(), ...stay])].sort(),
     restart,
+    recognised: recognised([...wanted.keys()], observed, configFiles),
     notes: draft.notes,
   };
   checkOutcome(observed, desired, plan);
@@ -180,6 +201,26 @@ function isStale(path: string, observed: ObservedNode, wanted: Map<string, Plann
   }
   const named = [...configFiles].some((one) => splitManagedBlock(observed.files[one]?.text ?? "").block.includes(quote(path)));
   return named || declared(`${path.slice(0, path.lastIndexOf("/"))}/hosts.toml`);
+}
+
+/**
+ * Files that bear our mark although our record on the node does not name them: it was lost. They are no originals of anybody's.
+ * A certificate is ours when it lies beside a hosts.toml of ours.
+ */
+function recognised(paths: readonly string[], observed: ObservedNode, configFiles: Set<string>): RecognisedFile[] {
+  const marked = (path: string): boolean => observed.files[path]?.text?.startsWith(managedComment) === true;
+  return paths.flatMap((path): RecognisedFile[] => {
+    const text = observed.files[path]?.text;
+    if (text === undefined || Object.hasOwn(observed.owned, path)) {
+      return [];
+    }
+    if (configFiles.has(path)) {
+      const own = withoutManagedBlock(text);
+      return own === text ? [] : [{ path, original: own }];
+    }
+    const beside = `${path.slice(0, path.lastIndexOf("/"))}/hosts.toml`;
+    return marked(path) || (path !== beside && marked(beside)) ? [{ path }] : [];
+  });
 }
 
 /** Plays the plan through, and refuses it unless containerd then asks what was declared. */

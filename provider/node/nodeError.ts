@@ -34,7 +34,6 @@ export type NodeErrorCode =
   | "NODE_OWNED"
   | "NODE_STATE"
   | "NODE_CHANGED"
-  | "NODE_FILE_CHANGED"
   | "NODE_SYMLINK"
   | "NODE_DISK_FULL"
   | "NODE_READ_ONLY"

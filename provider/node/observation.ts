@@ -16,6 +16,13 @@ export interface NodeObservation extends ObservedNode {
   /** Path of containerd's gRPC socket. */
   socketPath: string;
   record: NodeRecord | undefined;
+  /** `loaded`, `masked`, `not-found`, … of containerd.service. */
+  unitState: string;
+  /**
+   * The main configuration or a file that it imports was changed after containerd was started, so what runs may not be what is
+   * written there. What we wrote ourselves was loaded.
+   */
+  notLoaded: boolean;
   /** A transaction was interrupted and has not been undone yet. */
   unfinished: boolean;
   /** More files than anyone has: some were left out. */
@@ -90,8 +97,10 @@ export async function observeNode(session: ShellSession, node: string, options: 
     files: seen.files,
     ...(dump === undefined ? {} : { dump }),
     owned: Object.fromEntries((record?.files ?? []).map(f => [f.path, f.digest])),
-    binary: seen.values["binary"] ?? "/usr/bin/containerd",
+    binary: seen.values["binary"] ?? "",
     serviceState: service["ActiveState"] ?? "unknown",
+    unitState: service["LoadState"] ?? "unknown",
+    notLoaded: service["ActiveState"] === "active" && changedSinceStart(seen, record),
     socketPath: socketPath(seen, configPath, dump),
     record,
     unfinished: seen.values["unfinished"] !== undefined,
@@ -107,6 +116,8 @@ class Seen {
   readonly files: Record<string, ObservedFile> = {};
   readonly stats: Record<string, FileStat> = {};
   readonly directories = new Set<string>();
+  /** Of configuration files: path -> seconds since the epoch at which content or attributes last changed (ctime). */
+  readonly changed: Record<string, number> = {};
   truncated = false;
 
   take(reply: Reply): void {
@@ -116,6 +127,8 @@ class Seen {
         this.file(parts);
       } else if (parts[0] === "dir") {
         this.directories.add(decodeValue(parts[1] ?? ""));
+      } else if (parts[0] === "changed") {
+        this.changed[decodeValue(parts[1] ?? "")] = Number(parts[2]);
       } else if (parts[0] === "truncated") {
         this.truncated = true;
       } else if (parts[0] !== undefined) {
@@ -168,7 +181,7 @@ function properties(text: string): Record<string, string> {
 }
 
 function requireContainerd(node: string, seen: Seen, service: Record<string, string>, allowDown: boolean): void {
-  if ((seen.values["binary"] ?? "") === "") {
+  if (!allowDown && (seen.values["binary"] ?? "") === "") {
     throw new NodeError("NODE_NO_CONTAINERD", node, "containerd is not installed (no containerd on the PATH of root, no containerd.service); " +
       "install it first, this provider only configures it");
   }
@@ -176,14 +189,34 @@ function requireContainerd(node: string, seen: Seen, service: Record<string, str
     throw new NodeError("NODE_NO_SYSTEMD", node, "systemd does not run there, and this provider restarts containerd as the systemd unit " +
       "containerd.service; it cannot configure a node with another init");
   }
+  if (allowDown) {
+    return;
+  }
+  if (service["LoadState"] === "masked") {
+    throw new NodeError("NODE_CONTAINERD_DOWN", node, "containerd.service is masked, so containerd cannot be started there; " +
+      "allow it again (systemctl unmask containerd, systemctl start containerd) and run again");
+  }
   if (service["LoadState"] !== "loaded") {
     throw new NodeError("NODE_NO_CONTAINERD", node, `there is no systemd unit containerd.service (${quoteRemote(seen.values["service"] ?? "", 200)}); ` +
       "containerd inside k3s, rke2 or another service has its own configuration and is not touched");
   }
-  if (!allowDown && service["ActiveState"] !== "active") {
+  if (service["ActiveState"] !== "active") {
     throw new NodeError("NODE_CONTAINERD_DOWN", node, `containerd is not running (${service["ActiveState"] ?? "unknown"}, result ${service["Result"] ?? "unknown"}); ` +
       "bring it up first (systemctl status containerd, journalctl -u containerd), so that what was broken before is not taken for our doing");
   }
+}
+
+/** The start is known in whole seconds; a change within two of it is taken for loaded. */
+const startTolerance = 2;
+
+/**
+ * A change of attributes counts as well as one of content, because a copy may bring an old modification time along; so what we wrote and
+ * loaded ourselves is left out by its digest.
+ */
+function changedSinceStart(seen: Seen, record: NodeRecord | undefined): boolean {
+  const started = Number(seen.values["started"] || Number.NaN);
+  const loaded = new Map((record?.files ?? []).filter((file) => file.restart).map((file) => [file.path, file.digest]));
+  return Object.entries(seen.changed).some(([path, at]) => at > started + startTolerance && seen.stats[path]?.digest !== loaded.get(path));
 }
 
 function grpcAddress(text: string | undefined): unknown {

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
+import { isCriDisabled } from "../../containerd/criDisabled";
 import type { CriClient } from "../cri/criClient";
 import type { Node } from "../node";
+import { NodeError } from "../nodeError";
 import { observeCommand, observeNode, type NodeObservation } from "../observation";
 import { holderOf, requireOwnership, type Holder, type NodeOwner } from "../ownership";
 import type { NodeRecord } from "../record";
@@ -59,11 +61,17 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
     const holder = requireOwnership(node.name, observed.record, options.owner, options.adopt === true);
     const plan = await options.plan(observed);
     const change = changeToPlan(node.name, plan, observed, options.owner, transaction.id, await savedTexts(session, observed));
-    const changed = change.operations.length > 0;
+    // A configuration that was changed and never loaded: nothing to write, and yet containerd has to read it.
+    const restart = change.restart || observed.notLoaded;
+    const changed = change.operations.length > 0 || restart;
+    if (restart && !change.restart && observed.dump === undefined) {
+      throw new NodeError("NODE_CONFIG_REFUSED", node.name, `${observed.configPath} was changed after containerd was started, and containerd does not ` +
+        `accept it (containerd --config ${observed.configPath} config dump); it runs with what it read before. Mend the file, then run again`);
+    }
     const cri = node.cri(observed.socketPath);
     try {
       const verify = async () => {
-        if (change.restart && changed) {
+        if (restart && changed) {
           await onStep("cri");
           await cri.waitReady((options.criTimeout ?? 60) * 1000);
         }
@@ -71,7 +79,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
         return await options.verify?.({ cri, plan, observed, changed });
       };
       const verification = changed
-        ? await transaction.run(change, {
+        ? await transaction.run({ ...change, restart }, {
           binary: observed.binary, configPath: observed.configPath, restartSeconds: options.restartTimeout ?? 120, onStep, afterSwap: verify,
         })
         : await verify();
@@ -88,8 +96,6 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
 export interface RestoreOptions {
   owner: NodeOwner;
   hostsDirs?: string[];
-  /** Put the originals back also where others changed the same lines since; their version is kept beside. */
-  force?: boolean;
   restartTimeout?: number;
   criTimeout?: number;
   lockTimeout?: number;
@@ -111,8 +117,9 @@ export interface RestoreResult {
  * Delete: what stood on the node before us comes back byte for byte, with its times, owners and modes; what we added goes. Doing it twice
  * is no error, nor is a node that has passed to another resource, which may be the one that replaces this one: that is left alone.
  *
- * A file that somebody changed after us: of containerd's configuration only our part is taken out, and where both changed the same lines
- * it is `NODE_FILE_CHANGED` (unless `force`); any other file is kept beside as FILE.changed-ID.
+ * A file that somebody changed after us: of containerd's configuration only our part is taken out. Where that cannot be, because they
+ * changed the very lines that we wrote or containerd refuses what they made of it, and for any other file, their version is kept beside
+ * as FILE.changed-ID, and the original comes back.
  */
 export async function restoreNode(node: Node, options: RestoreOptions): Promise<RestoreResult> {
   return await locked(node, options, async (session, transaction, recovered, seen) => {
@@ -125,8 +132,8 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
     if (holder === "namesake" || holder === "other") {
       return { holder, record, changed: false, restarts: 0, roundTrips: session.roundTrips, notes: recovered };
     }
-    const running = observed.serviceState === "active";
-    const change: ChangeSet = changeToRestore(node.name, observed, transaction.id, await savedTexts(session, observed), options.force === true);
+    const running = observed.serviceState === "active" && observed.unitState === "loaded";
+    const change: ChangeSet = changeToRestore(node.name, observed, transaction.id, await savedTexts(session, observed));
     const changed = change.operations.length > 0;
     if (changed) {
       const cri = node.cri(observed.socketPath);
@@ -134,7 +141,7 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
         await transaction.run({ ...change, restart: change.restart && running }, {
           binary: observed.binary, configPath: observed.configPath, restartSeconds: options.restartTimeout ?? 120, onStep,
           afterSwap: async () => {
-            if (change.restart && running) {
+            if (change.restart && running && !isCriDisabled(observed)) {
               await onStep("cri");
               await cri.waitReady((options.criTimeout ?? 60) * 1000);
             }
@@ -145,6 +152,9 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
       }
     }
     await session.request("leave");
+    if (change.restart && !running) {
+      change.notes.push(`containerd was not restarted, because it is ${observed.unitState === "masked" ? "masked" : observed.serviceState}`);
+    }
     return { holder, record, changed, restarts: transaction.restarts, notes: [...recovered, ...change.notes], roundTrips: session.roundTrips };
   });
 }

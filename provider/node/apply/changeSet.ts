@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
+import { splitManagedBlock, withoutManagedBlock } from "../../containerd/managedBlock";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
@@ -113,6 +114,15 @@ class Builder {
     }
   }
 
+  /** An original that has to be made, because the file itself is no longer it. */
+  saveText(id: string, text: string, mode: number): void {
+    const folder = `${statePath}/originals`;
+    if (!this.saves.some(operation => "path" in operation && operation.path === folder)) {
+      this.saves.push({ kind: "d", path: folder, mode: 0o700 });
+    }
+    this.saves.push({ kind: "w", path: savedPath(id), had: "absent", text, mode, restart: false });
+  }
+
   /** A file of ours that somebody changed since: their version stays beside it. */
   keep(path: string, had: string): void {
     const suffix = `changed-${this.tx}`;
@@ -142,6 +152,7 @@ export function changeToPlan(
   const before = observed.record;
   const owned = new Map((before?.files ?? []).map(f => [f.path, { ...f }]));
   const written = new Map(plan.write.map(f => [f.path, f]));
+  const recognised = new Map((plan.recognised ?? []).map(f => [f.path, f]));
   let next = 0;
 
   for (const path of new Set([...plan.write.map(f => f.path), ...plan.owns])) {
@@ -154,7 +165,17 @@ export function changeToPlan(
     const mine = owned.get(path);
     const restart = restartRelevant(observed, path);
     const entry: OwnedFile = mine ?? { path, digest: had, original: undefined, originalDigest: undefined, written: undefined, restart };
-    if (!mine && had !== "absent") {
+    const known = mine ? undefined : recognised.get(path);
+    if (known) {
+      builder.notes.push(`${path} bears our mark, but our record of it was lost: it is taken for ours`);
+      if (known.original === undefined) {
+        builder.made.push(posix.dirname(path));
+      } else {
+        entry.original = `${tx}-${next++}`;
+        entry.originalDigest = digestOf(known.original);
+        builder.saveText(entry.original, known.original, observed.stats[path]?.mode ?? 0o644);
+      }
+    } else if (!mine && had !== "absent") {
       entry.original = `${tx}-${next++}`;
       entry.originalDigest = had;
       builder.saves.push({ kind: "s", id: entry.original, path, had });
@@ -193,15 +214,15 @@ export function changeToPlan(
   return builder.build({ owner: owner.urn, token: owner.token, files: [...owned.values()], directories }, plan.restart || builder.configs.length > 0);
 }
 
-/** Everything of ours goes, what was there before comes back. Errors: `NODE_FILE_CHANGED`. */
-export function changeToRestore(node: string, observed: NodeObservation, tx: string, saved: SavedTexts, force: boolean): ChangeSet {
+/** Everything of ours goes, what was there before comes back. Nothing of others is lost: what cannot stay in its place is kept beside it. */
+export function changeToRestore(node: string, observed: NodeObservation, tx: string, saved: SavedTexts): ChangeSet {
   const builder = new Builder(node, observed, tx);
   const record = observed.record;
   if (!record) {
     return { operations: [], restart: false, notes: [], secrets: [] };
   }
   for (const file of record.files) {
-    takeBack(builder, file, observed, saved, force);
+    takeBack(builder, file, observed, saved);
   }
   keptDirectories(builder, record.directories, []);
   const restart = builder.configs.length > 0;
@@ -218,8 +239,13 @@ function modeFor(file: { mode: number; secret: boolean }, entry: OwnedFile, obse
 }
 
 /** Undoes our ownership of one file. */
-function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, saved: SavedTexts, force = false): void {
+function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, saved: SavedTexts): void {
   const { path, original } = file;
+  const found = currentDigest(builder.observed, path);
+  if (original === undefined && (found === "link" || found === "other")) {
+    builder.notes.push(`${path} is ${found === "link" ? "a symbolic link" : "no regular file"} by now, which is not ours: it stays`);
+    return;
+  }
   const had = builder.target(path);
   const restart = file.restart;
   const changed = had !== file.digest && had !== "absent";
@@ -237,17 +263,22 @@ function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, 
     const current = observed.files[path]?.text;
     const first = saved[original];
     const ours = file.written === undefined ? undefined : saved[file.written];
-    const merged = current !== undefined && first !== undefined && ours !== undefined ? revertChange(first, ours, current) : undefined;
-    if (merged !== undefined) {
+    // Where containerd itself refuses what they made of it, the original is what the node can run with.
+    const refused = path === observed.configPath && observed.dump === undefined && observed.binary !== "";
+    const merged =
+      refused || current === undefined || first === undefined || ours === undefined ? undefined : withoutOurs(first, ours, current);
+    if (merged !== undefined && !merged.lost) {
       builder.notes.push(`${path} had been changed by others since; only our part was taken out`);
-      if (merged !== current) {
-        builder.add({ kind: "w", path, had, text: merged, mode: observed.stats[path]?.mode ?? 0o644, restart });
+      if (merged.text !== current) {
+        builder.add({ kind: "w", path, had, text: merged.text, mode: observed.stats[path]?.mode ?? 0o644, restart });
       }
       return;
     }
-    if (!force) {
-      throw new NodeError("NODE_FILE_CHANGED", builder.node, `${path} was changed by others in the very lines that we wrote, so the original cannot be put back ` +
-        `without losing that change. The original is ${savedPath(original)} on the node: take our lines out by hand and run again, or force it (their version is then kept beside)`);
+    if (merged !== undefined) {
+      // Their change between our marks has no place in what was there before.
+      builder.keep(path, had);
+      builder.add({ kind: "w", path, had, text: merged.text, mode: observed.stats[path]?.mode ?? 0o644, restart });
+      return;
     }
   }
   if (changed) {
@@ -261,6 +292,26 @@ function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, 
   }
 }
 
+/**
+ * A file without our part. What was changed between our marks goes with them (`lost`); undefined where others changed the
+ * very lines that we changed outside of them.
+ */
+function withoutOurs(first: string, ours: string, current: string): { text: string; lost: boolean } | undefined {
+  const plain = revertChange(first, ours, current);
+  if (plain !== undefined) {
+    return { text: plain, lost: false };
+  }
+  const [written, found] = [splitManagedBlock(ours), splitManagedBlock(current)];
+  if (written.block === "" || found.block === "") {
+    return undefined;
+  }
+  if (withoutManagedBlock(ours) === first) {
+    return { text: withoutManagedBlock(current), lost: found.block !== written.block };
+  }
+  const text = revertChange(first, ours, found.before + written.block + found.after);
+  return text === undefined ? undefined : { text, lost: true };
+}
+
 /** A foreign change since our last write belongs to the original too, or a later delete would lose it. */
 function rebaseOriginal(builder: Builder, file: OwnedFile, observed: NodeObservation, saved: SavedTexts): void {
   const current = observed.files[file.path]?.text;
@@ -269,7 +320,7 @@ function rebaseOriginal(builder: Builder, file: OwnedFile, observed: NodeObserva
   if (current === undefined || original === undefined || ours === undefined || file.original === undefined) {
     return;
   }
-  const merged = revertChange(original, ours, current);
+  const merged = withoutOurs(original, ours, current)?.text;
   if (merged === undefined) {
     builder.notes.push(`${file.path} was changed by others in lines that we wrote; a delete will put back the original from before us`);
   } else if (merged !== original) {

@@ -60,6 +60,13 @@ parents() {
   done
 }
 
+# changed PATH: when a configuration was last changed, content or attributes; containerd reads it at its start.
+changed() {
+  g_time=$(stat -L -c %.9Z -- "$root$1" 2>/dev/null) || return
+  enc "$1"
+  emit "data changed $enc $g_time"
+}
+
 value() { enc "$2"; emit "data $1 $enc"; }
 
 service_identity() {
@@ -73,6 +80,9 @@ do_observe() {
   if [ -d "$root/run/systemd/system" ] && command -v systemctl >/dev/null; then value systemd yes; else value systemd no; fi
   o_service=$(systemctl show containerd.service -p LoadState -p ActiveState -p SubState -p MainPID -p ExecStart -p Result 2>&1)
   value service "$o_service"
+  # Seconds since the epoch, whole ones.
+  o_started=$(TZ=UTC LC_ALL=C systemctl show containerd.service -p ExecMainStartTimestamp --value 2>/dev/null)
+  value started "$(LC_ALL=C date -d "$o_started" +%s 2>/dev/null)"
   o_pid=; o_start=
   while IFS= read -r o_line; do
     case $o_line in
@@ -113,6 +123,7 @@ EOT
   parents "$o_config"
   # containerd follows a link here, so its text counts; written through it is not.
   show "$root$o_config" 4194304 "$root"
+  changed "$o_config"
   for o_dir in "$@"; do
     dec "$o_dir"
     parents "$dec/x"
@@ -140,7 +151,7 @@ do_look() {
     dec "$k_item"
     k_ifs=$IFS; IFS=
     for k_file in $root$dec; do
-      if [ -e "$k_file" ] || [ -L "$k_file" ]; then show "$k_file" 4194304 "$root"; fi
+      if [ -e "$k_file" ] || [ -L "$k_file" ]; then show "$k_file" 4194304 "$root"; changed "\${k_file#"$root"}"; fi
     done
     IFS=$k_ifs
   done

@@ -20,7 +20,7 @@ export class Node {
 
   async observe() {
     const owned = Object.fromEntries(Object.keys(filesOf(this.host)).filter((path) => path !== configPath).map((path) => [path, ""]));
-    return { versionText: "containerd github.com/containerd/containerd 1.7.24", configPath, files: filesOf(this.host), owned, serviceState: "active", socketPath: "/run/none", record: undefined };
+    return { versionText: "containerd github.com/containerd/containerd 1.7.24", configPath, files: filesOf(this.host), owned, serviceState: "active", unitState: "loaded", notLoaded: false, socketPath: "/run/none", stats: {}, directories: [], record: read(`${this.host}.record.json`, undefined) };
   }
 
   cri() {
@@ -49,6 +49,7 @@ export async function applyToNode(node, options) {
   for (const file of plan.write) files[file.path] = { text: file.text, mode: file.mode };
   const changed = plan.write.length + plan.remove.length > 0;
   writeFileSync(join(folder, `${node.host}.json`), JSON.stringify(files));
+  writeFileSync(join(folder, `${node.host}.record.json`), JSON.stringify({ owner: options.owner.urn, token: options.owner.token, files: [], directories: [] }));
   const verification = await options.verify?.({ cri: node.cri(), plan, observed: before, changed });
   tell("end", node.host);
   return { plan, observed: before, changed, restarts: plan.restart ? 1 : 0, verification, notes: [], roundTrips: 0, connections: 0 };

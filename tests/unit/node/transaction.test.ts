@@ -26,7 +26,7 @@ function file(path: string, text: string, secret = false): PlannedFile {
 function planOf(write: PlannedFile[], extra: Partial<ContainerdPlan> = {}): ContainerdPlan {
   return {
     version: "1.7.24", style: "hosts-dir", write, remove: [], owns: write.map(f => f.path),
-    restart: write.some(f => f.path === config), notes: [], ...extra,
+    restart: write.some(f => f.path === config), recognised: [], notes: [], ...extra,
   };
 }
 
@@ -62,7 +62,7 @@ describe("the node's transaction", function () {
     return withNode(n => applyToNode<unknown>(n, { owner: mine, plan: typeof plan === "function" ? plan : () => plan, criTimeout: 5, ...options }), tuning);
   }
 
-  function restore(options: { owner?: NodeOwner; force?: boolean } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> {
+  function restore(options: { owner?: NodeOwner } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> {
     return withNode(n => restoreNode(n, { owner: mine, criTimeout: 5, ...options }), tuning);
   }
 
@@ -321,18 +321,43 @@ describe("the node's transaction", function () {
     assert.equal(node.read(config), original.replace("c = 3", "c = 33"));
   });
 
-  it("delete refuses where others changed our very lines, and keeps their version when forced", async () => {
+  it("delete where others changed our very lines: the original comes back, and their version is kept beside it", async () => {
     node.write(config, "a\nb\n");
     await apply(planOf([file(config, "a\nours\nb\n")]));
     node.write(config, "a\ntheirs\nb\n");
-    await failure(restore(), "NODE_FILE_CHANGED", /config\.toml/, /originals/);
-    assert.equal(node.read(config), "a\ntheirs\nb\n");
-    const result = await restore({ force: true });
+    const result = await restore();
     assert.equal(node.read(config), "a\nb\n");
-    const kept = Object.keys(node.snapshot()).find(path => path.includes("config.toml.changed-"));
-    assert.ok(kept);
-    assert.equal(node.read(kept), "a\ntheirs\nb\n");
-    assert.match(result.notes.join(), /changed by hand/);
+    const kept = Object.keys(node.snapshot()).filter(path => /config\.toml\.changed-/.test(path));
+    assert.equal(kept.length, 1);
+    assert.equal(node.read(`/${kept[0] as string}`), "a\ntheirs\nb\n");
+    assert.match(result.notes.join(), /config\.toml had been changed by hand since we wrote it; that version is kept as \/etc\/containerd\/config\.toml\.changed-/);
+  });
+
+  it("delete of tables of ours that were changed between our marks: they go, and what others changed elsewhere stays", async () => {
+    const original = "version = 2\n[plugins]\n  a = 1\n";
+    const block = (dir: string): string => `\n# >>> pulumi-registry-mirror: managed\nconfig_path = "${dir}"\n# <<< pulumi-registry-mirror\n`;
+    node.write(config, original);
+    await apply(planOf([file(config, original + block("/etc/containerd/certs.d"))]));
+    node.write(config, original.replace("a = 1", "a = 1\n  b = 2") + block("/somewhere/else"));
+    await restore();
+    assert.equal(node.read(config), original.replace("a = 1", "a = 1\n  b = 2"));
+    const kept = Object.keys(node.snapshot()).filter(path => /config\.toml\.changed-/.test(path));
+    assert.match(node.read(`/${kept[0] as string}`) ?? "", /somewhere\/else/);
+  });
+
+  it("a record that was lost: what bears our mark is no original, and a delete leaves nothing of ours", async () => {
+    const original = "version = 2\n";
+    const ours = `${original}\n# >>> pulumi-registry-mirror: managed\nx = 1\n# <<< pulumi-registry-mirror\n`;
+    node.write(config, original);
+    const plan = planOf([file(config, ours), file(hosts, "server = \"https://gcr.io\"\n")]);
+    await apply(plan);
+    rmSync(node.path("var/lib/registry-mirror"), { recursive: true, force: true });
+    const again = await apply({ ...plan, write: [], restart: false, recognised: [{ path: hosts }, { path: config, original }] });
+    assert.match(again.notes.join(), /bears our mark, but our record of it was lost/);
+    await restore();
+    assert.equal(node.read(config), original);
+    assert.equal(node.exists(hosts), false);
+    nothingLeft();
   });
 
   it("two programs at once: the second waits for the first, or names it", async () => {
