@@ -4,7 +4,7 @@ import { checkDesired } from "./checkDesired";
 import { configTomlDraft } from "./configTomlDraft";
 import { readConfigFiles, saysNothing, type ConfigFiles } from "./configFiles";
 import { ContainerdError } from "./containerdError";
-import type { ContainerdPlan, PlannedFile, RecognisedFile } from "./containerdPlan";
+import type { ContainerdPlan, PlannedFile } from "./containerdPlan";
 import { materialize, placeholdersIn } from "./credentials";
 import { criSettings, type CriSettings } from "./criSettings";
 import type { ConfigStyle, DesiredRegistry } from "./desired";
@@ -17,6 +17,7 @@ import { hostsDirDraft } from "./hostsDirDraft";
 import { managedComment } from "./hostsToml";
 import { missingAccess } from "./missingAccess";
 import { splitManagedBlock, withoutManagedBlock } from "./managedBlock";
+import { markedFiles } from "./markedFiles";
 import type { ObservedFile, ObservedNode } from "./observed";
 import { quote, stringAt, tableAt } from "./toml";
 import { atLeast, parseContainerdVersion, type ContainerdVersion } from "./version";
@@ -164,7 +165,7 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
     remove,
     owns: [...new Set([...wanted.keys(), ...stay])].sort(),
     restart,
-    recognised: recognised([...wanted.keys()], observed, configFiles),
+    recognised: markedFiles(observed).filter(({ path }) => wanted.has(path)),
     notes: draft.notes,
   };
   checkOutcome(observed, desired, plan);
@@ -201,26 +202,6 @@ function isStale(path: string, observed: ObservedNode, wanted: Map<string, Plann
   }
   const named = [...configFiles].some((one) => splitManagedBlock(observed.files[one]?.text ?? "").block.includes(quote(path)));
   return named || declared(`${path.slice(0, path.lastIndexOf("/"))}/hosts.toml`);
-}
-
-/**
- * Files that bear our mark although our record on the node does not name them: it was lost. They are no originals of anybody's.
- * A certificate is ours when it lies beside a hosts.toml of ours.
- */
-function recognised(paths: readonly string[], observed: ObservedNode, configFiles: Set<string>): RecognisedFile[] {
-  const marked = (path: string): boolean => observed.files[path]?.text?.startsWith(managedComment) === true;
-  return paths.flatMap((path): RecognisedFile[] => {
-    const text = observed.files[path]?.text;
-    if (text === undefined || Object.hasOwn(observed.owned, path)) {
-      return [];
-    }
-    if (configFiles.has(path)) {
-      const own = withoutManagedBlock(text);
-      return own === text ? [] : [{ path, original: own }];
-    }
-    const beside = `${path.slice(0, path.lastIndexOf("/"))}/hosts.toml`;
-    return marked(path) || (path !== beside && marked(beside)) ? [{ path }] : [];
-  });
 }
 
 /** Plays the plan through, and refuses it unless containerd then asks what was declared. */

@@ -84,6 +84,20 @@ describe("restarts: said in the preview, and so in the update", function () {
     assert.deepEqual(await restarts(), before.map((count) => count + 1));
   });
 
+  it("L5, B2: a config.toml that was edited and never loaded: one restart, announced", async () => {
+    await old.exec("sleep 3; sed -i '1s/^/# edited\\n/' /etc/containerd/config.toml");
+    const refresh = await stack.refresh();
+    assert.match(printed(refresh), /config\.toml was changed after containerd was started/);
+    const preview = await stack.preview();
+    assert.match(row(preview, old), /repairs what was changed since; containerd restarts once/);
+    const before = await restarts();
+    const up = await stack.up();
+    assert.ok(up.ok, printed(up));
+    assert.deepEqual(await restarts(), [(before[0] as number) + 1, before[1]]);
+    assert.match((await old.readFile("/etc/containerd/config.toml")) ?? "", /^# edited/, "their edit stays");
+    assert.ok(Object.keys((await stack.refresh()).changes).every((kind) => kind === "same"));
+  });
+
   it("B7: a mirror that asks for tokens by now is seen by refresh, and up adapts the nodes, as the preview says", async () => {
     lab.removeRegistry(registry);
     registry = await lab.addRegistry({ ...spec, auth: "token" });

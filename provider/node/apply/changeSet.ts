@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { splitManagedBlock, withoutManagedBlock } from "../../containerd/managedBlock";
+import { markedFiles } from "../../containerd/markedFiles";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
@@ -218,13 +219,22 @@ export function changeToPlan(
 export function changeToRestore(node: string, observed: NodeObservation, tx: string, saved: SavedTexts): ChangeSet {
   const builder = new Builder(node, observed, tx);
   const record = observed.record;
-  if (!record) {
-    return { operations: [], restart: false, notes: [], secrets: [] };
-  }
-  for (const file of record.files) {
+  for (const file of record?.files ?? []) {
     takeBack(builder, file, observed, saved);
   }
-  keptDirectories(builder, record.directories, []);
+  const directories = record?.directories ?? [];
+  // Without a record nobody knows what was there before; what bears our mark is ours all the same.
+  for (const { path, original } of record ? [] : markedFiles(observed)) {
+    const had = builder.target(path);
+    builder.notes.push(`our record of ${path} was lost: what bears our mark is taken out`);
+    if (original === undefined) {
+      builder.add({ kind: "x", path, had, restart: false });
+      directories.push(posix.dirname(path));
+    } else {
+      builder.add({ kind: "w", path, had, text: original, mode: observed.stats[path]?.mode ?? 0o644, restart: true });
+    }
+  }
+  keptDirectories(builder, [...new Set(directories)], []);
   const restart = builder.configs.length > 0;
   return builder.build(undefined, restart);
 }

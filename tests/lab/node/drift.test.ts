@@ -189,6 +189,22 @@ describe("drift of a real node", function () {
     });
   }
 
+  it("a delete has a way out whatever was done to the node, and leaves nothing of ours but what others made of it", async () => {
+    for (const { title, script } of damages.filter((one) => one.refused !== undefined || /record|marks|directory is gone|config.toml is gone/.test(one.title))) {
+      await node.reset();
+      const fresh = (await nodeContainerd.create(inputs)).outs;
+      await node.exec(script);
+      await nodeContainerd.delete?.("id", fresh);
+      assert.equal(await node.readFile("/var/lib/registry-mirror/record"), undefined, title);
+      assert.ok(!((await node.readFile(config)) ?? "").includes("pulumi-registry-mirror"), title);
+      const ours = (await node.exec(`grep -rl "Managed by pulumi-registry-mirror" ${directory} || true`)).stdout.trim();
+      assert.equal(ours.split("\n").filter((path) => path !== "" && path !== ourFile).join(), "", title);
+    }
+    await node.reset();
+    outs = (await nodeContainerd.create(inputs)).outs as State;
+    asDeclared = node.snapshot("/etc/containerd");
+  });
+
   it("L5: a node that cannot be reached keeps its state", async () => {
     const before = outs;
     outs = { ...outs, connection: { ...(outs["connection"] as State), port: 1 } };
