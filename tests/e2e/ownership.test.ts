@@ -134,8 +134,10 @@ describe("whose a node is: forced replacements, renames and second owners, on th
     await fails(stack.up({ replace: [urnOf("dev", "c")] }), host);
     const left = (await stack.state()).resources.filter((one) => one.urn === urnOf("dev", "c"));
     assert.deepEqual(left.map((one) => one.delete === true).sort(), [false, true], "the old one waits for its delete");
+    await succeeds(stack.refresh());
     await stack.setConfig(program({ a: at(nodes.a), b: at(nodes.b), c: at(nodes.c) }, hosts));
     const up = await succeeds(stack.up());
+    assert.deepEqual(ops(up, "c"), ["delete-replaced"]);
     assert.match(saidOf(up, "c"), /warning: left as it is: the node has been configured since by .* of the same name/);
     await assertConfigured(lab, nodes.c, stack, urnOf("dev", "c"));
     unchanged(await succeeds(stack.refresh()));
