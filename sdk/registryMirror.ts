@@ -58,7 +58,10 @@ export interface PrivateRegistryArgs {
   caCert?: pulumi.Input<string>;
   /** Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the registry. Excludes `username`/`password`. */
   pullCredentialConfigPath?: pulumi.Input<string>;
-  /** With `password`: what the nodes pull with. A pod's own pull secret comes before it. */
+  /**
+   * With `password`: what the nodes pull with, for every pod. Where they stand in config.toml (a registry that hands out tokens, containerd
+   * before 2.1) a pod's own pull secret takes their place; elsewhere they are sent whatever the pod brings.
+   */
   username?: pulumi.Input<string>;
   /** Always kept as a secret. */
   password?: pulumi.Input<string>;
@@ -95,7 +98,7 @@ export interface RegistryMirrorArgs {
  * number of NodeContainerd. A preview shows every line of every file that goes to the nodes.
  */
 export class RegistryMirror extends MirrorResource {
-  /** By public host, the mirrors in order. */
+  /** By host: its mirrors in order, and how a private registry is asked. */
   declare readonly hosts: pulumi.Output<DesiredHost[]>;
   /** Path on the node -> text. Where credentials go stands a placeholder. */
   declare readonly files: pulumi.Output<Record<string, string>>;

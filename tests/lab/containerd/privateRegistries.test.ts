@@ -130,6 +130,15 @@ describe("containerd: private registries", function () {
     await onAll(async (node) => assert.equal((await node.pull(image)).error, undefined, "gcr.io is as it was"));
   });
 
+  it("C14: a pod with a pull secret of its own: a header is sent all the same, what stands in config.toml gives way to it", () =>
+    onAll(async (node) => {
+      for (const kind of kinds) {
+        const { error } = await node.pull(imageOf(kind), { username: "pod", password: "wr0ng", serverAddress: hostOf(kind) });
+        const inHeader = kind === "basic" || atLeast(node.version, 2, 1);
+        assert.equal(error === undefined, inHeader, `${imageOf(kind)} on ${node.version.text}: ${error ?? "pulled"}`);
+      }
+    }));
+
   it("C14: mirrored too: what the mirror lacks comes from the private registry, with its CA and credentials", () =>
     onAll(async (node) => {
       const mirrors = [{ endpoint: lab.mirror.endpoint, caCertPath, hosts: kinds.map(hostOf), withCredential: false }];

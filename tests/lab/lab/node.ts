@@ -146,8 +146,9 @@ export class LabNode {
 
   /** Removes all images and their content, leases included, so that the next pull asks for every blob. */
   async resetImages(): Promise<void> {
+    // A lease of a pull that has just failed may go by itself at any moment.
     await this.exec(`set -e
-for lease in $(ctr --namespace k8s.io leases ls -q); do ctr --namespace k8s.io leases rm "$lease" >/dev/null; done
+for lease in $(ctr --namespace k8s.io leases ls -q); do ctr --namespace k8s.io leases rm "$lease" >/dev/null 2>&1 || true; done
 images=$(ctr --namespace k8s.io images ls -q)
 if [ -n "$images" ]; then ctr --namespace k8s.io images rm --sync $images >/dev/null; fi
 ctr --namespace k8s.io content ls -q | while read -r digest; do ctr --namespace k8s.io content rm "$digest" >/dev/null 2>&1 || true; done`);
