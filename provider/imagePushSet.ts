@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { openPackage } from "./archive/openPackage";
+import { openPackages, sourcesOf } from "./archive/packageList";
 import type { OperationContext } from "./context";
 import { PartialFailure, dynamicProvider } from "./dynamic/boundary";
 import type { Difference, Operations } from "./dynamic/boundary";
@@ -24,7 +24,8 @@ import { Registry } from "./registry/registry";
 
 /** The wire form of ImagePushSet's arguments. */
 export interface ImagePushSetInputs {
-  source: string;
+  /** One package, or several that are pushed as one. */
+  source: string | string[];
   /** Of the package's content; what decides whether a push is needed. Absent until the program can read the package. */
   fingerprint?: string;
   /** For the reviewer: `NAME DIGEST` an image, when it is known without decoding; absent otherwise, and then known at push. */
@@ -148,7 +149,7 @@ export const imagePushSet = dynamicProvider(operations);
 /** What is compared to tell whether anything at all was declared otherwise. */
 function declared(inputs: ImagePushSetInputs): unknown {
   const { source, registry, include, exclude, probeRepository, deleteImages, fingerprint, spoolDir, maxDecodedBytes } = inputs;
-  return { source, registry, include, exclude, probeRepository, deleteImages, fingerprint, spoolDir, maxDecodedBytes };
+  return { source: sourcesOf(source), registry, include, exclude, probeRepository, deleteImages, fingerprint, spoolDir, maxDecodedBytes };
 }
 
 /** True when the registry need not be touched: same content, same filters, nothing missing. */
@@ -289,7 +290,7 @@ async function push(
   try {
     // First of all: CA and credentials, before minutes are spent on the package.
     await registry.ping();
-    const opened = await openPackage(localPath(inputs.source), {
+    const opened = await openPackages(sourcesOf(inputs.source).map(localPath), {
       ...(inputs.spoolDir === undefined ? {} : { spoolDir: localPath(inputs.spoolDir) }),
       ...(inputs.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: inputs.maxDecodedBytes }),
       signal: context.signal,
@@ -299,7 +300,7 @@ async function push(
       if (inputs.fingerprint !== undefined && inputs.fingerprint !== opened.fingerprint) {
         throw new MirrorError(
           "PACKAGE_CHANGED",
-          `${inputs.source}: the package has changed since the program read it; run pulumi preview again to see what the new one holds.`,
+          `${sourcesOf(inputs.source).join(", ")}: the package has changed since the program read it; run pulumi preview again to see what the new one holds.`,
         );
       }
       const previous = olds?.images ?? [];

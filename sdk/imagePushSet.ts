@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { OpenOptions, PackageIndex } from "../provider/archive/imagePackage";
-import { openPackage } from "../provider/archive/openPackage";
+import { openPackages, sourcesOf } from "../provider/archive/packageList";
+import { MirrorError } from "../provider/errors";
 import type { ImagePushSetInputs } from "../provider/imagePushSet";
 import { localPath } from "../provider/localPath";
 import { parseRegistryEndpoint } from "../provider/registry/endpoint";
@@ -39,8 +40,11 @@ export interface RegistryArgs {
 
 /** What to push, and where to. */
 export interface ImagePushSetArgs {
-  /** The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder; relative to the program's folder (P1). */
-  source: pulumi.Input<string>;
+  /**
+   * The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder; relative to the program's folder. Or several, pushed as one: the
+   * packages of two versions into one namespace, for one. What they share is sent once; one name for two different images is an error.
+   */
+  source: pulumi.Input<string> | pulumi.Input<pulumi.Input<string>[]>;
   /** The registry, and how to reach it. */
   registry: RegistryArgs;
   /**
@@ -185,14 +189,14 @@ function warnOfLacks({ seen, include, exclude }: { seen: Seen | undefined; inclu
 }
 
 /** What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its path or time, so a copy elsewhere is no change. */
-async function lookAt(args: { source: string; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<Seen>> {
+async function lookAt(args: { source: string | string[]; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<Seen>> {
   return attemptAsync(async () => {
     const options: OpenOptions = {
       lookBytes,
       ...(args.spoolDir === undefined ? {} : { spoolDir: localPath(args.spoolDir) }),
       ...(args.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: args.maxDecodedBytes }),
     };
-    const opened = await openPackage(localPath(args.source), options);
+    const opened = await openPackages(checkedSources(args.source).map(localPath), options);
     try {
       const index = await opened.index();
       return { fingerprint: opened.fingerprint, ...(index === undefined ? {} : { contents: contentsOf(index), lacks: [...lacksOf(index)].map(([source, names]) => ({ source, names })) }) };
@@ -200,6 +204,24 @@ async function lookAt(args: { source: string; spoolDir?: string; maxDecodedBytes
       await opened.close();
     }
   });
+}
+
+/** @throws MirrorError `SOURCE_INVALID` for a list that names nothing, or one package twice */
+function checkedSources(source: string | string[]): string[] {
+  const sources = sourcesOf(source);
+  if (!Array.isArray(sources) || sources.length === 0) {
+    throw new MirrorError("SOURCE_INVALID", "source: an empty list; name an image package, or several.");
+  }
+  const bad = sources.findIndex((path) => typeof path !== "string" || path === "");
+  if (bad >= 0) {
+    const argument = Array.isArray(source) ? `source[${bad}]` : "source";
+    throw new MirrorError("SOURCE_INVALID", `${argument}: ${JSON.stringify(sources[bad]) ?? "undefined"} is no path; give that of an image package.`);
+  }
+  const twice = sources.find((path, at) => sources.indexOf(path) !== at);
+  if (twice !== undefined) {
+    throw new MirrorError("SOURCE_INVALID", `source: "${twice}" is named twice; take one away.`);
+  }
+  return sources;
 }
 
 /** One line an image, so that a preview's diff reads as a list of images added, dropped and changed. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { cpSync } from "node:fs";
 
 import { imagePushSet } from "../../../provider/imagePushSet";
 import type { ImagePushSetInputs, ImagePushSetOutputs } from "../../../provider/imagePushSet";
@@ -162,6 +163,32 @@ describe("push sets that share a namespace of a real registry", function () {
     proxy.script();
     await update(failed, { exclude: ["gcr.io/x/*"] });
     assert.deepEqual(await there(whole), ["somehost.io/y/c:2"]);
+  });
+
+  it("two packages in one push set: what they share is sent once, and there is one probe; a conflict tags nothing", async () => {
+    const next = new Layout();
+    try {
+      // The second package has an image of the first, and another of the same base layer.
+      cpSync(whole.root, next.root, { recursive: true });
+      const [sharedName = "", sharedDigest = ""] = [...whole.images][0] ?? [];
+      next.name(sharedName, sharedDigest);
+      next.image("gcr.io/x/next:2", [next.layer(9_000)]);
+      const both = await create({ source: [whole.oneBlock(), next.oneBlock()] });
+      assert.deepEqual(both.images.map(({ source }) => source).sort(), [...all(), "gcr.io/x/next:2"].sort());
+      assert.deepEqual(await there(whole, next), [...all(), sharedName, "gcr.io/x/next:2"].sort());
+      const uploads = proxy.requests.filter(({ method, query, status }) => method === "PUT" && query.has("digest") && status === 201).map(({ query }) => query.get("digest"));
+      assert.equal(new Set(uploads).size, uploads.length, "no blob was sent twice");
+      assert.ok(both.probe !== undefined);
+
+      const other = new Layout();
+      other.image(sharedName, [other.layer(7_000)]);
+      namespace = `t${++round}`;
+      await assert.rejects(create({ source: [whole.root, other.root] }), new RegExp(`${sharedName} is ${sharedDigest} in .* and sha256:.*Nothing was tagged`));
+      assert.deepEqual(await there(whole), []);
+      other.remove();
+    } finally {
+      next.remove();
+    }
   });
 
   it("a namespace without a probe keeps its record in the usual place", async () => {

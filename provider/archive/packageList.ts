@@ -1,0 +1,141 @@
+import { createHash } from "node:crypto";
+
+import type { Digest } from "../oci/digest";
+import { ArchiveError, quoted } from "./archiveError";
+import type { ImagePackage, OpenOptions, PackageBlob, PackageIndex, ReadOptions } from "./imagePackage";
+import { openPackage } from "./openPackage";
+
+/**
+ * Opens one image package or several as one: bmctl's packages of two versions, pushed into one namespace. What several of
+ * them hold is read once.
+ *
+ * @throws ArchiveError as openPackage; `ARCHIVE_NAME_CONFLICT` from index() and read() where two packages have one name
+ * for two different images
+ */
+export async function openPackages(sources: readonly string[], options: OpenOptions = {}): Promise<ImagePackage> {
+  const packages: ImagePackage[] = [];
+  try {
+    for (const source of sources) {
+      packages.push(await openPackage(source, options));
+    }
+  } catch (error) {
+    await closeAll(packages);
+    throw error;
+  }
+  const [only] = packages;
+  return only !== undefined && packages.length === 1 ? only : new PackageList(packages);
+}
+
+/** The paths that `source` names. */
+export function sourcesOf(source: string | string[]): string[] {
+  return typeof source === "string" ? [source] : source;
+}
+
+class PackageList implements ImagePackage {
+  readonly source: string;
+  readonly fingerprint: string;
+
+  constructor(private readonly packages: readonly ImagePackage[]) {
+    this.source = packages.map(({ source }) => source).join(", ");
+    // In whatever order they are listed: the content is the same.
+    const prints = packages.map(({ fingerprint }) => fingerprint).sort();
+    this.fingerprint = createHash("sha256").update(prints.join("\n")).digest("hex");
+  }
+
+  async index(): Promise<PackageIndex | undefined> {
+    const known: PackageIndex[] = [];
+    for (const one of this.packages) {
+      const index = await one.index();
+      if (index === undefined) {
+        return undefined;
+      }
+      known.push(index);
+    }
+    return this.merged(known);
+  }
+
+  async read(options: ReadOptions): Promise<PackageIndex> {
+    const handedOver = new Set<Digest>();
+    const indexes: PackageIndex[] = [];
+    for (const [at, one] of this.packages.entries()) {
+      const wanted = (digest: Digest, size: number): boolean => !handedOver.has(digest) && options.wanted(digest, size);
+      const known = await one.index();
+      if (known !== undefined && ![...known.blobs].some(([digest, size]) => wanted(digest, size))) {
+        indexes.push(known);
+        continue;
+      }
+      const { progress } = options;
+      indexes.push(
+        await one.read({
+          signal: options.signal,
+          wanted,
+          blob: (blob: PackageBlob) => {
+            handedOver.add(blob.digest);
+            return options.blob(blob);
+          },
+          ...(progress === undefined ? {} : { progress: (done, total) => progress(...this.share(at, done, total)) }),
+        }),
+      );
+    }
+    options.progress?.(...this.share(this.packages.length - 1, 1, 1));
+    return this.merged(indexes);
+  }
+
+  async close(): Promise<void> {
+    await closeAll(this.packages);
+  }
+
+  /** Each package counts for as much as another: how large the later ones are is not known while the first is read. */
+  private share(at: number, done: number, total: number): [number, number] {
+    const parts = 1_000_000;
+    const part = total === 0 ? 1 : Math.min(1, done / total);
+    return [Math.floor((at + part) * parts), this.packages.length * parts];
+  }
+
+  private merged(indexes: readonly PackageIndex[]): PackageIndex {
+    const all: PackageIndex = {
+      form: `${indexes.length} packages (${indexes.map(({ form }) => form).join("; ")})`,
+      images: [],
+      manifests: new Map(indexes.flatMap(({ manifests }) => [...manifests])),
+      blobs: new Map(indexes.flatMap(({ blobs }) => [...blobs])),
+      referrers: new Map(),
+      missing: new Map(),
+    };
+    const places = new Map<string, { digest: Digest; source: string }>();
+    for (const [at, { images, referrers, missing }] of indexes.entries()) {
+      const { source } = this.packages[at] as ImagePackage;
+      for (const image of images) {
+        const other = places.get(image.source);
+        if (other === undefined) {
+          places.set(image.source, { digest: image.root.digest, source });
+          all.images.push(image);
+        } else if (other.digest !== image.root.digest) {
+          throw new ArchiveError(
+            "ARCHIVE_NAME_CONFLICT",
+            `${image.source} is ${other.digest} in ${quoted(other.source)} and ${image.root.digest} in ${quoted(source)}, and one name in the mirror can be ` +
+              "only one of them. Nothing was tagged. Push one of the two packages by a push set of its own, into another namespace.",
+          );
+        }
+      }
+      for (const [subject, digests] of referrers) {
+        all.referrers.set(subject, [...new Set([...(all.referrers.get(subject) ?? []), ...digests])]);
+      }
+      for (const [index, children] of missing) {
+        all.missing.set(index, children);
+      }
+    }
+    for (const [index, children] of all.missing) {
+      const left = children.filter((digest) => !all.manifests.has(digest));
+      if (left.length > 0) {
+        all.missing.set(index, left);
+      } else {
+        all.missing.delete(index);
+      }
+    }
+    return all;
+  }
+}
+
+async function closeAll(packages: readonly ImagePackage[]): Promise<void> {
+  await Promise.all(packages.map((one) => one.close()));
+}
