@@ -1,5 +1,5 @@
 import type { NodeVerification, Verdict } from "../provider/verify/nodeVerification";
-import { worst } from "../provider/verify/verdict";
+import { verdicts, worst } from "../provider/verify/verdict";
 
 /** What was seen on all nodes of a cluster together. No timestamps: a second `up` must change nothing. */
 export interface ClusterVerification {
@@ -14,9 +14,6 @@ export interface ClusterVerification {
   /** Addresses of nodes that `rollout.only` left out and that were never configured: nothing is known of them. */
   notConfigured?: string[];
 }
-
-/** Every verdict, the best first. */
-const verdicts: readonly Verdict[] = ["proven", "consistent", "fallback", "mismatch", "not-configured", "unreachable"];
 
 export function aggregateVerification(cluster: string, nodes: readonly NodeVerification[], notConfigured: readonly string[] = []): ClusterVerification {
   const counts: Partial<Record<Verdict, number>> = {};

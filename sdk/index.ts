@@ -8,6 +8,7 @@ export type { ConnectionArgs } from "./connection";
 export { MirrorError } from "../provider/errors";
 export type { ConfigStyle, Credentials, DesiredHost, DesiredMirror, HostAccess } from "../provider/containerd/desired";
 export type { EndpointSeen, Probe, PushedImage } from "../provider/registry/pushResult";
+export type { PullCause } from "../provider/node";
 export type { HostVerification, ImageVerification, NodeVerification, Verdict } from "../provider/verify/nodeVerification";
 export type { ImageSelection } from "../provider/verify/selection";
 export { renderReport, verificationReport } from "./verificationReport";

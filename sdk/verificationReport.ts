@@ -46,6 +46,10 @@ const meanings: Record<Verdict, string> = {
   "not-configured": "the mirror does not stand first in the node's effective configuration",
   fallback: "the node pulled from the public registry, not from the mirror",
   mismatch: "the mirror serves another digest than was pushed",
+  unauthorized: "the mirror refuses the node's credentials, or asks for some where the node has none",
+  "mirror-unavailable": "the node gets no usable answer from the mirror",
+  "not-found": "the mirror answers, and does not have what was pushed",
+  "pull-failed": "an image could not be pulled, and nothing says that the mirror is the cause",
   unreachable: "the node or its container runtime could not be asked",
 };
 
@@ -104,7 +108,7 @@ function hostTable(nodes: readonly NodeVerification[]): string {
 }
 
 function proofOf(host: HostVerification): string {
-  return host.direct === true ? "asked directly" : host.proof;
+  return host.direct === true ? "asked directly" : host.cause === undefined ? host.proof : `${host.proof} (${host.cause})`;
 }
 
 function endpointsOf(host: HostVerification): string {
@@ -122,7 +126,12 @@ function imageTable(nodes: readonly NodeVerification[]): string | undefined {
 }
 
 function matchOf(image: ImageVerification): string {
-  return image.match ? "agree" : "**differ**";
+  if (image.match) {
+    return "agree";
+  }
+  // A digest that is not there differs from none. A state of 0.1.0 does not say why it is not.
+  const compared = image.publicRepoDigest !== "" && image.mirrorRepoDigest !== "";
+  return compared ? "**differ**" : `**not compared** (${image.cause ?? "not pulled"})`;
 }
 
 function findingList(nodes: readonly NodeVerification[]): string | undefined {

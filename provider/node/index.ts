@@ -9,4 +9,5 @@ export { applyToNode, restoreNode, type ApplyOptions, type ApplyResult, type Res
 export type { StepListener, TransactionStep } from "./apply/transaction";
 export { CriClient, type CriAuth } from "./cri/criClient";
 export type { CriImage, CriStatus, CriVersion } from "./cri/criService";
+export { pullFailure, type PullCause, type PullFailure } from "./cri/pullFailure";
 export { GrpcError, grpcStatus } from "./cri/unaryClient";

@@ -1,9 +1,13 @@
 import type { EffectiveRegistry } from "../containerd/containerdPlan";
 import type { DesiredHost } from "../containerd/desired";
+import { effectiveHost } from "../containerd/effectiveRegistry";
 import { missingAccess } from "../containerd/missingAccess";
 import type { OperationContext } from "../context";
-import { messageOf } from "../errors";
+import { pullFailure } from "../node";
+import type { PullFailure } from "../node";
 import { isDigest } from "../oci/digest";
+import { parseReference } from "../oci/reference";
+import { imageNameBase, parseRegistryEndpoint } from "../registry/endpoint";
 import type { Probe } from "../registry/pushResult";
 
 /** The part of CRI that verification needs; provider/node's CriClient is one. */
@@ -38,14 +42,30 @@ export interface HostEvidence {
   direct?: true;
   /** What the effective configuration lacks of a private registry's CA and credentials. */
   missing?: string[];
-  probe: { state: "pulled" } | { state: "failed"; error: string } | { state: "none" };
+  probe: { state: "pulled" } | FailedProbe | { state: "none" };
+}
+
+export interface FailedProbe {
+  state: "failed";
+  /** Of the public name. Where a public registry stands behind the mirrors, these are often its words, not theirs. */
+  public: PullFailure;
+  /** What each mirror answered by its own name, in order; without those that this containerd cannot name. */
+  mirrors: MirrorAnswer[];
+}
+
+export interface MirrorAnswer {
+  endpoint: string;
+  /** Left out when the mirror gave the probe. */
+  failure?: PullFailure;
 }
 
 export interface ImageEvidence extends ExpectedImage {
   publicDigest: string;
   mirrorDigest: string;
-  publicError?: string;
-  mirrorError?: string;
+  publicFailure?: PullFailure;
+  mirrorFailure?: PullFailure;
+  /** What the public name should have asked before the public registry; its host is not mirrored where it is left out. */
+  asked?: { endpoints: string[]; upstream: boolean };
   /** The node's containerd cannot name an image by this mirror's address, so only the public name was pulled. */
   mirrorUnnameable?: true;
 }
@@ -69,6 +89,8 @@ export async function gatherEvidence(
   context: OperationContext,
 ): Promise<Evidence> {
   const hosts: HostEvidence[] = [];
+  const canName = wanted.canName ?? (() => true);
+  const answers = new Map<string, Promise<PullFailure | undefined>>();
   for (const host of wanted.hosts.filter((h) => h.mirrors.length > 0 || h.access !== undefined)) {
     const effective = wanted.effective.hosts[host.host];
     const missing = missingAccess(host, effective);
@@ -84,39 +106,72 @@ export async function gatherEvidence(
       continue;
     }
     context.log.progress(`proving that ${host.host} comes from the mirror`);
-    hosts.push({ ...seen, probe: wanted.probe === undefined ? { state: "none" } : await pullProbe(service, host.host, wanted.probe) });
+    hosts.push({ ...seen, probe: wanted.probe === undefined ? { state: "none" } : await prove(service, host, wanted.probe, { canName, answers }) });
   }
   const images: ImageEvidence[] = [];
   for (const [n, image] of wanted.images.entries()) {
     context.log.progress(`comparing digests, image ${n + 1} of ${wanted.images.length}: ${image.source}`);
-    images.push(await compare(service, image, wanted.canName?.(image.target.split("/")[0] ?? "") ?? true));
+    const asked = effectiveHost(wanted.effective, parseReference(image.source).host);
+    const found = await compare(service, image, canName(image.target.split("/")[0] ?? ""));
+    images.push(asked === undefined ? found : { ...found, asked: { endpoints: asked.endpoints, upstream: asked.upstream } });
   }
   return { hosts, images, problems: wanted.effective.problems, remarks: wanted.remarks ?? [] };
 }
 
+/** What all hosts of a node share: a mirror of twenty hosts is asked once by its own name. */
+interface Asking {
+  canName: (authority: string) => boolean;
+  answers: Map<string, Promise<PullFailure | undefined>>;
+}
+
 /**
- * B1. By digest, so that nothing but this image will do. It is taken off the node before (an image that is there is not asked for again) and after.
+ * B1. Through the host's public name; where that fails, each mirror is asked by its own name, because with a public registry behind
+ * it the error that containerd reports is the public registry's (`not found`), whatever the mirror had answered.
  */
-async function pullProbe(service: ImageService, host: string, probe: Probe): Promise<HostEvidence["probe"]> {
-  const name = `${host === "_default" ? unnamedHost : host}/${probe.repository}@${probe.digest}`;
+async function prove(service: ImageService, host: DesiredHost, probe: Probe, asking: Asking): Promise<HostEvidence["probe"]> {
+  const publicHost = host.host === "_default" ? unnamedHost : host.host;
+  const failure = await pullProbe(service, `${publicHost}/${probe.repository}@${probe.digest}`, probe);
+  if (failure === undefined) {
+    return { state: "pulled" };
+  }
+  const mirrors: MirrorAnswer[] = [];
+  for (const { endpoint } of host.mirrors) {
+    const address = parseRegistryEndpoint(endpoint);
+    if (!asking.canName(address.authority)) {
+      continue;
+    }
+    const name = `${imageNameBase(address)}/${probe.repository}@${probe.digest}`;
+    const answer = asking.answers.get(name) ?? pullProbe(service, name, probe);
+    asking.answers.set(name, answer);
+    const said = await answer;
+    mirrors.push({ endpoint, ...(said === undefined ? {} : { failure: said }) });
+  }
+  return { state: "failed", public: failure, mirrors };
+}
+
+/**
+ * By digest, so that nothing but this image will do. It is taken off the node before (an image that is there is not asked for again)
+ * and after. Gives why it did not come, or undefined.
+ */
+async function pullProbe(service: ImageService, name: string, probe: Probe): Promise<PullFailure | undefined> {
   try {
     await service.removeImage(name);
     await service.pullImage(name);
     const status = await service.imageStatus(name);
     await service.removeImage(name);
     const got = status?.repoDigests.some((repoDigest) => repoDigest.endsWith(`@${probe.digest}`)) ?? false;
-    return got ? { state: "pulled" } : { state: "failed", error: `${name} was pulled but the node does not list its digest` };
+    return got ? undefined : { cause: "other", error: `${name} was pulled but the node does not list its digest` };
   } catch (error) {
-    return { state: "failed", error: messageOf(error) };
+    return pullFailure(error);
   }
 }
 
-/** The page's method 1: pull the public and the mirror's name, compare the repo digests. */
+/** V1: pull the public and the mirror's name, compare the repo digests. */
 async function compare(service: ImageService, image: ExpectedImage, nameable: boolean): Promise<ImageEvidence> {
   const names = nameable ? [image.source, image.target] : [image.source];
   const before = (await service.imageStatus(image.source)) ?? (nameable ? await service.imageStatus(image.target) : undefined);
   const publicSide = await pulledDigest(service, image.source);
-  const mirrorSide: { digest: string; error?: string } = nameable ? await pulledDigest(service, image.target) : { digest: "" };
+  const mirrorSide: PulledDigest = nameable ? await pulledDigest(service, image.target) : { digest: "" };
   if (before === undefined) {
     // CRI removes an image with all its names; one that was there before keeps them.
     for (const name of names) {
@@ -127,13 +182,18 @@ async function compare(service: ImageService, image: ExpectedImage, nameable: bo
     ...image,
     publicDigest: publicSide.digest,
     mirrorDigest: mirrorSide.digest,
-    ...(publicSide.error === undefined ? {} : { publicError: publicSide.error }),
-    ...(mirrorSide.error === undefined ? {} : { mirrorError: mirrorSide.error }),
+    ...(publicSide.failure === undefined ? {} : { publicFailure: publicSide.failure }),
+    ...(mirrorSide.failure === undefined ? {} : { mirrorFailure: mirrorSide.failure }),
     ...(nameable ? {} : { mirrorUnnameable: true as const }),
   };
 }
 
-async function pulledDigest(service: ImageService, name: string): Promise<{ digest: string; error?: string }> {
+interface PulledDigest {
+  digest: string;
+  failure?: PullFailure;
+}
+
+async function pulledDigest(service: ImageService, name: string): Promise<PulledDigest> {
   try {
     await service.pullImage(name);
     const status = await service.imageStatus(name);
@@ -141,9 +201,12 @@ async function pulledDigest(service: ImageService, name: string): Promise<{ dige
     // An image has a repo digest for each name it was pulled by: only the one asked for counts.
     const own = status?.repoDigests.find((repoDigest) => repoDigest.slice(0, repoDigest.indexOf("@")) === repository);
     const digest = own?.slice(own.indexOf("@") + 1) ?? "";
-    return isDigest(digest) ? { digest } : { digest: "", error: `the node lists no digest for ${name}` };
+    if (isDigest(digest)) {
+      return { digest };
+    }
+    return { digest: "", failure: { cause: "other", error: `the node lists no digest for ${name}` } };
   } catch (error) {
-    return { digest: "", error: messageOf(error) };
+    return { digest: "", failure: pullFailure(error) };
   }
 }
 

@@ -1,14 +1,33 @@
+import type { PullCause } from "../node";
 import type { Digest } from "../oci/digest";
 
 /**
- * - `proven`: for every mirrored host an image that only the mirror can have was pulled through the public name, and all digests match.
- * - `consistent`: configured, digests match, but no proof was made (no probe).
- * - `mismatch`: the mirror serves another digest than was pushed.
- * - `fallback`: configured or not, the node pulled from upstream (the probe is not to be had through the public name).
+ * Chosen by cause, not by what is missing. The worst first:
+ *
+ * - `unreachable`: the node, or its container runtime, could not be asked.
  * - `not-configured`: the effective configuration lacks the mirror.
- * - `unreachable`: the node or its CRI could not be asked.
+ * - `mismatch`: the mirror's name was pulled and gave another digest than was pushed.
+ * - `unauthorized`: the mirror refused the node's credentials, or asked for some where the node has none.
+ * - `mirror-unavailable`: the node gets no usable answer from the mirror: connection refused, no answer in time, a host name that is
+ *   not known, a certificate that is not trusted, or an error of the mirror's own (429, 5xx).
+ * - `not-found`: the mirror answers, and does not have an image that was pushed.
+ * - `pull-failed`: an image could not be pulled, and nothing says that the mirror is the cause.
+ * - `fallback`: configured, and the mirror answers, and yet the node pulled from upstream, or would (the probe is not to be had
+ *   through the public name).
+ * - `consistent`: configured, digests match, but no proof was made (no probe).
+ * - `proven`: for every mirrored host an image that only the mirror can have was pulled through the public name, and all digests match.
  */
-export type Verdict = "proven" | "consistent" | "mismatch" | "fallback" | "not-configured" | "unreachable";
+export type Verdict =
+  | "proven"
+  | "consistent"
+  | "mismatch"
+  | "fallback"
+  | "not-configured"
+  | "unreachable"
+  | "unauthorized"
+  | "mirror-unavailable"
+  | "not-found"
+  | "pull-failed";
 
 /** Machine-readable result for one node. No timestamps: a second `up` must change nothing. */
 export interface NodeVerification {
@@ -20,7 +39,7 @@ export interface NodeVerification {
   verdict: Verdict;
   /** One entry for each mirrored host and each private registry. */
   hosts: HostVerification[];
-  /** One entry for each compared image (V1). */
+  /** One entry for each compared image. */
   images: ImageVerification[];
   /** What a person should read besides the verdict. */
   findings?: string[];
@@ -32,17 +51,21 @@ export interface HostVerification {
   host: string;
   /** What containerd really asks, in order; `upstream` last when the public registry is asked at all. Empty: nothing configured. */
   endpoints: string[];
-  /** V2: the mirror stands first in the effective configuration; a private registry is asked with its CA and credentials. */
+  /** The mirror stands first in the effective configuration; a private registry is asked with its CA and credentials. */
   configured: boolean;
-  /** B1: the probe came through this host's public name. "none" without a probe. */
+  /** The probe came through this host's public name. "none" without a probe. */
   proof: "proven" | "failed" | "none";
   /** Of this host alone. */
   verdict: Verdict;
-  /** A private registry without a mirror (C14): there is no route to prove, and the node's verdict does not ask for one. */
+  /** Why the probe did not come: what the mirror itself answered, asked by its own name. Left out unless `proof` is "failed". */
+  cause?: PullCause;
+  /** The same in containerd's words, without secrets. */
+  error?: string;
+  /** A private registry without a mirror: there is no route to prove, and the node's verdict does not ask for one. */
   direct?: true;
 }
 
-/** The page's method 1 for one image on one node: pulled by both names, repo digests compared. */
+/** One image on one node: pulled by its public name and by its name in the mirror, repo digests compared. */
 export interface ImageVerification {
   /** Public name: `gcr.io/a/b:1`. */
   image: string;
@@ -56,4 +79,10 @@ export interface ImageVerification {
   mirrorRepoDigest: string;
   /** All three are the same. */
   match: boolean;
+  /** Of this image alone. Left out when it matches, and in states of 0.1.0. */
+  verdict?: Verdict;
+  /** Why a name could not be pulled; the mirror's, if that one failed. Left out when both could. */
+  cause?: PullCause;
+  /** The same in containerd's words, without secrets. */
+  error?: string;
 }

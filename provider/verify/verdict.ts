@@ -1,8 +1,37 @@
-import type { Evidence, HostEvidence, ImageEvidence } from "./evidence";
+import type { PullCause, PullFailure } from "../node";
+import type { Evidence, FailedProbe, HostEvidence, ImageEvidence, MirrorAnswer } from "./evidence";
 import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "./nodeVerification";
 
 /** Worst first: a node is as good as its worst host or image. */
-const order: Verdict[] = ["unreachable", "not-configured", "mismatch", "fallback", "consistent", "proven"];
+const order: Verdict[] = [
+  "unreachable",
+  "not-configured",
+  "mismatch",
+  "unauthorized",
+  "mirror-unavailable",
+  "not-found",
+  "pull-failed",
+  "fallback",
+  "consistent",
+  "proven",
+];
+
+/** Every verdict, the best first. */
+export const verdicts: readonly Verdict[] = order.toReversed();
+
+/** Of a mirror that did not give what it should have. */
+const verdictOf: Record<PullCause, Verdict> = {
+  node: "unreachable",
+  unauthorized: "unauthorized",
+  tls: "mirror-unavailable",
+  dns: "mirror-unavailable",
+  connection: "mirror-unavailable",
+  timeout: "mirror-unavailable",
+  "server-error": "mirror-unavailable",
+  "rate-limit": "mirror-unavailable",
+  "not-found": "not-found",
+  other: "pull-failed",
+};
 
 export function worst(verdicts: readonly Verdict[]): Verdict {
   return order.find((verdict) => verdicts.includes(verdict)) ?? "consistent";
@@ -18,24 +47,11 @@ export function judge(node: string, containerd: string, evidence: Evidence): Nod
   const findings = [...evidence.problems];
   const hosts = evidence.hosts.map((host) => judgeHost(host, findings));
   const images = evidence.images.map((image) => judgeImage(image, findings));
-  const imageVerdicts = evidence.images.map((image): Verdict => {
-    if (image.mirrorUnnameable === true) {
-      return image.publicDigest === image.digest ? "proven" : "mismatch";
-    }
-    if (image.mirrorDigest === image.digest && image.publicDigest === image.digest) {
-      return "proven";
-    }
-    if (image.mirrorDigest === image.digest) {
-      // The mirror has the right one and yet the public name gave another: it did not come from the mirror.
-      return "fallback";
-    }
-    return "mismatch";
-  });
   findings.push(...(evidence.remarks ?? []));
   // A private registry that is configured takes nothing from the proof of the mirrored ones.
   const decisive = hosts.filter((host) => host.direct !== true || !isGood(host.verdict));
   const counted = decisive.length + images.length > 0 ? decisive : hosts;
-  const verdict = worst([...counted.map((host) => host.verdict), ...imageVerdicts]);
+  const verdict = worst([...counted.map((host) => host.verdict), ...images.map((image): Verdict => image.verdict ?? "proven")]);
   return {
     node,
     containerd,
@@ -57,13 +73,44 @@ function judgeHost(host: HostEvidence, findings: string[]): HostVerification {
   } else if (host.unwantedUpstream) {
     findings.push(`${host.host}: the public registry would still be asked although skipFallback is set`);
   }
-  if (host.probe.state === "failed") {
-    findings.push(`${host.host}: the probe image did not come through the public name: ${host.probe.error}`);
+  const probe = host.probe.state === "failed" ? judgeProbe(host, host.probe) : undefined;
+  if (probe !== undefined) {
+    findings.push(`${host.host}: the probe image did not come through the public name: ${probe.finding}`);
   }
   const proof = host.probe.state === "pulled" ? "proven" : host.probe.state;
-  const verdict: Verdict = !configured ? "not-configured" : proof === "failed" ? "fallback" : proof === "proven" ? "proven" : "consistent";
-  const direct = host.direct === true ? { direct: true as const } : {};
-  return { host: host.host, endpoints: host.effectiveEndpoints, configured, proof, verdict, ...direct };
+  return {
+    host: host.host,
+    endpoints: host.effectiveEndpoints,
+    configured,
+    proof,
+    verdict: !configured ? "not-configured" : (probe?.verdict ?? (proof === "proven" ? "proven" : "consistent")),
+    ...(probe === undefined ? {} : { cause: probe.cause, error: probe.error }),
+    ...(host.direct === true ? { direct: true as const } : {}),
+  };
+}
+
+interface ProbeJudgement extends PullFailure {
+  verdict: Verdict;
+  finding: string;
+}
+
+/** What the mirrors themselves answered decides; the public name's error only where none of them could be asked by its own name. */
+function judgeProbe(host: HostEvidence, probe: FailedProbe): ProbeJudgement {
+  const failed = probe.mirrors.filter((mirror): mirror is Required<MirrorAnswer> => mirror.failure !== undefined);
+  const given = probe.mirrors.find((mirror) => mirror.failure === undefined);
+  const upstream = host.effectiveEndpoints.includes("upstream");
+  if (given !== undefined) {
+    return { verdict: "fallback", ...probe.public, finding: `${given.endpoint} has it under its own name; the public name says: ${probe.public.error}` };
+  }
+  const worstAnswer = failed.toSorted((a, b) => order.indexOf(verdictOf[a.failure.cause]) - order.indexOf(verdictOf[b.failure.cause]))[0];
+  if (worstAnswer === undefined) {
+    const named = host.effectiveEndpoints.some((endpoint) => speaksOf(probe.public, endpoint));
+    return { verdict: named || !upstream ? verdictOf[probe.public.cause] : "fallback", ...probe.public, finding: probe.public.error };
+  }
+  const { failure } = worstAnswer;
+  // A mirror that is in order and lacks the image hands over to the public registry.
+  const verdict = failure.cause === "not-found" && upstream ? "fallback" : verdictOf[failure.cause];
+  return { verdict, ...failure, finding: failed.map(({ endpoint, failure: said }) => `${endpoint} answers (${said.cause}): ${said.error}`).join("; ") };
 }
 
 function judgeImage(image: ImageEvidence, findings: string[]): ImageVerification {
@@ -71,15 +118,15 @@ function judgeImage(image: ImageEvidence, findings: string[]): ImageVerification
   if (image.mirrorUnnameable === true) {
     findings.push(`${image.target}: this containerd cannot name an image by an IPv6 address, so only the public name was compared`);
   }
-  if (image.publicError !== undefined) {
-    findings.push(`${image.source}: ${image.publicError}`);
+  for (const [name, failure] of [[image.source, image.publicFailure], [image.target, image.mirrorFailure]] as const) {
+    if (failure !== undefined) {
+      findings.push(`${name} could not be pulled (${failure.cause}): ${failure.error}`);
+    }
   }
-  if (image.mirrorError !== undefined) {
-    findings.push(`${image.target}: ${image.mirrorError}`);
-  }
-  if (!match && image.publicError === undefined && image.mirrorError === undefined) {
+  if (!match && image.publicFailure === undefined && image.mirrorFailure === undefined) {
     findings.push(`${image.source}: pushed ${image.digest}, the mirror's name gave ${image.mirrorDigest}, the public name ${image.publicDigest}`);
   }
+  const failure = image.mirrorFailure ?? image.publicFailure;
   return {
     image: image.source,
     mirrorImage: image.target,
@@ -87,7 +134,35 @@ function judgeImage(image: ImageEvidence, findings: string[]): ImageVerification
     publicRepoDigest: image.publicDigest,
     mirrorRepoDigest: image.mirrorDigest,
     match,
+    ...(match ? {} : { verdict: imageVerdict(image) }),
+    ...(failure ?? {}),
   };
+}
+
+/** Of an image whose digests are not all the same. */
+function imageVerdict(image: ImageEvidence): Verdict {
+  if (image.mirrorFailure !== undefined) {
+    return verdictOf[image.mirrorFailure.cause];
+  }
+  if (image.mirrorUnnameable !== true && image.mirrorDigest !== image.digest) {
+    return "mismatch";
+  }
+  const { publicFailure, asked } = image;
+  if (publicFailure === undefined) {
+    // By its own name the mirror gives the right one, so another came from elsewhere; where it has no name, nobody can tell.
+    return image.mirrorUnnameable === true ? "mismatch" : "fallback";
+  }
+  const byMirror = asked?.upstream === false || asked?.endpoints.some((endpoint) => speaksOf(publicFailure, endpoint)) === true;
+  if (byMirror || publicFailure.cause === "node") {
+    return verdictOf[publicFailure.cause];
+  }
+  return publicFailure.cause === "other" ? "pull-failed" : "fallback";
+}
+
+/** containerd names the address that it asked, except where that one said no. */
+function speaksOf(failure: PullFailure, endpoint: string): boolean {
+  const authority = /^https?:\/\/([^/]+)/.exec(endpoint)?.[1];
+  return authority !== undefined && failure.error.includes(authority);
 }
 
 /** `https://h:5000/v2` and `https://h:5000/` ask the same URLs. */

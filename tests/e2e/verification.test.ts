@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { NodeVerification } from "../../sdk";
+import type { NodeVerification, Verdict } from "../../sdk";
+import { renderReport } from "../../sdk/verificationReport";
 import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
 import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
@@ -60,6 +61,15 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
   const verified = (result: OperationResult): NodeVerification => {
     assert.ok(result.ok, `${result.stdout}\n${result.stderr}`);
     return (JSON.parse(result.outputs["verification"] as string) as NodeVerification[])[0] as NodeVerification;
+  };
+  /** By cause, with its evidence, and nothing in it that is secret or another each time. */
+  const assertCause = ({ verdict, hosts, images }: NodeVerification, wanted: Verdict, cause: string): void => {
+    assert.equal(verdict, wanted);
+    assert.ok(hosts.length > 0 && images.length > 0);
+    for (const found of [...hosts, ...images]) {
+      assert.deepEqual([found.verdict, found.cause], [wanted, cause], found.error);
+      assert.doesNotMatch(found.error ?? "?", /[?]|password/);
+    }
   };
   const printed = (result: OperationResult): string => `${result.stdout}\n${result.stderr}`;
 
@@ -176,9 +186,9 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     const old = { username: lab.mirror.username ?? "", password: lab.mirror.password ?? "" };
     const fresh = { username: old.username, password: "a-rotated-password-77" };
     const registry = await lab.addRegistry({ name: "rotating", auth: "basic", ...old });
-    const config = (login: typeof old): Record<string, ConfigValue> =>
+    const config = (login: typeof old, verify?: unknown): Record<string, ConfigValue> =>
       ({
-        ...program(),
+        ...program({ verify }),
         images: { source: lab.packages.tar.path, registry: { endpoint: registry.hostPort, caCertPath: registry.caCertPath, ...login } },
         mirror: { registryMirrors: [{ endpoint: registry.endpoint, caCertPath: registry.caCertPath, ...login }] },
       }) as unknown as Record<string, ConfigValue>;
@@ -188,6 +198,17 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     // The registry reads its password file again when that has changed.
     writeFileSync(join(registry.description.folder, "htpasswd"), `${await htpasswdLine(fresh.username, fresh.password)}\n`);
     try {
+      // Nothing but what is looked at is declared otherwise: the node still has the old password.
+      await stack.setConfig(config(old, { images: 2, onFailure: "warn" }));
+      const refused = await stack.up();
+      assertCause(verified(refused), "unauthorized", "unauthorized");
+      assert.match(printed(refused), /answers \(unauthorized\)/);
+      assert.match(renderReport(verified(refused)), /failed \(unauthorized\).*\*\*not compared\*\* \(unauthorized\)/s);
+      registry.stop();
+      await stack.setConfig(config(old, { images: 1, onFailure: "warn" }));
+      assertCause(verified(await stack.up()), "mirror-unavailable", "connection");
+      await registry.start();
+
       await stack.setConfig(config(fresh));
       const preview = await stack.preview();
       assert.ok(!printed(preview).includes(fresh.password), "B8: the password does not show in a preview");

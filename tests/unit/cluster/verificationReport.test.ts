@@ -45,9 +45,28 @@ describe("verification report", () => {
     assert.match(report, /^\*\*fallback\*\*: 1001 nodes \(1000 proven, 1 fallback\)\. Fallback: the node pulled from the public registry/m);
     assert.match(report, /^\| 10\.0\.0\.0, 10\.0\.0\.1, 10\.0\.0\.2, 10\.0\.0\.3 and 996 more \| 1\.7\.24 \| gcr\.io \|/m);
     assert.match(report, /^\| 10\.0\.0\.9 \| 2\.1\.9 \| gcr\.io \| nothing configured \| failed \| fallback \|$/m);
-    assert.match(report, /sha256:333333333333 \| none \| \*\*differ\*\* \|$/m);
+    assert.match(report, /sha256:333333333333 \| none \| \*\*not compared\*\* \(not pulled\) \|$/m);
     assert.match(report, /^- 10\.0\.0\.9: gcr\.io: the probe did not come \\\| through the public name$/m);
     assert.match(report, /^Not configured yet \(left out by rollout\.only\): 10\.0\.9\.9$/m);
+  });
+
+  it("what was not pulled is not compared, and the cause stands there", () => {
+    const [host] = bad.hosts;
+    const [image] = bad.images;
+    assert.ok(host && image);
+    const cause = { cause: "unauthorized" as const, error: "no basic auth credentials" };
+    const node: NodeVerification = {
+      ...bad,
+      verdict: "unauthorized",
+      hosts: [{ ...host, ...cause, verdict: "unauthorized" }],
+      images: [{ ...image, ...cause, verdict: "unauthorized" }, { ...image, mirrorRepoDigest: digest("4") }],
+    };
+    assert.deepEqual(recallVerification(storeVerification(node)), node, "the state keeps it");
+    const report = renderReport(node);
+    assert.match(report, /Unauthorized: the mirror refuses the node's credentials/);
+    assert.match(report, /\| failed \(unauthorized\) \| unauthorized \|$/m);
+    assert.match(report, /\| none \| \*\*not compared\*\* \(unauthorized\) \|$/m);
+    assert.match(report, /sha256:444444444444 \| \*\*differ\*\* \|$/m);
   });
 
   it("nothing verified is not a success", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { silentLog } from "../../../provider/context";
+import { NodeError } from "../../../provider/node";
 import type { ImageService, ImageStatus } from "../../../provider/verify/evidence";
 import { gatherEvidence } from "../../../provider/verify/evidence";
 
@@ -57,16 +58,39 @@ describe("evidence from a node", () => {
     assert.equal(node.images.size, 0);
   });
 
-  it("B1: a probe that only upstream would be asked for is evidence of failure, with the node's own words", async () => {
-    const found = await gatherEvidence(new Node({}), { hosts, images: [], probe, effective }, context);
-    assert.equal(found.hosts[0]?.probe.state, "failed");
-    assert.match(JSON.stringify(found.hosts[0]?.probe), /not found/);
+  it("B1: a probe that does not come is asked for by the mirror's own name, once for all its hosts", async () => {
+    const node = new Node({});
+    const twice = [...hosts, { ...hosts[0], host: "somehost.io" }] as typeof hosts;
+    const found = await gatherEvidence(node, { hosts: twice, images: [], probe, effective }, context);
+    const own = `127.0.20.1:5000/registry-mirror-probe/probe@${probeDigest}`;
+    assert.deepEqual(found.hosts[0]?.probe, {
+      state: "failed",
+      public: { cause: "not-found", error: `${probeName}: not found` },
+      mirrors: [{ endpoint: "https://127.0.20.1:5000", failure: { cause: "not-found", error: `${own}: not found` } }],
+    });
+    assert.equal(node.calls.filter((call) => call === `pull ${own}`).length, 1);
+  });
+
+  it("B1: a mirror that has it by its own name is told apart, and one that cannot be named is not asked", async () => {
+    const own = `127.0.20.1:5000/registry-mirror-probe/probe@${probeDigest}`;
+    const wanted = { hosts, images: [], probe, effective };
+    const given = await gatherEvidence(new Node({ [own]: probeDigest }), wanted, context);
+    const unnamed = await gatherEvidence(new Node({ [own]: probeDigest }), { ...wanted, canName: () => false }, context);
+    const mirrors = [given, unnamed].map(({ hosts: [found] }) => found?.probe.state === "failed" && found.probe.mirrors);
+    assert.deepEqual(mirrors, [[{ endpoint: "https://127.0.20.1:5000" }], []]);
+  });
+
+  it("an interruption is no evidence", async () => {
+    const node = new Node({});
+    node.pullImage = () => Promise.reject(new NodeError("NODE_ABORTED", "n", "the operation was interrupted"));
+    await assert.rejects(gatherEvidence(node, { hosts, images: [], probe, effective }, context), { code: "NODE_ABORTED" });
   });
 
   it("V1: the digest of each name counts, and an image that was not there is taken off again", async () => {
     const node = new Node({ "gcr.io/a/b:1": digest, "127.0.20.1:5000/a/b:1": digest });
     const found = await gatherEvidence(node, { hosts, images: [expected], probe: undefined, effective }, context);
-    assert.deepEqual(found.images, [{ ...expected, publicDigest: digest, mirrorDigest: digest }]);
+    const asked = { endpoints: ["https://127.0.20.1:5000"], upstream: true };
+    assert.deepEqual(found.images, [{ ...expected, publicDigest: digest, mirrorDigest: digest, asked }]);
     assert.equal(node.images.size, 0);
   });
 
