@@ -1,6 +1,8 @@
 import { diffArrays } from "diff";
 import type { ContainerdPlan } from "./containerdPlan";
+import { managedComment } from "./hostsToml";
 import type { ObservedFile, ObservedNode } from "./observed";
+import { otherWriter } from "./otherWriter";
 import { hideSecrets } from "./secretText";
 
 /** How one file on a node differs from what is wanted there. */
@@ -8,7 +10,10 @@ export interface FileDrift {
   path: string;
   /** `changed`; `missing` on the node; `extra`, no longer wanted; `mode`, only the permissions differ; `unreadable` as text. */
   kind: "changed" | "missing" | "extra" | "mode" | "unreadable";
-  /** `- ` as found, `+ ` as wanted; secrets are hidden. At most `mostLines`, and then a line that says how many more. */
+  /**
+   * `- ` as found, `+ ` as wanted; secrets are hidden. At most `mostLines`, and then a line that says how many more. Where somebody
+   * else's hosts.toml stands in the place of ours, and it can be told whose it looks like, the first line says so.
+   */
   lines: string[];
 }
 
@@ -29,7 +34,7 @@ export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, ob
     } else if (seen.text === file.text && seen.linkTarget === undefined) {
       drifts.push({ path: file.path, kind: "mode", lines: [`- mode ${octal(seen)}`, `+ mode ${file.mode.toString(8).padStart(4, "0")}`] });
     } else {
-      drifts.push({ path: file.path, kind: "changed", lines: changedLines(seen.text, file.text) });
+      drifts.push({ path: file.path, kind: "changed", lines: [...replacedBy(file, seen.text), ...changedLines(seen.text, file.text)] });
     }
   }
   for (const path of plan.remove) {
@@ -39,6 +44,12 @@ export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, ob
     }
   }
   return drifts;
+}
+
+function replacedBy(wanted: { path: string; text: string }, found: string): string[] {
+  const ours = wanted.path.endsWith("/hosts.toml") && wanted.text.startsWith(managedComment);
+  const writer = ours ? otherWriter(found, wanted.text) : undefined;
+  return writer === undefined || writer.kind === "unknown" ? [] : [`not ours any more: it ${writer.evidence}`];
 }
 
 function changedLines(found: string, wanted: string): string[] {

@@ -12,6 +12,7 @@ import { carriedComment, managedComment } from "./hostsToml";
 import { keptTls } from "./keptTls";
 import { legacyRegistry, legacyRemovals, type LegacyRegistry } from "./legacy";
 import { nameList } from "./nameList";
+import { otherWriter } from "./otherWriter";
 import { filesWithRegistry, registryOwner } from "./registryOwner";
 import { headerCredentials, mirrorsByAuthority, renderFiles } from "./renderFiles";
 import { stringAt } from "./toml";
@@ -123,12 +124,23 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
 
 function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFile>, notes: string[]): void {
   const { observed, configPath } = input;
+  const writers = new Map<string, string[]>();
   for (const [path, file] of files) {
-    const before = observed.files[path];
-    const foreign = before?.text !== undefined && !before.text.startsWith(managedComment) && !Object.hasOwn(observed.owned, path);
+    const before = observed.files[path]?.text;
+    const foreign = before !== undefined && !before.startsWith(managedComment) && !Object.hasOwn(observed.owned, path);
     if (foreign && (file.text.startsWith(managedComment) || file.text.startsWith(carriedComment))) {
       notes.push(`${path} is not ours: it is replaced, kept aside, and comes back on delete`);
+      const writer = file.text.startsWith(managedComment) ? otherWriter(before, file.text) : undefined;
+      if (writer !== undefined && writer.kind !== "unknown") {
+        writers.set(writer.evidence, [...(writers.get(writer.evidence) ?? []), path]);
+      }
     }
+  }
+  for (const [evidence, paths] of writers) {
+    notes.push(
+      `a second writer: each of these ${evidence}: ${nameList(paths)}. Let one of the two configure this node ` +
+        "(docs/on-a-node.md, Two writers)",
+    );
   }
   if (configPath === "") {
     const asleep = namespacesIn(observed, dir).filter((namespace) => !files.has(`${dir}/${namespace}/hosts.toml`));

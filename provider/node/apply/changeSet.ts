@@ -1,7 +1,9 @@
 import { posix } from "node:path";
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
+import { managedComment } from "../../containerd/hostsToml";
 import { splitManagedBlock, withoutManagedBlock } from "../../containerd/managedBlock";
 import { markedFiles } from "../../containerd/markedFiles";
+import { otherWriter } from "../../containerd/otherWriter";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
@@ -124,11 +126,27 @@ class Builder {
     this.saves.push({ kind: "w", path: savedPath(id), had: "absent", text, mode, restart: false });
   }
 
-  /** A file of ours that somebody changed since: their version stays beside it. */
-  keep(path: string, had: string): void {
+  /** A file of ours that somebody changed since: their version stays beside it, once however often they write it. */
+  keep(path: string, had: string, what = "had been changed by hand since we wrote it"): void {
+    const text = this.observed.files[path]?.text;
+    const before = Object.keys(this.observed.files)
+      .find(one => one.startsWith(`${path}.changed-`) && text !== undefined && this.observed.files[one]?.text === text);
     const suffix = `changed-${this.tx}`;
-    this.keeps.push({ kind: "k", path, had, suffix });
-    this.notes.push(`${path} had been changed by hand since we wrote it; that version is kept as ${path}.${suffix}`);
+    if (before === undefined) {
+      this.keeps.push({ kind: "k", path, had, suffix });
+    }
+    this.notes.push(`${path} ${what}; that version is kept as ${before ?? `${path}.${suffix}`}`);
+  }
+
+  /** What no longer begins as our hosts.toml does, and a certificate that is not the one we put there, is somebody else's: not lost. */
+  keepForeign(path: string, had: string, wanted: string): void {
+    const found = this.observed.files[path]?.text;
+    if (found?.startsWith(managedComment) === true) {
+      return;
+    }
+    const writer = posix.basename(path) === "hosts.toml" && found !== undefined ? otherWriter(found, wanted) : undefined;
+    const evidence = writer === undefined || writer.kind === "unknown" ? "" : ` (it ${writer.evidence})`;
+    this.keep(path, had, `had been replaced by others since we wrote it${evidence}`);
   }
 
   build(record: NodeRecord | undefined, restart: boolean): ChangeSet {
@@ -188,8 +206,11 @@ export function changeToPlan(
       if (file.secret) {
         builder.secrets.push(...secretValues(file.text));
       }
+      if (mine && !restart && had !== mine.digest && had !== "absent") {
+        builder.keepForeign(path, had, file.text);
+      }
       builder.parents(path);
-      builder.add({ kind: "w", path, had, text: file.text, mode: modeFor(file, entry, observed), restart });
+      builder.add({ kind: "w", path, had, text: file.text, mode: restart ? modeFor(file, entry, observed) : file.mode, restart });
       entry.digest = digest;
     } else {
       entry.digest = had;
@@ -265,7 +286,9 @@ function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, 
   if (file.written !== undefined) {
     builder.afterwards.push({ kind: "f", id: file.written });
   }
-  if (had === file.originalDigest) {
+  // The same bytes may have got other rights from us: the original brings back its own.
+  const onlyMode = !restart && had === file.originalDigest && file.digest === file.originalDigest;
+  if (had === file.originalDigest && !onlyMode) {
     return;
   }
   if (changed && restart && original !== undefined) {
