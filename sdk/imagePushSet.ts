@@ -41,8 +41,9 @@ export interface RegistryArgs {
 /** What to push, and where to. */
 export interface ImagePushSetArgs {
   /**
-   * The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder; relative to the program's folder. Or several, pushed as one: the
-   * packages of two versions into one namespace, for one. What they share is sent once; one name for two different images is an error.
+   * The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder, of the forms in docs/packages.md; relative to the program's
+   * folder. Or several, pushed as one: the packages of two versions into one namespace, for one. What they share is sent once; one name
+   * for two different images is an error.
    */
   source: pulumi.Input<string> | pulumi.Input<pulumi.Input<string>[]>;
   /** The registry, and how to reach it. */
@@ -74,8 +75,12 @@ export interface ImagePushSetArgs {
  * Pushes the images of a package into a private registry under the same paths as in the public ones: `gcr.io/a/b:1` becomes
  * `HOST:PORT/[NAMESPACE/]a/b:1` (P8). What the registry has already is not sent again.
  *
- * Errors, all before anything is sent: the package is missing, truncated or holds no images; the endpoint, the CA or the credentials are
- * wrong. An image that the registry refuses does not stop the others: the state keeps those that arrived, and the next `up` sends the rest.
+ * Errors before anything is sent: the package is missing, or is none; the endpoint, the CA or the credentials are wrong. A package that is
+ * truncated, damaged or holds no images is refused before anything is sent, too, when what is in it can be seen beforehand: a folder, a
+ * plain .tar, a small package, one that was read before. Any other compressed package is decoded while it is sent; then contents lie in the
+ * staging repository beside the probe by the time of the error, and no image has been touched (docs/packages.md).
+ *
+ * An image that the registry refuses does not stop the others: the state keeps those that arrived, and the next `up` sends the rest.
  *
  * An image of several platforms arrives whole or not at all: when one of its platforms cannot be pushed, the image fails by its name and
  * the tag keeps what it points at. Only a platform that the package itself lacks is left out of the tag, where the registry insists on it;

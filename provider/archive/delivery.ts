@@ -11,10 +11,10 @@ export class Delivery {
   private readonly seen = new Set<Digest>();
   private queued: Promise<unknown> = Promise.resolve();
 
-  /** @param only when set, other blobs are passed over: the rest of a package whose index is known. */
+  /** @param only when set, other blobs are passed over: the rest of a package whose index is known. With their sizes. */
   constructor(
     private readonly options: ReadOptions,
-    private readonly only?: ReadonlySet<Digest>,
+    private readonly only?: ReadonlyMap<Digest, number>,
   ) {}
 
   get signal(): AbortSignal {
@@ -24,6 +24,16 @@ export class Delivery {
   /** True when nothing that is still asked for can come. */
   get complete(): boolean {
     return this.only !== undefined && this.seen.size >= this.only.size;
+  }
+
+  /** Whether the blob has come by, or was not wanted when it did. */
+  has(digest: Digest): boolean {
+    return this.seen.has(digest);
+  }
+
+  /** Whether content of this size, whose digest is not known yet, may be one that is still asked for by name. */
+  mayWant(size: number): boolean {
+    return this.only !== undefined && [...this.only].some(([digest, known]) => known === size && !this.seen.has(digest));
   }
 
   /** Whether the blob should be handed over; a digest is asked for once. */

@@ -9,6 +9,8 @@ export interface Entry {
   path: string;
   /** Set for a link: the path it points to. Links have no body. */
   linkTo?: string;
+  /** Set for what a folder has under a second path: the path of the file itself. It has a body all the same. */
+  sameAs?: string;
   body: Body;
 }
 

@@ -10,7 +10,7 @@ import { readSmall } from "./entry";
 import type { Body } from "./entry";
 import { largestManifest, largestManifestsTotal } from "./limits";
 import { emptyScope } from "./scope";
-import type { Scope } from "./scope";
+import type { Scope, Within } from "./scope";
 
 /** The parts of manifests and indexes that say what belongs together. Checked as far as they are used. */
 export interface ManifestJson {
@@ -41,6 +41,8 @@ export interface StoredBlob {
 /** What was found in a package so far. */
 export class Findings {
   readonly scopes: Scope[] = [];
+  /** What is wrong with archives that may be layers: an error only if they are none. */
+  readonly doubts: { within: Within; error: ArchiveError }[] = [];
   readonly blobs = new Map<Digest, StoredBlob>();
   readonly manifests = new Map<Digest, StoredManifest>();
   /** rootfs.diff_ids of each config that was looked at. */
@@ -49,8 +51,8 @@ export class Findings {
   readonly sample: string[] = [];
   private manifestBytes = 0;
 
-  scope(label: string, path: string): Scope {
-    const scope = emptyScope(label, path);
+  scope(label: string, path: string, within: Within | undefined): Scope {
+    const scope = emptyScope(label, path, within);
     this.scopes.push(scope);
     return scope;
   }

@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, join, sep } from "node:path";
+import { basename, join, relative, sep } from "node:path";
 
 import { ArchiveError, quoted } from "./archiveError";
 import { RegionBody } from "./entry";
@@ -13,6 +13,8 @@ export interface FolderFile {
   /** On disk, links resolved. */
   file: string;
   size: number;
+  /** The path of the file itself, for one that was reached by a link. */
+  sameAs?: string;
 }
 
 /**
@@ -46,7 +48,8 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
       if (facts.isDirectory()) {
         await visit(path, [...ancestors, real]);
       } else if (facts.isFile()) {
-        files.push({ path, file, size: facts.size });
+        const itself = relative(top, item.isSymbolicLink() ? file : join(real, item.name)).split(sep).join("/");
+        files.push({ path, file, size: facts.size, ...(itself === path ? {} : { sameAs: itself }) });
       } else {
         throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${quoted(file)} is neither a file nor a folder. Remove it from the package folder.`);
       }
@@ -61,6 +64,6 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
 export async function* walkFolder(folder: string, files: FolderFile[], sourceOf: (file: FolderFile) => PlacedSource): AsyncGenerator<Entry> {
   const name = basename(folder);
   for (const file of files) {
-    yield { path: file.path, body: new RegionBody(sourceOf(file), 0, file.size, `${name}/${file.path}`) };
+    yield { path: file.path, ...(file.sameAs === undefined ? {} : { sameAs: file.sameAs }), body: new RegionBody(sourceOf(file), 0, file.size, `${name}/${file.path}`) };
   }
 }

@@ -5,9 +5,14 @@ import type { Reference } from "../oci/reference";
 import { ArchiveError, quoted } from "./archiveError";
 
 /** containerd's and Docker's annotation: always a whole name. */
-const wholeName = "io.containerd.image.name";
+export const wholeName = "io.containerd.image.name";
 /** image-spec v1.1, annotations.md: a tag (umoci, buildx, Docker) or a whole name (skopeo, podman, crane). */
 const refName = "org.opencontainers.image.ref.name";
+/**
+ * Where Zarf puts the name of the image itself. Everybody else means by it what an image is based on, so it is a name in Zarf's packages
+ * only.
+ */
+const zarfName = "org.opencontainers.image.base.name";
 
 /** What a descriptor of an index.json is called. */
 export type FoundName =
@@ -16,15 +21,19 @@ export type FoundName =
   | { kind: "tag"; tag: string }
   | { kind: "none" };
 
-/** @throws ArchiveError `ARCHIVE_UNNAMED` when there is a name but it is not one of an image */
-export function nameOf(descriptor: Descriptor, where: string): FoundName {
+/**
+ * @param zarf it stands in the index.json of a package of Zarf
+ * @throws ArchiveError `ARCHIVE_UNNAMED` when there is a name but it is not one of an image
+ */
+export function nameOf(descriptor: Descriptor, where: string, zarf = false): FoundName {
   const whole = descriptor.annotations?.[wholeName];
   if (whole !== undefined && whole !== "") {
     return { kind: "whole", reference: parsed(whole, `${where}: annotation ${wholeName} of ${descriptor.digest}`) };
   }
   const ref = descriptor.annotations?.[refName];
   if (ref === undefined || ref === "") {
-    return { kind: "none" };
+    const base = zarf ? descriptor.annotations?.[zarfName] : undefined;
+    return base === undefined ? { kind: "none" } : { kind: "whole", reference: parsed(base, `${where}: annotation ${zarfName} of ${descriptor.digest}`) };
   }
   // umoci allows "@" and "/" in what it calls tags; a tag of a registry has neither of them, nor a colon.
   if (isTag(ref)) {
@@ -56,6 +65,16 @@ export function repositoryOfPath(path: string): { host: string; repository: stri
     }
   }
   return undefined;
+}
+
+/** The whole name that a folder or archive has: `images/gcr.io/a/b:1`, for a layout of one image that `cosign save` gives no name. */
+export function referenceOfPath(path: string): Reference | undefined {
+  const [, folder = "", tag = "", digest = ""] = /^(.*?)(?::([^/:@]+)|@(sha256:[0-9a-f]{64}))$/.exec(path) ?? [];
+  const repository = repositoryOfPath(folder);
+  if (repository === undefined) {
+    return undefined;
+  }
+  return digest !== "" ? { ...repository, digest } : isTag(tag) ? { ...repository, tag } : undefined;
 }
 
 /**

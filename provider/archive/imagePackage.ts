@@ -9,7 +9,7 @@ export interface PackageImage {
   source: string;
   /** The top-level manifest or index that the tag is to point at. */
   root: Descriptor;
-  /** True when `root.digest` is the digest the public registry has; false when it had to be made anew; "unknown" when nothing tells. */
+  /** True when the manifest's bytes are the registry's own; false when it had to be made anew; "unknown" when nothing tells (origin.ts). */
   preserved: boolean | "unknown";
   /** Why `preserved` is not true. */
   reason?: string;

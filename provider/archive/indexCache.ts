@@ -7,7 +7,8 @@ import { readCached, writeCached } from "./cacheFolder";
 import type { PackageImage, PackageIndex } from "./imagePackage";
 import type { SourceSpec } from "./place";
 
-const version = 1;
+/** Raised when the same package gives another index. */
+const version = 2;
 
 /** Packages remembered; the least recently used go first. */
 const kept = 64;

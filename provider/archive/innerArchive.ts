@@ -1,6 +1,6 @@
 import { ArchiveError } from "./archiveError";
 import { StreamCursor } from "./byteSource";
-import { compressionOf, isPacked } from "./compression";
+import { compressionOf, isPacked, isUnsupported } from "./compression";
 import type { Compression, UnsupportedForm } from "./compression";
 import { decodeHead } from "./decode";
 import type { Body, Entry } from "./entry";
@@ -9,6 +9,7 @@ import { walkTarStream } from "./tarWalk";
 import type { XzDecoder } from "./xzDecoder";
 
 const peeked = 64 << 10;
+const unsupportedName = /\.(?:tar\.(?:bz2|lz4|lzma|zip|7z)|tbz2?|tlz|tlz4)$/i;
 
 /**
  * The first names in a file that is a tar, packed or not; undefined when it is none. Damage is not reported here: it is when the
@@ -63,4 +64,11 @@ const likely = /(?:^|\/)(?:oci-layout|index\.json|manifest\.json|repositories|bl
  */
 export function looksLikeImageArchive(names: string[], how: "certain" | "likely"): boolean {
   return names.some((name) => certain.test(name) || (how === "likely" && likely.test(name)));
+}
+
+/** @throws ArchiveError `ARCHIVE_UNSUPPORTED` */
+export function checkSupported(path: string, form: Compression | UnsupportedForm, body: Body): void {
+  if (isUnsupported(form) && unsupportedName.test(path)) {
+    throw new ArchiveError("ARCHIVE_UNSUPPORTED", `${body.label} is packed with ${form}, which is not read here. Pack it as .tar, .tar.gz, .tar.zst or .tar.xz.`);
+  }
 }

@@ -21,9 +21,11 @@ export async function readList(findings: Findings, scope: Scope, entry: Entry, o
   const label = entry.body.label;
   if (name === "oci-layout") {
     scope.marks.add(prefix);
+  } else if (name === "zarf.yaml") {
+    scope.zarf.add(prefix);
   }
   if (name !== "index.json" && name !== "manifest.json") {
-    return name === "oci-layout" || name === "repositories" || name === "VERSION" || name === "version";
+    return name === "oci-layout" || name === "zarf.yaml" || name === "repositories" || name === "VERSION" || name === "version";
   }
   if (once.has(entry.path)) {
     throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${label}: the archive has this entry twice, and tools disagree which one counts. Make the archive again.`);

@@ -188,7 +188,7 @@ class OpenedPackage implements ImagePackage {
     if (folder) {
       await scan.entries(walkFolder(this.source, files, (file) => sources.file(file.path, file.size)), name, name, 0);
     } else {
-      await scan.file(new RegionBody(sources.file("", size), 0, size, name), name, 0);
+      await scan.file({ body: new RegionBody(sources.file("", size), 0, size, name), path: name, depth: 0, likely: true });
     }
     return scan.packed;
   }
@@ -226,12 +226,18 @@ class OpenedPackage implements ImagePackage {
       }
     }
     progress.finish();
+    // An archive that flowed by as one, and that the index says is a layer: it is asked for by its digest.
+    const left = new Set([...known.index.blobs].filter(([digest, size]) => !delivery.has(digest) && options.wanted(digest, size)).map(([digest]) => digest));
+    if (left.size > 0) {
+      const { signal, blob } = options;
+      await this.knownPass(known, { signal, blob, wanted: (digest) => left.has(digest) });
+    }
     return known.index;
   }
 
   private async knownPass({ index, places }: KnownPackage, options: ReadOptions): Promise<void> {
     const wanted = [...index.blobs].filter(([digest, size]) => options.wanted(digest, size));
-    const delivery = new Delivery(options, new Set(wanted.map(([digest]) => digest)));
+    const delivery = new Delivery(options, new Map(wanted));
     const held: { digest: Digest; body: Body }[] = [];
     const placed: { digest: Digest; size: number; place: StoredPlace; source: PlacedSource }[] = [];
     for (const [digest, size] of wanted) {

@@ -2,21 +2,22 @@ import { sha256 } from "../oci/digest";
 import type { Digest } from "../oci/digest";
 import { ArchiveError } from "./archiveError";
 import { StreamCursor } from "./byteSource";
-import { compressionOf, isPacked, isUnsupported } from "./compression";
+import { compressionOf, isPacked } from "./compression";
 import { decode } from "./decode";
 import type { Delivery } from "./delivery";
 import { BufferBody, readSmall } from "./entry";
 import type { Body, Entry } from "./entry";
 import { checkDigestOf, diffIdsOf } from "./findings";
 import type { Findings } from "./findings";
-import { couldBeArchive, firstNames, isLayerName, looksLikeImageArchive } from "./innerArchive";
+import { checkSupported, couldBeArchive, firstNames, looksLikeImageArchive } from "./innerArchive";
 import { deepestArchive, largestManifest } from "./limits";
 import type { DecodedBudget } from "./limits";
 import { readList } from "./lists";
 import { addLink, below, holdsImages, layerPaths, withoutEnding } from "./scope";
-import type { LayerFile, Scope } from "./scope";
+import type { Scope, Within } from "./scope";
 import type { Sources } from "./sources";
 import type { Spool } from "./spool";
+import { StreamedTars } from "./streamedTars";
 import { walkTarRegion, walkTarStream } from "./tarWalk";
 
 /** A compressed archive in a package that can otherwise be read at any place: left for the pass. */
@@ -26,6 +27,10 @@ export interface PackedArchive {
   depth: number;
   /** It begins like an archive of images: what is wrong with it is an error. */
   likely: boolean;
+  /** Set when it may be a layer all the same. */
+  within?: Within;
+  /** It is named like a layer: what is wrong with it is an error only when it turns out to be none. */
+  doubtful?: boolean;
 }
 
 export interface ScanOptions {
@@ -38,20 +43,22 @@ export interface ScanOptions {
 }
 
 const blobPath = /(?:^|\/)blobs\/(sha256\/[0-9a-f]{64}|sha512\/[0-9a-f]{128})$/;
-const unsupportedName = /\.(?:tar\.(?:bz2|lz4|lzma|zip|7z)|tbz2?|tlz|tlz4)$/i;
 
 /** Looks at every entry of an archive, and of the archives in it, and notes what it is. */
 export class Scan {
   readonly packed: PackedArchive[] = [];
+  private readonly tars: StreamedTars;
 
   constructor(
-    private readonly findings: Findings,
-    private readonly options: ScanOptions,
-  ) {}
+    readonly findings: Findings,
+    readonly options: ScanOptions,
+  ) {
+    this.tars = new StreamedTars(this);
+  }
 
   /** Scans the entries as one scope. */
-  async entries(entries: AsyncIterable<Entry>, label: string, path: string, depth: number): Promise<void> {
-    const scope = this.findings.scope(label, path);
+  async entries(entries: AsyncIterable<Entry>, label: string, path: string, depth: number, within?: Within): Promise<void> {
+    const scope = this.findings.scope(label, path, within);
     const candidates: Entry[] = [];
     const once = new Set<string>();
     for await (const entry of entries) {
@@ -78,7 +85,7 @@ export class Scan {
           candidates.push(entry);
         }
       } else {
-        await this.archive(scope, entry, depth);
+        await this.tars.take(scope, entry, depth);
       }
       if (this.options.delivery?.complete === true) {
         return;
@@ -90,7 +97,7 @@ export class Scan {
   }
 
   /** One archive file: the package itself, or a compressed one in it. */
-  async file(body: Body, path: string, depth: number, likely = true): Promise<void> {
+  async file({ body, path, depth, likely, within, doubtful }: PackedArchive): Promise<void> {
     if (depth > deepestArchive) {
       throw new ArchiveError("ARCHIVE_TOO_DEEP", `${body.label}: more than ${deepestArchive} archives in each other. Unpack the outermost and give its folder.`);
     }
@@ -98,7 +105,7 @@ export class Scan {
     const inner = withoutEnding(path);
     if (isPacked(form)) {
       if (this.options.delivery === undefined) {
-        this.packed.push({ body, path, depth, likely });
+        this.packed.push({ body, path, depth, likely, ...(within === undefined ? {} : { within }), ...(doubtful === undefined ? {} : { doubtful }) });
         return;
       }
       const blocks = form === "xz" && body.place !== undefined ? await this.options.sources.xz(body) : undefined;
@@ -106,23 +113,23 @@ export class Scan {
         this.options.budget.count(blocks.size, body.label);
         blocks.readAhead = true;
         blocks.reached = body.reached;
-        await this.entries(walkTarRegion(blocks, 0, blocks.size, body.label), body.label, inner, depth);
+        await this.entries(walkTarRegion(blocks, 0, blocks.size, body.label), body.label, inner, depth, within);
         blocks.readAhead = false;
         await blocks.close();
         return;
       }
       const chunks = decode(form, body.pieces(), { label: body.label, budget: this.options.budget, xz: this.options.sources.decoder, signal: this.options.signal });
-      await this.stream(new StreamCursor(chunks, body.label), body.label, inner, depth);
+      await this.stream(new StreamCursor(chunks, body.label), inner, depth, within);
     } else if (body.place !== undefined) {
-      await this.entries(walkTarRegion(body.place.source, body.place.offset, body.size, body.label), body.label, inner, depth);
+      await this.entries(walkTarRegion(body.place.source, body.place.offset, body.size, body.label), body.label, inner, depth, within);
     } else {
-      await this.stream(new StreamCursor(body.pieces(), body.label), body.label, inner, depth);
+      await this.stream(new StreamCursor(body.pieces(), body.label), inner, depth, within);
     }
   }
 
-  private async stream(cursor: StreamCursor, label: string, path: string, depth: number): Promise<void> {
+  private async stream(cursor: StreamCursor, path: string, depth: number, within: Within | undefined): Promise<void> {
     try {
-      await this.entries(walkTarStream(cursor), label, path, depth);
+      await this.entries(walkTarStream(cursor), cursor.label, path, depth, within);
       if (this.options.delivery?.complete !== true) {
         // What follows the end mark is padding; reading it lets the decoder check its sums to the end.
         await cursor.skip(Number.POSITIVE_INFINITY);
@@ -160,7 +167,7 @@ export class Scan {
     }
   }
 
-  private async give(digest: Digest, body: Body): Promise<void> {
+  async give(digest: Digest, body: Body): Promise<void> {
     const { delivery } = this.options;
     const taken = delivery?.wants(digest, body.size) === true && (await delivery.give(digest, body));
     if (body.place !== undefined) {
@@ -193,10 +200,13 @@ export class Scan {
   /** With everything in reach: what a manifest.json calls a layer is one, other archives are looked into. */
   private async sort(scope: Scope, candidates: Entry[], depth: number): Promise<void> {
     const layers = layerPaths(scope);
-    for (const { path, body } of candidates) {
+    for (const { path, sameAs, body } of candidates) {
       const form = compressionOf(await body.peek(8));
       if (layers.has(path)) {
         scope.layers.set(path, { size: body.size, label: body.label, form, body });
+        continue;
+      }
+      if (sameAs !== undefined && layers.has(sameAs)) {
         continue;
       }
       const names = await firstNames(body, form, this.options.sources.decoder);
@@ -208,32 +218,23 @@ export class Scan {
     }
   }
 
-  /** In a stream: decided at once, before manifest.json is known. */
-  private async archive(scope: Scope, entry: Entry, depth: number): Promise<void> {
-    const { path, body } = entry;
-    const form = compressionOf(await body.peek(8));
-    const layer = isLayerName(path);
-    const names = await firstNames(body, form, this.options.sources.decoder);
-    if (names !== undefined && looksLikeImageArchive(names, layer ? "certain" : "likely")) {
-      await this.unpack({ body, path: below(scope.path, path), depth: depth + 1, likely: true });
-    } else if (names !== undefined || layer) {
-      await this.layer(scope, path, body, form, layer, depth);
-    } else {
-      checkSupported(path, form, body);
-    }
-  }
-
-  /** A compressed archive that was left for the pass. @returns whether it held images */
-  async unpack({ body, path, depth, likely }: PackedArchive): Promise<boolean> {
+  /** Looks into an archive in an archive. @returns whether it held images */
+  async unpack(archive: PackedArchive): Promise<boolean> {
+    const { likely, within, doubtful } = archive;
     const before = this.findings.scopes.length;
     const packed = this.packed.length;
     try {
-      await this.file(body, path, depth, likely);
+      await this.file(archive);
       // So that never more waits in the spool than one archive holds.
       await this.options.delivery?.settled();
     } catch (error) {
-      // A root file system among other things (device nodes, links to anywhere) is no danger: nothing of it is used.
-      if (likely || !(error instanceof ArchiveError) || error.code !== "ARCHIVE_ENTRY_REFUSED") {
+      if (!(error instanceof ArchiveError) || error.code === "ARCHIVE_BOMB") {
+        throw error;
+      }
+      if (within !== undefined && likely && (doubtful === true || error.code === "ARCHIVE_ENTRY_REFUSED")) {
+        this.findings.doubts.push({ within, error });
+      } else if (likely || error.code !== "ARCHIVE_ENTRY_REFUSED") {
+        // A root file system among other things (device nodes, links to anywhere) is no danger: nothing of it is used.
         throw error;
       }
       this.findings.scopes.length = before;
@@ -241,57 +242,4 @@ export class Scan {
     }
     return this.findings.scopes.slice(before).some(holdsImages);
   }
-
-  private async layer(scope: Scope, path: string, body: Body, form: LayerFile["form"], named: boolean, depth: number): Promise<void> {
-    const stated = namedDigest(path, form);
-    if (stated !== undefined) {
-      scope.layers.set(path, { size: body.size, label: body.label, form, digest: stated });
-      this.noteLayer(stated, body, form);
-      await this.give(stated, body);
-      return;
-    }
-    const { spool, delivery } = this.options;
-    if (spool === undefined || delivery === undefined) {
-      throw new Error(`${body.label} needs a spool`);
-    }
-    const spooled = await spool.keep(body, this.options.signal);
-    let handedOn = false;
-    try {
-      // An archive that does not begin like one: images can still be further in.
-      if (!named && depth < deepestArchive && (await this.unpack({ body: spooled.body, path: below(scope.path, path), depth: depth + 1, likely: false }))) {
-        return;
-      }
-      scope.layers.set(path, { size: body.size, label: body.label, form, digest: spooled.digest });
-      this.noteLayer(spooled.digest, body, form);
-      if (delivery.wants(spooled.digest, body.size)) {
-        handedOn = true;
-        await delivery.giveMeanwhile(spooled.digest, spooled.body, spooled.release);
-      }
-    } finally {
-      if (!handedOn) {
-        await spooled.release();
-      }
-    }
-  }
-
-  private noteLayer(digest: Digest, body: Body, form: LayerFile["form"]): void {
-    if (!this.findings.blobs.has(digest)) {
-      this.findings.blobs.set(digest, { size: body.size, label: body.label, form, body: body.place === undefined ? undefined : body });
-    }
-  }
-}
-
-function checkSupported(path: string, form: LayerFile["form"], body: Body): void {
-  if (isUnsupported(form) && unsupportedName.test(path)) {
-    throw new ArchiveError("ARCHIVE_UNSUPPORTED", `${body.label} is packed with ${form}, which is not read here. Pack it as .tar, .tar.gz, .tar.zst or .tar.xz.`);
-  }
-}
-
-/** podman and skopeo name a plain layer by its digest, crane a packed one by that of the packed bytes. */
-function namedDigest(path: string, form: LayerFile["form"]): Digest | undefined {
-  const match = /(?:^|\/)(?:sha256[:-])?([0-9a-f]{64})\.(tar|tar\.gz|tgz)$/.exec(path);
-  if (match?.[1] === undefined || (match[2] === "tar") !== (form === "none")) {
-    return undefined;
-  }
-  return `sha256:${match[1]}`;
 }

@@ -20,9 +20,17 @@ export interface DockerImage {
   Layers: string[] | null;
 }
 
+/** A file in an archive that is an archive itself, and may as well be a layer of an image: manifest.json says which. */
+export interface Within {
+  scope: Scope;
+  path: string;
+}
+
 /** One archive or folder: the names in it mean something only there. */
 export interface Scope {
   label: string;
+  /** The file in another archive that this one is; absent for the package itself, and for what is known to be no layer. */
+  within?: Within;
   /** Where it lies in the package, endings like .tar.gz cut: images may be named by folders. */
   path: string;
   layouts: { prefix: string; label: string; manifests: Descriptor[] }[];
@@ -34,14 +42,17 @@ export interface Scope {
   nameless: string[];
   /** Folders with an `oci-layout` file. */
   marks: Set<string>;
+  /** Folders with a `zarf.yaml` file: the layout in images/ below is Zarf's. */
+  zarf: Set<string>;
   /** index.json and manifest.json that do not parse: an error if they belong to images. */
   damaged: { prefix: string; label: string }[];
 }
 
-export function emptyScope(label: string, path: string): Scope {
+export function emptyScope(label: string, path: string, within?: Within): Scope {
   return {
     label,
     path,
+    ...(within === undefined ? {} : { within }),
     layouts: [],
     dockers: [],
     layers: new Map(),
@@ -49,6 +60,7 @@ export function emptyScope(label: string, path: string): Scope {
     links: new Map(),
     nameless: [],
     marks: new Set(),
+    zarf: new Set(),
     damaged: [],
   };
 }
@@ -88,6 +100,11 @@ export function layerPaths(scope: Scope): Set<string> {
     }
   }
   return paths;
+}
+
+/** Whether it was looked into as an archive and is the layer of an image, or lies in one. */
+export function isInLayer({ within }: { within?: Within | undefined }): boolean {
+  return within !== undefined && (layerPaths(within.scope).has(within.path) || isInLayer(within.scope));
 }
 
 export function holdsImages(scope: Scope): boolean {

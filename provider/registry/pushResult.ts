@@ -13,7 +13,10 @@ export interface PushedImage {
   mediaType: string;
   /** Bytes of all blobs and manifests of the image, each digest counted once. */
   size: number;
-  /** Whether `digest` is the one of the public registry. */
+  /**
+   * Whether the manifest's bytes are the registry's own, so that the public registry has it under `digest`, too; "unknown" where the package
+   * does not tell. The public tag may name an index of several platforms, of which the package has one.
+   */
   preserved: boolean | "unknown";
   /** Why `preserved` is not true. */
   reason?: string;

@@ -79,7 +79,7 @@ describe("archive: fingerprint and cached index (issue 4)", function () {
     const [name] = await readdir(join(cacheDir, "indexes"));
     const file = join(cacheDir, "indexes", name ?? "");
     const whole = await readFile(file);
-    for (const bytes of [whole.subarray(0, 100), Buffer.from(whole.toString("latin1").replace("gcr.io", "evil.io"), "latin1"), Buffer.from(whole.toString("latin1").replace(/^1 /, "9 "), "latin1"), Buffer.alloc(0)]) {
+    for (const bytes of [whole.subarray(0, 100), Buffer.from(whole.toString("latin1").replace("gcr.io", "evil.io"), "latin1"), Buffer.from(whole.toString("latin1").replace(/^\d+ /, "9 "), "latin1"), Buffer.alloc(0)]) {
       await writeFile(file, bytes);
       const again = await readAll(path, bench, { cacheDir });
       assert.equal(again.known, false);
