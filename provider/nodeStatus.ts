@@ -92,7 +92,8 @@ function withoutDialTimeout(olds: NodeContainerdOutputs, news: NodeContainerdInp
     return [];
   }
   // The hosts are not known while the mirror's endpoints are asked in the update; their files are.
-  const declared = change.now === undefined && !isUnknown(news.files) ? declareDialTimeout(news.files) : hasDialTimeout(change.now?.hosts ?? []);
+  const inFiles = change.now === undefined && !isUnknown(news.files);
+  const declared = inFiles ? declareDialTimeout(news.files) : hasDialTimeout(change.now?.hosts ?? []);
   return declared ? [`containerd ${version} has no dial timeout`] : [];
 }
 

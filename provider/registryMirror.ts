@@ -34,7 +34,10 @@ export interface RegistryMirrorOutputs extends RegistryMirrorInputs {
 
 const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
   // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so it is told here.
-  check: (olds, news) => ({ inputs: news, notes: olds.files === undefined && !holdsUnknown([news.files, news.hosts]) ? told({}, news) : [] }),
+  check(olds, news) {
+    const isNew = olds.files === undefined && !holdsUnknown([news.files, news.hosts]);
+    return { inputs: news, notes: isNew ? told({}, news) : [] };
+  },
 
   diff(olds, news): Difference {
     if (!holdsUnknown(news) && sameValue(declared(olds), declared(news))) {
@@ -85,7 +88,8 @@ function told(before: Partial<Rendered>, after: Rendered): string[] {
   const lines = lineDiff(before.files ?? {}, after.files);
   // Said when it comes, not at each later change.
   const isNew = hasDialTimeout(after.hosts) && !hasDialTimeout(before.hosts ?? []);
-  return lines.length > 0 ? ["on every node that uses this mirror:", ...lines, ...(isNew ? [dialTimeoutNote] : [])] : [];
+  const notes = isNew ? [dialTimeoutNote] : [];
+  return lines.length > 0 ? ["on every node that uses this mirror:", ...lines, ...notes] : [];
 }
 
 /** Credentials are secrets, so Pulumi shows nothing of a change of them: whose they are may be told. */
@@ -115,8 +119,8 @@ async function lookAtEndpoints(inputs: RegistryMirrorInputs, context: OperationC
   if (failures.length > 0) {
     throw new MirrorError(
       "MIRROR_UNUSABLE",
-      `${failures.length === 1 ? "a registry does" : `${failures.length} registries do`} not answer as the nodes need it. ` +
-        "No node has been touched. (Where only the nodes can reach a registry, set checkEndpoints: false.)",
+      `${failures.length === 1 ? "a registry does" : `${failures.length} registries do`} not answer as the nodes need ` +
+        "it. No node has been touched. (Where only the nodes can reach a registry, set checkEndpoints: false.)",
       { reasons: failures },
     );
   }

@@ -39,7 +39,10 @@ export async function resolveCredentials(args: CredentialArgs): Promise<Credenti
   for (const [n, registry] of (args.privateRegistries ?? []).entries()) {
     const { host } = registry;
     // What is wrong with the host is told where the hosts are made.
-    const found = privateHostProblem(host) === undefined ? await givenCredential(registry, `https://${host}`, `privateRegistries[${n}]`) : undefined;
+    if (privateHostProblem(host) !== undefined) {
+      continue;
+    }
+    const found = await givenCredential(registry, `https://${host}`, `privateRegistries[${n}]`);
     if (found !== undefined) {
       addCredential(credentials, upstreamAuthority(host) ?? host, found, `privateRegistries[${n}]`);
     }
@@ -47,7 +50,10 @@ export async function resolveCredentials(args: CredentialArgs): Promise<Credenti
   const key = gcrKey(args);
   if (key !== undefined) {
     if (credentials["gcr.io"] !== undefined) {
-      throw new MirrorError("CREDENTIALS_TWICE", "gcr.io has credentials of its own in privateRegistries, and gcrKeyPath or gcrKey; leave one of them out.");
+      throw new MirrorError(
+        "CREDENTIALS_TWICE",
+        "gcr.io has credentials of its own in privateRegistries, and gcrKeyPath or gcrKey; leave one of them out.",
+      );
     }
     // Google's registries take a service-account key as the password of this user.
     credentials["gcr.io"] = { username: "_json_key", password: key };
@@ -58,12 +64,19 @@ export async function resolveCredentials(args: CredentialArgs): Promise<Credenti
 function addCredential(credentials: Credentials, host: string, found: Credentials[string], argument: string): void {
   const other = credentials[host];
   if (other !== undefined && (other.username !== found.username || other.password !== found.password)) {
-    throw new MirrorError("MIRRORS_CONFLICT", `${argument}: ${host} has other credentials further up; a node keeps one pair per host and port.`);
+    throw new MirrorError(
+      "MIRRORS_CONFLICT",
+      `${argument}: ${host} has other credentials further up; a node keeps one pair per host and port.`,
+    );
   }
   credentials[host] = found;
 }
 
-async function givenCredential(given: GivenCredential, endpoint: string, argument: string): Promise<Credentials[string] | undefined> {
+async function givenCredential(
+  given: GivenCredential,
+  endpoint: string,
+  argument: string,
+): Promise<Credentials[string] | undefined> {
   const { pullCredentialConfigPath, username, password } = given;
   if (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") {
     if (username !== undefined || password !== undefined) {
@@ -71,9 +84,13 @@ async function givenCredential(given: GivenCredential, endpoint: string, argumen
     }
     const where = `${argument}.pullCredentialConfigPath "${pullCredentialConfigPath}"`;
     const signal = AbortSignal.timeout(helperTimeout);
-    const found = await readDockerConfig(localPath(pullCredentialConfigPath), parseRegistryEndpoint(endpoint), signal, where);
+    const place = parseRegistryEndpoint(endpoint);
+    const found = await readDockerConfig(localPath(pullCredentialConfigPath), place, signal, where);
     if (found.kind === "identityToken") {
-      throw new MirrorError("CREDENTIALS_UNUSABLE", `${where}: holds an identity token; nodes need a user and a password, so give username and password instead.`);
+      throw new MirrorError(
+        "CREDENTIALS_UNUSABLE",
+        `${where}: holds an identity token; nodes need a user and a password, so give username and password instead.`,
+      );
     }
     return { username: found.username, password: found.password };
   }

@@ -33,7 +33,8 @@ export interface ResolvedHosts {
 const alwaysMirrored = "gcr.io";
 
 /**
- * From the declared mirrors and private registries to what every node's containerd is to do, and to the files that say so.
+ * From the declared mirrors and private registries to what every node's containerd is to do, and to the files that
+ * say so.
  *
  * @throws MirrorError naming the mirror or registry by its place in the list, the value and the way out
  */
@@ -43,7 +44,10 @@ export function resolveHosts(
   privateRegistries: readonly PlainPrivateRegistry[] = [],
 ): ResolvedHosts {
   if (mirrors.length === 0 && privateRegistries.length === 0) {
-    throw new MirrorError("MIRRORS_EMPTY", "registryMirrors: the list is empty; name at least one mirror with its endpoint, or a private registry.");
+    throw new MirrorError(
+      "MIRRORS_EMPTY",
+      "registryMirrors: the list is empty; name at least one mirror with its endpoint, or a private registry.",
+    );
   }
   if (!/^\/[^\s:]*[^\s:/]$/.test(hostsDir)) {
     throw new MirrorError("HOSTS_DIR_INVALID", `hostsDir: "${hostsDir}" is not an absolute path without blanks and colons; the usual one is /etc/containerd/certs.d.`);
@@ -102,8 +106,8 @@ function addMirror(byHost: Map<string, DesiredHost>, host: string, desired: Desi
 }
 
 /**
- * C15: a mirror that somebody can stand in for is given up soon. It is part of the declaration, not of the rendering: what a state
- * of an earlier version says is drawn as it was.
+ * C15: a mirror that somebody can stand in for is given up soon. It is part of the declaration, not of the rendering:
+ * what a state of an earlier version says is drawn as it was.
  */
 function withDialTimeouts(host: DesiredHost): DesiredHost {
   const mirrors = host.mirrors.map((mirror, n) => {
@@ -116,7 +120,8 @@ function withDialTimeouts(host: DesiredHost): DesiredHost {
 function desiredMirror(mirror: PlainMirror, argument: string, hostsDir: string, withCa: boolean): DesiredMirror {
   const slow = mirror.dialTimeout === undefined ? undefined : dialTimeoutProblem(mirror.dialTimeout);
   if (slow !== undefined) {
-    throw new MirrorError("DIAL_TIMEOUT_INVALID", `${argument}.dialTimeout: ${slow}. Write a number, such as 1 or 0.5.`);
+    const message = `${argument}.dialTimeout: ${slow}. Write a number, such as 1 or 0.5.`;
+    throw new MirrorError("DIAL_TIMEOUT_INVALID", message);
   }
   try {
     const endpoint = parseRegistryEndpoint(mirror.endpoint);

@@ -46,8 +46,8 @@ export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" |
   /** Instead of the file's `privateRegistries` (C14); `[]` for none. */
   privateRegistries?: PrivateRegistryArgs[];
   /**
-   * Which nodes get the private registries: "workers" (default), the nodes of NodePools, as bmctl does it; or "all". A RegistryMirror given
-   * as `mirror` goes to all nodes as it is.
+   * Which nodes get the private registries: "workers" (default), the nodes of NodePools, as bmctl does it; or "all".
+   * A RegistryMirror given as `mirror` goes to all nodes as it is.
    */
   privateRegistriesOn?: "workers" | "all";
   /** A RegistryMirror that is declared elsewhere, instead of one of the cluster's own. Excludes the other mirror arguments. */
@@ -109,7 +109,8 @@ export class MirroredCluster extends pulumi.ComponentResource {
     const nodes: Record<string, NodeContainerd> = {};
     const declare = (node: BmctlNode, more: Partial<NodeContainerdArgs>, options: pulumi.CustomResourceOptions): NodeContainerd => {
       const source = node.role === "worker" ? mirror : plain;
-      const declared = new NodeContainerd(`${name}-${resourceName(node.address)}`, { ...nodeArgs(args, config, node, source), ...more }, { ...options, parent: this });
+      const own = { ...nodeArgs(args, config, node, source), ...more };
+      const declared = new NodeContainerd(`${name}-${resourceName(node.address)}`, own, { ...options, parent: this });
       nodes[node.address] = declared;
       return declared;
     };
@@ -132,7 +133,8 @@ export class MirroredCluster extends pulumi.ComponentResource {
     const held = new Set(rollout.held.map((node) => node.address));
     this.verification = pulumi.all(reach.nodes.map((node) => nodes[node.address]?.verification)).apply((all) => {
       const known = all.filter((one) => one !== undefined);
-      const unknown = reach.nodes.filter((node, at) => held.has(node.address) && all[at] === undefined).map((node) => node.address);
+      const left = reach.nodes.filter((node, at) => held.has(node.address) && all[at] === undefined);
+      const unknown = left.map((node) => node.address);
       return aggregateVerification(config.name, known, unknown);
     });
     this.verdict = this.verification.apply(({ verdict }) => verdict);
@@ -153,7 +155,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
     pulumi.all([mirror.hosts, mirror.files, configStyle]).apply(([hosts, files, style]) => {
       const mirrored = (hosts ?? []).filter((host) => host.mirrors.length > 0);
       const lines = [
-        `${this.config.name}: ${reach.nodes.length} nodes, ${mirrored.length} mirrored ${mirrored.length === 1 ? "host" : "hosts"}`,
+        `${this.config.name}: ${reach.nodes.length} nodes, ${mirrored.length} mirrored host${mirrored.length === 1 ? "" : "s"}`,
         ...(hosts ?? []).flatMap(({ host, access }) => (access === undefined ? [] : [directLine(host, access, reach)])),
         ...mirrored.map((host) => `  ${host.host} -> ${host.mirrors.map(({ endpoint }) => endpoint).join(", then ")}${host.skipFallback ? ", never the public registry" : ", then the public registry"}`),
         "files on every node that changes:",
@@ -197,7 +199,9 @@ function reachOf(args: MirroredClusterArgs, config: BmctlCluster): Reach {
   const mirrors = args.registryMirrors ?? config.registryMirrors;
   const way = "privateRegistriesOn: \"all\" gives them to every node";
   if (workers.length === 0) {
-    const warning = `privateRegistries of ${config.name} have no effect: bmctl gives them to worker nodes, and the cluster has none; ${way}`;
+    const warning =
+      `privateRegistries of ${config.name} have no effect: bmctl gives them to worker nodes, and the cluster has none; ` +
+      way;
     if (mirrors.length === 0) {
       throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `${warning}.`);
     }
@@ -207,8 +211,8 @@ function reachOf(args: MirroredClusterArgs, config: BmctlCluster): Reach {
 }
 
 function directLine(host: string, { caPath, credential }: HostAccess, { workersOnly }: Reach): string {
-  const what = [...(caPath === undefined ? [] : ["its CA"]), ...(credential === undefined ? [] : ["credentials"])].join(" and ");
-  return `  ${host}: asked directly, with ${what}${workersOnly ? ", on worker nodes" : ""}`;
+  const what = [caPath === undefined ? [] : ["its CA"], credential === undefined ? [] : ["credentials"]].flat();
+  return `  ${host}: asked directly, with ${what.join(" and ")}${workersOnly ? ", on worker nodes" : ""}`;
 }
 
 /** The engine answers a registration when the node is done: then its URN is known. */
@@ -286,7 +290,8 @@ function readConfig(args: MirroredClusterArgs): BmctlCluster {
     }
   }
   if (!["workers", "all", undefined].includes(args.privateRegistriesOn)) {
-    throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `privateRegistriesOn: ${JSON.stringify(args.privateRegistriesOn)} is neither "workers" nor "all".`);
+    const given = JSON.stringify(args.privateRegistriesOn);
+    throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `privateRegistriesOn: ${given} is neither "workers" nor "all".`);
   }
   const options = { overridden, ...(args.clusterName === undefined ? {} : { clusterName: args.clusterName }) };
   const config = typeof args.clusterConfig === "string" ? readClusterFile(args.clusterConfig, options) : clusterOfConfig(args.clusterConfig, options);
@@ -309,7 +314,10 @@ function mirrorArgs(args: MirroredClusterArgs, config: BmctlCluster): RegistryMi
   const mirrors = args.registryMirrors ?? config.registryMirrors;
   const gcrKeyPath = args.gcrKeyPath ?? (args.gcrKey === undefined ? config.gcrKeyPath : undefined);
   const { skipFallback, dialTimeout } = args;
-  const forAll = { ...(skipFallback === undefined ? {} : { skipFallback }), ...(dialTimeout === undefined ? {} : { dialTimeout }) };
+  const forAll = {
+    ...(skipFallback === undefined ? {} : { skipFallback }),
+    ...(dialTimeout === undefined ? {} : { dialTimeout }),
+  };
   return {
     registryMirrors: mirrors.map((mirror) => ({ ...forAll, ...mirror })),
     privateRegistries: args.privateRegistries ?? config.privateRegistries,

@@ -60,7 +60,8 @@ function authKinds(endpoints: EndpointSeen[] | undefined): AuthKinds {
     (endpoints ?? []).flatMap(({ endpoint, auth }) => {
       const { authority } = parseRegistryEndpoint(endpoint);
       // A private registry goes by its name as it is written, also where that is an address without a port.
-      return [...new Set([authority, parseEndpointUrl(endpoint)?.authority ?? authority])].map((place) => [place, auth]);
+      const asWritten = parseEndpointUrl(endpoint)?.authority ?? authority;
+      return [...new Set([authority, asWritten])].map((place) => [place, auth]);
     }),
   );
 }

@@ -13,7 +13,8 @@ export interface PlainPrivateRegistry {
 }
 
 /**
- * Adds private registries (C14) to the hosts: alone, or behind the mirrors of the same host. Their CAs go to the other texts.
+ * Adds private registries (C14) to the hosts: alone, or behind the mirrors of the same host. Their CAs go to the
+ * other texts.
  *
  * @throws MirrorError naming the registry by its place in the list, the value and the way out
  */
@@ -32,7 +33,8 @@ export function addPrivateRegistries(
     }
     const twin = list.findIndex((other) => other.host === host);
     if (twin < n) {
-      throw new MirrorError("MIRRORS_CONFLICT", `privateRegistries[${twin}] and ${argument} are both "${host}"; make them one.`);
+      const message = `privateRegistries[${twin}] and ${argument} are both "${host}"; make them one.`;
+      throw new MirrorError("MIRRORS_CONFLICT", message);
     }
     const ca = readCertificates(registry, argument);
     const access = accessOf(registry, argument, ca === undefined ? undefined : `${hostsDir}/${host}/ca.crt`);
@@ -40,7 +42,8 @@ export function addPrivateRegistries(
       if ((cas[access.caPath] ?? ca) !== ca) {
         throw new MirrorError(
           "MIRRORS_CONFLICT",
-          `${argument}: ${host} is a mirror too, with another CA there; a node keeps one for a host and port, so make them the same.`,
+          `${argument}: ${host} is a mirror too, with another CA there; a node keeps one for a host and port, so make ` +
+            "them the same.",
         );
       }
       cas[access.caPath] = ca;
@@ -49,7 +52,10 @@ export function addPrivateRegistries(
   }
 }
 
-/** Why a text names no private registry, and what to write; undefined for one that does. Also for what a program without types gives. */
+/**
+ * Why a text names no private registry, and what to write; undefined for one that does. Also for what a program
+ * without types gives.
+ */
 export function privateHostProblem(host: unknown): string | undefined {
   if (typeof host !== "string" || host === "") {
     return "it is missing; give the registry as it stands in image names, such as registry.example:5007";
@@ -59,15 +65,20 @@ export function privateHostProblem(host: unknown): string | undefined {
   }
   const [problem] = hostProblems(host);
   // In an image's name, a first part without a dot and without a port is a folder on docker.io.
-  return problem ?? (/[.:]/.test(host) || host === "localhost" ? undefined : `"${host}" needs its port, as in ${host}:5000`);
+  const isName = /[.:]/.test(host) || host === "localhost";
+  return problem ?? (isName ? undefined : `"${host}" needs its port, as in ${host}:5000`);
 }
 
-function accessOf({ host, withCredential }: PlainPrivateRegistry, argument: string, caPath: string | undefined): HostAccess {
+function accessOf(
+  { host, withCredential }: PlainPrivateRegistry,
+  argument: string,
+  caPath: string | undefined,
+): HostAccess {
   if (caPath === undefined && !withCredential) {
     throw new MirrorError(
       "PRIVATE_REGISTRY_EMPTY",
-      `${argument}: ${host} has neither a CA (caCertPath) nor credentials (pullCredentialConfigPath): nodes pull from it as they are, ` +
-        "so leave it out.",
+      `${argument}: ${host} has neither a CA (caCertPath) nor credentials (pullCredentialConfigPath): nodes pull from ` +
+        "it as they are, so leave it out.",
     );
   }
   return {

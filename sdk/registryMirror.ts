@@ -36,31 +36,43 @@ export interface MirrorArgs {
   /** Nodes accept any TLS certificate of the mirror. Default false. */
   insecure?: pulumi.Input<boolean>;
   /**
-   * Seconds (0.01 to 30) that a node waits for a connection to this mirror before it asks the next mirror or the public registry: a mirror
-   * that drops packets costs this much for each request of a pull (C15). Default 1 where something is behind the mirror: another one of
-   * the same host, or the public registry. Without that, containerd's own 30. Give 3 or more where packets get lost on the way or
-   * connections take long, 30 to have it as containerd does by itself. Works from containerd 2.0.7 on, and in hosts.toml files; see
-   * docs/outages.md for older ones. A change is made in place, without a restart. Errors: DIAL_TIMEOUT_INVALID.
+   * Seconds (0.01 to 30) that a node waits for a connection to this mirror before it asks the next mirror or the
+   * public registry: a mirror that drops packets costs this much for each request of a pull (C15). Default 1 where
+   * something is behind the mirror: another one of the same host, or the public registry. Without that, containerd's
+   * own 30. Give 3 or more where packets get lost on the way or connections take long, 30 to have it as containerd
+   * does by itself. Works from containerd 2.0.7 on, and in hosts.toml files; see docs/outages.md for older ones. A
+   * change is made in place, without a restart. Errors: DIAL_TIMEOUT_INVALID.
    */
   dialTimeout?: pulumi.Input<number>;
 }
 
 /**
- * A registry that nodes pull from directly, with the fields of bmctl's `privateRegistries` (C14) and a few more: its CA, credentials for
- * it, or both. Nothing is mirrored. A host that is mirrored as well is asked with these behind its mirrors.
+ * A registry that nodes pull from directly, with the fields of bmctl's `privateRegistries` (C14) and a few more: its
+ * CA, credentials for it, or both. Nothing is mirrored. A host that is mirrored as well is asked with these behind
+ * its mirrors.
  */
 export interface PrivateRegistryArgs {
-  /** As it stands in image names: `registry.example:5007`, without scheme and path; always https. A change is made in place. Errors: HOST_INVALID. */
+  /**
+   * As it stands in image names: `registry.example:5007`, without scheme and path; always https. A change is made in
+   * place. Errors: HOST_INVALID.
+   */
   host: pulumi.Input<string>;
-  /** Path on the machine that runs Pulumi of the registry's CA certificate (PEM); carried to the nodes. Excludes `caCert`. */
+  /**
+   * Path on the machine that runs Pulumi of the registry's CA certificate (PEM); carried to the nodes. Excludes
+   * `caCert`.
+   */
   caCertPath?: pulumi.Input<string>;
   /** The same as text. */
   caCert?: pulumi.Input<string>;
-  /** Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the registry. Excludes `username`/`password`. */
+  /**
+   * Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the registry. Excludes
+   * `username`/`password`.
+   */
   pullCredentialConfigPath?: pulumi.Input<string>;
   /**
-   * With `password`: what the nodes pull with, for every pod. Where they stand in config.toml (a registry that hands out tokens, containerd
-   * before 2.1) a pod's own pull secret takes their place; elsewhere they are sent whatever the pod brings.
+   * With `password`: what the nodes pull with, for every pod. Where they stand in config.toml (a registry that hands
+   * out tokens, containerd before 2.1) a pod's own pull secret takes their place; elsewhere they are sent whatever
+   * the pod brings.
    */
   username?: pulumi.Input<string>;
   /** Always kept as a secret. */
@@ -72,9 +84,10 @@ export interface RegistryMirrorArgs {
   /** The mirrors, in order. May be empty where there are private registries. */
   registryMirrors: MirrorArgs[];
   /**
-   * Registries that nodes pull from directly, with their CA and credentials (C14). A change is made in place; without a restart, except
-   * for credentials of one that asks for a token, on containerd before 2.1. Errors: HOST_INVALID, PRIVATE_REGISTRY_EMPTY (neither CA nor
-   * credentials), MIRRORS_CONFLICT (a host twice, mirrored with `skipFallback`, or a mirror with another CA or other credentials).
+   * Registries that nodes pull from directly, with their CA and credentials (C14). A change is made in place; without
+   * a restart, except for credentials of one that asks for a token, on containerd before 2.1. Errors: HOST_INVALID,
+   * PRIVATE_REGISTRY_EMPTY (neither CA nor credentials), MIRRORS_CONFLICT (a host twice, mirrored with
+   * `skipFallback`, or a mirror with another CA or other credentials).
    */
   privateRegistries?: PrivateRegistryArgs[];
   /**
@@ -87,8 +100,8 @@ export interface RegistryMirrorArgs {
   /** containerd's hosts directory on the nodes. Default `/etc/containerd/certs.d`. */
   hostsDir?: pulumi.Input<string>;
   /**
-   * Ask each endpoint and private registry once from the machine that runs Pulumi, so that a wrong CA or password is found before any node is touched. Default
-   * true; false where only the nodes can reach them.
+   * Ask each endpoint and private registry once from the machine that runs Pulumi, so that a wrong CA or password is
+   * found before any node is touched. Default true; false where only the nodes can reach them.
    */
   checkEndpoints?: pulumi.Input<boolean>;
 }
@@ -156,9 +169,11 @@ function privateWithoutSecrets(registry: PrivateRegistryArgs): pulumi.Input<Plai
   return { host, caCert, caCertPath, withCredential: hasCredential(registry) } as pulumi.Input<PlainPrivateRegistry>;
 }
 
-function privateCredentialsOnly(registry: PrivateRegistryArgs): pulumi.Input<NonNullable<CredentialArgs["privateRegistries"]>[number]> {
+type PrivateCredential = NonNullable<CredentialArgs["privateRegistries"]>[number];
+
+function privateCredentialsOnly(registry: PrivateRegistryArgs): pulumi.Input<PrivateCredential> {
   const { host, pullCredentialConfigPath, username, password } = registry;
-  return { host, pullCredentialConfigPath, username, password } as pulumi.Input<NonNullable<CredentialArgs["privateRegistries"]>[number]>;
+  return { host, pullCredentialConfigPath, username, password } as pulumi.Input<PrivateCredential>;
 }
 
 function hasCredential({ pullCredentialConfigPath, username, password }: MirrorArgs | PrivateRegistryArgs): boolean {

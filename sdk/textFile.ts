@@ -49,16 +49,21 @@ export function checkCertificates(text: string, argument: string): string {
 }
 
 /**
- * The CA certificates of a mirror or a private registry, from `caCertPath` or `caCert`; undefined where it has none of its own.
+ * The CA certificates of a mirror or a private registry, from `caCertPath` or `caCert`; undefined where it has none
+ * of its own.
  *
  * @throws MirrorError `CA_TWICE`, `CA_INVALID`, `FILE_UNREADABLE`
  */
-export function readCertificates({ caCert, caCertPath }: { caCert?: string; caCertPath?: string }, argument: string): string | undefined {
+export function readCertificates(
+  { caCert, caCertPath }: { caCert?: string; caCertPath?: string },
+  argument: string,
+): string | undefined {
   if (caCert !== undefined && caCertPath !== undefined) {
     throw new MirrorError("CA_TWICE", `${argument}: both caCert and caCertPath are given; leave one of them out.`);
   }
   if (caCertPath !== undefined && caCertPath !== "") {
-    return checkCertificates(readTextFile(caCertPath, `${argument}.caCertPath`), `${argument}.caCertPath ${caCertPath}`);
+    const where = `${argument}.caCertPath`;
+    return checkCertificates(readTextFile(caCertPath, where), `${where} ${caCertPath}`);
   }
   return caCert === undefined || caCert === "" ? undefined : checkCertificates(caCert, `${argument}.caCert`);
 }

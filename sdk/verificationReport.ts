@@ -102,9 +102,13 @@ function hostTable(nodes: readonly NodeVerification[]): string {
   const rows = nodes.flatMap((node) =>
     node.hosts.length === 0
       ? [{ node: node.node, cells: [node.containerd, "-", "-", "-", node.verdict] }]
-      : node.hosts.map((host) => ({ node: node.node, cells: [node.containerd, host.host, endpointsOf(host), proofOf(host), host.verdict] })),
+      : node.hosts.map((host) => ({ node: node.node, cells: hostCells(node, host) })),
   );
   return table(["node", "containerd", "host", "asked in this order", "proof", "verdict"], merge(rows));
+}
+
+function hostCells({ containerd }: NodeVerification, host: HostVerification): string[] {
+  return [containerd, host.host, endpointsOf(host), proofOf(host), host.verdict];
 }
 
 function proofOf(host: HostVerification): string {

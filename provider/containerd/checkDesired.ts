@@ -60,7 +60,10 @@ export function checkDesired(hosts: DesiredHost[]): void {
   }
 }
 
-/** What a private registry cannot be. `mirror` is one at the same place: a node keeps CA and credential once for a host and port. */
+/**
+ * What a private registry cannot be. `mirror` is one at the same place: a node keeps CA and credential once for a
+ * host and port.
+ */
 function accessProblems(
   { host, mirrors, skipFallback }: DesiredHost,
   { caPath, credential }: HostAccess,
@@ -69,7 +72,7 @@ function accessProblems(
   const wrong: string[] = [];
   const conflicts: string[] = [];
   if (host === "_default") {
-    wrong.push("_default is no private registry: it stands for many hosts, and a CA or a credential is for one; name the host");
+    wrong.push("_default is no private registry: it stands for many hosts, and a CA or credentials are for one; name it");
   }
   if (caPath === undefined && credential === undefined) {
     wrong.push(`private registry ${host} has neither a CA nor credentials; give it one of them, or leave it out`);
@@ -79,14 +82,15 @@ function accessProblems(
   }
   if (mirrors.length > 0 && skipFallback) {
     conflicts.push(
-      `private registry ${host} is never asked: it is mirrored with skipFallback; take it out of privateRegistries, or let ` +
-        "skipFallback be false for it",
+      `private registry ${host} is never asked: it is mirrored with skipFallback; take it out of privateRegistries, ` +
+        "or let skipFallback be false for it",
     );
   }
-  if (mirror !== undefined && ((caPath ?? mirror.caPath) !== mirror.caPath || (credential ?? mirror.credential) !== mirror.credential)) {
+  const isLess = (own: string | undefined, other: string | undefined): boolean => own !== undefined && own !== other;
+  if (mirror !== undefined && (isLess(caPath, mirror.caPath) || isLess(credential, mirror.credential))) {
     conflicts.push(
-      `private registry ${host} is the mirror ${mirror.endpoint}, which has no such CA or credentials: a node keeps these once ` +
-        "for a host and port; give them to the mirror, which is then pulled from by its own name too",
+      `private registry ${host} is the mirror ${mirror.endpoint}, which has no such CA or credentials: a node keeps ` +
+        "these once for a host and port; give them to the mirror, which is then pulled from by its own name too",
     );
   }
   return { wrong, conflicts };

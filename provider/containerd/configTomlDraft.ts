@@ -60,7 +60,8 @@ export function configTomlDraft(input: DraftInput): Draft {
       set(["mirrors", host], { endpoint: [`https://${authority}`] });
       const before = legacy.mirrors.get(host);
       if (before !== undefined) {
-        notes.push(`the node's own mirrors of ${host} (${before.join(", ")}) give way, and come back on delete: it is asked directly`);
+        const gone = before.join(", ");
+        notes.push(`the node's own mirrors of ${host} (${gone}) give way, and come back on delete: it is asked directly`);
       }
     }
     if (access.caPath !== undefined) {

@@ -28,7 +28,9 @@ export interface DesiredMirror {
   insecure?: boolean;
   /** Key into the credentials: `HOST:PORT` of the mirror, when it has credentials. */
   credential?: string;
-  /** Seconds that a connection may take to come about before the next place is asked. Undefined: containerd's own 30. */
+  /**
+   * Seconds that a connection may take to come about before the next place is asked. Undefined: containerd's own 30.
+   */
   dialTimeout?: number;
 }
 

@@ -9,7 +9,10 @@ export const containerdDialTimeout = 30;
 
 const leastDialTimeout = 0.01;
 
-/** What is wrong with a value, and what to write; undefined when it is right. Also for what a program without types gives. */
+/**
+ * What is wrong with a value, and what to write; undefined when it is right. Also for what a program without types
+ * gives.
+ */
 export function dialTimeoutProblem(value: unknown): string | undefined {
   const isRight = typeof value === "number" && value >= leastDialTimeout && value <= containerdDialTimeout;
   return isRight
@@ -30,15 +33,15 @@ export function knowsDialTimeout(version: ContainerdVersion): boolean {
 
 /** What a reviewer is told once for all nodes, before their releases are known. */
 export const dialTimeoutNote =
-  "dial_timeout works from containerd 2.0.7 on; an older one waits 30 s for each request to a mirror that drops packets " +
-  "(docs/outages.md says what helps there)";
+  "dial_timeout works from containerd 2.0.7 on; an older one waits 30 s for each request to a mirror that drops " +
+  "packets (docs/outages.md says what helps there)";
 
 /** On a release without the setting: what it means for this node. Undefined where there is nothing to say. */
 export function dialTimeoutRisk(hosts: readonly DesiredHost[], version: ContainerdVersion): string | undefined {
   return knowsDialTimeout(version) || !hasDialTimeout(hosts)
     ? undefined
-    : `containerd ${version.text} has no dial timeout: while a mirror drops packets, each request of a pull waits 30 s ` +
-        "(docs/outages.md says what helps)";
+    : `containerd ${version.text} has no dial timeout: while a mirror drops packets, each request of a pull waits ` +
+        "30 s (docs/outages.md says what helps)";
 }
 
 export function hasDialTimeout(hosts: readonly DesiredHost[]): boolean {

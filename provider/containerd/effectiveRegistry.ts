@@ -141,7 +141,8 @@ function legacyHosts(settings: CriSettings, file: string): Record<string, Effect
       return usual ? "upstream" : plain;
     });
     const all = name === "_default" ? [...endpoints, "upstream"] : endpoints;
-    const ca = own === undefined ? undefined : stringAt(tableAt(settings.registry, "configs", own, "tls") ?? {}, "ca_file");
+    const tls = own === undefined ? undefined : tableAt(settings.registry, "configs", own, "tls");
+    const ca = stringAt(tls ?? {}, "ca_file");
     hosts[name] = {
       endpoints: all,
       upstream: all.includes("upstream"),

@@ -87,7 +87,8 @@ function chooseDir(input: DraftInput, notes: string[]): string {
 /** The files that the reviewer saw; drawn again only where this node needs them otherwise, with a note for each reason. */
 function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, notes: string[]): Record<string, string> {
   const { observed, desired, version } = input;
-  const withoutHeader = new Set([...headerCredentials(desired.hosts).values()].filter((key) => !worksAsHeader(key, desired.auth, version)));
+  const keys = [...headerCredentials(desired.hosts).values()];
+  const withoutHeader = new Set(keys.filter((key) => !worksAsHeader(key, desired.auth, version)));
   const directories = new Map<string, string>();
   const known = directoriesOf(observed);
   for (const host of [...desired.hosts.map((one) => one.host), ...mirrorsByAuthority(desired.hosts).keys()]) {
@@ -106,7 +107,7 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
   const withoutHttpDialTimeout =
     knowsDialTimeout(version) && !atLeast(version, 2, 1) && timed.some((one) => one.endpoint.startsWith("http:"));
   if (withoutHttpDialTimeout) {
-    notes.push(`containerd ${version.text} would try TLS first at an http mirror with a dial timeout: those have none here`);
+    notes.push(`containerd ${version.text} would try TLS at an http mirror with a dial timeout: those have none here`);
   }
   const upstreamTls = keptTls(input, dir, legacy, directories, notes);
   if (dir === desired.hostsDir && !oldParser && !withoutHttpDialTimeout && withoutHeader.size === 0 && directories.size === 0 && Object.keys(upstreamTls).length === 0) {

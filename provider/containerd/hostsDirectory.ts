@@ -129,7 +129,8 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
   }
   problems.push(...missingCa(observed, doc, directory, file));
   if (server === undefined || server === "") {
-    return { endpoints: [...new Set([...endpoints, "upstream"])], upstream: true, file, problems, ...ownEntry(own, directory) };
+    const all = [...new Set([...endpoints, "upstream"])];
+    return { endpoints: all, upstream: true, file, problems, ...ownEntry(own, directory) };
   }
   const url = endpointUrl(server, doc, file, problems);
   if (url === undefined) {

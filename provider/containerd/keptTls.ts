@@ -8,8 +8,9 @@ import { mirrorsByAuthority } from "./renderFiles";
 import { parseToml, stringAt, stringsAt, type Table } from "./toml";
 
 /**
- * TLS settings that this node has already for the hosts themselves, public or private: they say nothing about mirrors, and pulls
- * may depend on them. A declared CA takes the place of the node's own, and of not checking; a client certificate stays.
+ * TLS settings that this node has already for the hosts themselves, public or private: they say nothing about
+ * mirrors, and pulls may depend on them. A declared CA takes the place of the node's own, and of not checking; a
+ * client certificate stays.
  */
 export function keptTls(
   input: DraftInput,
@@ -34,7 +35,7 @@ export function keptTls(
     const { ca, skipVerify, client } = found;
     const givesWay = host.access?.caPath !== undefined && (ca !== undefined || skipVerify === true);
     if (givesWay) {
-      notes.push(`how this node checked the certificate of ${host.host} gives way to the declared CA, and comes back on delete`);
+      notes.push(`how this node checked ${host.host}'s certificate gives way to the declared CA, and comes back on delete`);
     }
     const tls: HostTls = givesWay ? (client === undefined ? {} : { client }) : found;
     if (Object.keys(tls).length > 0) {
@@ -66,7 +67,8 @@ function tlsOfServer(observed: ObservedNode, folder: string, authority: string):
     return undefined;
   }
   const absolute = (path: string): string => (posix.isAbsolute(path) ? path : posix.join(folder, path));
-  const client = Array.isArray(said["client"]) ? said["client"] : typeof said["client"] === "string" ? [said["client"]] : [];
+  const given = said["client"];
+  const client = Array.isArray(given) ? given : typeof given === "string" ? [given] : [];
   const pairs = client
     .map((one): string[] => (typeof one === "string" ? [one] : Array.isArray(one) ? one.filter((part) => typeof part === "string") : []))
     .filter((pair) => pair.length > 0)

@@ -3,8 +3,8 @@ import type { EffectiveHost } from "./containerdPlan";
 import type { DesiredHost } from "./desired";
 
 /**
- * What a node's effective configuration lacks for a private registry, each a sentence; nothing where it has all of it, and for a
- * host without `access`.
+ * What a node's effective configuration lacks for a private registry, each a sentence; nothing where it has all of
+ * it, and for a host without `access`.
  */
 export function missingAccess({ host, access, mirrors }: DesiredHost, effective: EffectiveHost | undefined): string[] {
   if (access === undefined) {
@@ -13,12 +13,14 @@ export function missingAccess({ host, access, mirrors }: DesiredHost, effective:
   const missing: string[] = [];
   const asked = effective?.endpoints ?? [];
   if (mirrors.length === 0 && asked.join(" ") !== "upstream") {
-    missing.push(asked.length === 0 ? `${host}: nothing is configured for it` : `${host} is asked at ${asked.join(", ")}, not directly`);
+    const instead = asked.length === 0 ? ": nothing is configured for it" : ` is asked at ${asked.join(", ")}, not directly`;
+    missing.push(`${host}${instead}`);
   }
-  if (access.caPath !== undefined && !placesOf(access.caPath, effective).some((path) => effective?.access?.ca.includes(path))) {
+  const { ca = [], credential = false } = effective?.access ?? {};
+  if (access.caPath !== undefined && !placesOf(access.caPath, effective).some((path) => ca.includes(path))) {
     missing.push(`${host} is asked without the CA ${access.caPath}`);
   }
-  if (access.credential !== undefined && effective?.access?.credential !== true) {
+  if (access.credential !== undefined && !credential) {
     missing.push(`${host} is asked without its credentials`);
   }
   return missing;

@@ -14,7 +14,9 @@ export interface RenderOptions {
   withoutHeader?: ReadonlySet<string>;
   /** TLS of the public hosts themselves, carried over from the node's own configuration. By host. */
   upstreamTls?: Record<string, HostTls>;
-  /** http mirrors go without a dial timeout: with one, containerd 2.0 tries TLS first, as it does with a certificate. */
+  /**
+   * http mirrors go without a dial timeout: with one, containerd 2.0 tries TLS first, as it does with a certificate.
+   */
   withoutHttpDialTimeout?: boolean;
   /** The node runs containerd 1.x (HostsTomlDialect). */
   oldParser?: boolean;
@@ -24,7 +26,8 @@ export interface RenderOptions {
 
 /**
  * The files of a hosts directory: `<hostsDir>/<host>/hosts.toml` for each host, the same for each mirror's own HOST:PORT (so
- * that an image can also be pulled by the mirror's name), and the CA files. A private registry's hosts.toml says how it is asked.
+ * that an image can also be pulled by the mirror's name), and the CA files. A private registry's hosts.toml says how
+ * it is asked.
  *
  * Pure and deterministic; a program calls it while it is planned, so that a preview shows each changed line. Credentials stand
  * in the texts as `{{credential HOST:PORT}}`.
@@ -49,7 +52,8 @@ export function renderFiles(
     }
     const pem = Object.hasOwn(cas, caPath) ? cas[caPath] : undefined;
     if (pem === undefined) {
-      throw new ContainerdError("CONTAINERD_DESIRED", `${whose} names the CA file ${caPath}, but there is no text for it`);
+      const message = `${whose} names the CA file ${caPath}, but there is no text for it`;
+      throw new ContainerdError("CONTAINERD_DESIRED", message);
     }
     files.set(caPath, `${pem.replace(/\r\n/g, "\n").trim()}\n`);
   };
@@ -86,8 +90,8 @@ export function mirrorsByAuthority(hosts: DesiredHost[]): Map<string, DesiredMir
 }
 
 /**
- * By the host that is asked, the credential that it is asked with: of mirrors and of private registries. Wherever containerd lets
- * them, these stand as a header in hosts.toml.
+ * By the host that is asked, the credential that it is asked with: of mirrors and of private registries. Wherever
+ * containerd lets them, these stand as a header in hosts.toml.
  */
 export function headerCredentials(hosts: DesiredHost[]): Map<string, string> {
   const found = new Map<string, string>();
@@ -138,7 +142,8 @@ function renderDirect(host: DesiredHost, how: HostAccess, options: RenderOptions
   const server: HostEntry = { url: `https://${upstreamAuthority(host.host) ?? host.host}`, ...access(how, options) };
   const keptTls = options.upstreamTls?.[host.host];
   const first: HostEntry = { ...server, ...keptTls };
-  return renderHostsToml({ hosts: [first], server, ...(keptTls === undefined ? {} : { keptTls }) }, managedComment, dialect(options));
+  const file = { hosts: [first], server, ...(keptTls === undefined ? {} : { keptTls }) };
+  return renderHostsToml(file, managedComment, dialect(options));
 }
 
 function dialect(options: RenderOptions): HostsTomlDialect {

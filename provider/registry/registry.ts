@@ -58,7 +58,8 @@ export class Registry {
    * Looks whether a registry answers, by which authentication, and whether the given credentials hold. Quick to fail: a wrong
    * address is seen after one repetition.
    *
-   * @param needsCredentials False: that a registry asks for credentials where none were given is an answer, and no error.
+   * @param needsCredentials False: that a registry asks for credentials where none were given is an answer, and no
+   * error.
    * @throws RegistryError `REGISTRY_CREDENTIALS_MISSING`, `REGISTRY_UNAUTHORIZED`, `REGISTRY_NOT_A_REGISTRY`, `REGISTRY_NEEDS_TLS`,
    * and those of the connection (`REGISTRY_UNREACHABLE`, `REGISTRY_CERTIFICATE_UNKNOWN` ...)
    */

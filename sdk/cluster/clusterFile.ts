@@ -94,6 +94,7 @@ function clusterOf(documents: ClusterDocuments, bases: readonly string[], option
   const headerMirrors = headerField(documents, "registryMirrors");
   const headerPrivate = headerField(documents, "privateRegistries");
   const nodePrivate = nodeConfig.get("privateRegistries");
+  const givesPrivate = options.overridden?.includes("privateRegistries") === true;
   const gcrKey = headerField(documents, "gcrKeyPath");
   const sshKey = headerField(documents, "sshPrivateKeyPath");
   const gcrKeyPath = gcrKey && readPath(gcrKey, rules("gcrKeyPath"));
@@ -102,7 +103,7 @@ function clusterOf(documents: ClusterDocuments, bases: readonly string[], option
     file,
     name,
     registryMirrors: readMirrors(headerMirrors, nodeConfig.get("registryMirrors"), rules("registryMirrors")),
-    privateRegistries: options.overridden?.includes("privateRegistries") === true ? [] : readPrivateRegistries(headerPrivate, nodePrivate, rules("privateRegistries")),
+    privateRegistries: givesPrivate ? [] : readPrivateRegistries(headerPrivate, nodePrivate, rules("privateRegistries")),
     loginUser: spec.get("nodeAccess").get("loginUser").text() ?? "root",
     nodes: readNodes(cluster, ownPools(documents, cluster), name),
   };

@@ -7,7 +7,9 @@ import type { MirrorSource } from "../nodeContainerd";
 /** The same mirror without its private registries: what bmctl gives to nodes that are no workers. */
 export function withoutPrivateRegistries(mirror: MirrorSource): MirrorSource {
   const { hosts, files, hostsDir, credentials, endpoints } = mirror;
-  const mirrored = pulumi.output(hosts).apply((all) => (all as DesiredHost[] | undefined)?.flatMap(withoutAccess) ?? []);
+  // Undefined where the declaration has problems, which the RegistryMirror tells.
+  const declared = pulumi.output(hosts as pulumi.Output<DesiredHost[] | undefined>);
+  const mirrored = declared.apply((all) => all?.flatMap(withoutAccess) ?? []);
   return {
     hosts: mirrored,
     files: pulumi.all([mirrored, files, hostsDir]).apply(([all, texts, dir]) => renderFiles(all, texts ?? {}, dir)),

@@ -16,11 +16,15 @@ export interface BmctlPrivateRegistry {
 /**
  * `privateRegistries` of the header, and `spec.nodeConfig.privateRegistries` of the Cluster.
  *
- * bmctl writes the latter itself from the header, and for user clusters it is the only place: there CA and credentials are names of
- * Secrets in the admin cluster, which cannot be read here. So an entry of that kind must stand in the header too, or be given by the
- * program.
+ * bmctl writes the latter itself from the header, and for user clusters it is the only place: there CA and
+ * credentials are names of Secrets in the admin cluster, which cannot be read here. So an entry of that kind must
+ * stand in the header too, or be given by the program.
  */
-export function readPrivateRegistries(header: Field | undefined, nodeConfig: Field, rules: PathRules): BmctlPrivateRegistry[] {
+export function readPrivateRegistries(
+  header: Field | undefined,
+  nodeConfig: Field,
+  rules: PathRules,
+): BmctlPrivateRegistry[] {
   const seen = new Map<string, Field>();
   const found = (header?.items() ?? []).map((item) => readItem(item, rules, seen));
   const inHeader = new Set(seen.keys());
@@ -38,8 +42,8 @@ function secretOf(item: Field, host = "this registry"): boolean {
   const secret = [item.get("caCertSecretRef"), item.get("pullCredentialSecretRef")].find((field) => field.present);
   secret?.problem(
     "CLUSTER_FIELD_UNSUPPORTED",
-    `the CA and the credentials of ${host} stand in Secrets of the admin cluster, which are not read here: give MirroredCluster ` +
-      "privateRegistries with caCertPath and pullCredentialConfigPath instead ([] for none)",
+    `the CA and the credentials of ${host} stand in Secrets of the admin cluster, which are not read here: give ` +
+      "MirroredCluster privateRegistries with caCertPath and pullCredentialConfigPath instead ([] for none)",
   );
   return secret !== undefined;
 }
@@ -62,7 +66,8 @@ function readItem(item: Field, rules: PathRules, seen: Map<string, Field>): Bmct
   }
   const twin = seen.get(host);
   if (twin !== undefined) {
-    at.problem("CLUSTER_HOST_CONFLICT", `the private registry ${host} stands twice, here and in ${twin.where()}: make them one entry`);
+    const message = `the private registry ${host} stands twice, here and in ${twin.where()}: make them one entry`;
+    at.problem("CLUSTER_HOST_CONFLICT", message);
     return undefined;
   }
   seen.set(host, item);

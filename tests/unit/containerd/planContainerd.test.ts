@@ -402,7 +402,7 @@ describe("planContainerd", () => {
       const path = `${dir}/gcr.io/hosts.toml`;
       const plan = planContainerd(node("2.0.11", {}), timed("http://a.example:5000"));
       assert(!written(plan, path).includes("dial_timeout"));
-      assert.match(plan.notes.join("\n"), /containerd 2\.0\.11 would try TLS first at an http mirror with a dial timeout/);
+      assert.match(plan.notes.join("\n"), /containerd 2\.0\.11 would try TLS at an http mirror with a dial timeout/);
       assert.match(written(planContainerd(node("2.1.9", {}), timed("http://a.example:5000")), path), /dial_timeout = "1s"/);
       assert.match(written(planContainerd(node("2.0.11", {}), timed("https://a.example:5000")), path), /dial_timeout = "1s"/);
     });

@@ -92,7 +92,7 @@ describe("containerd: private registries", () => {
       const { plan, text, then, wanted } = run('ca = "/pki/own.crt"\nclient = [["/pki/c.pem", "/pki/c.key"]]\n');
       assert.match(text, new RegExp(`ca = "${dir}/${place}/ca\\.crt"\n${keptTlsComment}\nclient = \\[\\["/pki/c\\.pem", "/pki/c\\.key"\\]\\]\n`));
       assert(!text.includes("/pki/own.crt"));
-      assert.match(plan.notes.join("\n"), /checked the certificate of 172\.18\.0\.30:5007 gives way to the declared CA, and comes back on delete/);
+      assert.match(plan.notes.join("\n"), /checked 172\.18\.0\.30:5007's certificate gives way to the declared CA, and comes back on delete/);
       assert.deepEqual(planContainerd(then, wanted).write, []);
     });
 
