@@ -43,7 +43,7 @@ export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" |
   rollout?: RolloutArgs;
   /** Instead of the file's `registryMirrors`. */
   registryMirrors?: MirrorArgs[];
-  /** Instead of the file's `privateRegistries` (C14); `[]` for none. */
+  /** Instead of the file's `privateRegistries`; `[]` for none. */
   privateRegistries?: PrivateRegistryArgs[];
   /**
    * Which nodes get the private registries: "workers" (default), the nodes of NodePools, as bmctl does it; or "all".

@@ -37,7 +37,7 @@ export interface MirrorArgs {
   insecure?: pulumi.Input<boolean>;
   /**
    * Seconds (0.01 to 30) that a node waits for a connection to this mirror before it asks the next mirror or the
-   * public registry: a mirror that drops packets costs this much for each request of a pull (C15). Default 1 where
+   * public registry: a mirror that drops packets costs this much for each request of a pull. Default 1 where
    * something is behind the mirror: another one of the same host, or the public registry. Without that, containerd's
    * own 30. Give 3 or more where packets get lost on the way or connections take long, 30 to have it as containerd
    * does by itself. Works from containerd 2.0.7 on, and in hosts.toml files; see docs/outages.md for older ones. A
@@ -47,7 +47,7 @@ export interface MirrorArgs {
 }
 
 /**
- * A registry that nodes pull from directly, with the fields of bmctl's `privateRegistries` (C14) and a few more: its
+ * A registry that nodes pull from directly, with the fields of bmctl's `privateRegistries` and a few more: its
  * CA, credentials for it, or both. Nothing is mirrored. A host that is mirrored as well is asked with these behind
  * its mirrors.
  */
@@ -84,7 +84,7 @@ export interface RegistryMirrorArgs {
   /** The mirrors, in order. May be empty where there are private registries. */
   registryMirrors: MirrorArgs[];
   /**
-   * Registries that nodes pull from directly, with their CA and credentials (C14). A change is made in place; without
+   * Registries that nodes pull from directly, with their CA and credentials. A change is made in place; without
    * a restart, except for credentials of one that asks for a token, on containerd before 2.1. Errors: HOST_INVALID,
    * PRIVATE_REGISTRY_EMPTY (neither CA nor credentials), MIRRORS_CONFLICT (a host twice, mirrored with
    * `skipFallback`, or a mirror with another CA or other credentials).
