@@ -30,6 +30,8 @@ export interface ImagePushSetInputs {
   fingerprint?: string;
   /** For the reviewer: `NAME DIGEST` an image, when it is known without decoding; absent otherwise, and then known at push. */
   contents?: string[];
+  /** Only ever on the wire: there is no package at the path. */
+  missing?: string;
   registry: RegistryConnection;
   include?: string[];
   exclude?: string[];
@@ -59,6 +61,9 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
   check(olds, news) {
     if (typeof news.fingerprint === "string" && Array.isArray(news.contents)) {
       listings.set(news.fingerprint, news.contents);
+    }
+    if (news.missing !== undefined) {
+      return withoutPackage(olds, news, news.missing);
     }
     const problems = filterProblems(news);
     const notes = problems.length === 0 && olds.fingerprint === undefined ? firstPushNotes(news) : [];
@@ -146,6 +151,24 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
 
 export const imagePushSet = dynamicProvider(operations);
 
+/** A package that was pushed and is not kept is no mistake as long as nothing is asked of it. */
+function withoutPackage(
+  olds: Partial<ImagePushSetInputs>,
+  news: ImagePushSetInputs,
+  missing: string,
+): { inputs: ImagePushSetInputs; problems?: string[]; notes?: string[] } {
+  const { missing: _missing, ...rest } = news;
+  const { fingerprint = "", contents, source } = olds;
+  const pushed = fingerprint !== "" && source !== undefined && sameValue(sourcesOf(source), sourcesOf(news.source));
+  if (!pushed || !sameValue(filters(olds), filters(news))) {
+    return { inputs: rest, problems: [missing] };
+  }
+  return {
+    inputs: { ...rest, fingerprint, ...(contents === undefined ? {} : { contents }) },
+    notes: [`${missing} It was pushed before, and what the state says of it is kept; whatever needs it again will fail.`],
+  };
+}
+
 /** What is compared to tell whether anything at all was declared otherwise. */
 function declared(inputs: ImagePushSetInputs): unknown {
   const { source, registry, include, exclude, probeRepository, deleteImages, fingerprint, spoolDir, maxDecodedBytes } = inputs;
@@ -220,7 +243,7 @@ function imageNotes(olds: ImagePushSetOutputs, news: ImagePushSetInputs): string
   return sameValue(filters(olds), filters(news)) ? [] : [...lines, "which images that adds is known once the package has been decoded, at push"];
 }
 
-function filters({ include, exclude }: ImagePushSetInputs): unknown {
+function filters({ include, exclude }: Pick<ImagePushSetInputs, "include" | "exclude">): unknown {
   return { include: include ?? [], exclude: exclude ?? [] };
 }
 

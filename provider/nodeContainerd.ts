@@ -12,6 +12,7 @@ import { holdsUnknown, isUnknown, sameValue } from "./dynamic/plainValue";
 import { MirrorError, messageOf } from "./errors";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
 import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, NodeOwner, TransactionStep } from "./node";
+import { twiceDeclared } from "./nodeAddresses";
 import { findDrift } from "./nodeDrift";
 import { checkDeclaration } from "./nodeDeclaration";
 import { createHeld, isOfThisRun, isReplacedByHeld, newOwner, ownerOf, passedOn, restoreLater, takenOver } from "./nodeOwner";
@@ -31,7 +32,11 @@ import { isGood, judge } from "./verify/verdict";
 const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWire> = {
   check(_olds, news) {
     const { verify, problems } = checkVerify(news.verify);
-    return { inputs: { ...news, verify, ...checkDeclaration(news.mirror, news.files) }, problems: [...connectionProblems(news.connection), ...problems] };
+    const { resourceUrn } = news as { resourceUrn?: string };
+    const known = resourceUrn !== undefined && !holdsUnknown([news.connection.host, news.connection.port]);
+    const twice = known ? twiceDeclared(addressOf(news.connection), resourceUrn) : [];
+    const inputs = { ...news, verify, ...checkDeclaration(news.mirror, news.files) };
+    return { inputs, problems: [...connectionProblems(news.connection), ...twice, ...problems] };
   },
 
   diff(stored, news): Difference {

@@ -44,6 +44,8 @@ export interface ImagePushSetArgs {
    * The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder, of the forms in docs/packages.md; relative to the program's
    * folder. Or several, pushed as one: the packages of two versions into one namespace, for one. What they share is sent once; one name
    * for two different images is an error.
+   *
+   * After a push the package need not be kept: while nothing else changes a missing one is a warning.
    */
   source: pulumi.Input<string> | pulumi.Input<pulumi.Input<string>[]>;
   /** The registry, and how to reach it. */
@@ -107,6 +109,7 @@ export class ImagePushSet extends MirrorResource {
       source: args.source,
       fingerprint: source.apply((found) => found.value?.fingerprint),
       contents: source.apply((found) => found.value?.contents),
+      missing: source.apply((found) => found.value?.missing),
       registry: {
         endpoint: registry.endpoint,
         caCert: caCert.apply((ca) => ca.value),
@@ -167,7 +170,9 @@ const lookBytes = 64 * 1024 * 1024;
 
 /** What the program sees of a package; the lists only when its index is known. */
 interface Seen {
-  fingerprint: string;
+  fingerprint?: string;
+  /** That there is none at the path. */
+  missing?: string;
   contents?: string[];
   /** Images that are only partly in the package. */
   lacks?: Lack[];
@@ -196,12 +201,16 @@ function warnOfLacks({ seen, include, exclude }: { seen: Seen | undefined; inclu
 /** What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its path or time, so a copy elsewhere is no change. */
 async function lookAt(args: { source: string | string[]; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<Seen>> {
   return attemptAsync(async () => {
+    const sources = checkedSources(args.source).map(localPath);
     const options: OpenOptions = {
       lookBytes,
       ...(args.spoolDir === undefined ? {} : { spoolDir: localPath(args.spoolDir) }),
       ...(args.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: args.maxDecodedBytes }),
     };
-    const opened = await openPackages(checkedSources(args.source).map(localPath), options);
+    const opened = await openPackages(sources, options).catch(missingPackage);
+    if ("missing" in opened) {
+      return opened;
+    }
     try {
       const index = await opened.index();
       return { fingerprint: opened.fingerprint, ...(index === undefined ? {} : { contents: contentsOf(index), lacks: [...lacksOf(index)].map(([source, names]) => ({ source, names })) }) };
@@ -209,6 +218,14 @@ async function lookAt(args: { source: string | string[]; spoolDir?: string; maxD
       await opened.close();
     }
   });
+}
+
+/** Whether a package that is not there is a mistake is for check to say: after a push nobody has to keep it. */
+function missingPackage(error: unknown): { missing: string } {
+  if (error instanceof MirrorError && error.code === "ARCHIVE_NOT_FOUND") {
+    return { missing: error.message };
+  }
+  throw error;
 }
 
 /** @throws MirrorError `SOURCE_INVALID` for a list that names nothing, or one package twice */

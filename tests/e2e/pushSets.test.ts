@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -115,6 +115,23 @@ describe("push sets: what a preview says of images is what happens to them", fun
     await stack.setConfig(config());
     good(await stack.up());
     assert.ok(allSame(good(await stack.preview())));
+  });
+
+  it("a package that is not kept after its push is a warning, until something needs it", async () => {
+    const kept = join(folder, "package.tar.xz");
+    copyFileSync(lab.packages.tarXz.path, kept);
+    await stack.setConfig(config({ source: kept }));
+    good(await stack.up());
+    rmSync(kept);
+    const preview = good(await stack.preview());
+    assert.match(printed(preview), /There is no image package at .*package\.tar\.xz.* It was pushed before, and what the state says of it is kept/);
+    assert.ok(allSame(good(await stack.up())));
+    await stack.setConfig(config({ source: kept, exclude: ["gcr.io/**"] }));
+    const refused = await stack.preview();
+    assert.equal(refused.ok, false);
+    assert.match(printed(refused), /There is no image package at/);
+    await stack.setConfig(config());
+    good(await stack.up());
   });
 
   it("destroy deletes all of them, and names each", async () => {

@@ -37,7 +37,7 @@ export function canBuildCli(): boolean {
   return process.platform !== "win32" && spawnSync("go", ["version"], { stdio: "ignore" }).status === 0;
 }
 
-/** Builds it. Several at once are no harm: each builds for itself, and the last rename wins. @throws when it does not build */
+/** Builds it. Several at once are no harm: each builds for itself, and the first one's stays. @throws when it does not build */
 export function buildCli(log: (line: string) => void): Cli {
   const wanted = version();
   log(`set-up: building the Pulumi CLI ${wanted} from its Go module (about four minutes, once)`);
@@ -62,8 +62,17 @@ export function buildCli(log: (line: string) => void): Cli {
   }
   putCompanions(building);
   const place = dirname(binary());
-  rmSync(place, { recursive: true, force: true });
-  renameSync(building, place);
+  if (!existsSync(binary())) {
+    rmSync(place, { recursive: true, force: true });
+  }
+  try {
+    renameSync(building, place);
+  } catch (error) {
+    rmSync(building, { recursive: true, force: true });
+    if (!existsSync(binary())) {
+      throw error;
+    }
+  }
   log(`set-up: built the Pulumi CLI ${wanted} in ${Math.round((Date.now() - started) / 1000)} s`);
   return describe();
 }

@@ -85,7 +85,7 @@ function download(log: (line: string) => void): Cli | undefined {
   log("set-up: bringing the Pulumi CLI (npm package pulumi)");
   const { stderr } = spawnSync(process.execPath, [npm.launcher, "version"], {
     env: { ...process.env, PULUMI_HOME: npm.home, PULUMI_SKIP_UPDATE_CHECK: "true" },
-    timeout: 300_000,
+    timeout: 120_000,
     encoding: "utf8",
   });
   const cli = downloaded();

@@ -217,6 +217,16 @@ describe("what the state keeps of a node", () => {
       }
     });
 
+    it("a node that is declared twice is an error before it is touched; the same resource checked again is none", async () => {
+      const check = async (name: string, host: string): Promise<string[]> => {
+        const news = { ...wire(), connection: { host }, credentials: {}, verify: false, resourceUrn: `urn:pulumi:s::p::t::${name}` };
+        return ((await nodeContainerd.check?.({}, news)) ?? {}).failures?.map(({ reason }) => reason) ?? [];
+      };
+      assert.deepEqual(await check("first", "twice.example"), []);
+      assert.deepEqual(await check("first", "twice.example"), []);
+      assert.match((await check("second", "twice.example")).join(), /twice\.example:22 is the node of "first" already, and here it is that of "second"/);
+    });
+
     it("a declaration that no check has seen is an error with a way out", () => {
       assert.throws(() => declarationOf("never seen"), (error: unknown) => error instanceof MirrorError && error.code === "DECLARATION_UNKNOWN" && /hold: true/.test(error.message));
     });

@@ -1,0 +1,16 @@
+/** The nodes that this run's checks have seen, by address. */
+const declared = new Map<string, string>();
+
+/** A node that two resources of one program declare: known before the first of them has touched it. */
+export function twiceDeclared(address: string, urn: string): string[] {
+  const other = declared.get(address);
+  declared.set(address, urn);
+  if (other === undefined || other === urn) {
+    return [];
+  }
+  return [`connection: ${address} is the node of ${nameOf(other)} already, and here it is that of ${nameOf(urn)}; two resources would undo each other's work, so take one of them out.`];
+}
+
+function nameOf(urn: string): string {
+  return `"${urn.split("::").slice(3).join("::")}"`;
+}
