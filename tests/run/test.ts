@@ -1,10 +1,19 @@
-/** `npm test`: type check, lint, and the tests by kind. Ends with `N passed, N failed[, N skipped]`. Arguments choose kinds. */
+/**
+ * `npm test`: type check, lint, and the tests by kind. Ends with `N passed, N failed[, N skipped]`. Arguments choose kinds.
+ *
+ * What waits more than it computes (whole programs, real nodes) runs side by side, in labs of their own; each of their lines says
+ * whose it is.
+ */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 
 import { prepareCli } from "../engine/prepareCli";
+import type { Cli } from "../engine/findCli";
+import { instanceFromEnvironment } from "../lab/lab/instance";
 import type { SuiteResult } from "./reporter";
 
 const root = join(__dirname, "..", "..");
@@ -18,6 +27,8 @@ interface Check {
   mocha: boolean;
   /** Runs programs on the Pulumi engine. */
   engine?: boolean;
+  /** Which of the labs of this run it takes: the environment's instance, or one after it. */
+  lab?: number;
 }
 
 const mocha = (kind: string, title: string, timeout: number): Check => ({
@@ -27,78 +38,103 @@ const mocha = (kind: string, title: string, timeout: number): Check => ({
   mocha: true,
 });
 
-const checks: Check[] = [
-  { kind: "types", title: "type check", args: [bin("typescript", "bin/tsc"), "-p", "tsconfig.json", "--noEmit"], mocha: false },
-  { kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false },
-  mocha("unit", "unit tests", 120_000),
-  mocha("lab", "lab tests (real nodes, real registries)", 600_000),
-  { ...mocha("e2e", "end-to-end tests (whole programs on the real Pulumi engine)", 900_000), engine: true },
+/** One after the other; those within one list side by side. */
+const stages: Check[][] = [
+  [{ kind: "types", title: "type check", args: [bin("typescript", "bin/tsc"), "-p", "tsconfig.json", "--noEmit"], mocha: false }],
+  [{ kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false }],
+  [mocha("unit", "unit tests", 120_000)],
+  [
+    { ...mocha("lab", "lab tests (real nodes, real registries)", 600_000), lab: 0 },
+    { ...mocha("e2e", "end-to-end tests (whole programs on the real Pulumi engine)", 900_000), engine: true, lab: 1 },
+  ],
 ];
 
-let current: ReturnType<typeof spawn> | undefined;
+const running = new Set<ReturnType<typeof spawn>>();
 let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
     interrupted = true;
     if (signal === "SIGTERM") {
-      current?.kill(signal);
+      running.forEach((child) => child.kill(signal));
     }
   });
 }
 
-function run(check: Check, resultFile: string): Promise<number> {
+function run(check: Check, resultFile: string, prefix: string): Promise<number> {
   return new Promise((resolve) => {
-    current = spawn(process.execPath, check.args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, REGISTRY_MIRROR_TEST_RESULT: resultFile } });
-    current.on("exit", (code) => resolve(code ?? 1));
-    current.on("error", () => resolve(1));
+    const instance = check.lab === undefined ? {} : { REGISTRY_MIRROR_LAB_INSTANCE: String((instanceFromEnvironment() ?? 0) + check.lab) };
+    const child = spawn(process.execPath, check.args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...instance, REGISTRY_MIRROR_TEST_RESULT: resultFile },
+    });
+    running.add(child);
+    for (const [stream, log] of [[child.stdout, console.log], [child.stderr, console.error]] as [Readable, (line: string) => void][]) {
+      createInterface({ input: stream }).on("line", (line) => log(`${prefix}${line}`));
+    }
+    child.on("close", (code) => {
+      running.delete(child);
+      resolve(code ?? 1);
+    });
+    child.on("error", () => resolve(1));
   });
+}
+
+/** What a check came to. */
+async function outcome(check: Check, folder: string, prefix: string, engine: Promise<Cli> | undefined): Promise<SuiteResult> {
+  const nothing: SuiteResult = { passed: 0, failed: 0, skipped: [] };
+  console.log(`\n== ${check.title}`);
+  if (check.engine === true) {
+    try {
+      console.log(`${prefix}on ${(await engine)?.description ?? "no engine"}`);
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : error);
+      return { ...nothing, failed: 1 };
+    }
+  }
+  const started = Date.now();
+  const file = join(folder, `${check.kind}.json`);
+  const code = await run(check, file, prefix);
+  const counted = check.mocha && existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as SuiteResult) : undefined;
+  console.log(`== ${check.title}: ${Math.round((Date.now() - started) / 1000)} s`);
+  if (counted === undefined && !check.mocha && code === 0) {
+    return { ...nothing, passed: 1 };
+  }
+  if ((counted === undefined || counted.failed === 0) && code !== 0) {
+    // It did not come to counting: a load error, a crash, a type error.
+    console.error(`${check.title}: ended with code ${code}`);
+    return { ...(counted ?? nothing), failed: 1 };
+  }
+  return counted ?? nothing;
 }
 
 async function main(): Promise<void> {
   const kinds = process.argv.slice(2);
-  const unknown = kinds.filter((kind) => !checks.some((check) => check.kind === kind));
+  const all = stages.flat();
+  const unknown = kinds.filter((kind) => !all.some((check) => check.kind === kind));
   if (unknown.length > 0) {
-    console.error(`no such kind of test: ${unknown.join(", ")}; there are ${checks.map((check) => check.kind).join(", ")}`);
+    console.error(`no such kind of test: ${unknown.join(", ")}; there are ${all.map((check) => check.kind).join(", ")}`);
     process.exit(2);
   }
   const folder = mkdtempSync(join(tmpdir(), "registry-mirror-test-"));
-  const total: SuiteResult = { passed: 0, failed: 0, skipped: [] };
-  const chosen = checks.filter((check) => kinds.length === 0 || kinds.includes(check.kind));
+  const chosen = stages
+    .map((stage) => stage.filter((check) => kinds.length === 0 || kinds.includes(check.kind)))
+    .filter((stage) => stage.length > 0);
   // Where it has to be built that takes minutes: it goes on beside the other kinds.
-  const engine = chosen.some((check) => check.engine === true) ? prepareCli((line) => console.log(line)) : undefined;
+  const engine = chosen.flat().some((check) => check.engine === true) ? prepareCli((line) => console.log(line)) : undefined;
   engine?.catch(() => undefined);
+  const total: SuiteResult = { passed: 0, failed: 0, skipped: [] };
   try {
-    for (const check of chosen) {
+    for (const stage of chosen) {
       if (interrupted) {
         break;
       }
-      console.log(`\n== ${check.title}`);
-      if (check.engine === true) {
-        try {
-          console.log((await engine)?.description);
-        } catch (error) {
-          console.error(error instanceof Error ? error.message : error);
-          total.failed += 1;
-          continue;
-        }
+      const results = await Promise.all(stage.map((check) => outcome(check, folder, stage.length > 1 ? `${check.kind} | ` : "", engine)));
+      for (const { passed, failed, skipped } of results) {
+        total.passed += passed;
+        total.failed += failed;
+        total.skipped.push(...skipped);
       }
-      const started = Date.now();
-      const file = join(folder, `${check.kind}.json`);
-      const code = await run(check, file);
-      const result: SuiteResult | undefined = check.mocha && existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as SuiteResult) : undefined;
-      if (result !== undefined) {
-        total.passed += result.passed;
-        total.failed += result.failed;
-        total.skipped.push(...result.skipped);
-      }
-      if (result === undefined && !check.mocha && code === 0) {
-        total.passed += 1;
-      } else if ((result === undefined || result.failed === 0) && code !== 0) {
-        // It did not come to counting: a load error, a crash, a type error.
-        total.failed += 1;
-        console.error(`${check.title}: ended with code ${code}`);
-      }
-      console.log(`== ${check.title}: ${Math.round((Date.now() - started) / 1000)} s`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
