@@ -1,9 +1,13 @@
+import { connectionShapeProblems } from "./argumentShapes";
 import { isUnknown } from "./dynamic/plainValue";
 import type { NodeConnection } from "./node";
 
 /** What can be said of a connection without dialling. */
 export function connectionProblems(connection: NodeConnection, name = "connection"): string[] {
-  const problems: string[] = [];
+  const problems = connectionShapeProblems(connection, name);
+  if (problems.length > 0) {
+    return problems;
+  }
   const { host } = connection;
   if (!isUnknown(host) && (host === "" || /[\s/@]/.test(host))) {
     problems.push(`${name}.host: "${host}" is not a host name or address; give the plain one (the user goes into ${name}.user, the port into ${name}.port).`);
@@ -16,6 +20,9 @@ export function connectionProblems(connection: NodeConnection, name = "connectio
   }
   if (connection.insecureIgnoreHostKey === true && (connection.hostKey !== undefined || connection.knownHostsPath !== undefined)) {
     problems.push(`${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`);
+  }
+  if (connection.proxy !== undefined && !isUnknown(connection.proxy)) {
+    problems.push(...connectionProblems(connection.proxy, `${name}.proxy`));
   }
   return problems;
 }

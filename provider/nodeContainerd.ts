@@ -1,3 +1,5 @@
+import { shapeProblems } from "./argumentShape";
+import { shapes } from "./argumentShapes";
 import { connectionProblems } from "./connectionProblems";
 import type { DesiredRegistry } from "./containerd/desired";
 import { dialTimeoutRisk } from "./containerd/dialTimeout";
@@ -14,7 +16,7 @@ import { applyToNode, connectNode, isNodeError, restoreNode } from "./node";
 import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, NodeOwner, TransactionStep } from "./node";
 import { twiceDeclared } from "./nodeAddresses";
 import { findDrift } from "./nodeDrift";
-import { checkDeclaration } from "./nodeDeclaration";
+import { checkDeclaration, declarationProblems } from "./nodeDeclaration";
 import { createHeld, isOfThisRun, isReplacedByHeld, newOwner, ownerOf, passedOn, restoreLater, takenOver } from "./nodeOwner";
 import { recallNode, storeNode } from "./nodeRecord";
 import type { StoredNode } from "./nodeRecord";
@@ -31,6 +33,10 @@ import { isGood, judge } from "./verify/verdict";
 
 const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWire> = {
   check(_olds, news) {
+    const given = [...shapeProblems(news, shapes.node, ""), ...declarationProblems(news.mirror)];
+    if (given.length > 0) {
+      return { inputs: news as unknown as NodeContainerdInputs, problems: [...connectionProblems(news.connection), ...given] };
+    }
     const { verify, problems } = checkVerify(news.verify);
     const { resourceUrn } = news as { resourceUrn?: string };
     const known = resourceUrn !== undefined && !holdsUnknown([news.connection.host, news.connection.port]);

@@ -58,6 +58,11 @@ export function checkDeclaration(mirror: string, files: string | Record<string, 
   return checked;
 }
 
+/** What the program found wrong with the mirror that it was given, in place of the declaration. */
+export function declarationProblems(mirror: unknown): string[] {
+  return typeof mirror === "string" && mirror.startsWith('{"problems":') ? (JSON.parse(mirror) as { problems: string[] }).problems : [];
+}
+
 /** @throws MirrorError `DECLARATION_UNKNOWN` for one that no check of this run has seen */
 export function declarationOf(digest: string): Declaration {
   const found = byDigest.get(digest);

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { shapeProblems } from "../provider/argumentShape";
+import { shapes } from "../provider/argumentShapes";
 import type { OpenOptions, PackageIndex } from "../provider/archive/imagePackage";
 import { openPackages, sourcesOf } from "../provider/archive/packageList";
 import { MirrorError } from "../provider/errors";
@@ -10,7 +12,7 @@ import { selectImages } from "../provider/registry/imageFilter";
 import { lackWarning, lacksOf } from "../provider/registry/pushPlan";
 import type { Probe, PushedImage } from "../provider/registry/pushResult";
 import type { Resolved } from "./problems";
-import { attempt, attemptAsync, problemsOf } from "./problems";
+import { attempt, attemptWith, attemptWithAsync, problemsOf, refuseAtOnce } from "./problems";
 import { MirrorResource } from "./resource";
 import { checkCertificates, readTextFile } from "./textFile";
 
@@ -98,8 +100,20 @@ export class ImagePushSet extends MirrorResource {
   declare readonly endpoint: pulumi.Output<string>;
 
   constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
+    refuseAtOnce(args, shapes.pushRegistry, "ImagePushSet");
     const { registry } = args;
-    const endpoint = pulumi.output(registry.endpoint).apply((text) => ({ value: text, ...attempt(() => parseRegistryEndpoint(text)) }));
+    const endpoint = pulumi
+      .output(registry.endpoint)
+      .apply((text) => attemptWith(text, shapes.pushEndpoint, "registry.endpoint", () => parseRegistryEndpoint(text)));
+    const { username, password, dockerConfigPath, proxy, insecure } = registry;
+    const { include, exclude, deleteImages } = args;
+    const rest = pulumi
+      .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages })
+      .apply((given) => ({ problems: shapeProblems(given, shapes.pushRest, "") }));
+    const secrets = pulumi
+      .output({ registry: { password, proxy } })
+      .apply((given) => ({ problems: shapeProblems(given, shapes.pushSecrets, "") }));
+    const probe = pulumi.output(args.probeRepository).apply((given) => ({ problems: probeProblems(given) }));
     const caCert = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(readCa);
     const conflict = pulumi
       .output({ username: registry.username, docker: registry.dockerConfigPath, withPassword: registry.password !== undefined })
@@ -131,7 +145,7 @@ export class ImagePushSet extends MirrorResource {
       "ImagePushSet",
       "imagePushSet",
       name,
-      { ...wire, images: undefined, probe: undefined, endpoint: registry.endpoint, problems: problemsOf(endpoint, caCert, conflict, source) },
+      { ...wire, images: undefined, probe: undefined, endpoint: registry.endpoint, problems: pulumi.unsecret(problemsOf(endpoint, caCert, conflict, source, rest, secrets, probe)) },
       opts,
     );
     pulumi
@@ -142,11 +156,15 @@ export class ImagePushSet extends MirrorResource {
 
 /** A proxy's URL may carry a password. */
 function proxyInput(proxy: pulumi.Input<string>): pulumi.Output<string> {
-  return pulumi.output(proxy).apply((url) => (url.includes("@") ? pulumi.secret(url) : pulumi.output(url)));
+  return pulumi.output(proxy).apply((url) => (typeof url === "string" && url.includes("@") ? pulumi.secret(url) : pulumi.output(url)));
+}
+
+function probeProblems(given: unknown): string[] {
+  return given === false ? [] : shapeProblems(given, shapes.probe, "probeRepository");
 }
 
 function readCa(args: { caCert?: string; caCertPath?: string }): Resolved<string | undefined> {
-  return attempt(() => {
+  return attemptWith(args, shapes.pushCa, "registry", () => {
     if (args.caCertPath !== undefined) {
       return checkCertificates(readTextFile(args.caCertPath, "registry.caCertPath"), `registry.caCertPath ${args.caCertPath}`);
     }
@@ -186,7 +204,8 @@ interface Lack {
 /** In a preview: what a push would warn of. The push itself does so where the registry does not have it either. */
 function warnOfLacks({ seen, include, exclude }: { seen: Seen | undefined; include: string[]; exclude: string[] }, resource: ImagePushSet): void {
   const { lacks = [], contents = [] } = seen ?? {};
-  if (lacks.length === 0 || !pulumi.runtime.isDryRun()) {
+  const isPattern = shapeProblems({ include, exclude }, shapes.pushPatterns, "").length === 0;
+  if (lacks.length === 0 || !isPattern || !pulumi.runtime.isDryRun()) {
     return;
   }
   const images = contents.map((line) => ({ source: line.slice(0, line.indexOf(" ")) }));
@@ -200,7 +219,7 @@ function warnOfLacks({ seen, include, exclude }: { seen: Seen | undefined; inclu
 
 /** What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its path or time, so a copy elsewhere is no change. */
 async function lookAt(args: { source: string | string[]; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<Seen>> {
-  return attemptAsync(async () => {
+  return attemptWithAsync(args, Array.isArray(args.source) ? shapes.pushSources : shapes.pushSource, "", async () => {
     const sources = checkedSources(args.source).map(localPath);
     const options: OpenOptions = {
       lookBytes,

@@ -14,6 +14,8 @@ interface GivenCredential {
   pullCredentialConfigPath?: string;
   username?: string;
   password?: string;
+  /** One of them was given, whatever it turned out to be: the files that go to the nodes count on it. */
+  withCredential?: boolean;
 }
 
 export interface CredentialArgs {
@@ -97,7 +99,17 @@ async function givenCredential(
   if ((username === undefined) !== (password === undefined)) {
     throw new MirrorError("CREDENTIALS_HALF", `${argument}: ${username === undefined ? "password without username" : "username without password"}; give both, or neither.`);
   }
-  return username === undefined || password === undefined ? undefined : { username, password };
+  if (username !== undefined && password !== undefined) {
+    return { username, password };
+  }
+  if (given.withCredential === true) {
+    throw new MirrorError(
+      "CREDENTIALS_MISSING",
+      `${argument}: credentials are given, and what they come from gave none: pullCredentialConfigPath is ${pullCredentialConfigPath === "" ? "empty" : "undefined"}, ` +
+        "username and password are undefined. Give their values, or leave the arguments out.",
+    );
+  }
+  return undefined;
 }
 
 /** On one line, as containerd's configuration wants it. */

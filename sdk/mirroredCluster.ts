@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { Shape } from "../provider/argumentShape";
 import type { HostAccess } from "../provider/containerd/desired";
 import { MirrorError } from "../provider/errors";
 import type { NodeContainerdInputs } from "../provider/nodeState";
@@ -19,6 +20,7 @@ import { aggregateVerification } from "./clusterVerification";
 import type { ImagePushSet } from "./imagePushSet";
 import { NodeContainerd } from "./nodeContainerd";
 import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
+import { refuseAtOnce } from "./problems";
 import { RegistryMirror } from "./registryMirror";
 import type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./registryMirror";
 
@@ -95,6 +97,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: MirroredClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("registry-mirror:index:MirroredCluster", name, {}, opts);
+    refuseAtOnce(args, argumentsShape, "MirroredCluster");
     const { config, rollout, reach } = plainErrors(() => {
       const read = readConfig(args);
       const reached = reachOf(args, read);
@@ -177,6 +180,22 @@ export class MirroredCluster extends pulumi.ComponentResource {
     }
   }
 }
+
+/** Of arguments that decide which resources there are: they are values, not outputs. */
+const argumentsShape: Shape = {
+  fields: {
+    clusterName: { kind: "text", optional: true },
+    images: { fields: {}, optional: true },
+    registryMirrors: { list: { fields: {} }, optional: true },
+    privateRegistries: { list: { fields: {} }, optional: true },
+    skipFallback: { kind: "boolean", optional: true },
+    dialTimeout: { kind: "number", optional: true },
+    connection: { fields: {}, optional: true },
+    nodes: { fields: {}, optional: true },
+    rollout: { fields: {}, optional: true },
+    mirror: { fields: {}, optional: true },
+  },
+};
 
 /** Which nodes take part, and what of the mirror each gets. */
 interface Reach {
@@ -269,6 +288,11 @@ const mirrorFields = [
 ] as const;
 
 function readConfig(args: MirroredClusterArgs): BmctlCluster {
+  const given: unknown = (args as MirroredClusterArgs | undefined)?.clusterConfig;
+  if (given === "" || !["string", "object"].includes(typeof given) || given === null || Array.isArray(given) || pulumi.Output.isInstance(given)) {
+    const what = pulumi.Output.isInstance(given) ? "an output, which is not known in time" : given === "" ? "empty" : JSON.stringify(given);
+    throw new MirrorError("ARGUMENTS_INVALID", `clusterConfig: it is ${what}; give the path of a cluster file as a text, or what such a file says as an object.`);
+  }
   const overridden: OverriddenField[] = [];
   const ownMirror = args.mirror !== undefined;
   if (ownMirror || args.registryMirrors !== undefined) {

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
+import type { Shape } from "../provider/argumentShape";
 import type { ConfigStyle, Credentials } from "../provider/containerd/desired";
 import type { ContainerdState, NodeContainerdWire } from "../provider/nodeState";
 import type { Probe, PushedImage } from "../provider/registry/pushResult";
@@ -9,6 +10,7 @@ import type { ImageSelection } from "../provider/verify/selection";
 import { connectionInputs } from "./connection";
 import type { ConnectionArgs } from "./connection";
 import { declaredBy, verifyInput } from "./nodeWire";
+import { refuseAtOnce } from "./problems";
 import type { RegistryMirror } from "./registryMirror";
 import { MirrorResource } from "./resource";
 
@@ -70,6 +72,7 @@ export class NodeContainerd extends MirrorResource {
   private readonly read: { verification?: pulumi.Output<NodeVerification | undefined> } = {};
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
+    refuseAtOnce(args, shapesOfArguments, "NodeContainerd");
     const { mirror, files, credentials } = declaredBy(args.mirror);
     const wire: Record<keyof NodeContainerdWire, unknown> = {
       connection: connectionInputs(args.connection),
@@ -91,6 +94,9 @@ export class NodeContainerd extends MirrorResource {
     return (this.read.verification ??= this.verified.apply((text) => (text === undefined ? undefined : recallVerification(text))));
   }
 }
+
+/** Without these nothing can be made of the arguments; all else is looked at where it is known. */
+const shapesOfArguments: Shape = { fields: { connection: { fields: {} }, mirror: { fields: {} } } };
 
 /** Pulumi makes an output out of every property there is, and an undefined one costs as much as another. */
 function given(wire: Record<string, unknown>): Record<string, unknown> {

@@ -1,14 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { shapeProblems } from "../provider/argumentShape";
+import { selectionProblems, shapes } from "../provider/argumentShapes";
 import type { AuthKinds, Credentials } from "../provider/containerd/desired";
 import { parseEndpointUrl } from "../provider/containerd/hostNames";
 import { stableText } from "../provider/dynamic/plainValue";
 import type { NodeContainerdWire } from "../provider/nodeState";
 import { parseRegistryEndpoint } from "../provider/registry/endpoint";
 import type { EndpointSeen } from "../provider/registry/pushResult";
+import type { ExpectedImage } from "../provider/verify/evidence";
 import { selectImages } from "../provider/verify/selection";
 import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
 import { attempt } from "./problems";
+import type { Resolved } from "./problems";
 
 /** What every node of a mirror is told. */
 interface MirrorWire {
@@ -26,7 +30,10 @@ export function declaredBy(mirror: MirrorSource): MirrorWire {
   if (wire === undefined) {
     const { hosts, hostsDir, endpoints, files } = mirror;
     wire = {
-      mirror: pulumi.all([hosts, hostsDir, endpoints]).apply(([all, dir, seen]) => stableText({ hosts: all ?? [], hostsDir: dir, auth: authKinds(seen) })),
+      mirror: pulumi.all([hosts, hostsDir, endpoints, files]).apply(([all, dir, seen, texts]) => {
+        const problems = shapeProblems({ hosts: all, hostsDir: dir, endpoints: seen, files: texts }, shapes.mirrorSource, "mirror");
+        return stableText(problems.length > 0 ? { problems } : { hosts: all, hostsDir: dir, auth: authKinds(seen) });
+      }),
       files: pulumi.output(files).apply((texts) => stableText(texts ?? {})),
       credentials: pulumi.secret(mirror.credentials),
       verify: new Shared(),
@@ -44,7 +51,9 @@ export function verifyInput({ mirror, images, probe, verify }: NodeContainerdArg
       return pulumi.output(images).apply(() => false as const);
     }
     return pulumi.all([images, selection, mirror.hosts, probe, onFailure]).apply(([pushed, chosen, hosts, tried, failing]) => {
-      const found = attempt(() => selectImages(pushed ?? [], chosen, hosts ?? []));
+      const problems = [...selectionProblems(chosen), ...shapeProblems({ images: pushed, verify: { onFailure: failing } }, shapes.verify, "")];
+      const found: Resolved<ExpectedImage[]> =
+        problems.length > 0 ? { problems } : attempt(() => selectImages(pushed ?? [], chosen, Array.isArray(hosts) ? hosts : []));
       return stableText({
         images: found.value ?? [],
         ...(tried === undefined ? {} : { probe: tried }),

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { Shape } from "../provider/argumentShape";
+import { shapeProblems } from "../provider/argumentShape";
 import { MirrorError } from "../provider/errors";
 
 /**
@@ -20,6 +22,30 @@ export function attempt<T>(step: () => T): Resolved<T> {
       return { problems: findingsOf(error) };
     }
     throw error;
+  }
+}
+
+/** The same once the values that it is made of are what they should be; a step never sees others. */
+export function attemptWith<T>(values: unknown, shape: Shape, name: string, step: () => T): Resolved<T> {
+  const problems = shapeProblems(values, shape, name);
+  return problems.length > 0 ? { problems } : attempt(step);
+}
+
+export async function attemptWithAsync<T>(values: unknown, shape: Shape, name: string, step: () => Promise<T>): Promise<Resolved<T>> {
+  const problems = shapeProblems(values, shape, name);
+  return problems.length > 0 ? { problems } : attemptAsync(step);
+}
+
+/**
+ * For what a program without a compiler leaves out, and what no resource can be made without.
+ *
+ * @throws MirrorError `ARGUMENTS_INVALID`, told without the stack of the program
+ */
+export function refuseAtOnce(args: unknown, shape: Shape, type: string): void {
+  const fields = typeof args === "object" && args !== null ? args : {};
+  const problems = shapeProblems(fields, shape, "");
+  if (problems.length > 0) {
+    throw Object.assign(new MirrorError("ARGUMENTS_INVALID", `${type}: ${problems.join(" ")}`), { __pulumiRunError: true });
   }
 }
 

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { shapeProblems } from "../provider/argumentShape";
+import { shapes } from "../provider/argumentShapes";
 import type { Credentials, DesiredHost } from "../provider/containerd/desired";
 import type { RegistryMirrorInputs } from "../provider/registryMirror";
 import type { EndpointSeen } from "../provider/registry/pushResult";
@@ -8,7 +10,7 @@ import { resolveCredentials } from "./mirrorCredentials";
 import { resolveHosts } from "./mirrorHosts";
 import type { PlainMirror } from "./mirrorHosts";
 import type { PlainPrivateRegistry } from "./privateRegistries";
-import { attempt, attemptAsync, problemsOf } from "./problems";
+import { attemptWith, attemptWithAsync, problemsOf, refuseAtOnce } from "./problems";
 import { MirrorResource } from "./resource";
 
 /** One mirror, with the fields of bmctl's `registryMirrors` (C1) and a few more. */
@@ -125,21 +127,30 @@ export class RegistryMirror extends MirrorResource {
   declare readonly hostsDir: pulumi.Output<string>;
 
   constructor(name: string, args: RegistryMirrorArgs, opts?: pulumi.CustomResourceOptions) {
+    refuseAtOnce(args, shapes.mirrorLists, "RegistryMirror");
     const hostsDir = pulumi.output(args.hostsDir).apply((path) => path ?? "/etc/containerd/certs.d");
     const mirrors = pulumi.output(args.registryMirrors.map(withoutSecrets));
     const direct = args.privateRegistries ?? [];
     const privateRegistries = pulumi.output(direct.map(privateWithoutSecrets));
     const resolved = pulumi
       .all([mirrors, hostsDir, privateRegistries])
-      .apply(([plain, dir, registries]) => attempt(() => resolveHosts(plain, dir, registries)));
+      .apply(([plain, dir, registries]) =>
+        attemptWith({ registryMirrors: plain, privateRegistries: registries }, shapes.mirrorValues, "", () => resolveHosts(plain, dir, registries)),
+      );
+    const rest = pulumi
+      .output({ hostsDir: args.hostsDir, checkEndpoints: args.checkEndpoints })
+      .apply((given) => ({ problems: shapeProblems(given, shapes.mirrorRest, "") }));
     const credentials = pulumi
       .output({
-        mirrors: args.registryMirrors.map(credentialsOnly),
+        registryMirrors: args.registryMirrors.map(credentialsOnly),
         privateRegistries: direct.map(privateCredentialsOnly),
         gcrKeyPath: args.gcrKeyPath,
         gcrKey: args.gcrKey,
       })
-      .apply((given) => attemptAsync(() => resolveCredentials(given as CredentialArgs)));
+      .apply(({ registryMirrors, ...given }) => {
+        const all = { registryMirrors, ...given };
+        return attemptWithAsync(all, shapes.mirrorCredentials, "", () => resolveCredentials({ mirrors: registryMirrors, ...given } as CredentialArgs));
+      });
     const wire: Record<keyof RegistryMirrorInputs, unknown> = {
       mirrors: mirrors.apply((plain) => plain.map((mirror) => mirror.endpoint)),
       insecure: mirrors.apply((plain) => {
@@ -154,7 +165,7 @@ export class RegistryMirror extends MirrorResource {
       checkEndpoints: pulumi.output(args.checkEndpoints).apply((check) => check ?? true),
     };
     // The findings never hold a secret, but they are derived from one; Pulumi would hide them.
-    const problems = pulumi.unsecret(problemsOf(resolved, credentials));
+    const problems = pulumi.unsecret(problemsOf(resolved, credentials, rest));
     super("RegistryMirror", "registryMirror", name, { ...wire, endpoints: undefined, problems }, opts);
   }
 
@@ -173,11 +184,13 @@ type PrivateCredential = NonNullable<CredentialArgs["privateRegistries"]>[number
 
 function privateCredentialsOnly(registry: PrivateRegistryArgs): pulumi.Input<PrivateCredential> {
   const { host, pullCredentialConfigPath, username, password } = registry;
-  return { host, pullCredentialConfigPath, username, password } as pulumi.Input<PrivateCredential>;
+  const withCredential = hasCredential(registry);
+  return { host, pullCredentialConfigPath, username, password, withCredential } as pulumi.Input<PrivateCredential>;
 }
 
 function hasCredential({ pullCredentialConfigPath, username, password }: MirrorArgs | PrivateRegistryArgs): boolean {
-  return pullCredentialConfigPath !== undefined || username !== undefined || password !== undefined;
+  // An empty path is how a cluster file says none.
+  return (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") || username !== undefined || password !== undefined;
 }
 
 function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
@@ -188,5 +201,5 @@ function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
 
 function credentialsOnly(mirror: MirrorArgs): pulumi.Input<CredentialArgs["mirrors"][number]> {
   const { endpoint, pullCredentialConfigPath, username, password } = mirror;
-  return { endpoint, pullCredentialConfigPath, username, password } as pulumi.Input<CredentialArgs["mirrors"][number]>;
+  return { endpoint, pullCredentialConfigPath, username, password, withCredential: hasCredential(mirror) } as pulumi.Input<CredentialArgs["mirrors"][number]>;
 }
