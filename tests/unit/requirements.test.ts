@@ -4,13 +4,14 @@ import { join } from "node:path";
 
 const root = join(__dirname, "..", "..");
 
-/** Every row of the requirements: P push, C configure, V verify, B beyond. */
+/** Every row of the requirements: P push, C configure, V verify, B and L beyond. */
 const rows = [
   ...Array.from({ length: 8 }, (_, n) => `P${n + 1}`),
   ...Array.from({ length: 15 }, (_, n) => `C${n + 1}`),
   "V1",
   "V2",
   ...Array.from({ length: 10 }, (_, n) => `B${n + 1}`),
+  "L5",
 ];
 
 /** Titles of tests, by file; of a test that is skipped by name nobody can say that it shows something. */
