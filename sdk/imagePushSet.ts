@@ -19,7 +19,7 @@ import { checkCertificates, readTextFile } from "./textFile";
 /** How to reach the private registry from the machine that runs Pulumi. Changing anything but `endpoint` never touches the registry. */
 export interface RegistryArgs {
   /**
-   * `HOST:PORT`, or `HOST:PORT/NAMESPACE` to put every image below a namespace of one's own (P3). Also accepted: the same with `https://`
+   * `HOST:PORT`, or `HOST:PORT/NAMESPACE` to put every image below a namespace of one's own. Also accepted: the same with `https://`
    * (the default) or `http://` in front, and bmctl's `https://HOST:PORT/v2/NAMESPACE`. Another host, port or namespace replaces the push
    * set: the new place is filled before the old one is let go.
    */
@@ -28,13 +28,13 @@ export interface RegistryArgs {
   caCertPath?: pulumi.Input<string>;
   /** The same as text. */
   caCert?: pulumi.Input<string>;
-  /** With `password`; excludes `dockerConfigPath`. No credentials at all: the registry must not ask for any (P6). */
+  /** With `password`; excludes `dockerConfigPath`. No credentials at all: the registry must not ask for any. */
   username?: pulumi.Input<string>;
   /** Always kept as a secret. */
   password?: pulumi.Input<string>;
   /** Path of a Docker `config.json`; its `auths`, `credHelpers` and `credsStore` are understood. Read when it is needed, never kept. */
   dockerConfigPath?: pulumi.Input<string>;
-  /** `http://[USER:PASSWORD@]HOST:PORT` of a proxy. Default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment (P7). */
+  /** `http://[USER:PASSWORD@]HOST:PORT` of a proxy. Default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment. */
   proxy?: pulumi.Input<string>;
   /** Accept any TLS certificate. Default false. For plain HTTP write `http://` into the endpoint instead. */
   insecure?: pulumi.Input<boolean>;
@@ -53,8 +53,8 @@ export interface ImagePushSetArgs {
   /** The registry, and how to reach it. */
   registry: RegistryArgs;
   /**
-   * Public names to push, `*` standing for any text: `["gcr.io/anthos-baremetal-release/*"]`. Default: all. A pattern that fits nothing is
-   * an error.
+   * Public names to push, `*` standing for any text within one part of the path, `**` for any text at all, `?` for one character:
+   * `["gcr.io/anthos-baremetal-release/*"]`. Without a tag it covers all tags. Default: all. A pattern that fits nothing is an error.
    */
   include?: pulumi.Input<pulumi.Input<string>[]>;
   /** Public names not to push, in the same form; applied after `include`. Default: none. */
@@ -77,7 +77,7 @@ export interface ImagePushSetArgs {
 
 /**
  * Pushes the images of a package into a private registry under the same paths as in the public ones: `gcr.io/a/b:1` becomes
- * `HOST:PORT/[NAMESPACE/]a/b:1` (P8). What the registry has already is not sent again.
+ * `HOST:PORT/[NAMESPACE/]a/b:1`. What the registry has already is not sent again.
  *
  * Errors before anything is sent: the package is missing, or is none; the endpoint, the CA or the credentials are wrong. A package that is
  * truncated, damaged or holds no images is refused before anything is sent, too, when what is in it can be seen beforehand: a folder, a
@@ -89,6 +89,8 @@ export interface ImagePushSetArgs {
  * An image of several platforms arrives whole or not at all: when one of its platforms cannot be pushed, the image fails by its name and
  * the tag keeps what it points at. Only a platform that the package itself lacks is left out of the tag, where the registry insists on it;
  * preview and `up` warn of each such image with the platforms' names, and `reason` in `images` says so.
+ *
+ * @group Resources
  */
 export class ImagePushSet extends MirrorResource {
   /** What lies in the registry now, in the package's order. */

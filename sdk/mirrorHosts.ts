@@ -29,7 +29,7 @@ export interface ResolvedHosts {
   fingerprint: string;
 }
 
-/** gcr.io is mirrored without being listed (C4). */
+/** gcr.io is mirrored without being listed. */
 const alwaysMirrored = "gcr.io";
 
 /**

@@ -33,15 +33,15 @@ export interface NodeOverrides extends Pick<NodeContainerdArgs, "verify" | "conf
 /** A bmctl cluster file, and what the program says beside it. What is said here wins over the file. */
 export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"> {
   /**
-   * Path of the bmctl cluster file, as it is, or the same as an object (C10). Read while the program runs, so it is plain text, not an
+   * Path of the bmctl cluster file, as it is, or the same as an object. Read while the program runs, so it is plain text, not an
    * output. Relative paths in the file start at the file's folder.
    */
   clusterConfig: string | ClusterConfig;
-  /** Which Cluster of the file, when it has several (C12). */
+  /** Which Cluster of the file, when it has several. */
   clusterName?: string;
-  /** The push set whose images the nodes need: no node changes before they are in the mirror (B6). */
+  /** The push set whose images the nodes need: no node changes before they are in the mirror. */
   images?: Pick<ImagePushSet, "images" | "probe">;
-  /** Canary, waves and order (B5), and which nodes take part in this run. Changing it alone changes no node. */
+  /** Canary, waves and order, and which nodes take part in this run. Changing it alone changes no node. */
   rollout?: RolloutArgs;
   /** Instead of the file's `registryMirrors`. */
   registryMirrors?: MirrorArgs[];
@@ -78,6 +78,8 @@ export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" |
  *
  * Errors: everything a cluster file can have wrong, at once and with its line (ClusterFileError); a rollout that makes no sense
  * (RolloutError); and those of RegistryMirror and NodeContainerd.
+ *
+ * @group Resources
  */
 export class MirroredCluster extends pulumi.ComponentResource {
   /** What the cluster file says. */

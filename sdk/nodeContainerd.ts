@@ -31,9 +31,9 @@ export interface NodeContainerdArgs {
   connection: ConnectionArgs;
   /** What the node's containerd is to do. A change is made in place, without a restart of containerd. */
   mirror: MirrorSource;
-  /** The pushed images: the node waits for them (B6) and compares some by digest. A change of these alone verifies again and writes nothing. */
+  /** The pushed images: the node waits for them and compares some by digest. A change of these alone verifies again and writes nothing. */
   images?: pulumi.Input<PushedImage[]>;
-  /** The push set's probe: pulling it through each public name proves the node's route (B1). */
+  /** The push set's probe: pulling it through each public name proves the node's route. */
   probe?: pulumi.Input<Probe | undefined>;
   /** Default `{ images: 1, onFailure: "error" }`; `false` verifies nothing. */
   verify?: VerifyArgs | false;
@@ -63,6 +63,8 @@ export interface NodeContainerdArgs {
  *
  * Errors: the node cannot be reached, its host key is unknown or another one, the user may not do it (no root, no sudo), there is no
  * containerd or it does not run, its config.toml does not parse; or the verdict is bad and `onFailure` is "error".
+ *
+ * @group Resources
  */
 export class NodeContainerd extends MirrorResource {
   /** What the node's containerd is and how it is configured; undefined while the node is held and was never configured. */

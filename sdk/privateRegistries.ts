@@ -13,7 +13,7 @@ export interface PlainPrivateRegistry {
 }
 
 /**
- * Adds private registries (C14) to the hosts: alone, or behind the mirrors of the same host. Their CAs go to the
+ * Adds private registries to the hosts: alone, or behind the mirrors of the same host. Their CAs go to the
  * other texts.
  *
  * @throws MirrorError naming the registry by its place in the list, the value and the way out

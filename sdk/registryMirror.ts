@@ -13,27 +13,27 @@ import type { PlainPrivateRegistry } from "./privateRegistries";
 import { attemptWith, attemptWithAsync, problemsOf, refuseAtOnce } from "./problems";
 import { MirrorResource } from "./resource";
 
-/** One mirror, with the fields of bmctl's `registryMirrors` (C1) and a few more. */
+/** One mirror, with the fields of bmctl's `registryMirrors` and a few more. */
 export interface MirrorArgs {
-  /** `https://HOST:PORT`, or `https://HOST:PORT/v2/NAMESPACE` (C2). `http://` is possible. A change replaces RegistryMirror, new first; nodes are updated in place, without a restart. */
+  /** `https://HOST:PORT`, or `https://HOST:PORT/v2/NAMESPACE`. `http://` is possible. A change replaces RegistryMirror, new first; nodes are updated in place, without a restart. */
   endpoint: pulumi.Input<string>;
-  /** Path on the machine that runs Pulumi of the CA certificate (PEM) of the mirror; carried to the nodes (C8). Excludes `caCert`. */
+  /** Path on the machine that runs Pulumi of the CA certificate (PEM) of the mirror; carried to the nodes. Excludes `caCert`. */
   caCertPath?: pulumi.Input<string>;
   /** The same as text. */
   caCert?: pulumi.Input<string>;
-  /** Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the mirror (C8). Excludes `username`/`password`. */
+  /** Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the mirror. Excludes `username`/`password`. */
   pullCredentialConfigPath?: pulumi.Input<string>;
   /** With `password`: what the nodes pull with. */
   username?: pulumi.Input<string>;
   /** Always kept as a secret. */
   password?: pulumi.Input<string>;
   /**
-   * Public registry hosts, with a port where they have one, that are mirrored here (C3). gcr.io always is, unlisted (C4): by every mirror
+   * Public registry hosts, with a port where they have one, that are mirrored here. gcr.io always is, unlisted: by every mirror
    * in order, unless some mirror lists it. Several mirrors of one host are asked in the order of the list. `_default` stands for every
    * host that has no entry of its own.
    */
   hosts?: pulumi.Input<pulumi.Input<string>[]>;
-  /** Never ask the public registry for this mirror's hosts. Default false: mirror first, the public registry next (C5). All mirrors of a host must agree. */
+  /** Never ask the public registry for this mirror's hosts. Default false: mirror first, the public registry next. All mirrors of a host must agree. */
   skipFallback?: pulumi.Input<boolean>;
   /** Nodes accept any TLS certificate of the mirror. Default false. */
   insecure?: pulumi.Input<boolean>;
@@ -93,8 +93,8 @@ export interface RegistryMirrorArgs {
    */
   privateRegistries?: PrivateRegistryArgs[];
   /**
-   * Path of a Google service-account key (JSON) with which nodes pull from gcr.io what the mirror lacks (C6). Without it they have no such
-   * credentials (C7). There is no such thing for other registries.
+   * Path of a Google service-account key (JSON) with which nodes pull from gcr.io what the mirror lacks. Without it they have no such
+   * credentials. There is no such thing for other registries.
    */
   gcrKeyPath?: pulumi.Input<string>;
   /** The same as text; always kept as a secret. Excludes `gcrKeyPath`. */
@@ -111,6 +111,8 @@ export interface RegistryMirrorArgs {
 /**
  * What the nodes' containerd is to do: which mirror for which public host, with which CA and credentials. Declared once, given to any
  * number of NodeContainerd. A preview shows every line of every file that goes to the nodes.
+ *
+ * @group Resources
  */
 export class RegistryMirror extends MirrorResource {
   /** By host: its mirrors in order, and how a private registry is asked. */

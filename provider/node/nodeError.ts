@@ -58,7 +58,7 @@ export class NodeError extends MirrorError {
   }
 }
 
-/** True for failures of reaching the node at all, where a retry of the dial can help. */
+/** True for an error of a node, and where codes are given, only for one of these. */
 export function isNodeError(error: unknown, ...codes: NodeErrorCode[]): error is NodeError {
   return error instanceof NodeError && (codes.length === 0 || codes.includes(error.code));
 }

@@ -5,7 +5,7 @@ import type { ManifestsByRepository } from "./pushSetRecord";
 export interface PushedImage {
   /** Public name: `gcr.io/a/b:1`. */
   source: string;
-  /** Where it lies: `172.18.0.20:5000/ns/a/b:1` (P8: the public host is dropped, path and tag stay). */
+  /** Where it lies: `172.18.0.20:5000/ns/a/b:1` (the public host is dropped, path and tag stay). */
   target: string;
   /** Of the manifest or index that the tag names in the mirror. */
   digest: Digest;
@@ -26,7 +26,7 @@ export interface PushedImage {
 export interface Probe {
   /** Path below the mirror's namespace: `registry-mirror-probe/probe`. */
   repository: string;
-  /** Derived from the content, so that another probe never takes its place. */
+  /** Random, so that another probe never takes its place. */
   tag: string;
   /** Of its manifest. */
   digest: Digest;

@@ -66,7 +66,7 @@ export interface ResourceMetadata {
 
 /** The fields of a Cluster's `spec` that matter here. */
 export interface ClusterSpec {
-  /** `containerRuntime`: containerd, or absent (C11). `registryMirrors`: the newer place for them; must agree with the header's. */
+  /** `containerRuntime`: containerd, or absent. `registryMirrors`: the newer place for them; must agree with the header's. */
   nodeConfig?: { containerRuntime?: string; registryMirrors?: ClusterConfigMirror[]; [otherField: string]: unknown };
   /** `loginUser`: the user for SSH. Default root. */
   nodeAccess?: { loginUser?: string; [otherField: string]: unknown };

@@ -19,7 +19,7 @@ export type { BmctlMirror } from "./mirrors";
 export type { BmctlPrivateRegistry } from "./privateRegistries";
 export type { BmctlNode, NodeRole } from "./nodes";
 
-/** What a bmctl cluster file says that matters here (requirement C10). */
+/** What a bmctl cluster file says that matters here. */
 export interface BmctlCluster {
   /** The file as it was named, or `clusterConfig`. */
   file: string;

@@ -49,7 +49,7 @@ export class RolloutError extends MirrorError {}
 const roles: readonly NodeRole[] = ["worker", "load-balancer", "control-plane"];
 
 /**
- * Lays the nodes of a cluster into waves (requirement B5). Pure: the same nodes and arguments give the same plan.
+ * Lays the nodes of a cluster into waves. Pure: the same nodes and arguments give the same plan.
  *
  * Within a role the file's order counts, and a wave never mixes roles, the named canaries excepted. A node keeps its place
  * relative to the others when nodes are added or removed. Which wave a node is in is no argument of the node's resource:

@@ -20,6 +20,11 @@ describe("documentation", () => {
     }
   });
 
+  it("docs/api.md speaks of nothing that a reader does not have: no rows of requirements, no page they are from", () => {
+    const lines = readFileSync(join(root, "docs/api.md"), "utf8").split("\n");
+    assert.deepEqual(lines.filter((line) => /\b[PCVBLNSE][1-9]\d?\b(?!\.)|\bthe page\b/i.test(line)), []);
+  });
+
   it("links between the pages, the examples and the README lead somewhere", () => {
     const pages = ["README.md", "CONTRIBUTING.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`), ...readdirSync(join(root, "examples")).map((name) => `examples/${name}/README.md`)];
     const broken: string[] = [];
