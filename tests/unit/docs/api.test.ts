@@ -22,7 +22,7 @@ describe("documentation", () => {
 
   it("docs/api.md speaks of nothing that a reader does not have: no rows of requirements, no page they are from", () => {
     const lines = readFileSync(join(root, "docs/api.md"), "utf8").split("\n");
-    assert.deepEqual(lines.filter((line) => /\b[PCVBLNSE][1-9]\d?\b(?!\.)|\bthe page\b/i.test(line)), []);
+    assert.deepEqual(lines.filter((line) => /\b[PCVBLNSE][1-9]\d?\b|\b[Tt]he page\b/.test(line)), []);
   });
 
   it("links between the pages, the examples and the README lead somewhere", () => {
