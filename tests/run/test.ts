@@ -2,7 +2,7 @@
  * `npm test`: type check, lint, and the tests by kind. Ends with `N passed, N failed[, N skipped]`. Arguments choose kinds.
  *
  * What waits more than it computes (whole programs, real nodes) runs side by side, in labs of their own; each of their lines says
- * whose it is.
+ * whose it is. What failed stands together at the end: of a long log often nobody has more than that.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -82,14 +82,14 @@ function run(check: Check, resultFile: string, prefix: string): Promise<number> 
 
 /** What a check came to. */
 async function outcome(check: Check, folder: string, prefix: string, engine: Promise<Cli> | undefined): Promise<SuiteResult> {
-  const nothing: SuiteResult = { passed: 0, failed: 0, skipped: [] };
+  const nothing: SuiteResult = { passed: 0, failed: 0, skipped: [], failures: [] };
   console.log(`\n== ${check.title}`);
   if (check.engine === true) {
     try {
       console.log(`${prefix}on ${(await engine)?.description ?? "no engine"}`);
     } catch (error) {
       console.error(error instanceof Error ? error.message : error);
-      return { ...nothing, failed: 1 };
+      return { ...nothing, failed: 1, failures: [`${check.title}: no Pulumi engine`] };
     }
   }
   const started = Date.now();
@@ -103,9 +103,14 @@ async function outcome(check: Check, folder: string, prefix: string, engine: Pro
   if ((counted === undefined || counted.failed === 0) && code !== 0) {
     // It did not come to counting: a load error, a crash, a type error.
     console.error(`${check.title}: ended with code ${code}`);
-    return { ...(counted ?? nothing), failed: 1 };
+    return { ...(counted ?? nothing), failed: 1, failures: [`${check.title}: ended with code ${code}`] };
   }
   return counted ?? nothing;
+}
+
+/** Enough to see what it is: the suite's own listing has the rest. */
+function firstLines(text: string): string {
+  return text.slice(0, 3000).split("\n").slice(0, 30).join("\n");
 }
 
 async function main(): Promise<void> {
@@ -123,21 +128,25 @@ async function main(): Promise<void> {
   // Where it has to be built that takes minutes: it goes on beside the other kinds.
   const engine = chosen.flat().some((check) => check.engine === true) ? prepareCli((line) => console.log(line)) : undefined;
   engine?.catch(() => undefined);
-  const total: SuiteResult = { passed: 0, failed: 0, skipped: [] };
+  const total: SuiteResult = { passed: 0, failed: 0, skipped: [], failures: [] };
   try {
     for (const stage of chosen) {
       if (interrupted) {
         break;
       }
       const results = await Promise.all(stage.map((check) => outcome(check, folder, stage.length > 1 ? `${check.kind} | ` : "", engine)));
-      for (const { passed, failed, skipped } of results) {
+      for (const { passed, failed, skipped, failures } of results) {
         total.passed += passed;
         total.failed += failed;
         total.skipped.push(...skipped);
+        total.failures.push(...failures);
       }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+  if (total.failures.length > 0) {
+    console.log(`\nfailed:\n${total.failures.map((failure) => firstLines(failure).replaceAll(/^/gm, "  ")).join("\n\n")}`);
   }
   if (total.skipped.length > 0) {
     console.log(`\nskipped:\n${total.skipped.map((title) => `  ${title}`).join("\n")}`);
