@@ -7,6 +7,7 @@ import type { BlobSource } from "./blobUpload";
 import { StreamSpent } from "./blobUpload";
 import { ByteBudget } from "./byteBudget";
 import { fanOut } from "./fanOut";
+import { inTurns } from "./inTurns";
 import type { PushProgress } from "./pushProgress";
 import type { PushResult } from "./pushResult";
 import type { Registry } from "./registry";
@@ -20,6 +21,9 @@ export interface PushMemory {
 }
 
 const defaultMemory: Required<PushMemory> = { blobBytes: 16 * 1024 * 1024, totalBytes: 64 * 1024 * 1024 };
+
+/** Blobs in memory on their way, however small: a package of many small ones would have all of them on their way at once. */
+const blobsAtOnce = 256;
 
 /** Files of a folder or plain tar that are sent side by side. */
 const filesAtOnce = 6;
@@ -47,6 +51,8 @@ export class BlobCourier {
   private readonly progress: PushProgress;
   private readonly signal: AbortSignal;
   private readonly heldBytes: number;
+  /** What a blob counts for besides its content. */
+  private readonly overhead: number;
 
   constructor(tools: CourierTools) {
     this.registry = tools.registry;
@@ -56,13 +62,14 @@ export class BlobCourier {
     this.signal = tools.signal;
     const { blobBytes, totalBytes } = { ...defaultMemory, ...tools.memory };
     this.heldBytes = blobBytes;
+    this.overhead = Math.floor(totalBytes / blobsAtOnce);
     this.budget = new ByteBudget(totalBytes, tools.signal);
     this.files = new ByteBudget(filesAtOnce, tools.signal);
   }
 
   /** Finds out for each place not yet known whether the blob is there, can be mounted, or is wanted from the package. */
   async survey(): Promise<void> {
-    await Promise.all([...this.board.all].map((blob) => this.surveyBlob(blob)));
+    await inTurns(this.board.all, (blob) => this.surveyBlob(blob));
   }
 
   private async surveyBlob(blob: BoardBlob): Promise<void> {
@@ -150,7 +157,7 @@ export class BlobCourier {
       throw this.registry.down;
     }
     if (given.size <= this.heldBytes && !given.reopenable) {
-      const giveBack = await this.budget.take(given.size);
+      const giveBack = await this.budget.take(given.size + this.overhead);
       try {
         const bytes = await collect(given.open(), given.size);
         this.start(this.distribute(blob, { digest: given.digest, size: given.size, bytes }).finally(giveBack));
@@ -263,7 +270,7 @@ export class BlobCourier {
       }
     };
     if (given.size <= this.heldBytes && !given.reopenable) {
-      const giveBack = await this.budget.take(given.size);
+      const giveBack = await this.budget.take(given.size + this.overhead);
       const bytes = await collect(given.open(), given.size).catch((error: unknown) => {
         giveBack();
         throw error;

@@ -1,6 +1,7 @@
 import type { OperationContext } from "../context";
 import type { Digest } from "../oci/digest";
 import { repositoryBelow } from "./endpoint";
+import { inTurns } from "./inTurns";
 import type { PushedImage, Probe } from "./pushResult";
 import type { OtherRecords } from "./pushSetRecord";
 import type { Registry } from "./registry";
@@ -88,34 +89,32 @@ async function deleteTargets(registry: Registry, targets: readonly Target[], kee
   const result: DeleteResult = { deleted: [], left: [], failures: [] };
   // Several names may have one digest: it is deleted once, and they are gone together.
   const requests = new Map<string, Promise<boolean>>();
-  await Promise.all(
-    targets.map(async ({ name, repository, reference, digest }) => {
-      try {
-        const reason = keeper(repository, digest);
-        if (reason !== undefined) {
-          result.left.push({ name, reason });
-          return;
-        }
-        const now = await registry.headManifest(repository, reference);
-        if (now === undefined) {
-          return;
-        }
-        if (now.digest !== digest) {
-          result.left.push({ name, reason: `it points at ${now.digest} by now` });
-          return;
-        }
-        const key = `${repository}@${digest}`;
-        const request = requests.get(key) ?? registry.deleteManifest(repository, digest);
-        requests.set(key, request);
-        await request;
-        result.deleted.push(name);
-        context.log.progress(`deleted ${result.deleted.length} of ${targets.length}`);
-      } catch (error) {
-        context.signal.throwIfAborted();
-        result.failures.push({ source: name, error: error as Error });
+  await inTurns(targets, async ({ name, repository, reference, digest }) => {
+    try {
+      const reason = keeper(repository, digest);
+      if (reason !== undefined) {
+        result.left.push({ name, reason });
+        return;
       }
-    }),
-  );
+      const now = await registry.headManifest(repository, reference);
+      if (now === undefined) {
+        return;
+      }
+      if (now.digest !== digest) {
+        result.left.push({ name, reason: `it points at ${now.digest} by now` });
+        return;
+      }
+      const key = `${repository}@${digest}`;
+      const request = requests.get(key) ?? registry.deleteManifest(repository, digest);
+      requests.set(key, request);
+      await request;
+      result.deleted.push(name);
+      context.log.progress(`deleted ${result.deleted.length} of ${targets.length}`);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      result.failures.push({ source: name, error: error as Error });
+    }
+  });
   result.deleted.sort();
   result.left.sort((a, b) => (a.name < b.name ? -1 : 1));
   return result;

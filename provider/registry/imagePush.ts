@@ -1,6 +1,7 @@
 import { sha256 } from "../oci/digest";
 import type { Digest } from "../oci/digest";
 import type { BlobBoard } from "./blobBoard";
+import type { ByteBudget } from "./byteBudget";
 import { childName, layerElsewhere, platformName } from "./platform";
 import { reducedRoot } from "./pushPlan";
 import type { PlannedImage, PlannedManifest } from "./pushPlan";
@@ -17,6 +18,11 @@ export interface PushTools {
   /** The package's blobs with their sizes. */
   blobs: ReadonlyMap<Digest, number>;
   stats: PushResult["stats"];
+  /**
+   * Taken for a request by itself, and never while a blob is waited for: blobs come in the package's order, and the one that everybody
+   * waits for may be the last.
+   */
+  slots: ByteBudget;
 }
 
 /** A blob may vanish between our look at it and the manifest; more often than this is not chance. */
@@ -200,7 +206,8 @@ export class ImagePush {
     }
     for (let recheck = 0; ; recheck++) {
       try {
-        const answer = await registry.putManifest(this.repository, reference, manifest);
+        const giveBack = await this.tools.slots.take(1);
+        const answer = await registry.putManifest(this.repository, reference, manifest).finally(giveBack);
         stats.manifestsSent++;
         return answer;
       } catch (error) {

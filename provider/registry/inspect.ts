@@ -1,6 +1,7 @@
 import type { OperationContext } from "../context";
 import type { Digest } from "../oci/digest";
 import { repositoryBelow } from "./endpoint";
+import { inTurns } from "./inTurns";
 import type { Probe, PushedImage } from "./pushResult";
 import type { Registry } from "./registry";
 import { targetOf } from "./target";
@@ -34,11 +35,9 @@ export async function inspectImages(
       : [{ image: `${probe.repository}:${probe.tag}`, expected: probe.digest, repository: repositoryBelow(registry.endpoint, probe.repository), reference: probe.tag }]),
   ];
   let done = 0;
-  return Promise.all(
-    all.map(async ({ image, expected, repository, reference }) => {
-      const seen = await registry.headManifest(repository, reference);
-      context.log.progress(`asked the registry for ${++done} of ${all.length} images`);
-      return { image, expected, found: seen?.digest };
-    }),
-  );
+  return inTurns(all, async ({ image, expected, repository, reference }) => {
+    const seen = await registry.headManifest(repository, reference);
+    context.log.progress(`asked the registry for ${++done} of ${all.length} images`);
+    return { image, expected, found: seen?.digest };
+  });
 }

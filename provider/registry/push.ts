@@ -6,10 +6,12 @@ import { BlobCourier } from "./blobCourier";
 import type { PushMemory } from "./blobCourier";
 import { deleteImages } from "./deletePushed";
 import type { Keeper } from "./deletePushed";
+import { ByteBudget } from "./byteBudget";
 import { repositoryBelow } from "./endpoint";
 import { selectImages } from "./imageFilter";
 import { ImagePush, isInPlace, lackingManifests, resultInPlace } from "./imagePush";
 import type { PushTools } from "./imagePush";
+import { inTurns } from "./inTurns";
 import { PushProgress } from "./pushProgress";
 import { lackWarning, planPush } from "./pushPlan";
 import type { PlannedImage } from "./pushPlan";
@@ -43,6 +45,9 @@ export interface PushOptions {
   memory?: PushMemory;
   context: OperationContext;
 }
+
+/** Manifests that wait for their turn at the registry; the others wait as a digest and no more. */
+const manifestsAtOnce = 64;
 
 /** The package is read at most this often: once, and again for what a broken connection or a vanished blob cost. */
 const maxPasses = 4;
@@ -85,7 +90,8 @@ class PackagePush {
   ) {
     this.signal = options.context.signal;
     this.courier = new BlobCourier({ registry, board: this.board, stats: this.stats, progress, signal: this.signal, memory: options.memory ?? {} });
-    this.tools = { registry, board: this.board, referrersTags: new ReferrersTags(registry), stats: this.stats };
+    const slots = new ByteBudget(manifestsAtOnce, this.signal);
+    this.tools = { registry, board: this.board, referrersTags: new ReferrersTags(registry), stats: this.stats, slots };
   }
 
   /** Nothing of a push goes on after it has returned or thrown. */
@@ -160,21 +166,19 @@ class PackagePush {
   /** Of the images, those that are not in place. */
   private async findPending(images: PlannedImage[], outcomes: Map<string, PushedImage | Error>): Promise<{ planned: PlannedImage; lacking: Set<Digest> }[]> {
     const pending: { planned: PlannedImage; lacking: Set<Digest> }[] = [];
-    await Promise.all(
-      images.map(async (planned) => {
-        try {
-          if (await isInPlace(this.registry, planned)) {
-            outcomes.set(planned.image.source, resultInPlace(planned));
-            this.progress.imageDone();
-            return;
-          }
-          pending.push({ planned, lacking: new Set((await lackingManifests(this.registry, planned)).map((manifest) => manifest.digest)) });
-        } catch (error) {
-          this.signal.throwIfAborted();
-          outcomes.set(planned.image.source, error as Error);
+    await inTurns(images, async (planned) => {
+      try {
+        if (await isInPlace(this.registry, planned)) {
+          outcomes.set(planned.image.source, resultInPlace(planned));
+          this.progress.imageDone();
+          return;
         }
-      }),
-    );
+        pending.push({ planned, lacking: new Set((await lackingManifests(this.registry, planned)).map((manifest) => manifest.digest)) });
+      } catch (error) {
+        this.signal.throwIfAborted();
+        outcomes.set(planned.image.source, error as Error);
+      }
+    });
     return pending;
   }
 

@@ -1,5 +1,6 @@
 import type { Digest } from "../oci/digest";
 import { isIndex } from "../oci/mediaType";
+import { inTurns } from "./inTurns";
 import { manifestParts } from "./manifest";
 import type { PushedImage } from "./pushResult";
 import type { Registry } from "./registry";
@@ -18,16 +19,14 @@ export class SentBefore {
   ) {}
 
   async load(): Promise<void> {
-    await Promise.all(
-      this.images.map(async ({ source, digest }) => {
-        try {
-          await this.walk(targetOf(this.registry.endpoint, source).repository, digest, 0);
-        } catch (error) {
-          this.registry.context.signal.throwIfAborted();
-          this.registry.context.log.debug(`${source}: its blobs are not known: ${(error as Error).message}`);
-        }
-      }),
-    );
+    await inTurns(this.images, async ({ source, digest }) => {
+      try {
+        await this.walk(targetOf(this.registry.endpoint, source).repository, digest, 0);
+      } catch (error) {
+        this.registry.context.signal.throwIfAborted();
+        this.registry.context.log.debug(`${source}: its blobs are not known: ${(error as Error).message}`);
+      }
+    });
   }
 
   repositoriesOf(digest: Digest): string[] {

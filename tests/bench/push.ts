@@ -1,6 +1,7 @@
 /**
  * `npm run bench:push`: our push beside "unpack, then skopeo" and "unpack, then crane", on one package and one kind of fresh, real
- * registry. `-- --json FILE` writes the rows; `--runs N` repeats each race (default 1) and takes the fastest of each tool.
+ * registry. `-- --json FILE` writes the rows; `--runs N` repeats each race (default 1) and takes the fastest of each tool; `--many` runs
+ * nothing but 5,000 small images, for the memory that they take.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { Arena, onPath } from "./push/arena";
 import { benchPackages } from "./push/benchPackage";
 import type { BenchPackage } from "./push/benchPackage";
 import { findCrane } from "./push/crane";
+import { manyImages } from "./push/manyImages";
 import { measure } from "./push/measure";
 import type { Cost } from "./push/measure";
 
@@ -32,13 +34,17 @@ interface Row {
 const log = (line: string): void => console.log(line);
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { json: { type: "string" }, runs: { type: "string", default: "1" } } });
+  const { values } = parseArgs({ options: { json: { type: "string" }, runs: { type: "string", default: "1" }, many: { type: "boolean", default: false } } });
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
     throw new Error("the benchmark needs Linux and root: it runs a registry in a network of its own");
   }
   const missing = ["xz", "tar", "openssl", "unshare", "nsenter", "ip"].filter((program) => onPath(program) === undefined);
   if (missing.length > 0) {
     throw new Error(`the benchmark needs ${missing.join(", ")}: install xz-utils, tar, openssl, util-linux and iproute2`);
+  }
+  if (values.many) {
+    await many();
+    return;
   }
   const packages = await benchPackages(log);
   const crane = await findCrane(log);
@@ -77,6 +83,31 @@ async function main(): Promise<void> {
   if (values.json !== undefined) {
     writeFileSync(values.json, `${JSON.stringify({ rows, nothingToDoFor100Images: hundred }, undefined, 2)}\n`);
   }
+}
+
+async function many(): Promise<void> {
+  const pkg = manyImages(log);
+  const arena = new Arena(await registryProgram(labCacheDir(), log));
+  await arena.open();
+  try {
+    await arena.startFreshRegistry();
+    const race = new Race(arena, { crane: "", skopeo: "" });
+    race.forget();
+    for (const work of ["cold", "nothing"] as const) {
+      const row = await race.run(work, "ours", pkg);
+      goal(`memory for ${pkg.images.length} images (${work}) below 400 MB`, row.peakMemoryBytes < 400e6, `${mb(row.peakMemoryBytes)} MB in ${row.seconds.toFixed(0)} s`);
+    }
+  } finally {
+    await arena.close();
+  }
+}
+
+function goal(what: string, reached: boolean, value: string): void {
+  log(`${reached ? "reached    " : "NOT reached"}  ${what}: ${value}`);
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
 }
 
 /** One tool after the other, each on a registry that only it has touched. */
@@ -137,13 +168,13 @@ ${push.join("\n")}`;
   private async check(pkg: BenchPackage): Promise<void> {
     const script = `
       const https = require("https"), fs = require("fs");
-      const ca = fs.readFileSync(process.argv[1]), images = JSON.parse(process.argv[2]);
+      const ca = fs.readFileSync(process.argv[1]), images = JSON.parse(fs.readFileSync(0, "utf8")), agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
       Promise.all(images.map(({repository, tag, digest}) => new Promise((resolve, reject) => {
-        https.request({ host: "127.0.0.1", port: 5000, method: "HEAD", path: "/v2/" + repository + "/manifests/" + tag, ca, headers: { accept: "application/vnd.oci.image.manifest.v1+json" } },
+        https.request({ host: "127.0.0.1", port: 5000, method: "HEAD", path: "/v2/" + repository + "/manifests/" + tag, ca, agent, headers: { accept: "application/vnd.oci.image.manifest.v1+json" } },
           (r) => r.headers["docker-content-digest"] === digest ? resolve() : reject(new Error(repository + ": " + r.statusCode + " " + r.headers["docker-content-digest"]))).on("error", reject).end();
       }))).then(() => process.exit(0), (e) => { console.error(e.message); process.exit(1); });`;
     const images = pkg.images.map(({ repository, tag, digest }) => ({ repository, tag, digest }));
-    await measure(this.arena.inside([process.execPath, "-e", script, this.arena.caPath, JSON.stringify(images)]), { folders: [] });
+    await measure(this.arena.inside([process.execPath, "-e", script, this.arena.caPath]), { input: JSON.stringify(images), folders: [] });
   }
 }
 
@@ -161,7 +192,6 @@ function fastest(rows: Row[]): Row[] {
 
 function report(rows: Row[], tools: Tool[], pkg: BenchPackage, hundred: Row): void {
   const row = (work: Work, tool: Tool): Row => rows.find((r) => r.work === work && r.tool === tool) as Row;
-  const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
   log(`\n${pkg.images.length} images that share a base, ${mb(pkg.bytes)} MB, .tar.xz of many blocks; real registry with TLS on loopback, fresh for each tool`);
   const table: string[][] = [["work", "tool", "seconds", "tool / ours", "CPU s", "memory MB", "disk MB", "sent MB"]];
   for (const work of ["cold", "changed", "nothing"] as const) {
@@ -175,7 +205,6 @@ function report(rows: Row[], tools: Tool[], pkg: BenchPackage, hundred: Row): vo
     log(cells.map((cell, column) => (column < 2 ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number))).join("  "));
   }
   const ours = row("cold", "ours");
-  const goal = (what: string, reached: boolean, value: string): void => log(`${reached ? "reached    " : "NOT reached"}  ${what}: ${value}`);
   log("");
   for (const [tool, factor] of [["crane", 1.3], ["skopeo", 1.8]] as const) {
     if (tools.includes(tool)) {
