@@ -58,12 +58,12 @@ export interface ImagePushSetOutputs extends ImagePushSetInputs {
 const listings = new Map<string, string[]>();
 
 const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
-  check(olds, news) {
+  check(olds, { missing, ...news }) {
     if (typeof news.fingerprint === "string" && Array.isArray(news.contents)) {
       listings.set(news.fingerprint, news.contents);
     }
-    if (news.missing !== undefined) {
-      return withoutPackage(olds, news, news.missing);
+    if (missing !== undefined && !isUnknown(missing)) {
+      return withoutPackage(olds, news, missing);
     }
     const problems = filterProblems(news);
     const notes = problems.length === 0 && olds.fingerprint === undefined ? firstPushNotes(news) : [];
@@ -154,17 +154,16 @@ export const imagePushSet = dynamicProvider(operations);
 /** A package that was pushed and is not kept is no mistake as long as nothing is asked of it. */
 function withoutPackage(
   olds: Partial<ImagePushSetInputs>,
-  news: ImagePushSetInputs,
+  inputs: ImagePushSetInputs,
   missing: string,
 ): { inputs: ImagePushSetInputs; problems?: string[]; notes?: string[] } {
-  const { missing: _missing, ...rest } = news;
   const { fingerprint = "", contents, source } = olds;
-  const pushed = fingerprint !== "" && source !== undefined && sameValue(sourcesOf(source), sourcesOf(news.source));
-  if (!pushed || !sameValue(filters(olds), filters(news))) {
-    return { inputs: rest, problems: [missing] };
+  const pushed = fingerprint !== "" && source !== undefined && sameValue(sourcesOf(source), sourcesOf(inputs.source));
+  if (!pushed || !sameValue(filters(olds), filters(inputs))) {
+    return { inputs, problems: [missing] };
   }
   return {
-    inputs: { ...rest, fingerprint, ...(contents === undefined ? {} : { contents }) },
+    inputs: { ...inputs, fingerprint, ...(contents === undefined ? {} : { contents }) },
     notes: [`${missing} It was pushed before, and what the state says of it is kept; whatever needs it again will fail.`],
   };
 }
