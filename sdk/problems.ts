@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Shape } from "../provider/argumentShape";
-import { shapeProblems } from "../provider/argumentShape";
-import { MirrorError } from "../provider/errors";
+import type { Shape } from "../provider/resources/arguments/shape";
+import { shapeProblems } from "../provider/resources/arguments/shape";
+import { MirrorError } from "../provider/model/errors";
 
 /**
  * A value or what is wrong with the arguments it was to be made from. Findings travel to the resource as an input and are reported by its

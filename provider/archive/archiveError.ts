@@ -1,4 +1,4 @@
-import { MirrorError } from "../errors";
+import { MirrorError } from "../model/errors";
 
 /**
  * What can be wrong with an image package. Stable; safe to branch on.

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 
-import type { Digest } from "../oci/digest";
+import type { Digest } from "../model/digest";
 import { ArchiveError } from "./archiveError";
-import type { Body } from "./entry";
+import type { Body } from "./scan/entry";
 import type { PackageBlob, ReadOptions } from "./imagePackage";
 
 /** Hands blobs to whoever reads the package: each digest once, checked while it flows. */

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 
-import type { Descriptor } from "../oci/descriptor";
-import type { Digest } from "../oci/digest";
+import type { Descriptor } from "../model/descriptor";
+import type { Digest } from "../model/digest";
 
 /** One name in an image package and what is to be pushed under it. */
 export interface PackageImage {

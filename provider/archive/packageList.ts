@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import type { Digest } from "../oci/digest";
+import type { Digest } from "../model/digest";
 import { ArchiveError, quoted } from "./archiveError";
 import type { ImagePackage, OpenOptions, PackageBlob, PackageIndex, ReadOptions } from "./imagePackage";
 import { openPackage } from "./openPackage";

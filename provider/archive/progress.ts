@@ -1,4 +1,4 @@
-import type { Body } from "./entry";
+import type { Body } from "./scan/entry";
 import type { ReadOptions } from "./imagePackage";
 
 /** Counts bytes read of the package's file(s); never goes backwards, also when something is read twice. */

@@ -1,4 +1,4 @@
-import { MirrorError } from "../errors";
+import { MirrorError } from "../model/errors";
 
 /**
  * What can be wrong with a node's containerd configuration, or with what is asked of it.

@@ -1,11 +1,11 @@
-import type { OperationContext } from "../context";
+import type { OperationContext } from "../model/context";
 import type { NodeConnection } from "./connection";
 import { CriClient } from "./cri/criClient";
 import { openSocketStream } from "./cri/socketStream";
 import { observeNode, type NodeObservation } from "./observation";
 import { privilegeOf, type Privilege } from "./privilege";
-import { ShellSession, decodeValue, encodeValue } from "./remote/session";
-import { remoteScript } from "./remote/script";
+import { ShellSession, decodeValue, encodeValue } from "./session/session";
+import { remoteScript } from "./script/script";
 import { SshPool, type Lease } from "./ssh/pool";
 import { nodeName } from "./ssh/sshConnection";
 

@@ -1,4 +1,4 @@
-import { MirrorError } from "../errors";
+import { MirrorError } from "../model/errors";
 
 /**
  * What can go wrong between us and a node; safe to branch on.

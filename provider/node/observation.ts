@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import * as toml from "@iarna/toml";
 import type { ObservedFile, ObservedNode } from "../containerd/observed";
-import { whatToObserve } from "../containerd/whatToObserve";
-import { MirrorError } from "../errors";
+import { whatToObserve } from "../containerd/read/whatToObserve";
+import { MirrorError } from "../model/errors";
 import { NodeError, quoteRemote } from "./nodeError";
 import { parseRecord, type NodeRecord } from "./record";
-import { decodeValue, encodeValue, type Reply, type ShellSession } from "./remote/session";
+import { decodeValue, encodeValue, type Reply, type ShellSession } from "./session/session";
 
 /** An ObservedNode and what the node room itself needs to know. */
 export interface NodeObservation extends ObservedNode {

@@ -1,4 +1,4 @@
-import { isHost, isRepository } from "../oci/reference";
+import { isHost, isRepository } from "../model/reference";
 import { RegistryError } from "./registryError";
 
 /** A registry's address as a program gives it, taken apart. Two texts of one place give equal values. */

@@ -1,20 +1,20 @@
-import type { OperationContext } from "../context";
-import type { Descriptor } from "../oci/descriptor";
-import { isDigest, sha256 } from "../oci/digest";
-import type { Digest } from "../oci/digest";
-import { manifestMediaTypes } from "../oci/mediaType";
-import { saidError } from "./answer";
-import { BlobUpload } from "./blobUpload";
-import type { BlobSource, UploadOptions } from "./blobUpload";
+import type { OperationContext } from "../model/context";
+import type { Descriptor } from "../model/descriptor";
+import { isDigest, sha256 } from "../model/digest";
+import type { Digest } from "../model/digest";
+import { manifestMediaTypes } from "../model/mediaType";
+import { saidError } from "./http/answer";
+import { BlobUpload } from "./upload/blobUpload";
+import type { BlobSource, UploadOptions } from "./upload/blobUpload";
 import type { RegistryConnection } from "./connection";
 import type { RegistryEndpoint } from "./endpoint";
-import type { HttpResponse } from "./httpExchange";
-import type { EndpointSeen } from "./pushResult";
+import type { HttpResponse } from "./http/httpExchange";
+import type { EndpointSeen } from "./push/pushResult";
 import { RegistryError } from "./registryError";
-import { Sender } from "./sender";
-import type { RegistryOptions } from "./sender";
-import { cancelUpload } from "./uploadCancel";
-import { uploadLocation } from "./uploadLocation";
+import { Sender } from "./http/sender";
+import type { RegistryOptions } from "./http/sender";
+import { cancelUpload } from "./upload/uploadCancel";
+import { uploadLocation } from "./upload/uploadLocation";
 
 export interface ManifestSeen {
   digest: Digest;

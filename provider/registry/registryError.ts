@@ -1,4 +1,4 @@
-import { MirrorError } from "../errors";
+import { MirrorError } from "../model/errors";
 
 /**
  * What went wrong between us and a registry. `code` is ours and stable (`REGISTRY_UNAUTHORIZED`, `REGISTRY_UNREACHABLE` ...);

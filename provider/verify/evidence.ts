@@ -1,14 +1,14 @@
 import type { EffectiveRegistry } from "../containerd/containerdPlan";
 import type { DesiredHost } from "../containerd/desired";
-import { effectiveHost } from "../containerd/effectiveRegistry";
-import { missingAccess } from "../containerd/missingAccess";
-import type { OperationContext } from "../context";
+import { effectiveHost } from "../containerd/read/effectiveRegistry";
+import { missingAccess } from "../containerd/read/missingAccess";
+import type { OperationContext } from "../model/context";
 import { pullFailure } from "../node";
 import type { PullFailure } from "../node";
-import { isDigest } from "../oci/digest";
-import { parseReference } from "../oci/reference";
+import { isDigest } from "../model/digest";
+import { parseReference } from "../model/reference";
 import { imageNameBase, parseRegistryEndpoint } from "../registry/endpoint";
-import type { Probe } from "../registry/pushResult";
+import type { Probe } from "../registry/push/pushResult";
 
 /** The part of CRI that verification needs; provider/node's CriClient is one. */
 export interface ImageService {

@@ -1,5 +1,5 @@
 import type { PullCause } from "../node";
-import type { Digest } from "../oci/digest";
+import type { Digest } from "../model/digest";
 
 /**
  * Chosen by cause, not by what is missing. The worst first:

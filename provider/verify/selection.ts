@@ -1,7 +1,7 @@
 import type { DesiredHost } from "../containerd/desired";
-import { MirrorError } from "../errors";
-import { parseReference } from "../oci/reference";
-import type { PushedImage } from "../registry/pushResult";
+import { MirrorError } from "../model/errors";
+import { parseReference } from "../model/reference";
+import type { PushedImage } from "../registry/push/pushResult";
 import type { ExpectedImage } from "./evidence";
 
 /** Which images a node compares: so many of the smallest, all, or these names. */

@@ -1,4 +1,4 @@
-import type { ConnectionArgs } from "../connection";
+import type { ConnectionArgs } from "../node/connection";
 
 /** How to reach nodes, where the cluster file does not say it or something else is wanted. */
 export type ConnectionOverrides = Partial<ConnectionArgs>;

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { DesiredHost } from "../../provider/containerd/desired";
-import { renderFiles } from "../../provider/containerd/renderFiles";
-import type { MirrorSource } from "../nodeContainerd";
+import { renderFiles } from "../../provider/containerd/render/renderFiles";
+import type { MirrorSource } from "../node/nodeContainerd";
 
 /** The same mirror without its private registries: what bmctl gives to nodes that are no workers. */
 export function withoutPrivateRegistries(mirror: MirrorSource): MirrorSource {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
-import { knowsDialTimeout } from "../../provider/containerd/dialTimeout";
+import { knowsDialTimeout } from "../../provider/containerd/plan/dialTimeout";
 import { parseContainerdVersion } from "../../provider/containerd/version";
 import type { NodeVerification } from "../../sdk";
 import { openStack } from "../engine/program";

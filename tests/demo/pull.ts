@@ -1,4 +1,4 @@
-import { silentLog } from "../../provider/context";
+import { silentLog } from "../../provider/model/context";
 import { closeIdleNodes, connectNode } from "../../provider/node";
 import type { Lab, LabNode } from "../lab/lab";
 

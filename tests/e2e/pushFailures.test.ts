@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { PushedImage } from "../../provider/registry/pushResult";
+import type { PushedImage } from "../../provider/registry/push/pushResult";
 import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
 import { frontRegistry } from "../lab/fault";

@@ -32,7 +32,7 @@ describe("release: the package as it would be published", function () {
 
   it("holds what is built, with types, licence, changelog and README, and nothing else", () => {
     const paths = packed.files.map((file) => file.path);
-    for (const path of ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "dist/sdk/index.js", "dist/sdk/index.d.ts", "dist/provider/index.js", "dist/sdk/mirroredCluster.d.ts"]) {
+    for (const path of ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "dist/sdk/index.js", "dist/sdk/index.d.ts", "dist/provider/index.js", "dist/sdk/cluster/mirroredCluster.d.ts"]) {
       assert.ok(paths.includes(path), `${path} is missing`);
     }
     const others = paths.filter((path) => !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(sdk|provider)\/.+\.(js|d\.ts|proto))$/.test(path));

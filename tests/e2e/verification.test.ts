@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { NodeVerification, Verdict } from "../../sdk";
-import { renderReport } from "../../sdk/verificationReport";
+import { renderReport } from "../../sdk/report/verificationReport";
 import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
 import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";

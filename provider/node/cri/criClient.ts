@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Duplex } from "node:stream";
-import { messageOf } from "../../errors";
+import { messageOf } from "../../model/errors";
 import { NodeError, isNodeError, quoteRemote } from "../nodeError";
 import { decodeResponse, encodeRequest, methodPath, type CriImage, type CriMethod, type CriStatus, type CriVersion } from "./criService";
 import { GrpcError, UnaryClient, grpcStatus } from "./unaryClient";

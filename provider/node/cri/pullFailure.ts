@@ -1,4 +1,4 @@
-import { messageOf } from "../../errors";
+import { messageOf } from "../../model/errors";
 import { NodeError, isNodeError, quoteRemote } from "../nodeError";
 import { GrpcError, grpcStatus } from "./unaryClient";
 

@@ -1,9 +1,9 @@
 import type { Duplex } from "node:stream";
 import type { ClientChannel } from "ssh2";
-import { messageOf } from "../../errors";
+import { messageOf } from "../../model/errors";
 import { NodeError, quoteRemote } from "../nodeError";
 import { explainRefusal, type Privilege } from "../privilege";
-import { bootCommand, bootGo, bootReady } from "../remote/script";
+import { bootCommand, bootGo, bootReady } from "../script/script";
 import { openExec } from "../ssh/execChannel";
 import type { SshConnection } from "../ssh/sshConnection";
 

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Client } from "ssh2";
-import { messageOf } from "../../errors";
+import { messageOf } from "../../model/errors";
 import { NodeError } from "../nodeError";
 
 /** A dial that did not come to an SSH greeting. Only these are tried again. */

@@ -1,5 +1,5 @@
 import type { Client, ClientChannel } from "ssh2";
-import { messageOf } from "../../errors";
+import { messageOf } from "../../model/errors";
 import { NodeError } from "../nodeError";
 
 /** Opens an exec channel. Errors: `NODE_SHELL` when the server refuses (no sessions, forced command). */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { messageOf } from "../../errors";
+import { messageOf } from "../../model/errors";
 import type { NodeConnection } from "../connection";
 import { NodeError } from "../nodeError";
 import { algorithmsFor, fingerprint, formatHostKey, keyTypeOf, parseHostKey, type HostKey } from "./hostKey";

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { utils } from "ssh2";
 import type { AnyAuthMethod, AuthenticationType, ParsedKey } from "ssh2";
-import { messageOf } from "../../errors";
+import { messageOf } from "../../model/errors";
 import type { NodeConnection } from "../connection";
 import { NodeError } from "../nodeError";
 import { expandHome } from "./paths";

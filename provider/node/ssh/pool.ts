@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { OperationContext } from "../../context";
+import type { OperationContext } from "../../model/context";
 import type { NodeConnection } from "../connection";
 import { isNodeError } from "../nodeError";
 import { connectSsh, type DialTuning, type SshConnection } from "./sshConnection";

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
 const { openPackage } = require("../../../dist/provider/archive/openPackage.js");
-const { pushPackage } = require("../../../dist/provider/registry/push.js");
+const { pushPackage } = require("../../../dist/provider/registry/push/push.js");
 const { Registry } = require("../../../dist/provider/registry/registry.js");
 
 const { connection, source, cacheDir, spoolDir } = JSON.parse(await text(process.stdin));

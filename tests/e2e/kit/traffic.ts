@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { silentLog } from "../../../provider/context";
-import { messageOf } from "../../../provider/errors";
+import { silentLog } from "../../../provider/model/context";
+import { messageOf } from "../../../provider/model/errors";
 import { GrpcError, connectNode, grpcStatus, isNodeError } from "../../../provider/node";
 import type { CriClient, Node } from "../../../provider/node";
 import type { Lab, LabNode } from "../../lab/lab";

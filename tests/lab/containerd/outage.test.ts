@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { knowsDialTimeout } from "../../../provider/containerd/dialTimeout";
-import { messageOf } from "../../../provider/errors";
+import { knowsDialTimeout } from "../../../provider/containerd/plan/dialTimeout";
+import { messageOf } from "../../../provider/model/errors";
 import { closeIdleNodes } from "../../../provider/node";
-import { resolveHosts } from "../../../sdk/mirrorHosts";
+import { resolveHosts } from "../../../provider/resources/mirror/hosts";
 import { cutOff, synRetries, type HeldChange } from "../fault";
 import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { knowsDialTimeout } from "../../../provider/containerd/dialTimeout";
+import { knowsDialTimeout } from "../../../provider/containerd/plan/dialTimeout";
 import { closeIdleNodes, pullFailure, type PullCause } from "../../../provider/node";
-import { resolveHosts } from "../../../sdk/mirrorHosts";
+import { resolveHosts } from "../../../provider/resources/mirror/hosts";
 import { cutOff, frontRegistry, synRetries, type HttpFaultProxy } from "../fault";
 import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
 import { ConfiguredNode, hostsDir } from "./kit/configuredNode";

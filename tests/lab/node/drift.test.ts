@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
 import type { DesiredHost } from "../../../provider/containerd/desired";
-import { renderFiles } from "../../../provider/containerd/renderFiles";
-import { stableText } from "../../../provider/dynamic/plainValue";
+import { renderFiles } from "../../../provider/containerd/render/renderFiles";
+import { stableText } from "../../../provider/pulumi/plainValue";
 import { closeIdleNodes } from "../../../provider/node";
-import { nodeContainerd } from "../../../provider/nodeContainerd";
+import { nodeContainerd } from "../../../provider/resources/node/operations";
 import { compareSnapshots, sharedLabOrSkip } from "../lab";
 import type { Lab, LabNode, Snapshot } from "../lab";
 

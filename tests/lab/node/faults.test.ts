@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { planContainerd } from "../../../provider/containerd/planContainerd";
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import { closeIdleNodes, isNodeError } from "../../../provider/node";
 import type { TransactionStep } from "../../../provider/node";
 import type { NodeTuning } from "../../../provider/node/node";

@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
-import { messageOf } from "../../../provider/errors";
+import { messageOf } from "../../../provider/model/errors";
 import type { RegistryConnection } from "../../../provider/registry/connection";
-import type { PushResult } from "../../../provider/registry/pushResult";
+import type { PushResult } from "../../../provider/registry/push/pushResult";
 import { frontRegistry, type HttpFaultProxy, type HttpFaultRule } from "../fault";
 import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
 import { Layout } from "./kit/layout";

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 
-import { messageOf } from "../../../provider/errors";
+import { messageOf } from "../../../provider/model/errors";
 import type { RegistryError } from "../../../provider/registry/registryError";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 
-import { imagePushSet } from "../../../provider/imagePushSet";
-import type { ImagePushSetInputs, ImagePushSetOutputs } from "../../../provider/imagePushSet";
+import { imagePushSet } from "../../../provider/resources/pushSet/operations";
+import type { ImagePushSetInputs, ImagePushSetOutputs } from "../../../provider/resources/pushSet/operations";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
 import { Layout } from "./kit/layout";

@@ -2,7 +2,7 @@ import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { existsSync, readdirSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 
-import { messageOf } from "../../../provider/errors";
+import { messageOf } from "../../../provider/model/errors";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import { frontRegistry, type HttpFaultProxy, type HttpFaultRule } from "../fault";
 import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";

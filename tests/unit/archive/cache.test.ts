@@ -3,8 +3,8 @@ import { mkdir, readdir, readFile, rename, stat, symlink, utimes, writeFile } fr
 import { join } from "node:path";
 
 import { ArchiveError } from "../../../provider/archive/archiveError";
-import { defaultCacheFolder } from "../../../provider/archive/cacheFolder";
-import { fingerprintPackage } from "../../../provider/archive/fingerprint";
+import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
+import { fingerprintPackage } from "../../../provider/archive/index/fingerprint";
 import type { PackageIndex } from "../../../provider/archive/imagePackage";
 import { openPackage } from "../../../provider/archive/openPackage";
 import { image, layer } from "./make/image";

@@ -5,7 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
-import { readXzBlocks, wrapBlocks } from "../../../provider/archive/xzIndex";
+import { readXzBlocks, wrapBlocks } from "../../../provider/archive/decode/xzIndex";
 import { blob, descriptor, types } from "./make/image";
 import { xz } from "./make/pack";
 import { Bench } from "./make/read";

@@ -4,7 +4,7 @@ import { mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ArchiveError } from "../../../provider/archive/archiveError";
-import { cleanSpools, spoolPrefix } from "../../../provider/archive/spool";
+import { cleanSpools, spoolPrefix } from "../../../provider/archive/scan/spool";
 import { image, layer } from "./make/image";
 import { writePackage } from "./make/pack";
 import { Bench, readAll } from "./make/read";

@@ -5,12 +5,12 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ArchiveError } from "../../../provider/archive/archiveError";
-import { piecesOf, RegionCursor } from "../../../provider/archive/byteSource";
-import type { PlacedSource } from "../../../provider/archive/place";
-import { xzDecoder } from "../../../provider/archive/xzDecoder";
-import { readXzBlocks, wrapBlocks } from "../../../provider/archive/xzIndex";
-import type { XzBlock } from "../../../provider/archive/xzIndex";
-import { XzSource } from "../../../provider/archive/xzSource";
+import { piecesOf, RegionCursor } from "../../../provider/archive/decode/byteSource";
+import type { PlacedSource } from "../../../provider/archive/scan/place";
+import { xzDecoder } from "../../../provider/archive/decode/xzDecoder";
+import { readXzBlocks, wrapBlocks } from "../../../provider/archive/decode/xzIndex";
+import type { XzBlock } from "../../../provider/archive/decode/xzIndex";
+import { XzSource } from "../../../provider/archive/decode/xzSource";
 import { image, noise } from "./make/image";
 import { xz, xzBlocks } from "./make/pack";
 import { Bench, readAll } from "./make/read";

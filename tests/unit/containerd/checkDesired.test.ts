@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkDesired } from "../../../provider/containerd/checkDesired";
+import { checkDesired } from "../../../provider/containerd/plan/checkDesired";
 import { ContainerdError } from "../../../provider/containerd/containerdError";
 import type { DesiredHost } from "../../../provider/containerd/desired";
 import { direct, host, mirror } from "./renderCases";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { readConfigFiles } from "../../../provider/containerd/configFiles";
-import { activeHostsDirs, criSettings } from "../../../provider/containerd/criSettings";
-import { stringAt, tableAt } from "../../../provider/containerd/toml";
+import { readConfigFiles } from "../../../provider/containerd/read/configFiles";
+import { activeHostsDirs, criSettings } from "../../../provider/containerd/read/criSettings";
+import { stringAt, tableAt } from "../../../provider/containerd/toml/toml";
 import { parseContainerdVersion } from "../../../provider/containerd/version";
-import { whatToObserve } from "../../../provider/containerd/whatToObserve";
+import { whatToObserve } from "../../../provider/containerd/read/whatToObserve";
 import { configPath, node } from "./nodes";
 
 const oldId = "io.containerd.grpc.v1.cri";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { describeDrift } from "../../../provider/containerd/describeDrift";
-import { matchesGlob } from "../../../provider/containerd/glob";
-import { managedBlock, splitManagedBlock, withoutManagedBlock } from "../../../provider/containerd/managedBlock";
-import { planContainerd } from "../../../provider/containerd/planContainerd";
-import { hideSecrets } from "../../../provider/containerd/secretText";
+import { describeDrift } from "../../../provider/containerd/plan/describeDrift";
+import { matchesGlob } from "../../../provider/containerd/read/glob";
+import { managedBlock, splitManagedBlock, withoutManagedBlock } from "../../../provider/containerd/toml/managedBlock";
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
+import { hideSecrets } from "../../../provider/containerd/render/secretText";
 import { after, configPath, desired, node, sample } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 

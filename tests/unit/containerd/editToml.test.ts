@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { ContainerdError } from "../../../provider/containerd/containerdError";
-import { editToml, type TomlEdit } from "../../../provider/containerd/editToml";
-import { withoutManagedBlock } from "../../../provider/containerd/managedBlock";
-import { parseToml, sameToml, tableAt } from "../../../provider/containerd/toml";
-import { headerLines } from "../../../provider/containerd/tomlScan";
+import { editToml, type TomlEdit } from "../../../provider/containerd/toml/editToml";
+import { withoutManagedBlock } from "../../../provider/containerd/toml/managedBlock";
+import { parseToml, sameToml, tableAt } from "../../../provider/containerd/toml/toml";
+import { headerLines } from "../../../provider/containerd/toml/tomlScan";
 import { sample } from "./nodes";
 
 const id = "io.containerd.grpc.v1.cri";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { effectiveHost, effectiveRegistry } from "../../../provider/containerd/effectiveRegistry";
+import { effectiveHost, effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import { configPath, node, sample } from "./nodes";
 import { dir } from "./renderCases";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { effectiveRegistry } from "../../../provider/containerd/effectiveRegistry";
+import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import { canNameImages } from "../../../provider/containerd/hostNames";
-import { planContainerd } from "../../../provider/containerd/planContainerd";
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import { parseContainerdVersion } from "../../../provider/containerd/version";
 import { configPath, desired, node, sample } from "./nodes";
 import { dir, host, mirror } from "./renderCases";

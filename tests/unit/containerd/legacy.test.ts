@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { effectiveRegistry } from "../../../provider/containerd/effectiveRegistry";
-import { carriedComment } from "../../../provider/containerd/hostsToml";
-import { planContainerd } from "../../../provider/containerd/planContainerd";
-import { parseToml, tableAt } from "../../../provider/containerd/toml";
+import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
+import { carriedComment } from "../../../provider/containerd/render/hostsToml";
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
+import { parseToml, tableAt } from "../../../provider/containerd/toml/toml";
 import { after, configPath, desired, node, sample, written } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ContainerdPlan } from "../../../provider/containerd/containerdPlan";
 import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredRegistry } from "../../../provider/containerd/desired";
 import type { ObservedNode } from "../../../provider/containerd/observed";
-import { renderFiles } from "../../../provider/containerd/renderFiles";
+import { renderFiles } from "../../../provider/containerd/render/renderFiles";
 import { casOf, dir } from "./renderCases";
 
 export const configPath = "/etc/containerd/config.toml";

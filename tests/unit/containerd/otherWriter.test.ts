@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-import { describeDrift } from "../../../provider/containerd/describeDrift";
-import { managedComment } from "../../../provider/containerd/hostsToml";
-import { otherWriter } from "../../../provider/containerd/otherWriter";
-import { planContainerd } from "../../../provider/containerd/planContainerd";
+import { describeDrift } from "../../../provider/containerd/plan/describeDrift";
+import { managedComment } from "../../../provider/containerd/render/hostsToml";
+import { otherWriter } from "../../../provider/containerd/read/otherWriter";
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import { after, configPath, desired, node } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { ContainerdError } from "../../../provider/containerd/containerdError";
 import type { DesiredRegistry } from "../../../provider/containerd/desired";
-import { effectiveRegistry } from "../../../provider/containerd/effectiveRegistry";
+import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import type { ObservedNode } from "../../../provider/containerd/observed";
-import { planContainerd } from "../../../provider/containerd/planContainerd";
-import { copyToml, parseToml, sameToml, tableAt, type Table } from "../../../provider/containerd/toml";
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
+import { copyToml, parseToml, sameToml, tableAt, type Table } from "../../../provider/containerd/toml/toml";
 import { after, configPath, desired, node, sample, written } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { effectiveRegistry } from "../../../provider/containerd/effectiveRegistry";
-import { keptTlsComment, managedComment } from "../../../provider/containerd/hostsToml";
-import { planContainerd } from "../../../provider/containerd/planContainerd";
+import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
+import { keptTlsComment, managedComment } from "../../../provider/containerd/render/hostsToml";
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import { after, configPath, desired, node, sample, written } from "./nodes";
 import { dir, direct, host, mirror } from "./renderCases";
 

@@ -1,5 +1,5 @@
 import type { DesiredHost, DesiredMirror, HostAccess } from "../../../provider/containerd/desired";
-import { managedComment } from "../../../provider/containerd/hostsToml";
+import { managedComment } from "../../../provider/containerd/render/hostsToml";
 
 export const dir = "/etc/containerd/certs.d";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { parse } from "@iarna/toml";
 import { ContainerdError } from "../../../provider/containerd/containerdError";
-import { effectiveRegistry } from "../../../provider/containerd/effectiveRegistry";
-import { managedComment } from "../../../provider/containerd/hostsToml";
-import { renderFiles } from "../../../provider/containerd/renderFiles";
+import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
+import { managedComment } from "../../../provider/containerd/render/hostsToml";
+import { renderFiles } from "../../../provider/containerd/render/renderFiles";
 import { casOf, dir, expectedFiles, host, mirror, pem, renderCases } from "./renderCases";
 
 describe("renderFiles", () => {

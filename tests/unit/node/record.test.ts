@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatRecord, parseRecord, type NodeRecord } from "../../../provider/node/record";
-import { digestOf, formatJournal, requirePath } from "../../../provider/node/apply/journal";
-import { decodeValue, encodeValue } from "../../../provider/node/remote/session";
+import { digestOf, formatJournal, requirePath } from "../../../provider/node/transaction/journal";
+import { decodeValue, encodeValue } from "../../../provider/node/session/session";
 import { NodeError, quoteRemote } from "../../../provider/node/nodeError";
 
 describe("what is kept on the node", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { revertChange } from "../../../provider/node/apply/revert";
+import { revertChange } from "../../../provider/node/transaction/revert";
 
 describe("taking one change out of a text that was changed further", () => {
   const original = "a\nb\nc\nd\ne\nf\n";

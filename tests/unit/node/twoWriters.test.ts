@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { managedComment } from "../../../provider/containerd/hostsToml";
+import { managedComment } from "../../../provider/containerd/render/hostsToml";
 import type { ContainerdPlan } from "../../../provider/containerd/containerdPlan";
 import { applyToNode, closeIdleNodes, connectNode, restoreNode } from "../../../provider/node";
 import type { ApplyResult } from "../../../provider/node";

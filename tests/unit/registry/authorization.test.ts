@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 
-import { sha256 } from "../../../provider/oci/digest";
-import { StreamSpent } from "../../../provider/registry/blobUpload";
+import { sha256 } from "../../../provider/model/digest";
+import { StreamSpent } from "../../../provider/registry/upload/blobUpload";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import type { RegistryError } from "../../../provider/registry/registryError";
 import { Bench } from "./kit/bench";

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert";
 
-import { parseChallenges } from "../../../provider/registry/challenge";
+import { parseChallenges } from "../../../provider/registry/auth/challenge";
 
 describe("WWW-Authenticate", () => {
   const table: [string, string, { scheme: string; parameters: Record<string, string> }[]][] = [

@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
-import { findInDockerConfig, readDockerConfig, readDockerConfigEntry } from "../../../provider/registry/dockerConfig";
-import { runCredentialHelper } from "../../../provider/registry/credentialHelper";
+import { findInDockerConfig, readDockerConfig, readDockerConfigEntry } from "../../../provider/registry/auth/dockerConfig";
+import { runCredentialHelper } from "../../../provider/registry/auth/credentialHelper";
 import { parseRegistryEndpoint } from "../../../provider/registry/endpoint";
 
 const place = parseRegistryEndpoint("172.18.0.20:5000/ns");

@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, strictEqual, throws } from "node:assert";
 
 import { imageNameBase, mirrorUrl, parseRegistryEndpoint } from "../../../provider/registry/endpoint";
 import { RegistryError } from "../../../provider/registry/registryError";
-import { targetOf } from "../../../provider/registry/target";
+import { targetOf } from "../../../provider/registry/push/target";
 
 function messageOf(text: string): string {
   try {

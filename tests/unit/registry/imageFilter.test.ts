@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, throws } from "node:assert";
 
-import { selectImages } from "../../../provider/registry/imageFilter";
+import { selectImages } from "../../../provider/registry/push/imageFilter";
 import { RegistryError } from "../../../provider/registry/registryError";
 
 const names = [

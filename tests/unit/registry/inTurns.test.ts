@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { inTurns } from "../../../provider/registry/inTurns";
+import { inTurns } from "../../../provider/registry/push/inTurns";
 
 describe("work on many things, a bounded number at a time", () => {
   const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

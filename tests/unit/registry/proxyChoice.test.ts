@@ -1,6 +1,6 @@
 import { ok, strictEqual, throws } from "node:assert";
 
-import { proxyFor, usesProxy } from "../../../provider/registry/proxyChoice";
+import { proxyFor, usesProxy } from "../../../provider/registry/http/proxyChoice";
 
 describe("proxy (P7)", () => {
   const url = new URL("https://registry.example.com:5000/v2/");

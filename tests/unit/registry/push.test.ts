@@ -1,13 +1,13 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 
-import { sha256 } from "../../../provider/oci/digest";
-import type { Digest } from "../../../provider/oci/digest";
-import { mediaTypes } from "../../../provider/oci/mediaType";
-import { pushPackage } from "../../../provider/registry/push";
-import type { PushOptions } from "../../../provider/registry/push";
-import type { PushResult } from "../../../provider/registry/pushResult";
+import { sha256 } from "../../../provider/model/digest";
+import type { Digest } from "../../../provider/model/digest";
+import { mediaTypes } from "../../../provider/model/mediaType";
+import { pushPackage } from "../../../provider/registry/push/push";
+import type { PushOptions } from "../../../provider/registry/push/push";
+import type { PushResult } from "../../../provider/registry/push/pushResult";
 import type { RegistryError } from "../../../provider/registry/registryError";
-import type { RegistryOptions } from "../../../provider/registry/sender";
+import type { RegistryOptions } from "../../../provider/registry/http/sender";
 import { Bench } from "./kit/bench";
 import { refusal } from "./kit/fakeRegistry";
 import type { FakeRegistry, Script } from "./kit/fakeRegistry";

@@ -1,12 +1,12 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 
-import { sha256 } from "../../../provider/oci/digest";
-import { manifestMediaTypes, mediaTypes } from "../../../provider/oci/mediaType";
-import { deletePushed } from "../../../provider/registry/deletePushed";
-import { inspectImages } from "../../../provider/registry/inspect";
-import { pushProbe } from "../../../provider/registry/probe";
-import { pushPackage } from "../../../provider/registry/push";
-import type { PushedImage } from "../../../provider/registry/pushResult";
+import { sha256 } from "../../../provider/model/digest";
+import { manifestMediaTypes, mediaTypes } from "../../../provider/model/mediaType";
+import { deletePushed } from "../../../provider/registry/sets/deletePushed";
+import { inspectImages } from "../../../provider/registry/sets/inspect";
+import { pushProbe } from "../../../provider/registry/sets/probe";
+import { pushPackage } from "../../../provider/registry/push/push";
+import type { PushedImage } from "../../../provider/registry/push/pushResult";
 import type { Registry } from "../../../provider/registry/registry";
 import type { RegistryError } from "../../../provider/registry/registryError";
 import { Bench } from "./kit/bench";

@@ -1,7 +1,7 @@
 import { ok, rejects, strictEqual } from "node:assert";
 
-import { AdaptiveLimiter } from "../../../provider/registry/limiter";
-import { defaultRetryPolicy, delayAfter, parseRetryAfter, sleep } from "../../../provider/registry/retry";
+import { AdaptiveLimiter } from "../../../provider/registry/http/limiter";
+import { defaultRetryPolicy, delayAfter, parseRetryAfter, sleep } from "../../../provider/registry/http/retry";
 
 describe("repetition", () => {
   const policy = { attempts: 4, firstDelayMs: 100, maxDelayMs: 250, maxRetryAfterMs: 5_000 };

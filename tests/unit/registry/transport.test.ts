@@ -3,11 +3,11 @@ import { createServer as createTlsServer } from "node:https";
 import { createServer as createNetServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
 
-import { messageOf } from "../../../provider/errors";
-import { sha256 } from "../../../provider/oci/digest";
+import { messageOf } from "../../../provider/model/errors";
+import { sha256 } from "../../../provider/model/digest";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import { RegistryError } from "../../../provider/registry/registryError";
-import { explainFailure, transientCodes } from "../../../provider/registry/transportFailure";
+import { explainFailure, transientCodes } from "../../../provider/registry/http/transportFailure";
 import { Bench } from "./kit/bench";
 import { CertificateFolder } from "./kit/certificates";
 import type { Pair } from "./kit/certificates";

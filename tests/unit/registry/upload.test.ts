@@ -4,9 +4,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 
-import { sha256 } from "../../../provider/oci/digest";
-import { StreamSpent } from "../../../provider/registry/blobUpload";
-import type { BlobSource } from "../../../provider/registry/blobUpload";
+import { sha256 } from "../../../provider/model/digest";
+import { StreamSpent } from "../../../provider/registry/upload/blobUpload";
+import type { BlobSource } from "../../../provider/registry/upload/blobUpload";
 import type { RegistryError } from "../../../provider/registry/registryError";
 import { Bench } from "./kit/bench";
 import { refusal } from "./kit/fakeRegistry";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { silentLog } from "../../../provider/context";
+import { silentLog } from "../../../provider/model/context";
 import { NodeError } from "../../../provider/node";
 import type { ImageService, ImageStatus } from "../../../provider/verify/evidence";
 import { gatherEvidence } from "../../../provider/verify/evidence";

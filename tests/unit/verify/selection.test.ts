@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { MirrorError } from "../../../provider/errors";
+import { MirrorError } from "../../../provider/model/errors";
 import { selectImages } from "../../../provider/verify/selection";
 
 const image = (source: string, size: number): Parameters<typeof selectImages>[0][number] => ({

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredMirror } from "../../../../provider/containerd/desired";
 import type { EffectiveRegistry } from "../../../../provider/containerd/containerdPlan";
-import { effectiveRegistry } from "../../../../provider/containerd/effectiveRegistry";
-import { planContainerd } from "../../../../provider/containerd/planContainerd";
-import { renderFiles } from "../../../../provider/containerd/renderFiles";
+import { effectiveRegistry } from "../../../../provider/containerd/read/effectiveRegistry";
+import { planContainerd } from "../../../../provider/containerd/plan/planContainerd";
+import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import { atLeast, parseContainerdVersion, type ContainerdVersion } from "../../../../provider/containerd/version";
-import { silentLog } from "../../../../provider/context";
-import { messageOf } from "../../../../provider/errors";
+import { silentLog } from "../../../../provider/model/context";
+import { messageOf } from "../../../../provider/model/errors";
 import { applyToNode, connectNode, restoreNode, type ApplyResult, type CriAuth, type Node } from "../../../../provider/node";
 import type { Lab, LabNode } from "../../lab";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { NodeConnection } from "../../../../provider/node";
 import type { DesiredRegistry } from "../../../../provider/containerd/desired";
-import { planContainerd } from "../../../../provider/containerd/planContainerd";
+import { planContainerd } from "../../../../provider/containerd/plan/planContainerd";
 import { apply, restore } from "./work";
 
 /**

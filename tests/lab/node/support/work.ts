@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import type { OperationContext } from "../../../../provider/context";
-import { silentLog } from "../../../../provider/context";
+import type { OperationContext } from "../../../../provider/model/context";
+import { silentLog } from "../../../../provider/model/context";
 import type { DesiredRegistry } from "../../../../provider/containerd/desired";
-import { planContainerd } from "../../../../provider/containerd/planContainerd";
-import { renderFiles } from "../../../../provider/containerd/renderFiles";
+import { planContainerd } from "../../../../provider/containerd/plan/planContainerd";
+import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "../../../../provider/node";
 import type { ApplyOptions, ApplyResult, NodeConnection, NodeError, NodeObservation, NodeOwner, RestoreOptions, RestoreResult } from "../../../../provider/node";
 import type { NodeTuning } from "../../../../provider/node/node";

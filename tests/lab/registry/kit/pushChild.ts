@@ -4,7 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { messageOf } from "../../../../provider/errors";
+import { messageOf } from "../../../../provider/model/errors";
 import type { RegistryConnection } from "../../../../provider/registry/connection";
 import { pushTo } from "./pushing";
 

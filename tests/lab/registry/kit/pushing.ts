@@ -1,11 +1,11 @@
 import { strictEqual } from "node:assert";
 import { openPackage } from "../../../../provider/archive/openPackage";
-import { silentLog } from "../../../../provider/context";
+import { silentLog } from "../../../../provider/model/context";
 import type { RegistryConnection } from "../../../../provider/registry/connection";
-import { pushPackage } from "../../../../provider/registry/push";
-import type { PushResult } from "../../../../provider/registry/pushResult";
+import { pushPackage } from "../../../../provider/registry/push/push";
+import type { PushResult } from "../../../../provider/registry/push/pushResult";
 import { Registry } from "../../../../provider/registry/registry";
-import type { RegistryOptions } from "../../../../provider/registry/sender";
+import type { RegistryOptions } from "../../../../provider/registry/http/sender";
 import type { LabRegistry } from "../../lab";
 import type { Layout } from "./layout";
 import { readBack } from "./readBack";

@@ -4,7 +4,7 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
-import { readXzBlocks, wrapBlocks } from "../../../../provider/archive/xzIndex";
+import { readXzBlocks, wrapBlocks } from "../../../../provider/archive/decode/xzIndex";
 import { tar } from "./tar";
 import type { Files } from "./shapes";
 

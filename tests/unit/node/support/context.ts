@@ -1,6 +1,6 @@
-import type { OperationContext } from "../../../../provider/context";
+import type { OperationContext } from "../../../../provider/model/context";
 import { isNodeError, type NodeError } from "../../../../provider/node";
-import { silentLog } from "../../../../provider/context";
+import { silentLog } from "../../../../provider/model/context";
 import assert from "node:assert/strict";
 
 /** A context that remembers what was said. */

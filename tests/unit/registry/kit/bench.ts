@@ -1,8 +1,8 @@
-import { silentLog } from "../../../../provider/context";
-import type { OperationContext } from "../../../../provider/context";
+import { silentLog } from "../../../../provider/model/context";
+import type { OperationContext } from "../../../../provider/model/context";
 import type { RegistryConnection } from "../../../../provider/registry/connection";
 import { Registry } from "../../../../provider/registry/registry";
-import type { RegistryOptions } from "../../../../provider/registry/sender";
+import type { RegistryOptions } from "../../../../provider/registry/http/sender";
 import { FakeRegistry } from "./fakeRegistry";
 
 /** Waits that keep a test quick. */

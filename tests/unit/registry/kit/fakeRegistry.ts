@@ -3,8 +3,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 
-import { sha256 } from "../../../../provider/oci/digest";
-import type { Digest } from "../../../../provider/oci/digest";
+import { sha256 } from "../../../../provider/model/digest";
+import type { Digest } from "../../../../provider/model/digest";
 
 /** One request as the registry saw it. */
 export interface SeenRequest {

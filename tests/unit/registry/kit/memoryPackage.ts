@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 
 import type { ImagePackage, PackageImage, PackageIndex, ReadOptions } from "../../../../provider/archive/imagePackage";
-import type { Descriptor } from "../../../../provider/oci/descriptor";
-import { sha256 } from "../../../../provider/oci/digest";
-import type { Digest } from "../../../../provider/oci/digest";
-import { mediaTypes } from "../../../../provider/oci/mediaType";
+import type { Descriptor } from "../../../../provider/model/descriptor";
+import { sha256 } from "../../../../provider/model/digest";
+import type { Digest } from "../../../../provider/model/digest";
+import { mediaTypes } from "../../../../provider/model/mediaType";
 
 /** An image package in memory, with the awkward properties that a test wants. */
 export class MemoryPackage implements ImagePackage {

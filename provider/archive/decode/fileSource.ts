@@ -1,0 +1,95 @@
+import { open, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+
+import { messageOf } from "../../model/errors";
+import { ArchiveError, quoted } from "../archiveError";
+import type { RandomSource } from "./byteSource";
+
+/** A plain file. Opened at the first read, so that a folder of ten thousand blobs does not need as many handles. */
+export class FileSource implements RandomSource {
+  private handle: Promise<FileHandle> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly path: string,
+    readonly size: number,
+    readonly label: string = path,
+  ) {}
+
+  async readAt(position: number, max: number, _until?: number, into?: Buffer): Promise<Buffer> {
+    const length = Math.min(max, this.size - position);
+    if (length <= 0) {
+      return Buffer.alloc(0);
+    }
+    if (this.closed) {
+      throw new ArchiveError("ARCHIVE_UNREADABLE", `${this.label} was read after its package had been closed.`);
+    }
+    this.handle ??= this.open();
+    let read: { bytesRead: number; buffer: Buffer };
+    try {
+      read = await (await this.handle).read(into ?? Buffer.allocUnsafeSlow(length), 0, length, position);
+    } catch (error) {
+      this.handle = undefined;
+      throw unreadable(this.path, error);
+    }
+    if (read.bytesRead === 0) {
+      throw changed(this.label);
+    }
+    return read.buffer.subarray(0, read.bytesRead);
+  }
+
+  private async open(): Promise<FileHandle> {
+    const handle = await open(this.path, "r");
+    if ((await handle.stat()).size !== this.size) {
+      await handle.close();
+      throw changed(this.label);
+    }
+    return handle;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.rest();
+  }
+
+  /** Gives the file handle back until the next read. */
+  async rest(): Promise<void> {
+    const handle = this.handle;
+    this.handle = undefined;
+    await (await handle?.catch(() => undefined))?.close();
+  }
+}
+
+export function changed(label: string): ArchiveError {
+  return new ArchiveError("ARCHIVE_CHANGED", `${label} changed while it was read. Wait until it is completely written, then run again.`);
+}
+
+export interface FileFacts {
+  size: number;
+  mtimeNs: bigint;
+  ino: bigint;
+  dev: bigint;
+  folder: boolean;
+}
+
+/** @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM` (neither a file nor a folder) */
+export async function factsOf(path: string): Promise<FileFacts> {
+  const found = await stat(path, { bigint: true }).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  if (!found.isFile() && !found.isDirectory()) {
+    throw new ArchiveError("ARCHIVE_UNKNOWN_FORM", `Image package ${quoted(path)} is neither a file nor a folder. Give a .tar, .tar.xz, .tar.gz, .tar.zst or a folder.`);
+  }
+  return { size: Number(found.size), mtimeNs: found.mtimeNs, ino: found.ino, dev: found.dev, folder: found.isDirectory() };
+}
+
+export function unreadable(path: string, error: unknown): ArchiveError {
+  if (error instanceof ArchiveError) {
+    return error;
+  }
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    return new ArchiveError("ARCHIVE_NOT_FOUND", `There is no image package at ${quoted(path)}. Check the path (a relative one counts from the program's folder).`, { cause: error });
+  }
+  return new ArchiveError("ARCHIVE_UNREADABLE", `Image package ${quoted(path)} cannot be read: ${messageOf(error)}.`, { cause: error });
+}

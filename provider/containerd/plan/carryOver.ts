@@ -1,0 +1,86 @@
+import { splitDirs } from "../read/criSettings";
+import type { DraftFile, DraftInput } from "./draft";
+import { directoryNames } from "../hostNames";
+import { directoriesOf, namespacesIn } from "../read/hostsDirectory";
+import { carriedComment, renderHostsToml } from "../render/hostsToml";
+import { legacyAsHostsToml, type LegacyRegistry } from "../read/legacy";
+import { nameList, shownName } from "./nameList";
+import type { ObservedNode } from "../observed";
+import { atLeast } from "../version";
+
+/** What `mirrors` and `configs.*.tls` say of hosts that are not declared, as hosts.toml files: beside config_path they cannot stay. */
+export function carryLegacy(
+  legacy: LegacyRegistry,
+  input: DraftInput,
+  dir: string,
+  declared: Set<string>,
+  files: Map<string, DraftFile>,
+  notes: string[],
+): void {
+  const { observed, version } = input;
+  const directories = directoriesOf(observed);
+  const carried: string[] = [];
+  for (const [namespace, file] of legacyAsHostsToml(legacy)) {
+    if (declared.has(namespace)) {
+      if (legacy.mirrors.has(namespace)) {
+        notes.push(`the node's own mirrors of ${namespace} (${(legacy.mirrors.get(namespace) ?? []).join(", ")}) give way to the declared ones, and come back on delete`);
+      }
+      continue;
+    }
+    const names = directoryNames(namespace);
+    const name = names.find((one) => directories.has(`${dir}/${one}`)) ?? namespace;
+    files.set(`${dir}/${name}/hosts.toml`, { text: renderHostsToml(file, carriedComment, { oldParser: !atLeast(version, 2) }) });
+    carried.push(namespace);
+  }
+  if (carried.length > 0) {
+    notes.push(`settings of config.toml that cannot stand beside config_path move to hosts.toml files: ${nameList(carried)}`);
+  }
+}
+
+/** A list of directories becomes one: what stood in the others moves there, in the order in which containerd looked. */
+export function copyOtherDirs(input: DraftInput, dir: string, declared: Set<string>, files: Map<string, DraftFile>, notes: string[]): void {
+  const { observed, configPath } = input;
+  const others = splitDirs(configPath);
+  if (others.length < 2) {
+    return;
+  }
+  const taken = new Set(declared);
+  const copied: string[] = [];
+  for (const other of others) {
+    const namespaces = namespacesIn(observed, other);
+    for (const namespace of namespaces) {
+      if (taken.has(namespace)) {
+        continue;
+      }
+      taken.add(namespace);
+      if (other !== dir) {
+        copied.push(...copyDirectory(observed, other, namespace, dir, files, notes));
+      }
+    }
+    if (namespaces.includes("_default")) {
+      // containerd looks no further than a directory with a _default.
+      break;
+    }
+  }
+  if (copied.length > 0) {
+    notes.push(`files of the other hosts directories are copied to ${dir}: ${nameList(copied)}`);
+  }
+}
+
+function copyDirectory(observed: ObservedNode, from: string, namespace: string, to: string, files: Map<string, DraftFile>, notes: string[]): string[] {
+  const copied: string[] = [];
+  const name = directoryNames(namespace).find((one) => directoriesOf(observed).has(`${from}/${one}`));
+  for (const [path, file] of Object.entries(observed.files)) {
+    if (name === undefined || !path.startsWith(`${from}/${name}/`)) {
+      continue;
+    }
+    if (file.text === undefined) {
+      notes.push(`${shownName(path)} is no plain text file and cannot be copied to ${to}: copy it by hand if ${shownName(namespace)} needs it`);
+      continue;
+    }
+    files.set(`${to}/${name}${path.slice(from.length + 1 + name.length)}`, { text: file.text, mode: file.mode & 0o777 });
+    copied.push(path);
+  }
+  return copied;
+}
+

@@ -1,0 +1,88 @@
+import { diffArrays } from "diff";
+import type { ContainerdPlan } from "../containerdPlan";
+import { managedComment } from "../render/hostsToml";
+import type { ObservedFile, ObservedNode } from "../observed";
+import { otherWriter } from "../read/otherWriter";
+import { hideSecrets } from "../render/secretText";
+
+/** How one file on a node differs from what is wanted there. */
+export interface FileDrift {
+  path: string;
+  /** `changed`; `missing` on the node; `extra`, no longer wanted; `mode`, only the permissions differ; `unreadable` as text. */
+  kind: "changed" | "missing" | "extra" | "mode" | "unreadable";
+  /**
+   * `- ` as found, `+ ` as wanted; secrets are hidden. At most `mostLines`, and then a line that says how many more. Where somebody
+   * else's hosts.toml stands in the place of ours, and it can be told whose it looks like, the first line says so.
+   */
+  lines: string[];
+}
+
+const mostLines = 60;
+
+/**
+ * What a person is to see of a difference between a node and what is wanted (refresh, B7): the changed lines, file by file.
+ * Give it the plan that planContainerd made of this same observation; an empty answer means that nothing has drifted.
+ */
+export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, observed: ObservedNode): FileDrift[] {
+  const drifts: FileDrift[] = [];
+  for (const file of plan.write) {
+    const seen = observed.files[file.path];
+    if (seen === undefined) {
+      drifts.push({ path: file.path, kind: "missing", lines: shown(file.text).map((line) => `+ ${line}`).slice(0, mostLines) });
+    } else if (seen.text === undefined) {
+      drifts.push({ path: file.path, kind: "unreadable", lines: [seen.linkTarget === undefined ? "- no readable text" : `- a link to ${seen.linkTarget}`] });
+    } else if (seen.text === file.text && seen.linkTarget === undefined) {
+      drifts.push({ path: file.path, kind: "mode", lines: [`- mode ${octal(seen)}`, `+ mode ${file.mode.toString(8).padStart(4, "0")}`] });
+    } else {
+      drifts.push({ path: file.path, kind: "changed", lines: [...replacedBy(file, seen.text), ...changedLines(seen.text, file.text)] });
+    }
+  }
+  for (const path of plan.remove) {
+    const text = observed.files[path]?.text;
+    if (text !== undefined) {
+      drifts.push({ path, kind: "extra", lines: shown(text).map((line) => `- ${line}`).slice(0, mostLines) });
+    }
+  }
+  return drifts;
+}
+
+function replacedBy(wanted: { path: string; text: string }, found: string): string[] {
+  const ours = wanted.path.endsWith("/hosts.toml") && wanted.text.startsWith(managedComment);
+  const writer = ours ? otherWriter(found, wanted.text) : undefined;
+  return writer === undefined || writer.kind === "unknown" ? [] : [`not ours any more: it ${writer.evidence}`];
+}
+
+function changedLines(found: string, wanted: string): string[] {
+  const hiddenFound = shown(found);
+  const hiddenWanted = shown(wanted);
+  const changes: string[] = [];
+  let inFound = 0;
+  let inWanted = 0;
+  // Compared with the secrets in, shown without: a credential that differs must show as a difference.
+  for (const part of diffArrays(lines(found), lines(wanted))) {
+    const count = part.value.length;
+    if (part.removed) {
+      changes.push(...hiddenFound.slice(inFound, inFound + count).map((line) => `- ${line}`));
+    } else if (part.added) {
+      changes.push(...hiddenWanted.slice(inWanted, inWanted + count).map((line) => `+ ${line}`));
+    }
+    inFound += part.added ? 0 : count;
+    inWanted += part.removed ? 0 : count;
+  }
+  if (changes.length === 0) {
+    return ["- another line end at the end of the file"];
+  }
+  return changes.length > mostLines ? [...changes.slice(0, mostLines), `… and ${changes.length - mostLines} more lines`] : changes;
+}
+
+function shown(text: string): string[] {
+  return lines(hideSecrets(text));
+}
+
+function lines(text: string): string[] {
+  return text.replace(/\n$/, "").split("\n");
+}
+
+function octal(file: ObservedFile): string {
+  return (file.mode & 0o7777).toString(8).padStart(4, "0");
+}

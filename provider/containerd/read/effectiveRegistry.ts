@@ -1,0 +1,154 @@
+import type { EffectiveHost, EffectiveRegistry } from "../containerdPlan";
+import { readConfigFiles } from "./configFiles";
+import { activeHostsDirs, criSettings, namedHostsDirs, type CriSettings } from "./criSettings";
+import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "../hostNames";
+import { directoriesOf, directoryFor, namespacesIn, readHost } from "./hostsDirectory";
+import { legacyEndpoints, legacyRegistry } from "./legacy";
+import type { ObservedNode } from "../observed";
+import { parseToml, stringAt, tableAt } from "../toml/toml";
+import { atLeast, parseContainerdVersion, type ContainerdVersion } from "../version";
+
+/**
+ * What a node's containerd does with pulls (V2): the merged config files, and the hosts directories that they name, read the way
+ * this node's release reads them. Findings that a person should know stand in `problems`, in plain sentences without secrets.
+ *
+ * @throws ContainerdError CONTAINERD_VERSION, CONTAINERD_TOML
+ */
+export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
+  const version = parseContainerdVersion(observed.versionText);
+  const config = readConfigFiles(observed, version);
+  const settings = criSettings(config, version);
+  const problems = [...settings.problems];
+  const first = config.files[0];
+  if (first !== undefined && first.version < 2) {
+    problems.push(`${first.path} is a version 1 file${first.version === 0 ? " (it does not say its version)" : ""}`);
+  }
+  problems.push(...clashes(settings, version), ...differsFromDump(observed, settings));
+
+  const legacy = legacyRegistry(settings.registry);
+  if (legacy.mirrors.size > 0) {
+    const file = config.files.findLast((one) => one.text.includes("mirrors"))?.path ?? observed.configPath;
+    return { style: "config-toml", hosts: legacyHosts(settings, file), problems };
+  }
+  const dirs = activeHostsDirs(settings, version);
+  const named = namedHostsDirs(settings, version);
+  if (named.length > 1 && dirs.length === 0) {
+    const set = stringAt(settings.registry, "config_path") ?? "";
+    problems.push(
+      set === ""
+        ? `config_path is not set, and containerd ${version.text} ignores its default, a list of directories: no hosts.toml is in effect`
+        : `config_path = "${set}" is a list, which containerd ${version.text} ignores: no hosts.toml is in effect`,
+    );
+  }
+  const hosts: Record<string, EffectiveHost> = {};
+  const directories = directoriesOf(observed);
+  for (const namespace of new Set(dirs.flatMap((dir) => namespacesIn(observed, dir)))) {
+    const directory = directoryFor(directories, dirs, namespace);
+    if (directory === undefined) {
+      continue;
+    }
+    const read = readHost(observed, directory, namespace, version);
+    problems.push(...read.problems);
+    const own = read.own ?? { ca: [], authorization: false };
+    hosts[namespace] = {
+      endpoints: read.endpoints,
+      upstream: read.upstream,
+      file: read.file,
+      ...effectiveAccess(own.ca, own.authorization || hasAuth(settings, namespace)),
+    };
+  }
+  const style = (stringAt(settings.registry, "config_path") ?? "") !== "" || Object.keys(hosts).length > 0 ? "hosts-dir" : "none";
+  return { style, hosts, problems: [...new Set(problems)] };
+}
+
+/** What is in effect for one host: its own entry, or the one for all others. Undefined: the public host alone. */
+export function effectiveHost(registry: EffectiveRegistry, host: string): EffectiveHost | undefined {
+  return registry.hosts[host] ?? registry.hosts["_default"];
+}
+
+function effectiveAccess(ca: string[], credential: boolean): Pick<EffectiveHost, "access"> {
+  return ca.length > 0 || credential ? { access: { ca, credential } } : {};
+}
+
+/** `configs.HOST.auth`, which works in either style. */
+function hasAuth(settings: CriSettings, namespace: string): boolean {
+  const auth = tableAt(settings.registry, "configs", upstreamAuthority(namespace) ?? namespace, "auth") ?? {};
+  return ["username", "password", "auth", "identitytoken"].some((key) => (stringAt(auth, key) ?? "") !== "");
+}
+
+/** Combinations with which the CRI plugin does not load, or that lose a setting silently. */
+function clashes(settings: CriSettings, version: ContainerdVersion): string[] {
+  const { registry } = settings;
+  const path = stringAt(registry, "config_path") ?? "";
+  const legacy = legacyRegistry(registry);
+  const found: string[] = [];
+  if (path !== "" && legacy.mirrors.size > 0) {
+    found.push("`mirrors` and `config_path` are both set: the CRI plugin does not load, and every pull fails");
+  }
+  if (legacy.tls.size > 0) {
+    const hosts = [...legacy.tls.keys()].join(", ");
+    if (atLeast(version, 2)) {
+      found.push(`configs.*.tls (${hosts}) is ignored by containerd ${version.text}: a certificate set there is not used`);
+    } else if (path !== "") {
+      found.push(`configs.*.tls (${hosts}) and \`config_path\` are both set: the CRI plugin does not load, and every pull fails`);
+    }
+  }
+  return found;
+}
+
+/** `containerd config dump` reads the same files; where it says something else, our reading is not to be trusted. */
+function differsFromDump(observed: ObservedNode, settings: CriSettings): string[] {
+  if (observed.dump === undefined || observed.dump.trim() === "") {
+    return [];
+  }
+  let dumped;
+  try {
+    dumped = parseToml(observed.dump, "containerd config dump");
+  } catch {
+    return ["`containerd config dump` does not print valid TOML"];
+  }
+  const plugins = tableAt(dumped, "plugins");
+  const registry = tableAt(plugins, "io.containerd.cri.v1.images", "registry") ?? tableAt(plugins, "io.containerd.grpc.v1.cri", "registry");
+  if (registry === undefined) {
+    return [];
+  }
+  const found: string[] = [];
+  const [read, said] = [stringAt(settings.registry, "config_path") ?? "", stringAt(registry, "config_path") ?? ""];
+  // 2.2 and later print their default where nothing is set.
+  if (read !== said && !(read === "" && said.includes(":"))) {
+    found.push(`\`containerd config dump\` says config_path = "${said}", the files say "${read}"`);
+  }
+  const names = (table: unknown): string => Object.keys(tableAt(table, "mirrors") ?? {}).sort().join(", ");
+  if (names(settings.registry) !== names(registry)) {
+    found.push(`\`containerd config dump\` has mirrors for "${names(registry)}", the files for "${names(settings.registry)}"`);
+  }
+  return found;
+}
+
+function legacyHosts(settings: CriSettings, file: string): Record<string, EffectiveHost> {
+  const legacy = legacyRegistry(settings.registry);
+  const hosts: Record<string, EffectiveHost> = {};
+  for (const namespace of [...legacy.mirrors.keys()].sort()) {
+    const name = namespace === "*" ? "_default" : namespace;
+    const own = upstreamAuthority(name);
+    const endpoints = legacyEndpoints(legacy, namespace).map((url) => {
+      const parsed = parseEndpointUrl(url);
+      if (parsed === undefined) {
+        return url;
+      }
+      const plain = `${parsed.scheme}://${parsed.authority}${parsed.path === "/v2" ? "" : parsed.path}`;
+      const usual = plain === `https://${own}` || (own !== undefined && isLocalhost(own) && parsed.authority === own);
+      return usual ? "upstream" : plain;
+    });
+    const all = name === "_default" ? [...endpoints, "upstream"] : endpoints;
+    const tls = own === undefined ? undefined : tableAt(settings.registry, "configs", own, "tls");
+    const ca = stringAt(tls ?? {}, "ca_file");
+    hosts[name] = {
+      endpoints: all,
+      upstream: all.includes("upstream"),
+      file,
+      ...effectiveAccess(ca === undefined || ca === "" ? [] : [ca], hasAuth(settings, name)),
+    };
+  }
+  return hosts;
+}

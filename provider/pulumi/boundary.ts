@@ -1,0 +1,179 @@
+import type * as pulumi from "@pulumi/pulumi";
+
+import type { OperationContext } from "../model/context";
+import { MirrorError, messageOf } from "../model/errors";
+import { engineLog } from "./engineLog";
+import { withoutUndefined } from "./plainValue";
+import { redact, secretsIn } from "./redaction";
+
+/** What a resource does, in plain values. The boundary below is the only place that speaks Pulumi's dialect. */
+export interface Operations<I, O, W = I> {
+  /**
+   * Pure and quick: no SSH, no registry. Makes the inputs out of what the program sends (`W`), where that is not the same; problems are
+   * errors that stop before anything is touched; notes are shown in a preview, on the resource's line.
+   */
+  check(olds: Partial<I>, news: W): { inputs: I; problems?: string[]; notes?: string[] };
+  /** Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a preview. */
+  diff(olds: O, news: I): Difference;
+  create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
+  /** `inputs` only when they differ from what was declared (drift): they make the changed lines visible. "gone" only when truly gone. */
+  read(id: string, outs: O, context: OperationContext): Promise<{ outs: O; inputs?: I } | "gone">;
+  update(id: string, olds: O, news: I, context: OperationContext): Promise<O>;
+  delete(id: string, outs: O, context: OperationContext): Promise<void>;
+}
+
+export interface Difference {
+  changes: boolean;
+  /** Names of the inputs that force a replacement. */
+  replaces?: string[];
+  deleteBeforeReplace?: boolean;
+  /** Lines for the reviewer, below the plan. */
+  notes?: string[];
+  /** A few words for the reviewer, on the resource's own line: for what would be said of many. */
+  status?: string;
+}
+
+/** Thrown by create or update when part of the work is done: what is done is kept in the state, and the error is reported. */
+export class PartialFailure<O> extends MirrorError {
+  readonly outs: O;
+  readonly id: string | undefined;
+
+  constructor(error: MirrorError, outs: O, id?: string) {
+    super(error.code, error.message, { cause: error, reasons: error.reasons });
+    this.outs = outs;
+    this.id = id;
+  }
+}
+
+/** Wire properties that every resource of this package carries. */
+interface Wired {
+  /** `urn` itself is taken: it is every resource's own output. */
+  resourceUrn?: string;
+  /** Findings made at program time; check reports them, so that every resource's problems show in one preview. */
+  problems?: string[];
+  /** True in a preview; taken out by check, so that the state never has it. */
+  dryRun?: boolean;
+  __provider?: unknown;
+}
+
+type Wire<T> = T & Wired;
+
+/**
+ * Notes are for the review, not for the rollout. Check is told by the program whether this is a preview, diff is not; each has a
+ * provider process of its own, so one flag for the process will do.
+ */
+let previewing = false;
+
+function review(urn: string | undefined, properties: object, notes: string[] | undefined): void {
+  if (previewing && notes !== undefined && notes.length > 0) {
+    engineLog(urn, secretsIn(properties)).info(notes.join("\n"));
+  }
+}
+
+/** Makes Pulumi's dynamic provider out of plain operations: one place for undefined, errors, partial state, progress and secrets. */
+export function dynamicProvider<I extends object, O extends object, W extends object = I>(operations: Operations<I, O, W>): pulumi.dynamic.ResourceProvider {
+  return {
+    check(olds: Wire<Partial<I>>, news: Wire<W>) {
+      const { problems: found, dryRun, ...rest } = news;
+      previewing = dryRun === true;
+      const told = Array.isArray(found) ? found : [];
+      if (told.length > 0) {
+        return Promise.resolve(failures(told, news));
+      }
+      try {
+        const { inputs, problems = [], notes } = operations.check(olds, rest as unknown as W);
+        review(news.resourceUrn, news, notes);
+        return Promise.resolve(problems.length > 0 ? failures(problems, news) : { inputs: withoutUndefined(inputs) });
+      } catch (error) {
+        if (error instanceof MirrorError) {
+          return Promise.resolve(failures([error.message], news));
+        }
+        throw error;
+      }
+    },
+
+    diff(_id: string, olds: Wire<O>, news: Wire<I>) {
+      const { notes, status, ...difference } = operations.diff(olds, news);
+      review(news.resourceUrn, news, notes);
+      if (previewing && status !== undefined) {
+        engineLog(news.resourceUrn, secretsIn(news)).progress(status);
+      }
+      return Promise.resolve(difference);
+    },
+
+    async create(inputs: Wire<I>) {
+      try {
+        const { id, outs } = await operations.create(inputs, contextOf(inputs));
+        return { id, outs: withoutUndefined({ ...outs, resourceUrn: inputs.resourceUrn }) };
+      } catch (error) {
+        throw reported(error, inputs, undefined);
+      }
+    },
+
+    async read(id: string, outs?: Wire<O>) {
+      const props = outs ?? ({} as Wire<O>);
+      try {
+        const result = await operations.read(id, props, contextOf(props));
+        if (result === "gone") {
+          return {};
+        }
+        return withoutUndefined({
+          id,
+          props: { ...result.outs, resourceUrn: props.resourceUrn },
+          inputs: result.inputs === undefined ? undefined : { ...result.inputs, resourceUrn: props.resourceUrn },
+        });
+      } catch (error) {
+        throw plain(error, props);
+      }
+    },
+
+    async update(id: string, olds: Wire<O>, news: Wire<I>) {
+      try {
+        return { outs: withoutUndefined({ ...(await operations.update(id, olds, news, contextOf(news))), resourceUrn: news.resourceUrn }) };
+      } catch (error) {
+        throw reported(error, news, id);
+      }
+    },
+
+    async delete(id: string, outs: Wire<O>) {
+      try {
+        await operations.delete(id, outs, contextOf(outs));
+      } catch (error) {
+        throw plain(error, outs);
+      }
+    },
+  };
+}
+
+/** A failure on a named secret property prints the secret; an empty property never does. */
+function failures(problems: string[], news: object): pulumi.dynamic.CheckResult {
+  const secrets = secretsIn(news);
+  return { failures: problems.map((reason) => ({ property: "", reason: redact(reason, secrets) })) };
+}
+
+function contextOf(properties: Wired): OperationContext {
+  // Pulumi does not tell a dynamic provider of a cancellation, so the signal never fires by itself; the rooms take one all the same.
+  return { urn: properties.resourceUrn, signal: new AbortController().signal, log: engineLog(properties.resourceUrn, secretsIn(properties)) };
+}
+
+function plain(error: unknown, properties: object): Error {
+  const reasons = error instanceof MirrorError ? error.reasons : [];
+  const text = [messageOf(error), ...reasons.map((reason) => `  - ${reason}`)].join("\n");
+  return new Error(redact(text, secretsIn(properties)));
+}
+
+/** What Pulumi's dynamic-provider server turns into "created, but": an error with id and properties keeps them in the state. */
+function reported(error: unknown, inputs: Wired, id: string | undefined): Error {
+  const told = plain(error, inputs);
+  if (!(error instanceof PartialFailure)) {
+    return told;
+  }
+  const secrets = secretsIn(inputs);
+  return Object.assign(told, {
+    id: error.id ?? id,
+    // Unlike a result, an error's properties are taken as they are: without __provider the next read or delete finds no provider.
+    properties: withoutUndefined({ ...(error.outs as object), resourceUrn: inputs.resourceUrn, __provider: inputs.__provider }),
+    // The engine shows the reasons and not the message.
+    reasons: [error.message, ...error.reasons].map((reason) => redact(reason, secrets)),
+  });
+}

@@ -1,0 +1,115 @@
+import { spawn, spawnSync } from "node:child_process";
+
+import { asCredentials } from "./registryCredentials";
+import type { RegistryCredentials } from "./registryCredentials";
+import { RegistryError } from "../registryError";
+
+/** A helper may open a key store that asks its user; longer than this means that nobody answers. */
+const timeoutMs = 30_000;
+
+interface HelperRun {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+  late: boolean;
+}
+
+/**
+ * Runs `docker-credential-HELPER get` with the server's name on its standard input (docker-credential-helpers' protocol).
+ *
+ * @returns undefined when the helper says that it has nothing for this server.
+ * @throws RegistryError `CREDENTIAL_HELPER_FAILED`
+ */
+export async function runCredentialHelper(
+  helper: string,
+  serverUrl: string,
+  signal: AbortSignal,
+  limitMs: number = timeoutMs,
+): Promise<RegistryCredentials | undefined> {
+  const program = programOf(helper, serverUrl);
+  signal.throwIfAborted();
+  const run = await new Promise<HelperRun>((resolve, reject) => {
+    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "pipe"], windowsHide: true });
+    const done: HelperRun = { code: null, stdout: "", stderr: "", late: false };
+    const stop = (): void => void child.kill("SIGKILL");
+    const timer = setTimeout(() => {
+      done.late = true;
+      stop();
+    }, limitMs);
+    signal.addEventListener("abort", stop, { once: true });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (done.stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (done.stderr += text));
+    // A helper that exits before it has read its input: its exit code tells more than EPIPE would.
+    child.stdin.on("error", () => {});
+    child.stdin.end(`${serverUrl}\n`);
+    const over = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    };
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      over();
+      reject(notStarted(program, serverUrl, error));
+    });
+    child.once("close", (code) => {
+      over();
+      resolve({ ...done, code });
+    });
+  });
+  signal.throwIfAborted();
+  return answerOf(run, program, serverUrl, limitMs);
+}
+
+/** The same for the place where a program may not wait: while its arguments are being read. */
+export function runCredentialHelperSync(helper: string, serverUrl: string, limitMs: number = timeoutMs): RegistryCredentials | undefined {
+  const program = programOf(helper, serverUrl);
+  const run = spawnSync(program, ["get"], { input: `${serverUrl}\n`, encoding: "utf8", timeout: limitMs, killSignal: "SIGKILL", windowsHide: true });
+  const error = run.error as NodeJS.ErrnoException | undefined;
+  const late = error?.code === "ETIMEDOUT";
+  if (error !== undefined && !late && error.code !== "EPIPE") {
+    throw notStarted(program, serverUrl, error);
+  }
+  return answerOf({ code: run.status, stdout: run.stdout, stderr: run.stderr, late }, program, serverUrl, limitMs);
+}
+
+function failed(program: string, serverUrl: string, why: string, cause?: unknown): RegistryError {
+  return new RegistryError("CREDENTIAL_HELPER_FAILED", `the credential helper ${program}, which the Docker config names for ${serverUrl}, ${why}`, { cause });
+}
+
+function programOf(helper: string, serverUrl: string): string {
+  const program = `docker-credential-${helper}`;
+  if (!/^[A-Za-z0-9._-]+$/.test(helper)) {
+    throw failed(program, serverUrl, "has a name that cannot be a program's. Correct credHelpers or credsStore.");
+  }
+  return program;
+}
+
+function notStarted(program: string, serverUrl: string, error: NodeJS.ErrnoException): RegistryError {
+  const why = error.code === "ENOENT" ? "is not on PATH. Install it, or give username and password instead." : `could not be started (${error.code ?? error.message}).`;
+  return failed(program, serverUrl, why, error);
+}
+
+function answerOf(run: HelperRun, program: string, serverUrl: string, limitMs: number): RegistryCredentials | undefined {
+  const fail = (why: string): RegistryError => failed(program, serverUrl, why);
+  if (run.late) {
+    throw fail(`gave no answer within ${limitMs / 1000} s. Run it by hand to see what it waits for: echo ${serverUrl} | ${program} get`);
+  }
+  if (run.code !== 0) {
+    // Only the helper's words about its failure: where it fails, the protocol has no secret on either stream.
+    const said = `${run.stdout} ${run.stderr}`.replace(/\s+/g, " ").trim();
+    if (/credentials not found/i.test(said)) {
+      return undefined;
+    }
+    throw fail(`ended with code ${run.code ?? "(killed)"}: ${said.slice(0, 300) || "(no message)"}`);
+  }
+  let answer: unknown;
+  try {
+    answer = JSON.parse(run.stdout);
+  } catch {
+    throw fail("answered with something that is not JSON.");
+  }
+  const { Username, Secret } = (answer ?? {}) as { Username?: unknown; Secret?: unknown };
+  if (typeof Username !== "string" || typeof Secret !== "string") {
+    throw fail("answered without Username and Secret.");
+  }
+  return Username === "" && Secret === "" ? undefined : asCredentials(Username, Secret);
+}

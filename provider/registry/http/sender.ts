@@ -1,0 +1,305 @@
+import type { Readable } from "node:stream";
+
+import type { OperationContext } from "../../model/context";
+import { responseError, redacted } from "./answer";
+import { Authorizer, refusedCredentials, withoutDowngrade } from "../auth/authorizer";
+import type { Scope } from "../auth/authorizer";
+import type { RegistryConnection } from "../connection";
+import { readDockerConfig } from "../auth/dockerConfig";
+import { baseUrl, parseRegistryEndpoint } from "../endpoint";
+import type { RegistryEndpoint } from "../endpoint";
+import { AdaptiveLimiter } from "./limiter";
+import { asCredentials } from "../auth/registryCredentials";
+import type { RegistryCredentials } from "../auth/registryCredentials";
+import { RegistryError } from "../registryError";
+import { defaultRetryPolicy, delayAfter, isTransientStatus, parseRetryAfter, sleep } from "./retry";
+import type { RetryPolicy } from "./retry";
+import { Transport } from "./transport";
+import type { HttpResponse } from "./httpExchange";
+import { transientCodes } from "./transportFailure";
+
+/** Limits of all exchanges with one registry. */
+export interface RegistryOptions {
+  retry?: Partial<RetryPolicy>;
+  /** Requests under way at the beginning, and at most. Default 6 and 16. */
+  concurrency?: { start?: number; max?: number };
+  /** Default 15 s. */
+  connectTimeoutMs?: number;
+  /** Wait for the answer to a request that asks for little. Default 60 s. */
+  answerTimeoutMs?: number;
+  /** Wait for the answer to the end of an upload: a registry on object storage copies the blob first. Default 15 min. */
+  commitTimeoutMs?: number;
+  /** Size of the pieces when something in front of the registry takes no larger bodies. Default 16 MiB; halved where that is still too much. */
+  pieceBytes?: number;
+}
+
+export interface SendRequest {
+  method: string;
+  url: URL;
+  headers?: Record<string, string>;
+  body?: Buffer;
+  scopes: Scope[];
+  /** The request ends an upload: fresh token, long wait. */
+  commit?: boolean;
+  /** Tries in all, where fewer than the policy's make sense. */
+  attempts?: number;
+  /** Answers that another try would not change, whatever their status says. */
+  isFinal?: (response: HttpResponse) => boolean;
+  /** One try only, whose answer is returned whatever it is. */
+  once?: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+export interface SendResponse extends HttpResponse {
+  /** Where the answer came from, after redirects. */
+  url: URL;
+}
+
+const maxRedirects = 5;
+const tokenAfterAbortMs = 3_000;
+
+/** Small enough for every default limit met in the field (nginx: 1 MiB is met by halving; Cloudflare: 100 MB). */
+const defaultPieceBytes = 16 * 1024 * 1024;
+
+/**
+ * A registry that is gone fails a hundred images one after the other, each after all its tries. After this many such failures in a
+ * row the next ones are not even tried for a while.
+ */
+const breakdownsBeforeDown = 3;
+const downMs = 15_000;
+
+/**
+ * Sends requests to one registry: authentication, redirects, repetition and concurrency. Answers of every status that is not worth
+ * another try are returned; the caller knows which of them are errors.
+ */
+export class Sender {
+  readonly endpoint: RegistryEndpoint;
+  readonly authorizer: Authorizer;
+  readonly limiter: AdaptiveLimiter;
+  readonly policy: RetryPolicy;
+  readonly pieceBytes: number;
+  private readonly transport: Transport;
+  private readonly base: URL;
+  private readonly timeouts: { answer: number; commit: number };
+  private breakdown: { error: RegistryError; count: number; at: number } | undefined;
+
+  constructor(
+    private readonly connection: RegistryConnection,
+    readonly ctx: OperationContext,
+    options: RegistryOptions = {},
+  ) {
+    this.endpoint = parseRegistryEndpoint(connection.endpoint);
+    this.base = new URL(baseUrl(this.endpoint));
+    const max = options.concurrency?.max ?? 16;
+    this.limiter = new AdaptiveLimiter(Math.min(options.concurrency?.start ?? 6, max), max);
+    this.policy = { ...defaultRetryPolicy, ...options.retry };
+    this.pieceBytes = options.pieceBytes ?? defaultPieceBytes;
+    this.timeouts = { answer: options.answerTimeoutMs ?? 60_000, commit: options.commitTimeoutMs ?? 900_000 };
+    this.transport = new Transport(connection, { connectTimeoutMs: options.connectTimeoutMs ?? 15_000, connections: max + 2 });
+    this.authorizer = new Authorizer(this.endpoint, () => this.loadCredentials(), (method, url, headers, body) => this.sendPlain(method, url, headers, body));
+    checkCredentials(connection);
+  }
+
+  /** A URL of the registry's API: `/v2/` + path. */
+  url(path: string): URL {
+    return new URL(`/v2/${path}`, this.base);
+  }
+
+  /** With repetition; for requests whose body, if any, is in memory. */
+  async send(request: SendRequest): Promise<SendResponse> {
+    const signal = request.signal ?? this.ctx.signal;
+    const once = (): Promise<SendResponse> => this.limiter.run(signal, () => this.follow(request, signal));
+    return request.once === true ? once() : this.repeat(request, signal, once);
+  }
+
+  /** Set while the registry is taken to be down: several requests in a row have failed for good, and the last not long ago. */
+  get down(): RegistryError | undefined {
+    return this.breakdown !== undefined && this.breakdown.count >= breakdownsBeforeDown && Date.now() - this.breakdown.at < downMs ? this.breakdown.error : undefined;
+  }
+
+  /**
+   * One try with a body that flows. The caller decides what to do after a failure, because only it knows whether the content can be
+   * had again. A 401 is returned like any other answer, and the authorizer has learnt from it.
+   *
+   * @param queue False: does not wait for the limiter, for streams that must flow side by side.
+   */
+  async sendStream(request: Omit<SendRequest, "body" | "attempts"> & { body: Readable; queue?: boolean }): Promise<SendResponse> {
+    const signal = request.signal ?? this.ctx.signal;
+    const work = async (): Promise<SendResponse> => {
+      const authorization = await this.authorization(request.url, request.scopes, request.commit);
+      const response = await this.wire(request, request.url, authorization, signal, request.body);
+      if (response.status === 401) {
+        await this.authorizer.answer(response, request.scopes, authorization);
+      }
+      this.note(response);
+      return { ...response, url: request.url };
+    };
+    return request.queue === false ? work() : this.limiter.run(signal, work);
+  }
+
+  async close(): Promise<void> {
+    this.limiter.close(new RegistryError("REGISTRY_CLOSED", `the connection to ${this.endpoint.authority} was closed.`));
+    await this.transport.close();
+  }
+
+  /** The error for an answer that is one. */
+  async failure(method: string, response: SendResponse, wayOut = ""): Promise<RegistryError> {
+    if (response.status === 401) {
+      const credentials = await this.authorizer.given();
+      if (credentials !== undefined) {
+        return refusedCredentials(this.endpoint, credentials, `${method} ${redacted(response.url)}: 401`);
+      }
+    }
+    const hint = wayOut !== "" ? wayOut : response.status === 403 ? await this.deniedHint() : "";
+    return responseError(method, response.url, response, hint);
+  }
+
+  private async deniedHint(): Promise<string> {
+    const credentials = await this.authorizer.given();
+    return credentials?.kind === "password"
+      ? `User "${credentials.username}" lacks the right to this repository on ${this.endpoint.authority}; some registries want the project or repository made first.`
+      : `Credentials with the right to this repository are needed; give username and password, or dockerConfigPath.`;
+  }
+
+  /** Waits as the policy says after a try that failed, or says that it is not worth another. */
+  async waitAfter(attempt: number, retryAfterMs: number | undefined, what: string, signal: AbortSignal, attempts = this.policy.attempts): Promise<boolean> {
+    const delay = delayAfter(attempt, retryAfterMs, { ...this.policy, attempts: Math.min(attempts, this.policy.attempts) });
+    if (delay === undefined) {
+      return false;
+    }
+    this.ctx.log.debug(`${what}; trying again in ${(delay / 1000).toFixed(1)} s`);
+    await sleep(delay, signal);
+    return true;
+  }
+
+  private async repeat(request: SendRequest, signal: AbortSignal, once: () => Promise<SendResponse>): Promise<SendResponse> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await once();
+        if (!isTransientStatus(response.status) || request.isFinal?.(response) === true) {
+          return response;
+        }
+        const wait = parseRetryAfter(response.headers["retry-after"]);
+        if (!(await this.waitAfter(attempt, wait, `${request.method} ${redacted(request.url)}: ${response.status}`, signal, request.attempts))) {
+          throw responseError(request.method, request.url, response, exhausted(attempt, wait));
+        }
+      } catch (error) {
+        if (!isTransientFailure(error)) {
+          throw error;
+        }
+        if (this.down !== undefined || !(await this.waitAfter(attempt, undefined, error.message, signal, request.attempts))) {
+          if (request.attempts === undefined) {
+            this.breakdown = { error, count: (this.breakdown?.count ?? 0) + 1, at: Date.now() };
+          }
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** One try: authentication, at most one repetition after a 401, redirects. */
+  private async follow(request: SendRequest, signal: AbortSignal): Promise<SendResponse> {
+    let url = request.url;
+    for (let hop = 0; ; hop++) {
+      let authorization = await this.authorization(url, request.scopes, request.commit);
+      let response = await this.wire(request, url, authorization, signal, request.body);
+      if (response.status === 401 && this.isOurs(url)) {
+        const better = await this.authorizer.answer(response, request.scopes, authorization);
+        if (better !== undefined) {
+          authorization = better;
+          response = await this.wire(request, url, authorization, signal, request.body);
+        }
+      }
+      const location = response.headers["location"];
+      if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined || hop >= maxRedirects) {
+        this.note(response);
+        return { ...response, url };
+      }
+      url = withoutDowngrade(new URL(location, url), this.endpoint, "redirect");
+    }
+  }
+
+  private async wire(
+    request: Pick<SendRequest, "method" | "headers" | "commit">,
+    url: URL,
+    authorization: string | undefined,
+    signal: AbortSignal,
+    body: Buffer | Readable | undefined,
+  ): Promise<HttpResponse> {
+    const headers: Record<string, string> = { "user-agent": "pulumi-registry-mirror", ...request.headers };
+    if (authorization !== undefined) {
+      headers["authorization"] = authorization;
+    }
+    if (body === undefined && (request.method === "POST" || request.method === "PUT")) {
+      // Some front ends answer 411 to an empty POST that does not say so.
+      headers["content-length"] = "0";
+    }
+    const { down } = this;
+    if (down !== undefined) {
+      throw down;
+    }
+    const headersTimeoutMs = request.commit === true ? this.timeouts.commit : this.timeouts.answer;
+    try {
+      return await this.transport.exchange({ method: request.method, url, headers, ...(body === undefined ? {} : { body }), headersTimeoutMs, signal });
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === "REGISTRY_TIMEOUT") {
+        this.limiter.overloaded();
+      }
+      throw error;
+    }
+  }
+
+  private note(response: HttpResponse): void {
+    this.breakdown = undefined;
+    if (response.status === 429 || response.status === 503) {
+      const wait = parseRetryAfter(response.headers["retry-after"]) ?? 0;
+      this.limiter.overloaded(Math.min(wait, this.policy.maxRetryAfterMs));
+    } else if (response.status < 400) {
+      this.limiter.succeeded();
+    }
+  }
+
+  /** Credentials are for the registry itself: an upload or storage URL on another host, port or scheme gets none. */
+  private async authorization(url: URL, scopes: Scope[], commit: boolean | undefined): Promise<string | undefined> {
+    return this.isOurs(url) ? this.authorizer.header(scopes, commit) : undefined;
+  }
+
+  private isOurs(url: URL): boolean {
+    return url.origin === this.base.origin;
+  }
+
+  private async sendPlain(method: string, url: URL, headers: Record<string, string>, body?: Buffer): Promise<HttpResponse> {
+    // After an abort only uploads are given back, which may take a token that has not been fetched yet.
+    const signal = this.ctx.signal.aborted ? AbortSignal.timeout(tokenAfterAbortMs) : this.ctx.signal;
+    const request: SendRequest = { method, url, headers, scopes: [] };
+    return this.repeat(request, signal, async () => ({ ...(await this.wire(request, url, undefined, signal, body)), url }));
+  }
+
+  private async loadCredentials(): Promise<RegistryCredentials | undefined> {
+    const { username, password, dockerConfigPath } = this.connection;
+    if (dockerConfigPath !== undefined) {
+      return readDockerConfig(dockerConfigPath, this.endpoint, this.ctx.signal);
+    }
+    return username === undefined || username === "" ? undefined : asCredentials(username, password ?? "");
+  }
+}
+
+/** Whether the same request may succeed a moment later. */
+export function isTransientFailure(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && transientCodes.includes(error.code);
+}
+
+function exhausted(attempts: number, wait: number | undefined): string {
+  return wait === undefined ? `Given up after ${attempts} tries` : `Given up after ${attempts} tries; it asks to wait ${Math.ceil(wait / 1000)} s`;
+}
+
+/** @throws RegistryError `CREDENTIALS_CONFLICT`, `CREDENTIALS_INCOMPLETE` */
+function checkCredentials(connection: RegistryConnection): void {
+  const { username, password, dockerConfigPath } = connection;
+  if (dockerConfigPath !== undefined && (username !== undefined || password !== undefined)) {
+    throw new RegistryError("CREDENTIALS_CONFLICT", "registry.dockerConfigPath and registry.username or password are both given; give one of them.");
+  }
+  if ((username === undefined || username === "") !== (password === undefined || password === "")) {
+    throw new RegistryError("CREDENTIALS_INCOMPLETE", `registry.${username === undefined || username === "" ? "password is given without username" : "username is given without password"}; give both, or neither.`);
+  }
+}

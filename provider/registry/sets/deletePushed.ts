@@ -1,0 +1,121 @@
+import type { OperationContext } from "../../model/context";
+import type { Digest } from "../../model/digest";
+import { repositoryBelow } from "../endpoint";
+import { inTurns } from "../push/inTurns";
+import type { PushedImage, Probe } from "../push/pushResult";
+import type { OtherRecords } from "./pushSetRecord";
+import type { Registry } from "../registry";
+import { RegistryError } from "../registryError";
+import { targetOf } from "../push/target";
+
+/** Why a manifest may not be deleted; undefined when it may. */
+export type Keeper = (repository: string, digest: Digest) => string | undefined;
+
+/** What other push sets of the registry name is not deleted. */
+export function keeperOf({ records, unreadable }: OtherRecords): Keeper {
+  return (repository, digest) => {
+    const other = records.find((record) => record.manifests.get(repository)?.has(digest) === true);
+    if (other !== undefined) {
+      return `the push set ${other.owner} has it`;
+    }
+    return unreadable.length > 0 ? `the record ${unreadable[0] as string} of another push set cannot be read` : undefined;
+  };
+}
+
+export interface DeleteResult {
+  /** Names that are gone. */
+  deleted: string[];
+  /** Names that stay although they are no longer wanted here, with the reason. */
+  left: { name: string; reason: string }[];
+  failures: { source: string; error: Error }[];
+}
+
+/**
+ * Deletes images from the registry by what their tags point at. A tag that has been moved or removed since then is left alone: what it
+ * points at now is not ours, and deleting a digest takes along every other tag that somebody gave it.
+ */
+export async function deleteImages(
+  registry: Registry,
+  images: readonly Pick<PushedImage, "source" | "digest">[],
+  keeper: Keeper,
+  context: OperationContext,
+): Promise<DeleteResult> {
+  const targets = images.map(({ source, digest }) => ({ name: source, digest, ...pick(targetOf(registry.endpoint, source)) }));
+  return deleteTargets(registry, targets, keeper, context);
+}
+
+/**
+ * The same for all that a push set has, the probe included.
+ *
+ * @throws RegistryError `DELETE_INCOMPLETE` with each failure among its reasons, after everything has been tried
+ */
+export async function deletePushed(
+  registry: Registry,
+  images: readonly PushedImage[],
+  probe: Probe | undefined,
+  keeper: Keeper,
+  context: OperationContext,
+): Promise<DeleteResult> {
+  const targets: Target[] = images.map(({ source, digest }) => ({ name: source, digest, ...pick(targetOf(registry.endpoint, source)) }));
+  if (probe !== undefined) {
+    const { digest, tag } = probe;
+    targets.push({ name: `${probe.repository}:${tag}`, digest, repository: repositoryBelow(registry.endpoint, probe.repository), reference: tag });
+  }
+  const result = await deleteTargets(registry, targets, keeper, context);
+  const { failures } = result;
+  if (failures.length > 0) {
+    const reasons = failures.map(({ source, error }) => `${source}: ${error.message}`);
+    throw new RegistryError(
+      "DELETE_INCOMPLETE",
+      `${failures.length} of ${targets.length} images could not be deleted from ${registry.endpoint.authority}: ${reasons[0] as string}`,
+      { reasons },
+    );
+  }
+  return result;
+}
+
+interface Target {
+  name: string;
+  repository: string;
+  reference: string;
+  digest: Digest;
+}
+
+function pick({ repository, reference }: { repository: string; reference: string }): { repository: string; reference: string } {
+  return { repository, reference };
+}
+
+async function deleteTargets(registry: Registry, targets: readonly Target[], keeper: Keeper, context: OperationContext): Promise<DeleteResult> {
+  const result: DeleteResult = { deleted: [], left: [], failures: [] };
+  // Several names may have one digest: it is deleted once, and they are gone together.
+  const requests = new Map<string, Promise<boolean>>();
+  await inTurns(targets, async ({ name, repository, reference, digest }) => {
+    try {
+      const reason = keeper(repository, digest);
+      if (reason !== undefined) {
+        result.left.push({ name, reason });
+        return;
+      }
+      const now = await registry.headManifest(repository, reference);
+      if (now === undefined) {
+        return;
+      }
+      if (now.digest !== digest) {
+        result.left.push({ name, reason: `it points at ${now.digest} by now` });
+        return;
+      }
+      const key = `${repository}@${digest}`;
+      const request = requests.get(key) ?? registry.deleteManifest(repository, digest);
+      requests.set(key, request);
+      await request;
+      result.deleted.push(name);
+      context.log.progress(`deleted ${result.deleted.length} of ${targets.length}`);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      result.failures.push({ source: name, error: error as Error });
+    }
+  });
+  result.deleted.sort();
+  result.left.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return result;
+}

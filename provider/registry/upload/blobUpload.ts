@@ -1,0 +1,290 @@
+import { Transform } from "node:stream";
+import type { Readable } from "node:stream";
+
+import type { Digest } from "../../model/digest";
+import { redacted } from "../http/answer";
+import type { Scope } from "../auth/authorizer";
+import { RegistryError } from "../registryError";
+import { isTransientStatus, parseRetryAfter } from "../http/retry";
+import { isTransientFailure } from "../http/sender";
+import type { Sender, SendResponse } from "../http/sender";
+import { sendPieces } from "./pieceUpload";
+import type { PieceUpload } from "./pieceUpload";
+import { cancelUpload } from "./uploadCancel";
+import { commitUrl, uploadLocation } from "./uploadLocation";
+
+/** A blob's content and how often it can be had. */
+export interface BlobSource {
+  digest: Digest;
+  size: number;
+  /** In memory. */
+  bytes?: Buffer;
+  /** Opened once, or for each try when `reopenable`. */
+  open?: () => Readable;
+  reopenable?: boolean;
+}
+
+/** How an upload behaves. */
+export interface UploadOptions {
+  /** Called at the beginning of each try; what it returns is told of every piece that is handed to the network. */
+  onTry?: () => (count: number) => void;
+  signal?: AbortSignal;
+  /** False: does not wait for its turn; for contents that must flow into several repositories side by side. */
+  queue?: boolean;
+}
+
+/**
+ * The upload failed for a reason that another try may overcome, but the content has flowed by and cannot be opened again: read the
+ * package again for it.
+ */
+export class StreamSpent extends RegistryError {
+  constructor(digest: Digest, reason: Error) {
+    super("REGISTRY_STREAM_SPENT", `blob ${digest}: ${reason.message}`, { cause: reason });
+  }
+}
+
+/**
+ * One blob into one repository: POST, then one PUT with everything (distribution-spec v1.1.1, "Pushing a blob monolithically"); in
+ * pieces (PATCH) when something in front of the registry takes only small bodies.
+ */
+export class BlobUpload {
+  private readonly scopes: Scope[];
+  private readonly signal: AbortSignal;
+  private touched = false;
+  private count: (bytes: number) => void = () => {};
+  private refusals = 0;
+  /** Where the upload that was begun would go on. */
+  private unfinished: URL | undefined;
+
+  constructor(
+    private readonly sender: Sender,
+    private readonly repository: string,
+    private readonly source: BlobSource,
+    private readonly options: UploadOptions,
+    private readonly learnt: { pieces: number | undefined },
+  ) {
+    this.scopes = [{ repository, actions: "pull,push" }];
+    this.signal = options.signal ?? sender.ctx.signal;
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.repeat();
+    } catch (error) {
+      await this.giveBack();
+      throw error;
+    }
+  }
+
+  private async repeat(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const failure = await this.once();
+      if (failure === undefined) {
+        return;
+      }
+      const spent = this.touched && this.source.bytes === undefined && this.source.reopenable !== true;
+      const more = failure.again && !spent && (await this.sender.waitAfter(attempt, failure.retryAfterMs, failure.error.message, this.signal));
+      // The commit may have been done and only its answer lost: the registry says so, and nothing is sent twice.
+      if (failure.unsure && (await this.isThere())) {
+        return;
+      }
+      if (!more) {
+        throw failure.again && spent ? new StreamSpent(this.source.digest, failure.error) : failure.error;
+      }
+      await this.giveBack();
+    }
+  }
+
+  /** What was begun and not finished is of no use to another try: each begins anew. */
+  private async giveBack(): Promise<void> {
+    const { unfinished } = this;
+    this.unfinished = undefined;
+    if (unfinished !== undefined) {
+      await cancelUpload(this.sender, this.repository, unfinished);
+    }
+  }
+
+  /** @returns undefined when done, else what failed and whether another try makes sense. */
+  private async once(): Promise<Failure | undefined> {
+    const begun = await this.begin();
+    this.count = this.options.onTry?.() ?? this.count;
+    if (this.learnt.pieces !== undefined) {
+      return this.inPieces(begun, this.learnt.pieces);
+    }
+    return this.whole(begun);
+  }
+
+  private async begin(): Promise<SendResponse> {
+    const response = await this.sender.send({
+      method: "POST",
+      url: this.sender.url(`${this.repository}/blobs/uploads/`),
+      scopes: this.scopes,
+      signal: this.signal,
+    });
+    if (response.status !== 202) {
+      throw await this.sender.failure("POST", response);
+    }
+    this.unfinished = uploadLocation(response, this.sender);
+    return response;
+  }
+
+  private async whole(begun: SendResponse): Promise<Failure | undefined> {
+    const url = commitUrl(uploadLocation(begun, this.sender), this.source.digest);
+    const headers = { "content-type": "application/octet-stream", "content-length": String(this.source.size) };
+    let response: SendResponse;
+    try {
+      if (this.source.bytes !== undefined) {
+        // once: a PUT that broke off leaves its upload in an unknown state, and run() begins a new one.
+        response = await this.sender.send({ method: "PUT", url, headers, body: this.source.bytes, scopes: this.scopes, commit: true, once: true, signal: this.signal });
+        this.count(this.source.size);
+      } else {
+        response = await this.stream(url, headers);
+      }
+    } catch (error) {
+      this.touched = true;
+      return this.failed(error);
+    }
+    this.touched = true;
+    return (await this.tooLarge(response)) ?? this.judge(response);
+  }
+
+  /** A body that is too large as a whole may go in pieces. Several uploads under way at a time find out one after the other. */
+  private async tooLarge(response: SendResponse): Promise<Failure | undefined> {
+    if (response.status !== 413) {
+      return undefined;
+    }
+    const error = await this.sender.failure("PUT", response);
+    if (this.learnt.pieces === undefined) {
+      this.learnt.pieces = this.sender.pieceBytes;
+      this.sender.ctx.log.debug(`${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${this.sender.pieceBytes}`);
+    }
+    return { error, again: true, unsure: false, retryAfterMs: 0 };
+  }
+
+  private async stream(url: URL, headers: Record<string, string>): Promise<SendResponse> {
+    const body = this.openCounted();
+    let own: unknown;
+    body.content.once("error", (error) => {
+      // The package's own failure, not the network's: it must come out as it is.
+      own ??= error;
+    });
+    try {
+      return await this.sender.sendStream({
+        method: "PUT",
+        url,
+        headers,
+        body: body.counted,
+        scopes: this.scopes,
+        commit: true,
+        signal: this.signal,
+        ...(this.options.queue === undefined ? {} : { queue: this.options.queue }),
+      });
+    } catch (error) {
+      throw own ?? error;
+    } finally {
+      // What was not sent is let run out, so that the reader of the package gets on to the next entry.
+      if (!body.content.readableEnded && !body.content.destroyed) {
+        body.content.unpipe();
+        if (this.source.reopenable === true) {
+          body.content.destroy();
+        } else {
+          body.content.resume();
+        }
+      }
+    }
+  }
+
+  private openCounted(): { content: Readable; counted: Readable } {
+    this.touched = true;
+    const content = (this.source.open as () => Readable)();
+    const { count } = this;
+    const counted = new Transform({
+      readableHighWaterMark: 1024 * 1024,
+      writableHighWaterMark: 1024 * 1024,
+      transform(chunk: Buffer, _encoding, done) {
+        count(chunk.length);
+        done(null, chunk);
+      },
+    });
+    content.once("error", (error) => counted.destroy(error));
+    // Nobody listens yet when the request fails before it takes its body (no token to be had, aborted while waiting).
+    counted.on("error", () => {});
+    content.pipe(counted);
+    return { content, counted };
+  }
+
+  private async inPieces(begun: SendResponse, size: number): Promise<Failure | undefined> {
+    try {
+      const body = this.source.bytes ?? this.openCounted().counted;
+      const end = await sendPieces(this.sender, { ...this.shared(), begun, body, size: Math.max(size, minimum(begun)) });
+      if (this.source.bytes !== undefined) {
+        this.count(this.source.size);
+      }
+      this.touched = true;
+      return await this.judge(end);
+    } catch (error) {
+      this.touched = true;
+      return this.failed(error);
+    }
+  }
+
+  private shared(): Pick<PieceUpload, "scopes" | "signal" | "digest" | "moved"> {
+    return { scopes: this.scopes, signal: this.signal, digest: this.source.digest, moved: (to) => (this.unfinished = to) };
+  }
+
+  private async judge(response: SendResponse): Promise<Failure | undefined> {
+    const { status } = response;
+    const { digest } = this.source;
+    if (status === 201 || status === 204) {
+      this.unfinished = undefined;
+      const stored = response.headers["docker-content-digest"];
+      if (stored !== undefined && stored !== digest) {
+        throw new RegistryError("REGISTRY_DIGEST_MISMATCH", `PUT ${redacted(response.url)}: the registry says that it stored ${stored} instead of ${digest}. It, or a proxy in front of it, changes what is uploaded.`);
+      }
+      return undefined;
+    }
+    const error = await this.sender.failure("PUT", response);
+    if (status === 404) {
+      this.unfinished = undefined;
+    }
+    // 401: the token ran out while the content flowed; 404 and 416: the upload is no longer known. A new upload may do.
+    const again = isTransientStatus(status) || ((status === 401 || status === 404 || status === 416) && ++this.refusals <= maxRefusals);
+    return { error, again, unsure: status >= 500, retryAfterMs: status === 401 ? 0 : parseRetryAfter(response.headers["retry-after"]) };
+  }
+
+  private failed(error: unknown): Failure {
+    if (isTransientFailure(error)) {
+      return { error, again: true, unsure: true, retryAfterMs: undefined };
+    }
+    throw error;
+  }
+
+  private async isThere(): Promise<boolean> {
+    try {
+      const url = this.sender.url(`${this.repository}/blobs/${this.source.digest}`);
+      const response = await this.sender.send({ method: "HEAD", url, scopes: this.scopes, signal: this.signal, attempts: 2 });
+      return response.status === 200;
+    } catch (error) {
+      this.signal.throwIfAborted();
+      void error;
+      return false;
+    }
+  }
+}
+
+/** A token that ran out, an upload that was forgotten: more of these in a row are no accident. */
+const maxRefusals = 2;
+
+interface Failure {
+  error: RegistryError;
+  again: boolean;
+  /** No answer, or none that says that nothing was stored. */
+  unsure: boolean;
+  retryAfterMs: number | undefined;
+}
+
+/** distribution-spec v1.1.1: the registry may name the least size of a piece. */
+function minimum(response: SendResponse): number {
+  const value = Number(response.headers["oci-chunk-min-length"]);
+  return Number.isFinite(value) ? value : 0;
+}

@@ -1,0 +1,194 @@
+import { createHash } from "node:crypto";
+
+import type { Credentials, DesiredHost } from "../../containerd/desired";
+import { dialTimeoutNote, hasDialTimeout } from "../../containerd/plan/dialTimeout";
+import { upstreamAuthority } from "../../containerd/hostNames";
+import type { OperationContext } from "../../model/context";
+import { dynamicProvider } from "../../pulumi/boundary";
+import type { Difference, Operations } from "../../pulumi/boundary";
+import { holdsUnknown, sameValue } from "../../pulumi/plainValue";
+import { MirrorError, messageOf } from "../../model/errors";
+import { lineDiff } from "../../model/lineDiff";
+import { parseRegistryEndpoint } from "../../registry/endpoint";
+import type { EndpointSeen } from "../../registry/push/pushResult";
+import { Registry } from "../../registry/registry";
+
+/** The wire form of RegistryMirror's arguments. */
+export interface RegistryMirrorInputs {
+  /** Endpoints in order; a change of these replaces. */
+  mirrors: string[];
+  /** Those of them whose certificate is not checked. */
+  insecure?: string[];
+  hosts: DesiredHost[];
+  files: Record<string, string>;
+  fingerprint: string;
+  /** Secret. */
+  credentials: Credentials;
+  hostsDir: string;
+  checkEndpoints: boolean;
+}
+
+export interface RegistryMirrorOutputs extends RegistryMirrorInputs {
+  endpoints: EndpointSeen[];
+}
+
+const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
+  // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so it is told here.
+  check(olds, news) {
+    const isNew = olds.files === undefined && !holdsUnknown([news.files, news.hosts]);
+    return { inputs: news, notes: isNew ? told({}, news) : [] };
+  },
+
+  diff(olds, news): Difference {
+    if (!holdsUnknown(news) && sameValue(declared(olds), declared(news))) {
+      return { changes: false };
+    }
+    const notes = holdsUnknown([news.files, news.hosts]) ? [] : told(olds, news);
+    const replaces = !holdsUnknown(news.mirrors) && !sameValue(olds.mirrors, news.mirrors) ? { replaces: ["mirrors"] } : {};
+    return { changes: true, ...replaces, notes: [...notes, ...credentialNotes(olds.credentials, news.credentials)] };
+  },
+
+  async create(inputs, context) {
+    const id = `mirror-${createHash("sha256").update(JSON.stringify(inputs.mirrors)).digest("hex").slice(0, 12)}`;
+    return { id, outs: { ...inputs, endpoints: await lookAtEndpoints(inputs, context) } };
+  },
+
+  async read(_id, outs, context) {
+    // What the endpoints were seen to be decides where a node keeps the mirror's credentials, and a registry may
+    // have been set up anew since: `up` brings the nodes what this finds.
+    const { seen, failures } = await askEndpoints(outs, context);
+    for (const failure of failures) {
+      context.log.warn(`the mirror could not be asked, what was seen of it before is kept: ${failure}`);
+    }
+    const now = new Map(seen.map((one) => [one.endpoint, one]));
+    const endpoints = outs.endpoints.map((before) => now.get(before.endpoint) ?? before);
+    for (const before of outs.endpoints) {
+      const found = now.get(before.endpoint);
+      if (found !== undefined && !sameValue(found, before)) {
+        context.log.warn(`${before.endpoint}: ${describe(found)} by now, it was: ${describe(before)}; pulumi up adapts the nodes`);
+      }
+    }
+    return { outs: { ...outs, endpoints } };
+  },
+
+  async update(_id, _olds, news, context) {
+    return { ...news, endpoints: await lookAtEndpoints(news, context) };
+  },
+
+  // Nothing of its own lies anywhere: the nodes give back what they had.
+  delete: () => Promise.resolve(),
+};
+
+export const registryMirror = dynamicProvider(operations);
+
+type Rendered = Pick<RegistryMirrorInputs, "files" | "hosts">;
+
+/** The files' changed lines, once for all nodes. */
+function told(before: Partial<Rendered>, after: Rendered): string[] {
+  const lines = lineDiff(before.files ?? {}, after.files);
+  // Said when it comes, not at each later change.
+  const isNew = hasDialTimeout(after.hosts) && !hasDialTimeout(before.hosts ?? []);
+  const notes = isNew ? [dialTimeoutNote] : [];
+  return lines.length > 0 ? ["on every node that uses this mirror:", ...lines, ...notes] : [];
+}
+
+/** Credentials are secrets, so Pulumi shows nothing of a change of them: whose they are may be told. */
+function credentialNotes(before: Credentials, after: Credentials): string[] {
+  if (holdsUnknown(after)) {
+    return ["the credentials are known in the update"];
+  }
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].sort().flatMap((key) => {
+    if (!Object.hasOwn(before, key)) {
+      return [`a credential for ${key} is added`];
+    }
+    if (!Object.hasOwn(after, key)) {
+      return [`the credential for ${key} is taken away`];
+    }
+    return sameValue(before[key], after[key]) ? [] : [`the credential for ${key} is another one`];
+  });
+}
+
+function declared(inputs: RegistryMirrorInputs): unknown {
+  const { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints } = inputs;
+  return { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints };
+}
+
+/** Asks each endpoint, so that a wrong CA or password stops here and not on the first node. */
+async function lookAtEndpoints(inputs: RegistryMirrorInputs, context: OperationContext): Promise<EndpointSeen[]> {
+  const { seen, failures } = await askEndpoints(inputs, context);
+  if (failures.length > 0) {
+    throw new MirrorError(
+      "MIRROR_UNUSABLE",
+      `${failures.length === 1 ? "a registry does" : `${failures.length} registries do`} not answer as the nodes need ` +
+        "it. No node has been touched. (Where only the nodes can reach a registry, set checkEndpoints: false.)",
+      { reasons: failures },
+    );
+  }
+  return seen;
+}
+
+async function askEndpoints(
+  inputs: RegistryMirrorInputs,
+  context: OperationContext,
+): Promise<{ seen: EndpointSeen[]; failures: string[] }> {
+  const seen: EndpointSeen[] = [];
+  const failures: string[] = [];
+  for (const { endpoint, credential, caCert, needsCredentials } of inputs.checkEndpoints ? placesToAsk(inputs) : []) {
+    context.log.progress(`asking ${endpoint}`);
+    const registry = new Registry(
+      {
+        endpoint,
+        ...(caCert === undefined ? {} : { caCert }),
+        ...(credential === undefined ? {} : { username: credential.username, password: credential.password }),
+        ...(inputs.insecure?.includes(endpoint) === true ? { insecure: true } : {}),
+      },
+      context,
+    );
+    try {
+      seen.push(await registry.ping({ needsCredentials }));
+    } catch (error) {
+      failures.push(messageOf(error));
+    } finally {
+      await registry.close();
+    }
+  }
+  return { seen, failures };
+}
+
+interface PlaceToAsk {
+  endpoint: string;
+  credential: Credentials[string] | undefined;
+  caCert: string | undefined;
+  /** False: pods may bring credentials of their own. */
+  needsCredentials: boolean;
+}
+
+/** The mirrors, and the private registries, each with what the nodes ask it with. */
+function placesToAsk(inputs: RegistryMirrorInputs): PlaceToAsk[] {
+  const mirrors = inputs.mirrors.map((endpoint): PlaceToAsk => {
+    const { authority } = parseRegistryEndpoint(endpoint);
+    const caCert = inputs.files[`${inputs.hostsDir}/${authority}/ca.crt`];
+    return { endpoint, credential: inputs.credentials[authority], caCert, needsCredentials: true };
+  });
+  const asked = new Set(mirrors.map(({ endpoint }) => parseRegistryEndpoint(endpoint).authority));
+  const direct = inputs.hosts.flatMap(({ host, access }): PlaceToAsk[] => {
+    const authority = upstreamAuthority(host);
+    if (access === undefined || authority === undefined || asked.has(authority)) {
+      return [];
+    }
+    return [
+      {
+        endpoint: `https://${authority}`,
+        credential: access.credential === undefined ? undefined : inputs.credentials[access.credential],
+        caCert: access.caPath === undefined ? undefined : inputs.files[access.caPath],
+        needsCredentials: access.credential !== undefined,
+      },
+    ];
+  });
+  return [...mirrors, ...direct];
+}
+
+function describe({ auth, authenticated }: EndpointSeen): string {
+  const kind = { none: "asks for no credentials", basic: "asks for user and password", bearer: "asks for a token" }[auth];
+  return authenticated ? kind : `${kind} and was given none`;
+}

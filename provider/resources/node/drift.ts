@@ -1,0 +1,176 @@
+import { describeDrift } from "../../containerd/plan/describeDrift";
+import { planContainerd } from "../../containerd/plan/planContainerd";
+import { parseContainerdVersion } from "../../containerd/version";
+import { MirrorError } from "../../model/errors";
+import { NodeError, holderOf, isNodeError } from "../../node";
+import type { Node, NodeErrorCode, NodeObservation, NodeOwner } from "../../node";
+import { passedOn } from "./owner";
+import { desiredBefore, filesOf, verifyOf } from "./state";
+import type { NodeContainerdOutputs } from "./state";
+import { readVerify } from "./shownVerify";
+
+/** One thing about a node that is not as it was left. */
+export interface NodeFinding {
+  /**
+   * - `owner`: the node belongs to another resource by now; `record`: our record on it is gone or cannot be read.
+   * - `file`: a file that we put there is missing, changed, or no file any more.
+   * - `configuration`: containerd's own configuration is such that nothing can be planned on it.
+   * - `service`: containerd is down, masked or gone; `version`: it is another release; `not-loaded`: it runs with an earlier
+   *   configuration than the one that is written.
+   * - `image`: a compared image has another digest.
+   */
+  kind: "owner" | "record" | "file" | "configuration" | "service" | "version" | "not-loaded" | "image";
+  /** For a person; the first line, and those below it. Secrets are hidden. */
+  lines: string[];
+}
+
+export interface NodeDrift {
+  findings: NodeFinding[];
+  /** The files as they were put there. */
+  files: Record<string, string>;
+  /** Repairing it restarts containerd. */
+  restart: boolean;
+}
+
+/** Errors that mean: the node could not be looked at, so nothing is known of it. Anything else that is found there is drift. */
+const unseen: NodeErrorCode[] = [
+  "NODE_UNREACHABLE",
+  "NODE_LOST",
+  "NODE_AUTH",
+  "NODE_KEY",
+  "NODE_HOST_KEY_UNKNOWN",
+  "NODE_HOST_KEY_MISMATCH",
+  "NODE_HOST_KEY_REVOKED",
+  "NODE_KNOWN_HOSTS",
+  "NODE_SUDO",
+  "NODE_SHELL",
+  "NODE_FORWARDING",
+  "NODE_TOOL",
+  "NODE_OUTPUT",
+  "NODE_PROTOCOL",
+  "NODE_TIMEOUT",
+  "NODE_ABORTED",
+];
+
+/**
+ * How a node differs from what was put there (B7, L5). Undefined: it does not.
+ *
+ * @throws NodeError when the node could not be looked at
+ */
+export async function findDrift(node: Node, outs: NodeContainerdOutputs, owner: NodeOwner): Promise<NodeDrift | undefined> {
+  let observed: NodeObservation;
+  try {
+    observed = await node.observe({ hostsDirs: [outs.hostsDir], allowDown: true });
+  } catch (error) {
+    if (!(error instanceof NodeError) || unseen.includes(error.code)) {
+      throw error;
+    }
+    const kind = error.code === "NODE_STATE" ? "record" : "service";
+    return { findings: [{ kind, lines: [error.message] }], files: {}, restart: false };
+  }
+  const { files, findings, restart } = fileFindings(observed, outs);
+  findings.unshift(...ownerFindings(observed, owner));
+  const service = serviceFindings(observed, outs);
+  findings.push(...service);
+  if (service.every((finding) => finding.kind !== "service")) {
+    findings.push(...(await imageFindings(node, observed, outs)));
+  }
+  return findings.length > 0 ? { findings, files, restart: restart || observed.notLoaded } : undefined;
+}
+
+function ownerFindings(observed: NodeObservation, owner: NodeOwner): NodeFinding[] {
+  const holder = holderOf(observed.record, owner);
+  if (holder === "nobody") {
+    const line = "our record in /var/lib/registry-mirror is gone: the node was installed anew, or somebody removed it";
+    return [{ kind: "record", lines: [line] }];
+  }
+  const passed = passedOn(holder, observed.record?.owner);
+  return passed === undefined ? [] : [{ kind: "owner", lines: [passed] }];
+}
+
+function fileFindings(observed: NodeObservation, outs: NodeContainerdOutputs): NodeDrift {
+  const { files, lost } = filesOf(outs, observed);
+  const put = Object.fromEntries(Object.entries(files).filter(([path]) => !lost.includes(path)));
+  const findings = lost.map((path): NodeFinding => ({ kind: "file", lines: [`${path}: ${certificateState(observed, path)}`] }));
+  try {
+    const plan = planContainerd(observed, desiredBefore(outs, files));
+    for (const { path, kind, lines } of describeDrift(plan, observed)) {
+      if (!lost.includes(path)) {
+        const what = observed.stats[path]?.kind === "directory" || observed.directories.includes(path) ? "a directory stands in its place" : kind;
+        findings.push({ kind: "file", lines: [`${path}: ${what}`, ...lines.map((line) => `  ${line}`)] });
+      }
+    }
+    return { findings, files: put, restart: plan.restart };
+  } catch (error) {
+    if (!(error instanceof MirrorError)) {
+      throw error;
+    }
+    // A node without containerd says so by itself.
+    if (observed.binary !== "") {
+      findings.push({ kind: "configuration", lines: [error.message] });
+    }
+    return { findings, files: put, restart: false };
+  }
+}
+
+function certificateState(observed: NodeObservation, path: string): string {
+  return observed.files[path] === undefined ? "missing" : "not the certificate that was put there";
+}
+
+function serviceFindings(observed: NodeObservation, outs: NodeContainerdOutputs): NodeFinding[] {
+  const service = (text: string): NodeFinding => ({ kind: "service", lines: [text] });
+  if (observed.binary === "" || observed.unitState === "not-found") {
+    return [service("containerd is not installed any more")];
+  }
+  const findings: NodeFinding[] = [];
+  if (observed.unitState === "masked") {
+    findings.push(service("containerd.service is masked: once stopped it cannot be started"));
+  }
+  if (observed.serviceState !== "active") {
+    findings.push(service(`containerd is ${observed.serviceState}`));
+  }
+  const before = outs.containerd?.version;
+  const now = versionOf(observed);
+  if (now !== undefined && before !== undefined && now !== before) {
+    findings.push({ kind: "version", lines: [`containerd is ${now} by now; it was configured as ${before}`] });
+  }
+  if (observed.notLoaded) {
+    const line = `${observed.configPath} was changed after containerd was started: it runs with an earlier one, until it is restarted`;
+    findings.push({ kind: "not-loaded", lines: [line] });
+  }
+  return findings;
+}
+
+function versionOf(observed: NodeObservation): string | undefined {
+  try {
+    return parseContainerdVersion(observed.versionText).text;
+  } catch {
+    // What cannot be read the plan has said already.
+    return undefined;
+  }
+}
+
+async function imageFindings(node: Node, observed: NodeObservation, outs: NodeContainerdOutputs): Promise<NodeFinding[]> {
+  const verify = verifyOf(outs);
+  if (verify === false) {
+    return [];
+  }
+  const findings: NodeFinding[] = [];
+  const cri = node.cri(observed.socketPath);
+  try {
+    for (const image of readVerify(verify).images) {
+      const repository = image.source.replace(/[:@][^/]*$/, "");
+      const status = await cri.imageStatus(image.source);
+      const digest = status?.repoDigests.find((d) => d.startsWith(`${repository}@`))?.slice(repository.length + 1);
+      if (digest !== undefined && digest !== image.digest) {
+        findings.push({ kind: "image", lines: [`${image.source}: the node has ${digest}, pushed was ${image.digest}`] });
+      }
+    }
+  } catch (error) {
+    if (!isNodeError(error, "NODE_CRI")) {
+      throw error;
+    }
+    findings.push({ kind: "service", lines: [`containerd runs, but its CRI does not answer: ${error.message}`] });
+  }
+  return findings;
+}

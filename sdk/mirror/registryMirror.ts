@@ -1,0 +1,207 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { shapeProblems } from "../../provider/resources/arguments/shape";
+import { shapes } from "../../provider/resources/arguments/shapes";
+import type { Credentials, DesiredHost } from "../../provider/containerd/desired";
+import type { RegistryMirrorInputs } from "../../provider/resources/mirror/operations";
+import type { EndpointSeen } from "../../provider/registry/push/pushResult";
+import type { CredentialArgs } from "../../provider/resources/mirror/credentials";
+import { resolveCredentials } from "../../provider/resources/mirror/credentials";
+import { resolveHosts } from "../../provider/resources/mirror/hosts";
+import type { PlainMirror } from "../../provider/resources/mirror/hosts";
+import type { PlainPrivateRegistry } from "../../provider/resources/mirror/privateRegistries";
+import { attemptWith, attemptWithAsync, problemsOf, refuseAtOnce } from "../problems";
+import { MirrorResource } from "../resource";
+
+/** One mirror, with the fields of bmctl's `registryMirrors` and a few more. */
+export interface MirrorArgs {
+  /** `https://HOST:PORT`, or `https://HOST:PORT/v2/NAMESPACE`. `http://` is possible. A change replaces RegistryMirror, new first; nodes are updated in place, without a restart. */
+  endpoint: pulumi.Input<string>;
+  /** Path on the machine that runs Pulumi of the CA certificate (PEM) of the mirror; carried to the nodes. Excludes `caCert`. */
+  caCertPath?: pulumi.Input<string>;
+  /** The same as text. */
+  caCert?: pulumi.Input<string>;
+  /** Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the mirror. Excludes `username`/`password`. */
+  pullCredentialConfigPath?: pulumi.Input<string>;
+  /** With `password`: what the nodes pull with. */
+  username?: pulumi.Input<string>;
+  /** Always kept as a secret. */
+  password?: pulumi.Input<string>;
+  /**
+   * Public registry hosts, with a port where they have one, that are mirrored here. gcr.io always is, unlisted: by every mirror
+   * in order, unless some mirror lists it. Several mirrors of one host are asked in the order of the list. `_default` stands for every
+   * host that has no entry of its own.
+   */
+  hosts?: pulumi.Input<pulumi.Input<string>[]>;
+  /** Never ask the public registry for this mirror's hosts. Default false: mirror first, the public registry next. All mirrors of a host must agree. */
+  skipFallback?: pulumi.Input<boolean>;
+  /** Nodes accept any TLS certificate of the mirror. Default false. */
+  insecure?: pulumi.Input<boolean>;
+  /**
+   * Seconds (0.01 to 30) that a node waits for a connection to this mirror before it asks the next mirror or the
+   * public registry: a mirror that drops packets costs this much for each request of a pull. Default 1 where
+   * something is behind the mirror: another one of the same host, or the public registry. Without that, containerd's
+   * own 30. Give 3 or more where packets get lost on the way or connections take long, 30 to have it as containerd
+   * does by itself. Works from containerd 2.0.7 on, and in hosts.toml files; see docs/outages.md for older ones. A
+   * change is made in place, without a restart. Errors: DIAL_TIMEOUT_INVALID.
+   */
+  dialTimeout?: pulumi.Input<number>;
+}
+
+/**
+ * A registry that nodes pull from directly, with the fields of bmctl's `privateRegistries` and a few more: its
+ * CA, credentials for it, or both. Nothing is mirrored. A host that is mirrored as well is asked with these behind
+ * its mirrors.
+ */
+export interface PrivateRegistryArgs {
+  /**
+   * As it stands in image names: `registry.example:5007`, without scheme and path; always https. A change is made in
+   * place. Errors: HOST_INVALID.
+   */
+  host: pulumi.Input<string>;
+  /**
+   * Path on the machine that runs Pulumi of the registry's CA certificate (PEM); carried to the nodes. Excludes
+   * `caCert`.
+   */
+  caCertPath?: pulumi.Input<string>;
+  /** The same as text. */
+  caCert?: pulumi.Input<string>;
+  /**
+   * Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the registry. Excludes
+   * `username`/`password`.
+   */
+  pullCredentialConfigPath?: pulumi.Input<string>;
+  /**
+   * With `password`: what the nodes pull with, for every pod. Where they stand in config.toml (a registry that hands
+   * out tokens, containerd before 2.1) a pod's own pull secret takes their place; elsewhere they are sent whatever
+   * the pod brings.
+   */
+  username?: pulumi.Input<string>;
+  /** Always kept as a secret. */
+  password?: pulumi.Input<string>;
+}
+
+/** Which mirrors the nodes ask, with which CA and credentials. */
+export interface RegistryMirrorArgs {
+  /** The mirrors, in order. May be empty where there are private registries. */
+  registryMirrors: MirrorArgs[];
+  /**
+   * Registries that nodes pull from directly, with their CA and credentials. A change is made in place; without
+   * a restart, except for credentials of one that asks for a token, on containerd before 2.1. Errors: HOST_INVALID,
+   * PRIVATE_REGISTRY_EMPTY (neither CA nor credentials), MIRRORS_CONFLICT (a host twice, mirrored with
+   * `skipFallback`, or a mirror with another CA or other credentials).
+   */
+  privateRegistries?: PrivateRegistryArgs[];
+  /**
+   * Path of a Google service-account key (JSON) with which nodes pull from gcr.io what the mirror lacks. Without it they have no such
+   * credentials. There is no such thing for other registries.
+   */
+  gcrKeyPath?: pulumi.Input<string>;
+  /** The same as text; always kept as a secret. Excludes `gcrKeyPath`. */
+  gcrKey?: pulumi.Input<string>;
+  /** containerd's hosts directory on the nodes. Default `/etc/containerd/certs.d`. */
+  hostsDir?: pulumi.Input<string>;
+  /**
+   * Ask each endpoint and private registry once from the machine that runs Pulumi, so that a wrong CA or password is
+   * found before any node is touched. Default true; false where only the nodes can reach them.
+   */
+  checkEndpoints?: pulumi.Input<boolean>;
+}
+
+/**
+ * What the nodes' containerd is to do: which mirror for which public host, with which CA and credentials. Declared once, given to any
+ * number of NodeContainerd. A preview shows every line of every file that goes to the nodes.
+ *
+ * @group Resources
+ */
+export class RegistryMirror extends MirrorResource {
+  /** By host: its mirrors in order, and how a private registry is asked. */
+  declare readonly hosts: pulumi.Output<DesiredHost[]>;
+  /** Path on the node -> text. Where credentials go stands a placeholder. */
+  declare readonly files: pulumi.Output<Record<string, string>>;
+  /** SHA-256 over hosts and files, hex; does not depend on credentials. */
+  declare readonly fingerprint: pulumi.Output<string>;
+  /** What was seen of each endpoint: whether and how it asks for credentials. */
+  declare readonly endpoints: pulumi.Output<EndpointSeen[]>;
+  /** Secret: by the host that is asked, user and password. */
+  declare readonly credentials: pulumi.Output<Credentials>;
+  /** containerd's hosts directory on the nodes. */
+  declare readonly hostsDir: pulumi.Output<string>;
+
+  constructor(name: string, args: RegistryMirrorArgs, opts?: pulumi.CustomResourceOptions) {
+    refuseAtOnce(args, shapes.mirrorLists, "RegistryMirror");
+    const hostsDir = pulumi.output(args.hostsDir).apply((path) => path ?? "/etc/containerd/certs.d");
+    const mirrors = pulumi.output(args.registryMirrors.map(withoutSecrets));
+    const direct = args.privateRegistries ?? [];
+    const privateRegistries = pulumi.output(direct.map(privateWithoutSecrets));
+    const resolved = pulumi
+      .all([mirrors, hostsDir, privateRegistries])
+      .apply(([plain, dir, registries]) =>
+        attemptWith({ registryMirrors: plain, privateRegistries: registries }, shapes.mirrorValues, "", () => resolveHosts(plain, dir, registries)),
+      );
+    const rest = pulumi
+      .output({ hostsDir: args.hostsDir, checkEndpoints: args.checkEndpoints })
+      .apply((given) => ({ problems: shapeProblems(given, shapes.mirrorRest, "") }));
+    const credentials = pulumi
+      .output({
+        registryMirrors: args.registryMirrors.map(credentialsOnly),
+        privateRegistries: direct.map(privateCredentialsOnly),
+        gcrKeyPath: args.gcrKeyPath,
+        gcrKey: args.gcrKey,
+      })
+      .apply(({ registryMirrors, ...given }) => {
+        const all = { registryMirrors, ...given };
+        return attemptWithAsync(all, shapes.mirrorCredentials, "", () => resolveCredentials({ mirrors: registryMirrors, ...given } as CredentialArgs));
+      });
+    const wire: Record<keyof RegistryMirrorInputs, unknown> = {
+      mirrors: mirrors.apply((plain) => plain.map((mirror) => mirror.endpoint)),
+      insecure: mirrors.apply((plain) => {
+        const insecure = plain.filter((mirror) => mirror.insecure === true).map((mirror) => mirror.endpoint);
+        return insecure.length > 0 ? insecure : undefined;
+      }),
+      hosts: resolved.apply((r) => r.value?.hosts),
+      files: resolved.apply((r) => r.value?.files),
+      fingerprint: resolved.apply((r) => r.value?.fingerprint),
+      credentials: pulumi.secret(credentials.apply((r) => r.value ?? {})),
+      hostsDir,
+      checkEndpoints: pulumi.output(args.checkEndpoints).apply((check) => check ?? true),
+    };
+    // The findings never hold a secret, but they are derived from one; Pulumi would hide them.
+    const problems = pulumi.unsecret(problemsOf(resolved, credentials, rest));
+    super("RegistryMirror", "registryMirror", name, { ...wire, endpoints: undefined, problems }, opts);
+  }
+
+  /** Whether a value is a RegistryMirror, also one of another copy of this package. */
+  static override isInstance(value: unknown): value is RegistryMirror {
+    return MirrorResource.isType(value, "RegistryMirror");
+  }
+}
+
+function privateWithoutSecrets(registry: PrivateRegistryArgs): pulumi.Input<PlainPrivateRegistry> {
+  const { host, caCert, caCertPath } = registry;
+  return { host, caCert, caCertPath, withCredential: hasCredential(registry) } as pulumi.Input<PlainPrivateRegistry>;
+}
+
+type PrivateCredential = NonNullable<CredentialArgs["privateRegistries"]>[number];
+
+function privateCredentialsOnly(registry: PrivateRegistryArgs): pulumi.Input<PrivateCredential> {
+  const { host, pullCredentialConfigPath, username, password } = registry;
+  const withCredential = hasCredential(registry);
+  return { host, pullCredentialConfigPath, username, password, withCredential } as pulumi.Input<PrivateCredential>;
+}
+
+function hasCredential({ pullCredentialConfigPath, username, password }: MirrorArgs | PrivateRegistryArgs): boolean {
+  // An empty path is how a cluster file says none.
+  return (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") || username !== undefined || password !== undefined;
+}
+
+function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
+  const { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout } = mirror;
+  const withCredential = hasCredential(mirror);
+  return { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout, withCredential } as pulumi.Input<PlainMirror>;
+}
+
+function credentialsOnly(mirror: MirrorArgs): pulumi.Input<CredentialArgs["mirrors"][number]> {
+  const { endpoint, pullCredentialConfigPath, username, password } = mirror;
+  return { endpoint, pullCredentialConfigPath, username, password, withCredential: hasCredential(mirror) } as pulumi.Input<CredentialArgs["mirrors"][number]>;
+}

@@ -1,0 +1,107 @@
+import type * as pulumi from "@pulumi/pulumi";
+
+import type { Shape } from "../../provider/resources/arguments/shape";
+import type { ConfigStyle, Credentials } from "../../provider/containerd/desired";
+import type { ContainerdState, NodeContainerdWire } from "../../provider/resources/node/state";
+import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
+import type { NodeVerification } from "../../provider/verify/nodeVerification";
+import { recallVerification } from "../../provider/resources/node/storedVerification";
+import type { ImageSelection } from "../../provider/verify/selection";
+import { connectionInputs } from "./connection";
+import type { ConnectionArgs } from "./connection";
+import { declaredBy, verifyInput } from "./wire";
+import { refuseAtOnce } from "../problems";
+import type { RegistryMirror } from "../mirror/registryMirror";
+import { MirrorResource } from "../resource";
+
+/** How a node's result is checked. */
+export interface VerifyArgs {
+  /** Which images to compare on the node: so many of the smallest (default 1), "all", or these public names. */
+  images?: pulumi.Input<ImageSelection>;
+  /** "error" (default): a bad verdict fails the node and restores what it had. "warn": it is reported and kept. */
+  onFailure?: pulumi.Input<"error" | "warn">;
+}
+
+/** What a node takes from a mirror: a RegistryMirror, or its outputs from another stack. */
+export type MirrorSource = Pick<RegistryMirror, "hosts" | "files" | "credentials" | "endpoints" | "hostsDir">;
+
+/** One node, and what its containerd is to do. */
+export interface NodeContainerdArgs {
+  /** How to reach the node. Another host or port replaces (the old node is restored first); anything else about it never touches the node. */
+  connection: ConnectionArgs;
+  /** What the node's containerd is to do. A change is made in place, without a restart of containerd. */
+  mirror: MirrorSource;
+  /** The pushed images: the node waits for them and compares some by digest. A change of these alone verifies again and writes nothing. */
+  images?: pulumi.Input<PushedImage[]>;
+  /** The push set's probe: pulling it through each public name proves the node's route. */
+  probe?: pulumi.Input<Probe | undefined>;
+  /** Default `{ images: 1, onFailure: "error" }`; `false` verifies nothing. */
+  verify?: VerifyArgs | false;
+  /**
+   * "hosts-dir": one hosts.toml a host, changed without restarts. "config-toml": `mirrors` and `configs` tables, containerd 1.x only, a
+   * restart for each change. "auto" (default): hosts-dir, except on a containerd 1.x that has such tables already. A change is made in place.
+   */
+  configStyle?: pulumi.Input<ConfigStyle | "auto">;
+  /** Seconds that containerd gets to serve CRI again after a restart. Default 120. */
+  criTimeout?: pulumi.Input<number>;
+  /** Destroying a node that cannot be reached any more succeeds, with a warning. Default false. */
+  forgetUnreachable?: pulumi.Input<boolean>;
+  /**
+   * Take over a node that another resource configured, of another stack for one; from then on that one leaves the node
+   * alone. Default false: it is an error (`NODE_OWNED`) that names the other one, what differs, and other ways out. A
+   * change of this alone is only remembered.
+   */
+  adopt?: pulumi.Input<boolean>;
+  /** Leave the node exactly as it is for now: nothing about it is looked at or changed. Default false. MirroredCluster's `rollout.only` sets it. */
+  hold?: pulumi.Input<boolean>;
+}
+
+/**
+ * Points one node's containerd at the mirror, over SSH, as a transaction: what was there is kept, the change is checked and swapped in,
+ * containerd is restarted only when its config.toml had to change, the result is verified, and anything that fails is undone. Destroy
+ * restores the originals byte for byte.
+ *
+ * Errors: the node cannot be reached, its host key is unknown or another one, the user may not do it (no root, no sudo), there is no
+ * containerd or it does not run, its config.toml does not parse; or the verdict is bad and `onFailure` is "error".
+ *
+ * @group Resources
+ */
+export class NodeContainerd extends MirrorResource {
+  /** What the node's containerd is and how it is configured; undefined while the node is held and was never configured. */
+  declare readonly containerd: pulumi.Output<ContainerdState | undefined>;
+  /** What the state has of the verification. */
+  declare private readonly verified: pulumi.Output<string | undefined>;
+  private readonly read: { verification?: pulumi.Output<NodeVerification | undefined> } = {};
+
+  constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
+    refuseAtOnce(args, shapesOfArguments, "NodeContainerd");
+    const { mirror, files, credentials } = declaredBy(args.mirror);
+    const wire: Record<keyof NodeContainerdWire, unknown> = {
+      connection: connectionInputs(args.connection),
+      mirror,
+      files,
+      credentials,
+      verify: verifyInput(args),
+      configStyle: args.configStyle,
+      criTimeout: args.criTimeout,
+      forgetUnreachable: args.forgetUnreachable,
+      adopt: args.adopt,
+      hold: args.hold,
+    };
+    super("NodeContainerd", "nodeContainerd", name, { ...given(wire), containerd: undefined, verified: undefined }, opts);
+  }
+
+  /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
+  get verification(): pulumi.Output<NodeVerification | undefined> {
+    return (this.read.verification ??= this.verified.apply((text) => (text === undefined ? undefined : recallVerification(text))));
+  }
+}
+
+/** Without these nothing can be made of the arguments; all else is looked at where it is known. */
+const shapesOfArguments: Shape = { fields: { connection: { fields: {} }, mirror: { fields: {} } } };
+
+/** Pulumi makes an output out of every property there is, and an undefined one costs as much as another. */
+function given(wire: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(wire).filter(([, value]) => value !== undefined));
+}
+export type { ContainerdState, Credentials };
