@@ -1,29 +1,44 @@
-export { ImagePushSet } from "./pushSet/imagePushSet";
-export type { ImagePushSetArgs, RegistryArgs } from "./pushSet/imagePushSet";
-export { RegistryMirror } from "./mirror/registryMirror";
-export type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./mirror/registryMirror";
-export { NodeContainerd } from "./node/nodeContainerd";
-export type { ContainerdState, MirrorSource, NodeContainerdArgs, VerifyArgs } from "./node/nodeContainerd";
-export type { ConnectionArgs } from "./node/connection";
-export { MirrorError } from "../provider/model/errors";
 export type { ConfigStyle, Credentials, DesiredHost, DesiredMirror, HostAccess } from "../provider/containerd/desired";
-export type { EndpointSeen, Probe, PushedImage } from "../provider/registry/push/pushResult";
+export { MirrorError } from "../provider/model/errors";
 export type { PullCause } from "../provider/node";
-export type { HostVerification, ImageVerification, NodeVerification, Verdict } from "../provider/verify/nodeVerification";
-export type { ImageSelection } from "../provider/verify/selection";
-export { renderReport, verificationReport } from "./report/verificationReport";
-export type { Verifications } from "./report/verificationReport";
-export type { ClusterVerification } from "../provider/verify/clusterVerification";
-export { readClusterFile } from "../provider/resources/cluster/clusterFile";
-export { ClusterFileError } from "../provider/resources/cluster/errors";
-export type { ClusterFileCode, ClusterFilePlace, ClusterFileProblem } from "../provider/resources/cluster/errors";
+export type { EndpointSeen, Probe, PushedImage } from "../provider/registry/push/pushResult";
+export type {
+  ClusterConfig,
+  ClusterConfigMirror,
+  ClusterConfigObject,
+  ClusterConfigPrivateRegistry,
+  ClusterResource,
+  ClusterSpec,
+  NodePoolResource,
+  NodePoolSpec,
+  ResourceMetadata,
+} from "../provider/resources/cluster/clusterConfig";
 export type { BmctlCluster, OverriddenField, ReadClusterOptions } from "../provider/resources/cluster/clusterFile";
+export { readClusterFile } from "../provider/resources/cluster/clusterFile";
+export type { ClusterFileCode, ClusterFilePlace, ClusterFileProblem } from "../provider/resources/cluster/errors";
+export { ClusterFileError } from "../provider/resources/cluster/errors";
 export type { BmctlMirror } from "../provider/resources/cluster/mirrors";
-export type { BmctlPrivateRegistry } from "../provider/resources/cluster/privateRegistries";
 export type { BmctlNode, NodeRole } from "../provider/resources/cluster/nodes";
-export type { ClusterConfig, ClusterConfigMirror, ClusterConfigObject, ClusterConfigPrivateRegistry, ClusterResource, ClusterSpec, NodePoolResource, NodePoolSpec, ResourceMetadata } from "../provider/resources/cluster/clusterConfig";
-export { RolloutError, planRollout } from "../provider/resources/cluster/rollout";
+export type { BmctlPrivateRegistry } from "../provider/resources/cluster/privateRegistries";
 export type { RolloutArgs, RolloutPlan, Wave } from "../provider/resources/cluster/rollout";
-export { MirroredCluster } from "./cluster/mirroredCluster";
+export { planRollout, RolloutError } from "../provider/resources/cluster/rollout";
+export type { ClusterVerification } from "../provider/verify/clusterVerification";
+export type {
+  HostVerification,
+  ImageVerification,
+  NodeVerification,
+  Verdict,
+} from "../provider/verify/nodeVerification";
+export type { ImageSelection } from "../provider/verify/selection";
 export type { MirroredClusterArgs, NodeOverrides } from "./cluster/mirroredCluster";
+export { MirroredCluster } from "./cluster/mirroredCluster";
 export type { ConnectionOverrides } from "./cluster/nodeConnection";
+export type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./mirror/registryMirror";
+export { RegistryMirror } from "./mirror/registryMirror";
+export type { ConnectionArgs } from "./node/connection";
+export type { ContainerdState, MirrorSource, NodeContainerdArgs, VerifyArgs } from "./node/nodeContainerd";
+export { NodeContainerd } from "./node/nodeContainerd";
+export type { ImagePushSetArgs, RegistryArgs } from "./pushSet/imagePushSet";
+export { ImagePushSet } from "./pushSet/imagePushSet";
+export type { Verifications } from "./report/verificationReport";
+export { renderReport, verificationReport } from "./report/verificationReport";

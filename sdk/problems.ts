@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { MirrorError } from "../provider/model/errors";
 import type { Shape } from "../provider/resources/arguments/shape";
 import { shapeProblems } from "../provider/resources/arguments/shape";
-import { MirrorError } from "../provider/model/errors";
 
 /**
- * A value or what is wrong with the arguments it was to be made from. Findings travel to the resource as an input and are reported by its
- * check: so one preview shows the problems of every resource, each on its own line, and nothing has been touched.
+ * A value or what is wrong with the arguments it was to be made from. Findings travel to the resource as an input and
+ * are reported by its check: so one preview shows the problems of every resource, each on its own line, and nothing has
+ * been touched.
  */
 export interface Resolved<T> {
   value?: T;
@@ -31,7 +32,12 @@ export function attemptWith<T>(values: unknown, shape: Shape, name: string, step
   return problems.length > 0 ? { problems } : attempt(step);
 }
 
-export async function attemptWithAsync<T>(values: unknown, shape: Shape, name: string, step: () => Promise<T>): Promise<Resolved<T>> {
+export async function attemptWithAsync<T>(
+  values: unknown,
+  shape: Shape,
+  name: string,
+  step: () => Promise<T>,
+): Promise<Resolved<T>> {
   const problems = shapeProblems(values, shape, name);
   return problems.length > 0 ? { problems } : attemptAsync(step);
 }
@@ -45,7 +51,9 @@ export function refuseAtOnce(args: unknown, shape: Shape, type: string): void {
   const fields = typeof args === "object" && args !== null ? args : {};
   const problems = shapeProblems(fields, shape, "");
   if (problems.length > 0) {
-    throw Object.assign(new MirrorError("ARGUMENTS_INVALID", `${type}: ${problems.join(" ")}`), { __pulumiRunError: true });
+    throw Object.assign(new MirrorError("ARGUMENTS_INVALID", `${type}: ${problems.join(" ")}`), {
+      __pulumiRunError: true,
+    });
   }
 }
 

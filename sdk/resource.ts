@@ -4,9 +4,10 @@ import * as pulumi from "@pulumi/pulumi";
 export type ProviderName = "imagePushSet" | "registryMirror" | "nodeContainerd";
 
 /**
- * The code that the state carries for a resource. Pulumi's own serialization would put 1 kB (or, captured by value, the whole library as
- * it was that day) into inputs and outputs of every resource, and refresh and destroy would go on running that old code (pulumi/pulumi#6490).
- * This is the same format, written by hand: it loads whatever version of the package is installed beside the program.
+ * The code that the state carries for a resource. Pulumi's own serialization would put 1 kB (or, captured by value, the
+ * whole library as it was that day) into inputs and outputs of every resource, and refresh and destroy would go on
+ * running that old code (pulumi/pulumi#6490). This is the same format, written by hand: it loads whatever version of
+ * the package is installed beside the program.
  */
 function stub(provider: ProviderName): string {
   return `exports.handler = () => require("pulumi-registry-mirror/provider").${provider};`;
@@ -14,7 +15,13 @@ function stub(provider: ProviderName): string {
 
 /** The base of this package's resources: type `pulumi-nodejs:dynamic/registry-mirror:NAME`. */
 export abstract class MirrorResource extends pulumi.CustomResource {
-  protected constructor(type: string, provider: ProviderName, name: string, props: pulumi.Inputs, opts?: pulumi.CustomResourceOptions) {
+  protected constructor(
+    type: string,
+    provider: ProviderName,
+    name: string,
+    props: pulumi.Inputs,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
     const token = `pulumi-nodejs:dynamic/registry-mirror:${type}`;
     const inputs = {
       ...props,
@@ -23,8 +30,8 @@ export abstract class MirrorResource extends pulumi.CustomResource {
       ...(pulumi.runtime.isDryRun() ? { dryRun: true } : {}),
       __provider: stub(provider),
     };
-    // For each property Pulumi notes four times where it was made, through source maps: most of a program's time and memory with a thousand
-    // nodes, for a debugging aid (PULUMI_DEBUG_PROMISE_LEAKS). An error keeps its stack.
+    // For each property Pulumi notes four times where it was made, through source maps: most of a program's time and
+    // memory with a thousand nodes, for a debugging aid (PULUMI_DEBUG_PROMISE_LEAKS). An error keeps its stack.
     const { stackTraceLimit } = Error;
     const debugging = process.env["PULUMI_DEBUG_PROMISE_LEAKS"] !== undefined;
     Error.stackTraceLimit = debugging ? stackTraceLimit : 0;
@@ -40,7 +47,10 @@ export abstract class MirrorResource extends pulumi.CustomResource {
 
   /** Whether a value is one of this package's resources of a type, also when two copies of the package are loaded. */
   protected static isType(value: unknown, type: string): boolean {
-    return pulumi.CustomResource.isInstance(value) && (value as unknown as { __pulumiType?: string }).__pulumiType?.endsWith(`:${type}`) === true;
+    return (
+      pulumi.CustomResource.isInstance(value) &&
+      (value as unknown as { __pulumiType?: string }).__pulumiType?.endsWith(`:${type}`) === true
+    );
   }
 }
 
@@ -53,8 +63,8 @@ function urnOf(token: string, name: string): string {
 const prefixes = new WeakMap<pulumi.Resource, Promise<string>>();
 
 /**
- * The parent's URN goes in as a bare value. As an output of the parent it would make the parent a dependency; Pulumi takes a component for
- * all of its children then, so two children of one component would wait for each other for ever.
+ * The parent's URN goes in as a bare value. As an output of the parent it would make the parent a dependency; Pulumi
+ * takes a component for all of its children then, so two children of one component would wait for each other for ever.
  */
 async function urnBelow(parent: pulumi.Resource, token: string, name: string): Promise<string> {
   let prefix = prefixes.get(parent);

@@ -19,14 +19,20 @@ const images = new mirror.ImagePushSet("images", {
   registry: {
     endpoint: registry.endpoint,
     caCertPath: registry.caCertPath,
-    ...(username === undefined ? { dockerConfigPath: registry.pullCredentialConfigPath } : { username, password: config.getSecret("password") }),
+    ...(username === undefined
+      ? { dockerConfigPath: registry.pullCredentialConfigPath }
+      : { username, password: config.getSecret("password") }),
   },
 });
 
-const admin = new mirror.MirroredCluster(adminFile.name, { clusterConfig: adminConfig, images, connection: { knownHostsPath } });
+const admin = new mirror.MirroredCluster(adminFile.name, {
+  clusterConfig: adminConfig,
+  images,
+  connection: { knownHostsPath },
+});
 
-// A user cluster inherits nothing: its mirrors are those of its own file. That file has no SSH key (bmctl takes the admin cluster's), so
-// the program says which. Its first node changes when every node of the admin cluster is verified.
+// A user cluster inherits nothing: its mirrors are those of its own file. That file has no SSH key (bmctl takes the
+// admin cluster's), so the program says which. Its first node changes when every node of the admin cluster is verified.
 const user = new mirror.MirroredCluster(
   mirror.readClusterFile(userConfig).name,
   { clusterConfig: userConfig, images, connection: { privateKeyPath: adminFile.sshPrivateKeyPath, knownHostsPath } },

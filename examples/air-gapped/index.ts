@@ -4,27 +4,44 @@ import * as mirror from "pulumi-registry-mirror";
 const config = new pulumi.Config();
 const text = (key: string) => config.get(key) || undefined;
 const list = (key: string) => config.getObject<string[]>(key) ?? [];
-const login = { caCertPath: text("caCertPath"), username: text("username"), password: text("username") && config.getSecret("password") };
+const login = {
+  caCertPath: text("caCertPath"),
+  username: text("username"),
+  password: text("username") && config.getSecret("password"),
+};
 const registries = list("registries").map((endpoint) => ({ endpoint, ...login }));
 
 // Every registry gets all images, so that each can serve alone.
-const pushed = registries.map((registry, n) => new mirror.ImagePushSet(`images-${n + 1}`, { source: config.get("source") ?? "./bmpackages.tar.xz", registry }));
+const pushed = registries.map(
+  (registry, n) =>
+    new mirror.ImagePushSet(`images-${n + 1}`, { source: config.get("source") ?? "./bmpackages.tar.xz", registry }),
+);
 const [images] = pushed;
 if (images === undefined) {
   throw new pulumi.RunError("registries is empty: name at least one private registry");
 }
 
-// No cluster file here: the same as an object. The nodes ask the registries in this order, and nobody else: an image that none of them has
-// fails to pull, instead of waiting for a public registry that cannot be reached.
+// No cluster file here: the same as an object. The nodes ask the registries in this order, and nobody else: an image
+// that none of them has fails to pull, instead of waiting for a public registry that cannot be reached.
 const nodes = (addresses: string[]) => ({ nodes: addresses.map((address) => ({ address })) });
 const cluster = new mirror.MirroredCluster(
   "site",
   {
     clusterConfig: {
-      cluster: { metadata: { name: "site" }, spec: { nodeAccess: { loginUser: config.get("user") ?? "root" }, controlPlane: { nodePoolSpec: nodes(list("controlPlane")) } } },
+      cluster: {
+        metadata: { name: "site" },
+        spec: {
+          nodeAccess: { loginUser: config.get("user") ?? "root" },
+          controlPlane: { nodePoolSpec: nodes(list("controlPlane")) },
+        },
+      },
       nodePools: [{ metadata: { name: "workers" }, spec: nodes(list("workers")) }],
     },
-    registryMirrors: registries.map((registry) => ({ ...registry, hosts: ["gcr.io", ...list("hosts")], skipFallback: true })),
+    registryMirrors: registries.map((registry) => ({
+      ...registry,
+      hosts: ["gcr.io", ...list("hosts")],
+      skipFallback: true,
+    })),
     images,
     verify: { images: 3 },
     connection: { privateKeyPath: text("privateKeyPath"), knownHostsPath: text("knownHostsPath") },

@@ -19,15 +19,22 @@ const images = new mirror.ImagePushSet("images", {
   registry: {
     endpoint: registry.endpoint,
     caCertPath: registry.caCertPath,
-    ...(username === undefined ? { dockerConfigPath: registry.pullCredentialConfigPath } : { username, password: config.getSecret("password") }),
+    ...(username === undefined
+      ? { dockerConfigPath: registry.pullCredentialConfigPath }
+      : { username, password: config.getSecret("password") }),
   },
 });
 
-// Mirrors, keys, login user and nodes are the file's. No node changes before the images are there; each wave waits for the one before.
+// Mirrors, keys, login user and nodes are the file's. No node changes before the images are there; each wave waits for
+// the one before.
 const cluster = new mirror.MirroredCluster(name, {
   clusterConfig,
   images,
-  rollout: { canary: config.getNumber("canary") ?? 1, maxParallel: config.getNumber("maxParallel") ?? 10, only: only.length > 0 ? only : undefined },
+  rollout: {
+    canary: config.getNumber("canary") ?? 1,
+    maxParallel: config.getNumber("maxParallel") ?? 10,
+    only: only.length > 0 ? only : undefined,
+  },
   connection: { knownHostsPath },
 });
 

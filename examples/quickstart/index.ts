@@ -5,7 +5,12 @@ const config = new pulumi.Config();
 const endpoint = config.require("endpoint");
 const text = (key: string) => config.get(key) || undefined;
 const list = (key: string) => config.getObject<string[]>(key) ?? [];
-const registry = { endpoint, caCertPath: text("caCertPath"), username: text("username"), password: text("username") && config.getSecret("password") };
+const registry = {
+  endpoint,
+  caCertPath: text("caCertPath"),
+  username: text("username"),
+  password: text("username") && config.getSecret("password"),
+};
 
 // 1. Every image of the package goes into the private registry, under the path it has in the public one.
 const images = new mirror.ImagePushSet("images", { source: config.get("source") ?? "./bmpackages.tar.xz", registry });
@@ -20,7 +25,12 @@ const mirrored = new mirror.RegistryMirror("mirror", {
 const nodes = list("nodes").map(
   (host) =>
     new mirror.NodeContainerd(`node-${host}`, {
-      connection: { host, user: config.get("user") ?? "root", privateKeyPath: text("privateKeyPath"), knownHostsPath: text("knownHostsPath") },
+      connection: {
+        host,
+        user: config.get("user") ?? "root",
+        privateKeyPath: text("privateKeyPath"),
+        knownHostsPath: text("knownHostsPath"),
+      },
       mirror: mirrored,
       images: images.images,
       probe: images.probe,

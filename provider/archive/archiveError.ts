@@ -13,7 +13,8 @@ import { MirrorError } from "../model/errors";
  * - `ARCHIVE_TRUNCATED`: ends in the middle.
  * - `ARCHIVE_CORRUPT`: damaged compression, tar header, JSON or reference.
  * - `ARCHIVE_DIGEST_MISMATCH`: content that is not what its digest says.
- * - `ARCHIVE_ENTRY_REFUSED`: an entry that no image package has a use for (path traversal, device node, sparse file ...).
+ * - `ARCHIVE_ENTRY_REFUSED`: an entry that no image package has a use for (path traversal, device node, sparse file
+ *   ...).
  * - `ARCHIVE_TOO_LARGE`: a manifest or other small file above its limit.
  * - `ARCHIVE_BOMB`: more decoded bytes or entries than `maxDecodedBytes` allows.
  * - `ARCHIVE_TOO_DEEP`: archives in archives in archives in archives.
@@ -50,7 +51,9 @@ export class ArchiveError extends MirrorError {
   }
 }
 
-/** A name out of an archive, fit for a message: quoted, control characters escaped (a terminal would obey them), cut. */
+/**
+ * A name out of an archive, fit for a message: quoted, control characters escaped (a terminal would obey them), cut.
+ */
 export function quoted(name: string): string {
   return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}...` : name);
 }

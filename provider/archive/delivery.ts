@@ -3,15 +3,17 @@ import { Readable } from "node:stream";
 
 import type { Digest } from "../model/digest";
 import { ArchiveError } from "./archiveError";
-import type { Body } from "./scan/entry";
 import type { PackageBlob, ReadOptions } from "./imagePackage";
+import type { Body } from "./scan/entry";
 
 /** Hands blobs to whoever reads the package: each digest once, checked while it flows. */
 export class Delivery {
   private readonly seen = new Set<Digest>();
   private queued: Promise<unknown> = Promise.resolve();
 
-  /** @param only when set, other blobs are passed over: the rest of a package whose index is known. With their sizes. */
+  /**
+   * @param only when set, other blobs are passed over: the rest of a package whose index is known. With their sizes.
+   */
   constructor(
     private readonly options: ReadOptions,
     private readonly only?: ReadonlyMap<Digest, number>,
@@ -33,7 +35,9 @@ export class Delivery {
 
   /** Whether content of this size, whose digest is not known yet, may be one that is still asked for by name. */
   mayWant(size: number): boolean {
-    return this.only !== undefined && [...this.only].some(([digest, known]) => known === size && !this.seen.has(digest));
+    return (
+      this.only !== undefined && [...this.only].some(([digest, known]) => known === size && !this.seen.has(digest))
+    );
   }
 
   /** Whether the blob should be handed over; a digest is asked for once. */
@@ -57,7 +61,8 @@ export class Delivery {
   }
 
   /**
-   * Hands over content that lies ready (spooled) while the pass goes on to the next. The order stays, and at most one is under way.
+   * Hands over content that lies ready (spooled) while the pass goes on to the next. The order stays, and at most one
+   * is under way.
    *
    * @param release called when the content is no longer needed, whatever happens
    */
@@ -91,7 +96,10 @@ export class Delivery {
       reopenableUntilResolved: body.repeatable,
       open: () => {
         if (opened && !body.repeatable) {
-          throw new ArchiveError("ARCHIVE_UNREADABLE", `${body.label} comes once in the package's compressed stream and cannot be read a second time. Run again.`);
+          throw new ArchiveError(
+            "ARCHIVE_UNREADABLE",
+            `${body.label} comes once in the package's compressed stream and cannot be read a second time. Run again.`,
+          );
         }
         opened = true;
         const stream = Readable.from(checked(digest, body), { objectMode: false, highWaterMark: 1 << 20 });
@@ -125,7 +133,10 @@ function ended(stream: Readable): Promise<void> {
   });
 }
 
-/** The content; the last piece is held back until the digest is known to be right, so that nobody gets a whole wrong blob. */
+/**
+ * The content; the last piece is held back until the digest is known to be right, so that nobody gets a whole wrong
+ * blob.
+ */
 export async function* checked(digest: Digest, body: Body): AsyncGenerator<Buffer> {
   const colon = digest.indexOf(":");
   const hash = createHash(digest.slice(0, colon));
@@ -147,5 +158,8 @@ export async function* checked(digest: Digest, body: Body): AsyncGenerator<Buffe
 }
 
 export function mismatch(label: string, expected: Digest, real: Digest): ArchiveError {
-  return new ArchiveError("ARCHIVE_DIGEST_MISMATCH", `${label}: the content is ${real}, not ${expected} as the package says. The package is damaged; fetch or make it again.`);
+  return new ArchiveError(
+    "ARCHIVE_DIGEST_MISMATCH",
+    `${label}: the content is ${real}, not ${expected} as the package says. The package is damaged; fetch or make it again.`,
+  );
 }

@@ -9,7 +9,10 @@ export interface PackageImage {
   source: string;
   /** The top-level manifest or index that the tag is to point at. */
   root: Descriptor;
-  /** True when the manifest's bytes are the registry's own; false when it had to be made anew; "unknown" when nothing tells (origin.ts). */
+  /**
+   * True when the manifest's bytes are the registry's own; false when it had to be made anew; "unknown" when nothing
+   * tells (origin.ts).
+   */
   preserved: boolean | "unknown";
   /** Why `preserved` is not true. */
   reason?: string;
@@ -40,15 +43,15 @@ export interface PackageBlob {
   digest: Digest;
   size: number;
   /**
-   * The content, checked against `digest` while it flows (a mismatch destroys the stream with an error that names the entry).
-   * Callable again when `reopenable` or `reopenableUntilResolved` says so; otherwise once.
+   * The content, checked against `digest` while it flows (a mismatch destroys the stream with an error that names the
+   * entry). Callable again when `reopenable` or `reopenableUntilResolved` says so; otherwise once.
    */
   open(): Readable;
   /** The content can be opened again until the package is closed, at no cost (folder, plain tar). */
   reopenable: boolean;
   /**
-   * The content can be opened again until the promise of `ReadOptions.blob` is settled (also multi-block xz, spooled, buffered);
-   * streams still open at that moment are destroyed. Enough for a retry, not for resolving early.
+   * The content can be opened again until the promise of `ReadOptions.blob` is settled (also multi-block xz, spooled,
+   * buffered); streams still open at that moment are destroyed. Enough for a retry, not for resolving early.
    */
   reopenableUntilResolved: boolean;
 }
@@ -58,8 +61,8 @@ export interface ReadOptions {
   /** Asked before a blob's body is decoded or opened where skipping saves work; false = pass over it. */
   wanted(digest: Digest, size: number): boolean;
   /**
-   * Called for each blob, once per digest, in the package's own order. The reader goes on when the promise resolves: a sink that
-   * wants overlap resolves early for blobs it has buffered (at most its own budget) or that are reopenable.
+   * Called for each blob, once per digest, in the package's own order. The reader goes on when the promise resolves: a
+   * sink that wants overlap resolves early for blobs it has buffered (at most its own budget) or that are reopenable.
    */
   blob(blob: PackageBlob): Promise<void>;
   /** Compressed bytes read so far and in all, for progress; never backwards. */
@@ -67,22 +70,28 @@ export interface ReadOptions {
 }
 
 export interface OpenOptions {
-  /** Folder for spool files of inner archives; default: a folder of this package below os.tmpdir(). Removed also after a crash (next run). */
+  /**
+   * Folder for spool files of inner archives; default: a folder of this package below os.tmpdir(). Removed also after a
+   * crash (next run).
+   */
   spoolDir?: string;
   /** Folder for package indexes by fingerprint; default: the user's cache folder. `false` keeps none. */
   cacheDir?: string | false;
   /** Limit against decompression bombs: decoded bytes per package. Default 1 TiB. */
   maxDecodedBytes?: number;
   /**
-   * Decoded bytes up to which `index()` decodes a compressed package, once, only to know what is in it (about a second for each
-   * 100 MB). Default 0: never. Told beforehand by the sizes that the package's own headers state.
+   * Decoded bytes up to which `index()` decodes a compressed package, once, only to know what is in it (about a second
+   * for each 100 MB). Default 0: never. Told beforehand by the sizes that the package's own headers state.
    */
   lookBytes?: number;
   /** read() will follow soon: decoding may begin while the package's fingerprint is taken. Default false. */
   readSoon?: boolean;
   /** Threads for multi-block xz. Default: the machine's cores, at most 8. */
   xzThreads?: number;
-  /** Absolute path of an `xz` program to decode with; false: only the native module. Default: the module, else a program on PATH. */
+  /**
+   * Absolute path of an `xz` program to decode with; false: only the native module. Default: the module, else a program
+   * on PATH.
+   */
   xzProgram?: string | false;
   signal?: AbortSignal;
 }
@@ -90,11 +99,19 @@ export interface OpenOptions {
 /** An opened package. One `read` pass decodes; nothing is unpacked whole. */
 export interface ImagePackage {
   readonly source: string;
-  /** SHA-256 over the package's content (file bytes; for a folder its entries), hex. Cached by path, size, mtime and inode. */
+  /**
+   * SHA-256 over the package's content (file bytes; for a folder its entries), hex. Cached by path, size, mtime and
+   * inode.
+   */
   readonly fingerprint: string;
-  /** The index when it is known without decoding the package (folder or plain tar without packed archives in it; any package read before; one smaller than `lookBytes`), else undefined. */
+  /**
+   * The index when it is known without decoding the package (folder or plain tar without packed archives in it; any
+   * package read before; one smaller than `lookBytes`), else undefined.
+   */
   index(): Promise<PackageIndex | undefined>;
-  /** The one pass. Returns the full index (and caches it). Rejects on the first unreadable entry, named with its path. */
+  /**
+   * The one pass. Returns the full index (and caches it). Rejects on the first unreadable entry, named with its path.
+   */
   read(options: ReadOptions): Promise<PackageIndex>;
   close(): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import { ArchiveError, bytesText } from "./archiveError";
 
-/** A registry must accept manifests of 4 MiB (distribution-spec v1.1.1, "Pushing Manifests") and may refuse larger ones. */
+/**
+ * A registry must accept manifests of 4 MiB (distribution-spec v1.1.1, "Pushing Manifests") and may refuse larger ones.
+ */
 export const largestManifest = 4 << 20;
 
 /** index.json and manifest.json of a package with some ten thousand images. */

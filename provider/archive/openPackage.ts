@@ -4,36 +4,36 @@ import { basename } from "node:path";
 
 import type { Digest } from "../model/digest";
 import { ArchiveError, quoted } from "./archiveError";
-import { defaultCacheFolder } from "./index/cacheFolder";
 import { compressionOf, isPacked, isUnsupported } from "./decode/compression";
 import { decodeHead } from "./decode/decode";
-import { Delivery } from "./delivery";
-import { BufferBody, RegionBody } from "./scan/entry";
-import type { Body } from "./scan/entry";
-import { factsOf, unreadable } from "./decode/fileSource";
-import { Findings } from "./formats/findings";
-import { fingerprintFolder, fingerprintPackage } from "./index/fingerprint";
-import { listFolder, walkFolder } from "./scan/folderWalk";
-import type { FolderFile } from "./scan/folderWalk";
-import type { ImagePackage, OpenOptions, PackageIndex, ReadOptions } from "./imagePackage";
-import { readCachedIndex, writeCachedIndex } from "./index/indexCache";
-import type { KnownPackage, StoredPlace } from "./index/indexCache";
 import { decodedSize } from "./decode/decodedSize";
-import { DecodedBudget, defaultDecodedBytes } from "./limits";
+import { factsOf, unreadable } from "./decode/fileSource";
+import type { XzDecoder } from "./decode/xzDecoder";
+import { xzDecoder } from "./decode/xzDecoder";
+import { Delivery } from "./delivery";
+import { Findings } from "./formats/findings";
 import { makeIndex } from "./formats/packageIndex";
-import type { PlacedSource } from "./scan/place";
+import type { ImagePackage, OpenOptions, PackageIndex, ReadOptions } from "./imagePackage";
+import { defaultCacheFolder } from "./index/cacheFolder";
+import { fingerprintFolder, fingerprintPackage } from "./index/fingerprint";
+import type { KnownPackage, StoredPlace } from "./index/indexCache";
+import { readCachedIndex, writeCachedIndex } from "./index/indexCache";
+import { DecodedBudget, defaultDecodedBytes } from "./limits";
 import { Progress } from "./progress";
-import { Scan } from "./scan/scan";
+import type { Body } from "./scan/entry";
+import { BufferBody, RegionBody } from "./scan/entry";
+import type { FolderFile } from "./scan/folderWalk";
+import { listFolder, walkFolder } from "./scan/folderWalk";
+import type { PlacedSource } from "./scan/place";
 import type { PackedArchive } from "./scan/scan";
+import { Scan } from "./scan/scan";
 import { Sources } from "./scan/sources";
 import { cleanSpools, Spool } from "./scan/spool";
 import { isTarHead } from "./scan/tarHeader";
-import { xzDecoder } from "./decode/xzDecoder";
-import type { XzDecoder } from "./decode/xzDecoder";
 
 /**
- * Opens an image package: a folder, .tar, .tar.gz, .tar.zst or .tar.xz with OCI layouts, docker-archives, or archives of these.
- * Told by content, not by name.
+ * Opens an image package: a folder, .tar, .tar.gz, .tar.zst or .tar.xz with OCI layouts, docker-archives, or archives
+ * of these. Told by content, not by name.
  *
  * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM`, `ARCHIVE_UNSUPPORTED`
  */
@@ -46,8 +46,16 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
   const signal = options.signal ?? new AbortController().signal;
   const files = facts.folder ? await listFolder(top) : [];
   const sizes = new Map(facts.folder ? files.map((file) => [file.path, file.size]) : [["", facts.size]]);
-  const sources = new Sources(top, basename(source), sizes, options.xzThreads ?? Math.min(availableParallelism(), 8), xzDecoder(options.xzProgram));
-  const whole = facts.folder ? undefined : new RegionBody(sources.file("", facts.size), 0, facts.size, basename(source));
+  const sources = new Sources(
+    top,
+    basename(source),
+    sizes,
+    options.xzThreads ?? Math.min(availableParallelism(), 8),
+    xzDecoder(options.xzProgram),
+  );
+  const whole = facts.folder
+    ? undefined
+    : new RegionBody(sources.file("", facts.size), 0, facts.size, basename(source));
   try {
     if (whole !== undefined) {
       await checkForm(source, whole, sources.decoder);
@@ -58,7 +66,9 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
         void begin(whole, sources).catch(() => undefined);
       }
     };
-    const fingerprint = facts.folder ? await fingerprintFolder(files, cacheDir, signal) : await fingerprintPackage(top, { cacheDir: cacheDir ?? false, signal, onRead });
+    const fingerprint = facts.folder
+      ? await fingerprintFolder(files, cacheDir, signal)
+      : await fingerprintPackage(top, { cacheDir: cacheDir ?? false, signal, onRead });
     await cleanSpools(options.spoolDir);
     return new OpenedPackage(source, fingerprint, {
       spoolDir: options.spoolDir,
@@ -87,15 +97,24 @@ async function checkForm(source: string, body: Body, xz: XzDecoder): Promise<voi
   const head = await body.peek(512);
   const form = compressionOf(head);
   if (body.size === 0) {
-    throw new ArchiveError("ARCHIVE_UNKNOWN_FORM", `Image package ${quoted(source)} is an empty file. Fetch or make it again.`);
+    throw new ArchiveError(
+      "ARCHIVE_UNKNOWN_FORM",
+      `Image package ${quoted(source)} is an empty file. Fetch or make it again.`,
+    );
   }
   if (isUnsupported(form)) {
-    throw new ArchiveError("ARCHIVE_UNSUPPORTED", `Image package ${quoted(source)} is packed with ${form}, which is not read here. Give a folder, .tar, .tar.gz, .tar.zst or .tar.xz.`);
+    throw new ArchiveError(
+      "ARCHIVE_UNSUPPORTED",
+      `Image package ${quoted(source)} is packed with ${form}, which is not read here. Give a folder, .tar, .tar.gz, .tar.zst or .tar.xz.`,
+    );
   }
   // What is damaged from its first bytes on is reported, with the place, when it is read.
   const inner = isPacked(form) ? await decodeHead(form, await body.peek(64 << 10), 512, xz) : Buffer.alloc(0);
   if (isPacked(form) && inner.length === 512 && !isTarHead(inner) && inner.some((byte) => byte !== 0)) {
-    throw new ArchiveError("ARCHIVE_UNKNOWN_FORM", `Image package ${quoted(source)} is ${form} data, but there is no tar in it. Give a folder, .tar, .tar.gz, .tar.zst or .tar.xz.`);
+    throw new ArchiveError(
+      "ARCHIVE_UNKNOWN_FORM",
+      `Image package ${quoted(source)} is ${form} data, but there is no tar in it. Give a folder, .tar, .tar.gz, .tar.zst or .tar.xz.`,
+    );
   }
   if (!isPacked(form) && !isTarHead(head) && head.some((byte) => byte !== 0)) {
     throw new ArchiveError(
@@ -186,9 +205,19 @@ class OpenedPackage implements ImagePackage {
     const scan = new Scan(findings, { budget: this.budget(), signal, sources });
     const name = basename(this.source);
     if (folder) {
-      await scan.entries(walkFolder(this.source, files, (file) => sources.file(file.path, file.size)), name, name, 0);
+      await scan.entries(
+        walkFolder(this.source, files, (file) => sources.file(file.path, file.size)),
+        name,
+        name,
+        0,
+      );
     } else {
-      await scan.file({ body: new RegionBody(sources.file("", size), 0, size, name), path: name, depth: 0, likely: true });
+      await scan.file({
+        body: new RegionBody(sources.file("", size), 0, size, name),
+        path: name,
+        depth: 0,
+        likely: true,
+      });
     }
     return scan.packed;
   }
@@ -214,7 +243,10 @@ class OpenedPackage implements ImagePackage {
   private async firstPass(options: ReadOptions): Promise<PackageIndex> {
     const findings = new Findings();
     const packed = await this.survey(findings, options.signal);
-    const progress = new Progress(options, packed.reduce((sum, { body }) => sum + body.size, 0));
+    const progress = new Progress(
+      options,
+      packed.reduce((sum, { body }) => sum + body.size, 0),
+    );
     const delivery = new Delivery(options);
     await this.unpack(findings, packed, delivery, progress, options.signal);
     const known = await this.remember(findings);
@@ -227,7 +259,11 @@ class OpenedPackage implements ImagePackage {
     }
     progress.finish();
     // An archive that flowed by as one, and that the index says is a layer: it is asked for by its digest.
-    const left = new Set([...known.index.blobs].filter(([digest, size]) => !delivery.has(digest) && options.wanted(digest, size)).map(([digest]) => digest));
+    const left = new Set(
+      [...known.index.blobs]
+        .filter(([digest, size]) => !delivery.has(digest) && options.wanted(digest, size))
+        .map(([digest]) => digest),
+    );
     if (left.size > 0) {
       const { signal, blob } = options;
       await this.knownPass(known, { signal, blob, wanted: (digest) => left.has(digest) });
@@ -253,7 +289,10 @@ class OpenedPackage implements ImagePackage {
     const rest = wanted.length > placed.length + held.length;
     const findings = new Findings();
     const packed = rest ? await this.survey(findings, options.signal) : [];
-    const progress = new Progress(options, placed.reduce((sum, { size }) => sum + size, 0) + packed.reduce((sum, { body }) => sum + body.size, 0));
+    const progress = new Progress(
+      options,
+      placed.reduce((sum, { size }) => sum + size, 0) + packed.reduce((sum, { body }) => sum + body.size, 0),
+    );
     for (const { digest, body } of held) {
       await delivery.give(digest, body);
     }
@@ -268,8 +307,20 @@ class OpenedPackage implements ImagePackage {
     progress.finish();
   }
 
-  private async unpack(findings: Findings, packed: PackedArchive[], delivery: Delivery, progress: Progress, signal: AbortSignal): Promise<void> {
-    const scan = new Scan(findings, { budget: this.budget(), signal, delivery, spool: this.spool, sources: this.opened.sources });
+  private async unpack(
+    findings: Findings,
+    packed: PackedArchive[],
+    delivery: Delivery,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const scan = new Scan(findings, {
+      budget: this.budget(),
+      signal,
+      delivery,
+      spool: this.spool,
+      sources: this.opened.sources,
+    });
     try {
       for (const archive of packed) {
         if (!delivery.complete) {

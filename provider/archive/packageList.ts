@@ -6,8 +6,8 @@ import type { ImagePackage, OpenOptions, PackageBlob, PackageIndex, ReadOptions 
 import { openPackage } from "./openPackage";
 
 /**
- * Opens one image package or several as one: bmctl's packages of two versions, pushed into one namespace. What several of
- * them hold is read once.
+ * Opens one image package or several as one: bmctl's packages of two versions, pushed into one namespace. What several
+ * of them hold is read once.
  *
  * @throws ArchiveError as openPackage; `ARCHIVE_NAME_CONFLICT` from index() and read() where two packages have one name
  * for two different images

@@ -1,5 +1,5 @@
-import type { Body } from "./scan/entry";
 import type { ReadOptions } from "./imagePackage";
+import type { Body } from "./scan/entry";
 
 /** Counts bytes read of the package's file(s); never goes backwards, also when something is read twice. */
 export class Progress {

@@ -14,13 +14,19 @@ export interface ContainerdPlan {
   recognised: RecognisedFile[];
   /** True only when a config.toml text changes. */
   restart: boolean;
-  /** What a person should know: legacy entries carried over, foreign files kept, a credential placed in config.toml. No secrets. */
+  /**
+   * What a person should know: legacy entries carried over, foreign files kept, a credential placed in config.toml. No
+   * secrets.
+   */
   notes: string[];
 }
 
 export interface RecognisedFile {
   path: string;
-  /** What it was before us, as far as that can still be told: a configuration without our tables. Absent: nothing stood there. */
+  /**
+   * What it was before us, as far as that can still be told: a configuration without our tables. Absent: nothing stood
+   * there.
+   */
   original?: string;
 }
 

@@ -20,7 +20,10 @@ export interface HostAccess {
 
 /** One mirror of a host. */
 export interface DesiredMirror {
-  /** Normalized URL: `https://172.18.0.20:5000` or with a path `https://172.18.0.20:5000/v2/ns`; scheme lower case, no trailing slash. */
+  /**
+   * Normalized URL: `https://172.18.0.20:5000` or with a path `https://172.18.0.20:5000/v2/ns`; scheme lower case, no
+   * trailing slash.
+   */
   endpoint: string;
   /** Path on the node of the CA file, when the mirror has one of its own. */
   caPath?: string;
@@ -40,7 +43,9 @@ export type Credentials = Record<string, { username: string; password: string }>
 /** How a registry asks, by HOST:PORT; decides where credentials must stand on a containerd line. */
 export type AuthKinds = Record<string, "none" | "basic" | "bearer">;
 
-/** `hosts-dir`: one hosts.toml a host, changed without a restart. `config-toml`: tables in containerd 1.x's config.toml. */
+/**
+ * `hosts-dir`: one hosts.toml a host, changed without a restart. `config-toml`: tables in containerd 1.x's config.toml.
+ */
 export type ConfigStyle = "hosts-dir" | "config-toml";
 
 /** All that is wanted on one node. `files` is what the reviewer saw: rendered from `hosts` by renderFiles(). */

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+
 import { atLeast, type ContainerdVersion } from "./version";
 
 /** The URL of a mirror, taken apart without losing an explicit default port (containerd compares hosts as written). */
@@ -30,7 +31,9 @@ export function needsOverridePath(path: string): boolean {
   return path !== "" && path !== "/" && path !== "/v2";
 }
 
-/** The host that containerd asks for a namespace when nothing is configured; undefined for `_default`, which is no host. */
+/**
+ * The host that containerd asks for a namespace when nothing is configured; undefined for `_default`, which is no host.
+ */
 export function upstreamAuthority(namespace: string): string | undefined {
   if (namespace === "_default" || namespace === "*") {
     return undefined;
@@ -43,7 +46,9 @@ export function namespaceOf(authority: string): string {
   return authority === "registry-1.docker.io" ? "docker.io" : authority;
 }
 
-/** True where containerd treats a host as the local machine: http is then its default, and certificates go unchecked. */
+/**
+ * True where containerd treats a host as the local machine: http is then its default, and certificates go unchecked.
+ */
 export function isLocalhost(authority: string): boolean {
   const host = authority.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
   if (host === "localhost") {
@@ -52,7 +57,10 @@ export function isLocalhost(authority: string): boolean {
   return isIP(host) === 4 ? host.startsWith("127.") : host === "::1";
 }
 
-/** Names of the directories that containerd tries for a namespace below a hosts directory, in its order; `_default` comes last. */
+/**
+ * Names of the directories that containerd tries for a namespace below a hosts directory, in its order; `_default`
+ * comes last.
+ */
 export function directoryNames(namespace: string): string[] {
   const colon = namespace.lastIndexOf(":");
   const underscored = colon > 0 ? [`${namespace.slice(0, colon)}_${namespace.slice(colon + 1)}_`] : [];
@@ -65,7 +73,10 @@ export function namespaceOfDirectory(name: string): string {
   return found === null ? name : `${found[1]}:${found[2]}`;
 }
 
-/** False where no image can be named by this host: containerd 1.6 does not know IPv6 addresses in a reference, only in its configuration. */
+/**
+ * False where no image can be named by this host: containerd 1.6 does not know IPv6 addresses in a reference, only in
+ * its configuration.
+ */
 export function canNameImages(authority: string, version: ContainerdVersion): boolean {
   return !authority.startsWith("[") || atLeast(version, 1, 7);
 }

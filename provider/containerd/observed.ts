@@ -4,9 +4,15 @@ export interface ObservedNode {
   versionText: string;
   /** Path of the main config file from the running service (default /etc/containerd/config.toml). */
   configPath: string;
-  /** Every text file that matters by absolute path: main config, files named by `imports`, everything small below the hosts directories. */
+  /**
+   * Every text file that matters by absolute path: main config, files named by `imports`, everything small below the
+   * hosts directories.
+   */
   files: Record<string, ObservedFile>;
-  /** Directories directly below the hosts directories, where known: an empty one hides those that containerd would take after it. */
+  /**
+   * Directories directly below the hosts directories, where known: an empty one hides those that containerd would take
+   * after it.
+   */
   directories?: string[];
   /** `containerd config dump`, where it works. */
   dump?: string;

@@ -10,8 +10,9 @@ export interface ContainerdVersion {
 }
 
 /**
- * Reads `containerd --version` as printed, e.g. `containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u3`
- * or `containerd github.com/containerd/containerd/v2 v2.1.9 <commit>`; a bare `1.7.24` or `v2.1` will do as well.
+ * Reads `containerd --version` as printed, e.g. `containerd github.com/containerd/containerd 1.6.20~ds1
+ * 1.6.20~ds1-1+deb12u3` or `containerd github.com/containerd/containerd/v2 v2.1.9 <commit>`; a bare `1.7.24` or `v2.1`
+ * will do as well.
  *
  * @throws ContainerdError CONTAINERD_VERSION when there is no version in it, or one below 1.6.
  */

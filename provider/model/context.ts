@@ -1,6 +1,6 @@
 /**
- * What every operation is given besides its arguments. Rooms take this instead of Pulumi's own types, so that provider/ can
- * serve another front door (a schema'd plugin) one day.
+ * What every operation is given besides its arguments. Rooms take this instead of Pulumi's own types, so that provider/
+ * can serve another front door (a schema'd plugin) one day.
  */
 export interface OperationContext {
   /** The resource's URN when known; progress is attached to its line. */

@@ -13,8 +13,9 @@ export interface Descriptor {
 }
 
 /**
- * Whether a client may fetch the content from somewhere else (image-spec v1.1, descriptor.md "urls"): such a layer need not be in a package
- * or a registry. The media types for non-distributable layers, which are deprecated, say so too, but without a URL nobody can fetch one.
+ * Whether a client may fetch the content from somewhere else (image-spec v1.1, descriptor.md "urls"): such a layer need
+ * not be in a package or a registry. The media types for non-distributable layers, which are deprecated, say so too,
+ * but without a URL nobody can fetch one.
  */
 export function isElsewhere({ urls }: Descriptor): boolean {
   return (urls?.length ?? 0) > 0;

@@ -3,8 +3,9 @@ const mark = Symbol.for("pulumi-registry-mirror.error");
 /**
  * The one error family of this package. Every message a user can see names the thing, the value and the way out.
  *
- * `name` and `code` are stable and safe to branch on. `instanceof` also holds across two installed copies of the package
- * (a Pulumi program and the dynamic-provider process may load different ones), because the check is by mark, not by class.
+ * `name` and `code` are stable and safe to branch on. `instanceof` also holds across two installed copies of the
+ * package (a Pulumi program and the dynamic-provider process may load different ones), because the check is by mark,
+ * not by class.
  */
 export class MirrorError extends Error {
   /** Stable, upper snake case, e.g. `REGISTRY_UNAUTHORIZED`. */

@@ -3,8 +3,8 @@ import { X509Certificate } from "node:crypto";
 import { structuredPatch } from "diff";
 
 /**
- * The changed lines of a set of files, for a person: `--- path`/`+++ path` heads only where a file comes or goes, else the path and its
- * changed lines with one line around them. Files that stay the same are left out.
+ * The changed lines of a set of files, for a person: `--- path`/`+++ path` heads only where a file comes or goes, else
+ * the path and its changed lines with one line around them. Files that stay the same are left out.
  */
 export function lineDiff(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string[] {
   const lines: string[] = [];
@@ -13,9 +13,16 @@ export function lineDiff(before: Readonly<Record<string, string>>, after: Readon
     if (old === fresh) {
       continue;
     }
-    const word = old === undefined ? " (new file)" : fresh === undefined ? " (no longer ours; what was there before comes back)" : "";
+    const word =
+      old === undefined
+        ? " (new file)"
+        : fresh === undefined
+          ? " (no longer ours; what was there before comes back)"
+          : "";
     lines.push(`${path}${word}`);
-    const patch = structuredPatch(path, path, readable(old ?? ""), readable(fresh ?? ""), undefined, undefined, { context: 1 });
+    const patch = structuredPatch(path, path, readable(old ?? ""), readable(fresh ?? ""), undefined, undefined, {
+      context: 1,
+    });
     for (const hunk of patch.hunks) {
       lines.push(...hunk.lines.filter((line) => !line.startsWith("\\")).map((line) => `  ${line}`));
     }
@@ -23,7 +30,9 @@ export function lineDiff(before: Readonly<Record<string, string>>, after: Readon
   return lines;
 }
 
-/** Nobody reads a certificate in base64: whose it is, until when, and its fingerprint say what a reviewer wants to know. */
+/**
+ * Nobody reads a certificate in base64: whose it is, until when, and its fingerprint say what a reviewer wants to know.
+ */
 function readable(text: string): string {
   return text.replace(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g, (block) => {
     try {

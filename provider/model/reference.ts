@@ -1,10 +1,10 @@
-import { MirrorError } from "./errors";
-import { isDigest } from "./digest";
 import type { Digest } from "./digest";
+import { isDigest } from "./digest";
+import { MirrorError } from "./errors";
 
 /**
- * A fully named image. `host` is a registry host with an optional port (`gcr.io`, `localhost:5000`), `repository` the path below
- * it, and at least one of tag and digest is set.
+ * A fully named image. `host` is a registry host with an optional port (`gcr.io`, `localhost:5000`), `repository` the
+ * path below it, and at least one of tag and digest is set.
  */
 export interface Reference {
   host: string;
@@ -31,14 +31,18 @@ export function isHost(text: string): boolean {
 }
 
 /**
- * Reads `[HOST/]PATH[:TAG][@DIGEST]` the way containerd and Docker do: a first part with a dot, a colon or "localhost" is a host,
- * anything else means docker.io; a single name on docker.io lies under library/; neither tag nor digest means `latest`.
+ * Reads `[HOST/]PATH[:TAG][@DIGEST]` the way containerd and Docker do: a first part with a dot, a colon or "localhost"
+ * is a host, anything else means docker.io; a single name on docker.io lies under library/; neither tag nor digest
+ * means `latest`.
  *
  * @throws MirrorError `REFERENCE_INVALID`
  */
 export function parseReference(text: string): Reference {
   const invalid = (why: string): MirrorError =>
-    new MirrorError("REFERENCE_INVALID", `image name "${text}": ${why}; expected HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST.`);
+    new MirrorError(
+      "REFERENCE_INVALID",
+      `image name "${text}": ${why}; expected HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST.`,
+    );
   let rest = text;
   let digest: Digest | undefined;
   const at = rest.indexOf("@");

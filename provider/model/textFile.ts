@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 
-import { MirrorError, messageOf } from "./errors";
+import { messageOf, MirrorError } from "./errors";
 import { localPath } from "./localPath";
 
 /**
@@ -19,8 +19,12 @@ export function readTextFile(path: string, argument: string): string {
     return readFileSync(full, "utf8");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "permission denied" : messageOf(error);
-    throw new MirrorError("FILE_UNREADABLE", `${argument}: cannot read ${where}: ${why}. Give the path of a readable file on the machine that runs Pulumi.`);
+    const why =
+      code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "permission denied" : messageOf(error);
+    throw new MirrorError(
+      "FILE_UNREADABLE",
+      `${argument}: cannot read ${where}: ${why}. Give the path of a readable file on the machine that runs Pulumi.`,
+    );
   }
 }
 
@@ -42,7 +46,10 @@ export function checkCertificates(text: string, argument: string): string {
     try {
       new X509Certificate(block);
     } catch (error) {
-      throw new MirrorError("CA_INVALID", `${argument}: certificate ${n + 1} of ${blocks.length} cannot be read: ${messageOf(error)}. ${way}`);
+      throw new MirrorError(
+        "CA_INVALID",
+        `${argument}: certificate ${n + 1} of ${blocks.length} cannot be read: ${messageOf(error)}. ${way}`,
+      );
     }
   }
   return `${blocks.map((block) => block.replaceAll("\r\n", "\n").trim()).join("\n")}\n`;

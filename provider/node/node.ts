@@ -2,20 +2,25 @@ import type { OperationContext } from "../model/context";
 import type { NodeConnection } from "./connection";
 import { CriClient } from "./cri/criClient";
 import { openSocketStream } from "./cri/socketStream";
-import { observeNode, type NodeObservation } from "./observation";
-import { privilegeOf, type Privilege } from "./privilege";
-import { ShellSession, decodeValue, encodeValue } from "./session/session";
+import { type NodeObservation, observeNode } from "./observation";
+import { type Privilege, privilegeOf } from "./privilege";
 import { remoteScript } from "./script/script";
-import { SshPool, type Lease } from "./ssh/pool";
+import { decodeValue, encodeValue, ShellSession } from "./session/session";
+import { type Lease, SshPool } from "./ssh/pool";
 import { nodeName } from "./ssh/sshConnection";
 
 const pool = new SshPool();
 
 /**
- * Connects to a node, or takes part in a connection that another resource of this process has open. Close it in a finally.
- * Errors: `NODE_UNREACHABLE`, `NODE_AUTH`, `NODE_KEY`, `NODE_HOST_KEY_*`, `NODE_KNOWN_HOSTS`, `NODE_FORWARDING`, `NODE_ABORTED`.
+ * Connects to a node, or takes part in a connection that another resource of this process has open. Close it in a
+ * finally. Errors: `NODE_UNREACHABLE`, `NODE_AUTH`, `NODE_KEY`, `NODE_HOST_KEY_*`, `NODE_KNOWN_HOSTS`,
+ * `NODE_FORWARDING`, `NODE_ABORTED`.
  */
-export async function connectNode(connection: NodeConnection, ctx: OperationContext, tuning: NodeTuning = {}): Promise<Node> {
+export async function connectNode(
+  connection: NodeConnection,
+  ctx: OperationContext,
+  tuning: NodeTuning = {},
+): Promise<Node> {
   return new Node(connection, await pool.acquire(connection, ctx), ctx, tuning);
 }
 
@@ -59,12 +64,14 @@ export class Node {
   /** A conversation with our program on the node, as root; for transactions and readings. Close it. */
   async session(): Promise<ShellSession> {
     return await ShellSession.open(this.lease.ssh, this.privilege, {
-      script: (this.tuning.script ?? (text => text))(remoteScript(this.tuning)),
+      script: (this.tuning.script ?? ((text) => text))(remoteScript(this.tuning)),
       signal: this.ctx.signal,
     });
   }
 
-  /** Runs a short sh script as root; gives what it printed (stdout and stderr). For tools and tests, not for changes. */
+  /**
+   * Runs a short sh script as root; gives what it printed (stdout and stderr). For tools and tests, not for changes.
+   */
   async run(script: string, options: { timeoutMs?: number } = {}): Promise<string> {
     const session = await this.session();
     try {
@@ -75,7 +82,10 @@ export class Node {
     }
   }
 
-  /** Everything a plan needs, in one round trip. Errors: `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`). */
+  /**
+   * Everything a plan needs, in one round trip. Errors: `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN`
+   * (unless `allowDown`).
+   */
   async observe(options: { hostsDirs?: string[]; allowDown?: boolean } = {}): Promise<NodeObservation> {
     const session = await this.session();
     try {

@@ -3,9 +3,11 @@ import { MirrorError } from "../model/errors";
 /**
  * What can go wrong between us and a node; safe to branch on.
  *
- * - `NODE_UNREACHABLE`: no SSH connection at all (name, port, network, timeout). Nothing was touched; state is to be kept.
+ * - `NODE_UNREACHABLE`: no SSH connection at all (name, port, network, timeout). Nothing was touched; state is to be
+ *   kept.
  * - `NODE_LOST`: the connection broke in the middle. The node undoes an unfinished transaction by itself.
- * - `NODE_AUTH`, `NODE_KEY`, `NODE_HOST_KEY_UNKNOWN`, `NODE_HOST_KEY_MISMATCH`, `NODE_HOST_KEY_REVOKED`, `NODE_SUDO`: the way in.
+ * - `NODE_AUTH`, `NODE_KEY`, `NODE_HOST_KEY_UNKNOWN`, `NODE_HOST_KEY_MISMATCH`, `NODE_HOST_KEY_REVOKED`, `NODE_SUDO`:
+ *   the way in.
  * - `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN`, `NODE_NO_SYSTEMD`: not a node we can configure.
  * - `NODE_LOCKED`, `NODE_OWNED`: another program, another owner.
  * - `NODE_CHANGED`: a file changed between what was read and the moment of replacing it. Nothing was touched.
@@ -52,7 +54,12 @@ export class NodeError extends MirrorError {
   /** The node as a person names it: `host`, or `host:port` when the port is not 22. */
   readonly node: string;
 
-  constructor(code: NodeErrorCode, node: string, message: string, options: { cause?: unknown; reasons?: string[] } = {}) {
+  constructor(
+    code: NodeErrorCode,
+    node: string,
+    message: string,
+    options: { cause?: unknown; reasons?: string[] } = {},
+  ) {
     super(code, `Node ${node}: ${message}`, options);
     this.node = node;
   }
@@ -65,6 +72,10 @@ export function isNodeError(error: unknown, ...codes: NodeErrorCode[]): error is
 
 /** One text line for a message, from output that a node printed: bounded, without control characters. */
 export function quoteRemote(text: string, limit = 600): string {
-  const clean = text.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, " ").replace(/\s*\n\s*/g, " | ").replace(/ {2,}/g, " ").trim();
+  const clean = text
+    .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, " ")
+    .replace(/\s*\n\s*/g, " | ")
+    .replace(/ {2,}/g, " ")
+    .trim();
   return clean.length > limit ? `${clean.slice(0, limit)}… (${clean.length} characters)` : clean;
 }

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
+
 import * as toml from "@iarna/toml";
+
 import type { ObservedFile, ObservedNode } from "../containerd/observed";
 import { whatToObserve } from "../containerd/read/whatToObserve";
 import { MirrorError } from "../model/errors";
 import { NodeError, quoteRemote } from "./nodeError";
-import { parseRecord, type NodeRecord } from "./record";
+import { type NodeRecord, parseRecord } from "./record";
 import { decodeValue, encodeValue, type Reply, type ShellSession } from "./session/session";
 
 /** An ObservedNode and what the node room itself needs to know. */
@@ -19,8 +21,8 @@ export interface NodeObservation extends ObservedNode {
   /** `loaded`, `masked`, `not-found`, … of containerd.service. */
   unitState: string;
   /**
-   * The main configuration or a file that it imports was changed after containerd was started, so what runs may not be what is
-   * written there. What we wrote ourselves was loaded.
+   * The main configuration or a file that it imports was changed after containerd was started, so what runs may not be
+   * what is written there. What we wrote ourselves was loaded.
    */
   notLoaded: boolean;
   /** A transaction was interrupted and has not been undone yet. */
@@ -65,38 +67,51 @@ function directoriesToRead(hostsDirs: string[]): string[] {
  * Reads a node: one round trip, and one more where its configuration names files or directories elsewhere.
  * Errors: `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
  */
-export async function observeNode(session: ShellSession, node: string, options: ObserveOptions): Promise<NodeObservation> {
+export async function observeNode(
+  session: ShellSession,
+  node: string,
+  options: ObserveOptions,
+): Promise<NodeObservation> {
   const dirs = directoriesToRead(options.hostsDirs);
   const seen = new Seen();
-  seen.take(options.first ?? await session.request(observeCommand(options.hostsDirs), { timeoutMs: 120_000 }));
+  seen.take(options.first ?? (await session.request(observeCommand(options.hostsDirs), { timeoutMs: 120_000 })));
   const service = properties(seen.values["service"] ?? "");
   requireContainerd(node, seen, service, options.allowDown === true);
 
   const configPath = seen.values["config"] ?? "/etc/containerd/config.toml";
   const looked = new Set<string>();
-  const soFar = (): ObservedNode => ({ versionText: seen.values["version"] ?? "", configPath, files: seen.files, owned: {} });
+  const soFar = (): ObservedNode => ({
+    versionText: seen.values["version"] ?? "",
+    configPath,
+    files: seen.files,
+    owned: {},
+  });
   // A config may import files that import files; containerd itself follows them all, nobody has more than a few.
   for (let depth = 0; depth < 5; depth++) {
-    const wanted = [...references(soFar(), dirs), ...ownedElsewhere(seen)].filter(item => !looked.has(item));
+    const wanted = [...references(soFar(), dirs), ...ownedElsewhere(seen)].filter((item) => !looked.has(item));
     if (wanted.length === 0) {
       break;
     }
-    wanted.forEach(item => looked.add(item));
+    wanted.forEach((item) => looked.add(item));
     seen.take(await session.request(`look ${wanted.join(" ")}`, { timeoutMs: 120_000 }));
   }
   const dump = seen.values["dump"] || undefined;
   const recordText = seen.values["record"];
   const record = recordText === undefined ? undefined : parseRecord(recordText);
   if (recordText !== undefined && record === undefined) {
-    throw new NodeError("NODE_STATE", node, "/var/lib/registry-mirror/record is not readable by this version (damaged, or written by a later one); " +
-      "use that version, or put the originals in /var/lib/registry-mirror/originals back by hand and remove the directory");
+    throw new NodeError(
+      "NODE_STATE",
+      node,
+      "/var/lib/registry-mirror/record is not readable by this version (damaged, or written by a later one); " +
+        "use that version, or put the originals in /var/lib/registry-mirror/originals back by hand and remove the directory",
+    );
   }
   return {
     versionText: seen.values["version"] ?? "",
     configPath,
     files: seen.files,
     ...(dump === undefined ? {} : { dump }),
-    owned: Object.fromEntries((record?.files ?? []).map(f => [f.path, f.digest])),
+    owned: Object.fromEntries((record?.files ?? []).map((f) => [f.path, f.digest])),
     binary: seen.values["binary"] ?? "",
     serviceState: service["ActiveState"] ?? "unknown",
     unitState: service["LoadState"] ?? "unknown",
@@ -132,7 +147,10 @@ class Seen {
       } else if (parts[0] === "truncated") {
         this.truncated = true;
       } else if (parts[0] !== undefined) {
-        this.values[parts[0]] = decodeValue(parts[1] ?? "").replace(/\n+$/, parts[0] === "record" || parts[0] === "dump" ? "\n" : "");
+        this.values[parts[0]] = decodeValue(parts[1] ?? "").replace(
+          /\n+$/,
+          parts[0] === "record" || parts[0] === "dump" ? "\n" : "",
+        );
       }
     }
   }
@@ -145,7 +163,9 @@ class Seen {
     this.stats[path] = {
       kind: kind === "f" ? "file" : kind === "d" ? "directory" : kind === "l" ? "link" : "other",
       digest: bytes && kind === "f" ? createHash("sha256").update(bytes).digest("hex") : undefined,
-      mode, uid: Number(uid), gid: Number(gid),
+      mode,
+      uid: Number(uid),
+      gid: Number(gid),
     };
     // A directory is no file; a link to one is, because containerd follows it and a reader should see it.
     if (kind === "d") {
@@ -174,35 +194,57 @@ function utf8(bytes: Buffer): string | undefined {
 }
 
 function properties(text: string): Record<string, string> {
-  return Object.fromEntries(text.split("\n").flatMap(line => {
-    const at = line.indexOf("=");
-    return at > 0 ? [[line.slice(0, at), line.slice(at + 1)]] : [];
-  }));
+  return Object.fromEntries(
+    text.split("\n").flatMap((line) => {
+      const at = line.indexOf("=");
+      return at > 0 ? [[line.slice(0, at), line.slice(at + 1)]] : [];
+    }),
+  );
 }
 
 function requireContainerd(node: string, seen: Seen, service: Record<string, string>, allowDown: boolean): void {
   if (!allowDown && (seen.values["binary"] ?? "") === "") {
-    throw new NodeError("NODE_NO_CONTAINERD", node, "containerd is not installed (no containerd on the PATH of root, no containerd.service); " +
-      "install it first, this provider only configures it");
+    throw new NodeError(
+      "NODE_NO_CONTAINERD",
+      node,
+      "containerd is not installed (no containerd on the PATH of root, no containerd.service); " +
+        "install it first, this provider only configures it",
+    );
   }
   if (seen.values["systemd"] !== "yes") {
-    throw new NodeError("NODE_NO_SYSTEMD", node, "systemd does not run there, and this provider restarts containerd as the systemd unit " +
-      "containerd.service; it cannot configure a node with another init");
+    throw new NodeError(
+      "NODE_NO_SYSTEMD",
+      node,
+      "systemd does not run there, and this provider restarts containerd as the systemd unit " +
+        "containerd.service; it cannot configure a node with another init",
+    );
   }
   if (allowDown) {
     return;
   }
   if (service["LoadState"] === "masked") {
-    throw new NodeError("NODE_CONTAINERD_DOWN", node, "containerd.service is masked, so containerd cannot be started there; " +
-      "allow it again (systemctl unmask containerd, systemctl start containerd) and run again");
+    throw new NodeError(
+      "NODE_CONTAINERD_DOWN",
+      node,
+      "containerd.service is masked, so containerd cannot be started there; " +
+        "allow it again (systemctl unmask containerd, systemctl start containerd) and run again",
+    );
   }
   if (service["LoadState"] !== "loaded") {
-    throw new NodeError("NODE_NO_CONTAINERD", node, `there is no systemd unit containerd.service (${quoteRemote(seen.values["service"] ?? "", 200)}); ` +
-      "containerd inside k3s, rke2 or another service has its own configuration and is not touched");
+    throw new NodeError(
+      "NODE_NO_CONTAINERD",
+      node,
+      `there is no systemd unit containerd.service (${quoteRemote(seen.values["service"] ?? "", 200)}); ` +
+        "containerd inside k3s, rke2 or another service has its own configuration and is not touched",
+    );
   }
   if (service["ActiveState"] !== "active") {
-    throw new NodeError("NODE_CONTAINERD_DOWN", node, `containerd is not running (${service["ActiveState"] ?? "unknown"}, result ${service["Result"] ?? "unknown"}); ` +
-      "bring it up first (systemctl status containerd, journalctl -u containerd), so that what was broken before is not taken for our doing");
+    throw new NodeError(
+      "NODE_CONTAINERD_DOWN",
+      node,
+      `containerd is not running (${service["ActiveState"] ?? "unknown"}, result ${service["Result"] ?? "unknown"}); ` +
+        "bring it up first (systemctl status containerd, journalctl -u containerd), so that what was broken before is not taken for our doing",
+    );
   }
 }
 
@@ -210,13 +252,15 @@ function requireContainerd(node: string, seen: Seen, service: Record<string, str
 const startTolerance = 2;
 
 /**
- * A change of attributes counts as well as one of content, because a copy may bring an old modification time along; so what we wrote and
- * loaded ourselves is left out by its digest.
+ * A change of attributes counts as well as one of content, because a copy may bring an old modification time along; so
+ * what we wrote and loaded ourselves is left out by its digest.
  */
 function changedSinceStart(seen: Seen, record: NodeRecord | undefined): boolean {
   const started = Number(seen.values["started"] || Number.NaN);
   const loaded = new Map((record?.files ?? []).filter((file) => file.restart).map((file) => [file.path, file.digest]));
-  return Object.entries(seen.changed).some(([path, at]) => at > started + startTolerance && seen.stats[path]?.digest !== loaded.get(path));
+  return Object.entries(seen.changed).some(
+    ([path, at]) => at > started + startTolerance && seen.stats[path]?.digest !== loaded.get(path),
+  );
 }
 
 function grpcAddress(text: string | undefined): unknown {
@@ -227,11 +271,17 @@ function grpcAddress(text: string | undefined): unknown {
   }
 }
 
-/** Further files and directories that the configuration names; nothing when it does not parse, which the plan will say with the line. */
+/**
+ * Further files and directories that the configuration names; nothing when it does not parse, which the plan will say
+ * with the line.
+ */
 function references(observed: ObservedNode, hostsDirs: string[]): string[] {
   try {
     const { configFiles, hostsDirs: named } = whatToObserve(observed, hostsDirs[0] ?? defaultHostsDirs[0] ?? "");
-    return [...configFiles.map(encodeValue), ...named.filter(dir => !hostsDirs.includes(dir)).map(dir => `D:${encodeValue(dir)}`)];
+    return [
+      ...configFiles.map(encodeValue),
+      ...named.filter((dir) => !hostsDirs.includes(dir)).map((dir) => `D:${encodeValue(dir)}`),
+    ];
   } catch (error) {
     if (error instanceof MirrorError) {
       return [];
@@ -242,7 +292,7 @@ function references(observed: ObservedNode, hostsDirs: string[]): string[] {
 
 function ownedElsewhere(seen: Seen): string[] {
   const record = parseRecord(seen.values["record"] ?? "");
-  return (record?.files ?? []).filter(f => !(f.path in seen.stats)).map(f => `F:${encodeValue(f.path)}`);
+  return (record?.files ?? []).filter((f) => !(f.path in seen.stats)).map((f) => `F:${encodeValue(f.path)}`);
 }
 
 function socketPath(seen: Seen, configPath: string, dump: string | undefined): string {

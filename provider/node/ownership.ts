@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+
 import { NodeError } from "./nodeError";
 import type { NodeRecord } from "./record";
 
@@ -48,7 +49,8 @@ export function holderOf(record: NodeRecord | undefined, owner: NodeOwner): Hold
 
 /**
  * A node of nobody, of ours, or of a namesake is taken: the namesake's originals and files are carried on, and what it
- * does later leaves the node alone. Errors: `NODE_OWNED`, which says what differs and what to do about it, unless `adopt`.
+ * does later leaves the node alone. Errors: `NODE_OWNED`, which says what differs and what to do about it, unless
+ * `adopt`.
  */
 export function requireOwnership(
   node: string,

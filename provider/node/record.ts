@@ -17,7 +17,10 @@ export interface OwnedFile {
   original: string | undefined;
   /** Digest of the saved original. */
   originalDigest: string | undefined;
-  /** Id of a copy of what we wrote, kept where an original is: with both, our part can be told from a later foreign change. */
+  /**
+   * Id of a copy of what we wrote, kept where an original is: with both, our part can be told from a later foreign
+   * change.
+   */
   written: string | undefined;
   /** containerd reads it only at its start. */
   restart: boolean;
@@ -33,9 +36,13 @@ export function formatRecord(record: NodeRecord): string {
     header,
     `owner ${Buffer.from(record.owner, "utf8").toString("base64")}`,
     ...(record.token === undefined ? [] : [`token ${record.token}`]),
-    ...record.directories.map(path => `dir ${path}`),
-    ...[...record.files].sort((a, b) => (a.path < b.path ? -1 : 1))
-      .map(f => `file ${f.digest} ${f.original ?? "absent"} ${f.originalDigest ?? "-"} ${f.written ?? "-"} ${f.restart ? "r" : "-"} ${f.path}`),
+    ...record.directories.map((path) => `dir ${path}`),
+    ...[...record.files]
+      .sort((a, b) => (a.path < b.path ? -1 : 1))
+      .map(
+        (f) =>
+          `file ${f.digest} ${f.original ?? "absent"} ${f.originalDigest ?? "-"} ${f.written ?? "-"} ${f.restart ? "r" : "-"} ${f.path}`,
+      ),
     "",
   ].join("\n");
 }
@@ -62,7 +69,9 @@ export function parseRecord(text: string): NodeRecord | undefined {
       }
       const [, digest = "", original, originalDigest, written, flag, path = ""] = match;
       record.files.push({
-        path, digest, restart: flag === "r",
+        path,
+        digest,
+        restart: flag === "r",
         original: original === "absent" ? undefined : original,
         originalDigest: originalDigest === "-" ? undefined : originalDigest,
         written: written === "-" ? undefined : written,

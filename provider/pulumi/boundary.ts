@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 
 import type { OperationContext } from "../model/context";
-import { MirrorError, messageOf } from "../model/errors";
+import { messageOf, MirrorError } from "../model/errors";
 import { engineLog } from "./engineLog";
 import { withoutUndefined } from "./plainValue";
 import { redact, secretsIn } from "./redaction";
@@ -9,14 +9,21 @@ import { redact, secretsIn } from "./redaction";
 /** What a resource does, in plain values. The boundary below is the only place that speaks Pulumi's dialect. */
 export interface Operations<I, O, W = I> {
   /**
-   * Pure and quick: no SSH, no registry. Makes the inputs out of what the program sends (`W`), where that is not the same; problems are
-   * errors that stop before anything is touched; notes are shown in a preview, on the resource's line.
+   * Pure and quick: no SSH, no registry. Makes the inputs out of what the program sends (`W`), where that is not the
+   * same; problems are errors that stop before anything is touched; notes are shown in a preview, on the resource's
+   * line.
    */
   check(olds: Partial<I>, news: W): { inputs: I; problems?: string[]; notes?: string[] };
-  /** Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a preview. */
+  /**
+   * Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a
+   * preview.
+   */
   diff(olds: O, news: I): Difference;
   create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
-  /** `inputs` only when they differ from what was declared (drift): they make the changed lines visible. "gone" only when truly gone. */
+  /**
+   * `inputs` only when they differ from what was declared (drift): they make the changed lines visible. "gone" only
+   * when truly gone.
+   */
   read(id: string, outs: O, context: OperationContext): Promise<{ outs: O; inputs?: I } | "gone">;
   update(id: string, olds: O, news: I, context: OperationContext): Promise<O>;
   delete(id: string, outs: O, context: OperationContext): Promise<void>;
@@ -33,7 +40,10 @@ export interface Difference {
   status?: string;
 }
 
-/** Thrown by create or update when part of the work is done: what is done is kept in the state, and the error is reported. */
+/**
+ * Thrown by create or update when part of the work is done: what is done is kept in the state, and the error is
+ * reported.
+ */
 export class PartialFailure<O> extends MirrorError {
   readonly outs: O;
   readonly id: string | undefined;
@@ -59,8 +69,8 @@ interface Wired {
 type Wire<T> = T & Wired;
 
 /**
- * Notes are for the review, not for the rollout. Check is told by the program whether this is a preview, diff is not; each has a
- * provider process of its own, so one flag for the process will do.
+ * Notes are for the review, not for the rollout. Check is told by the program whether this is a preview, diff is not;
+ * each has a provider process of its own, so one flag for the process will do.
  */
 let previewing = false;
 
@@ -70,8 +80,13 @@ function review(urn: string | undefined, properties: object, notes: string[] | u
   }
 }
 
-/** Makes Pulumi's dynamic provider out of plain operations: one place for undefined, errors, partial state, progress and secrets. */
-export function dynamicProvider<I extends object, O extends object, W extends object = I>(operations: Operations<I, O, W>): pulumi.dynamic.ResourceProvider {
+/**
+ * Makes Pulumi's dynamic provider out of plain operations: one place for undefined, errors, partial state, progress and
+ * secrets.
+ */
+export function dynamicProvider<I extends object, O extends object, W extends object = I>(
+  operations: Operations<I, O, W>,
+): pulumi.dynamic.ResourceProvider {
   return {
     check(olds: Wire<Partial<I>>, news: Wire<W>) {
       const { problems: found, dryRun, ...rest } = news;
@@ -129,7 +144,12 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
 
     async update(id: string, olds: Wire<O>, news: Wire<I>) {
       try {
-        return { outs: withoutUndefined({ ...(await operations.update(id, olds, news, contextOf(news))), resourceUrn: news.resourceUrn }) };
+        return {
+          outs: withoutUndefined({
+            ...(await operations.update(id, olds, news, contextOf(news))),
+            resourceUrn: news.resourceUrn,
+          }),
+        };
       } catch (error) {
         throw reported(error, news, id);
       }
@@ -152,8 +172,13 @@ function failures(problems: string[], news: object): pulumi.dynamic.CheckResult 
 }
 
 function contextOf(properties: Wired): OperationContext {
-  // Pulumi does not tell a dynamic provider of a cancellation, so the signal never fires by itself; the rooms take one all the same.
-  return { urn: properties.resourceUrn, signal: new AbortController().signal, log: engineLog(properties.resourceUrn, secretsIn(properties)) };
+  // Pulumi does not tell a dynamic provider of a cancellation, so the signal never fires by itself; the rooms take one
+  // all the same.
+  return {
+    urn: properties.resourceUrn,
+    signal: new AbortController().signal,
+    log: engineLog(properties.resourceUrn, secretsIn(properties)),
+  };
 }
 
 function plain(error: unknown, properties: object): Error {
@@ -162,7 +187,10 @@ function plain(error: unknown, properties: object): Error {
   return new Error(redact(text, secretsIn(properties)));
 }
 
-/** What Pulumi's dynamic-provider server turns into "created, but": an error with id and properties keeps them in the state. */
+/**
+ * What Pulumi's dynamic-provider server turns into "created, but": an error with id and properties keeps them in the
+ * state.
+ */
 function reported(error: unknown, inputs: Wired, id: string | undefined): Error {
   const told = plain(error, inputs);
   if (!(error instanceof PartialFailure)) {
@@ -171,8 +199,13 @@ function reported(error: unknown, inputs: Wired, id: string | undefined): Error 
   const secrets = secretsIn(inputs);
   return Object.assign(told, {
     id: error.id ?? id,
-    // Unlike a result, an error's properties are taken as they are: without __provider the next read or delete finds no provider.
-    properties: withoutUndefined({ ...(error.outs as object), resourceUrn: inputs.resourceUrn, __provider: inputs.__provider }),
+    // Unlike a result, an error's properties are taken as they are: without __provider the next read or delete finds no
+    // provider.
+    properties: withoutUndefined({
+      ...(error.outs as object),
+      resourceUrn: inputs.resourceUrn,
+      __provider: inputs.__provider,
+    }),
     // The engine shows the reasons and not the message.
     reasons: [error.message, ...error.reasons].map((reason) => redact(reason, secrets)),
   });

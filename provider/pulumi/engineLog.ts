@@ -9,8 +9,9 @@ const progressInterval = 500;
 /**
  * A log that attaches to the resource's own line (pulumi/pulumi#6065: stdout and pulumi.log alone attach to the stack).
  *
- * The dynamic-provider process knows the engine's address only as its own argument and never tells the SDK; setting it for the SDK is
- * the one way to the engine's Log call. That is an internal of Pulumi's, so anything that goes wrong here is silence, not failure.
+ * The dynamic-provider process knows the engine's address only as its own argument and never tells the SDK; setting it
+ * for the SDK is the one way to the engine's Log call. That is an internal of Pulumi's, so anything that goes wrong
+ * here is silence, not failure.
  */
 export function engineLog(urn: string | undefined, secrets: readonly string[]): OperationLog {
   let lastProgress = 0;

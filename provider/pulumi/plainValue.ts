@@ -14,8 +14,8 @@ export function holdsUnknown(value: unknown): boolean {
 }
 
 /**
- * A copy without `undefined`, at any depth. Pulumi's protobuf struct refuses `undefined` ("Unexpected struct type.") after the remote
- * work is done, and the state is lost then (pulumi/pulumi#2205).
+ * A copy without `undefined`, at any depth. Pulumi's protobuf struct refuses `undefined` ("Unexpected struct type.")
+ * after the remote work is done, and the state is lost then (pulumi/pulumi#2205).
  */
 export function withoutUndefined<T>(value: T): T {
   if (Array.isArray(value)) {

@@ -1,7 +1,16 @@
 /** Field names whose string values are secrets wherever they stand in a resource's properties. */
-const secretFields = new Set(["password", "privateKey", "privateKeyPassword", "sudoPassword", "identityToken", "gcrKey"]);
+const secretFields = new Set([
+  "password",
+  "privateKey",
+  "privateKeyPassword",
+  "sudoPassword",
+  "identityToken",
+  "gcrKey",
+]);
 
-/** All secret strings in a resource's properties, with the forms in which they could surface (base64 of user:password). */
+/**
+ * All secret strings in a resource's properties, with the forms in which they could surface (base64 of user:password).
+ */
 export function secretsIn(value: unknown): string[] {
   const found = new Set<string>();
   collect(value, found);

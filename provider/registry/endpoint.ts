@@ -16,12 +16,14 @@ export interface RegistryEndpoint {
 const ways = "expected HOST:PORT, HOST:PORT/NAMESPACE, https://HOST:PORT or https://HOST:PORT/v2/NAMESPACE";
 
 /**
- * Reads `HOST:PORT`, `HOST:PORT/NAMESPACE`, the same behind `https://` or `http://`, and `https://HOST:PORT/v2/NAMESPACE`
- * (facts of bmctl: `--private-registry` takes the first two, the cluster file's `endpoint` the others). A leading `v2/` is the
- * API's path in every form, never part of the namespace. Without a scheme it is https.
+ * Reads `HOST:PORT`, `HOST:PORT/NAMESPACE`, the same behind `https://` or `http://`, and
+ * `https://HOST:PORT/v2/NAMESPACE` (facts of bmctl: `--private-registry` takes the first two, the cluster file's
+ * `endpoint` the others). A leading `v2/` is the API's path in every form, never part of the namespace. Without a
+ * scheme it is https.
  *
- * The port may be left out only for a DNS name (then 443, or 80 behind http://) or behind an explicit scheme. A bare IP address,
- * `localhost`, or a name without a dot needs one: in an image name, such a first part without a port means a folder on docker.io.
+ * The port may be left out only for a DNS name (then 443, or 80 behind http://) or behind an explicit scheme. A bare IP
+ * address, `localhost`, or a name without a dot needs one: in an image name, such a first part without a port means a
+ * folder on docker.io.
  *
  * Pure: a program calls it while it is being planned.
  *
@@ -62,7 +64,11 @@ export function parseRegistryEndpoint(text: string): RegistryEndpoint {
 
   const { host, port } = splitPort(place, invalid);
   if (host === "" || !isHost(host)) {
-    throw invalid(host.includes(":") && !host.startsWith("[") ? `write the IPv6 address in brackets: [${host}]:PORT` : `"${host}" is not a host`);
+    throw invalid(
+      host.includes(":") && !host.startsWith("[")
+        ? `write the IPv6 address in brackets: [${host}]:PORT`
+        : `"${host}" is not a host`,
+    );
   }
   const namespace = path === "v2" ? "" : path.replace(/^v2\//, "");
   if (namespace !== "" && !isRepository(namespace)) {
@@ -103,7 +109,10 @@ function isAddress(host: string): boolean {
   return host.startsWith("[") || /^[0-9]+(?:\.[0-9]+){3}$/.test(host);
 }
 
-/** The form that containerd's configuration and the cluster file use: `https://HOST:PORT` or `https://HOST:PORT/v2/NAMESPACE`. */
+/**
+ * The form that containerd's configuration and the cluster file use: `https://HOST:PORT` or
+ * `https://HOST:PORT/v2/NAMESPACE`.
+ */
 export function mirrorUrl(endpoint: RegistryEndpoint): string {
   return `${baseUrl(endpoint)}${endpoint.namespace === "" ? "" : `/v2/${endpoint.namespace}`}`;
 }

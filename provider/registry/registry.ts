@@ -1,18 +1,18 @@
 import type { OperationContext } from "../model/context";
 import type { Descriptor } from "../model/descriptor";
-import { isDigest, sha256 } from "../model/digest";
 import type { Digest } from "../model/digest";
+import { isDigest, sha256 } from "../model/digest";
 import { manifestMediaTypes } from "../model/mediaType";
-import { saidError } from "./http/answer";
-import { BlobUpload } from "./upload/blobUpload";
-import type { BlobSource, UploadOptions } from "./upload/blobUpload";
 import type { RegistryConnection } from "./connection";
 import type { RegistryEndpoint } from "./endpoint";
+import { saidError } from "./http/answer";
 import type { HttpResponse } from "./http/httpExchange";
+import type { RegistryOptions } from "./http/sender";
+import { Sender } from "./http/sender";
 import type { EndpointSeen } from "./push/pushResult";
 import { RegistryError } from "./registryError";
-import { Sender } from "./http/sender";
-import type { RegistryOptions } from "./http/sender";
+import type { BlobSource, UploadOptions } from "./upload/blobUpload";
+import { BlobUpload } from "./upload/blobUpload";
 import { cancelUpload } from "./upload/uploadCancel";
 import { uploadLocation } from "./upload/uploadLocation";
 
@@ -34,9 +34,9 @@ export interface ManifestToPut {
 }
 
 /**
- * One registry by the distribution specification v1.1.1. Repositories are full API paths, namespace included (endpoint.ts,
- * repositoryBelow). Every call repeats itself after what may pass (429, 5xx, broken connections), and rejects with the context's
- * reason when that is aborted.
+ * One registry by the distribution specification v1.1.1. Repositories are full API paths, namespace included
+ * (endpoint.ts, repositoryBelow). Every call repeats itself after what may pass (429, 5xx, broken connections), and
+ * rejects with the context's reason when that is aborted.
  */
 export class Registry {
   readonly endpoint: RegistryEndpoint;
@@ -44,7 +44,10 @@ export class Registry {
   /** Once one upload was too large for what stands in front of the registry, the later ones begin in pieces. */
   private readonly learnt = { pieces: undefined as number | undefined };
 
-  /** @throws RegistryError for arguments that cannot be right (`ENDPOINT_INVALID`, `CA_...`, `CREDENTIALS_...`); nothing is sent yet. */
+  /**
+   * @throws RegistryError for arguments that cannot be right (`ENDPOINT_INVALID`, `CA_...`, `CREDENTIALS_...`); nothing
+   * is sent yet.
+   */
   constructor(
     private readonly connection: RegistryConnection,
     readonly context: OperationContext,
@@ -55,18 +58,22 @@ export class Registry {
   }
 
   /**
-   * Looks whether a registry answers, by which authentication, and whether the given credentials hold. Quick to fail: a wrong
-   * address is seen after one repetition.
+   * Looks whether a registry answers, by which authentication, and whether the given credentials hold. Quick to fail: a
+   * wrong address is seen after one repetition.
    *
    * @param needsCredentials False: that a registry asks for credentials where none were given is an answer, and no
    * error.
-   * @throws RegistryError `REGISTRY_CREDENTIALS_MISSING`, `REGISTRY_UNAUTHORIZED`, `REGISTRY_NOT_A_REGISTRY`, `REGISTRY_NEEDS_TLS`,
-   * and those of the connection (`REGISTRY_UNREACHABLE`, `REGISTRY_CERTIFICATE_UNKNOWN` ...)
+   * @throws RegistryError `REGISTRY_CREDENTIALS_MISSING`, `REGISTRY_UNAUTHORIZED`, `REGISTRY_NOT_A_REGISTRY`,
+   * `REGISTRY_NEEDS_TLS`, and those of the connection (`REGISTRY_UNREACHABLE`, `REGISTRY_CERTIFICATE_UNKNOWN` ...)
    */
   async ping({ needsCredentials = true } = {}): Promise<EndpointSeen> {
     const { authority } = this.endpoint;
     const given = await this.sender.authorizer.given();
-    const seen = (auth: EndpointSeen["auth"], authenticated: boolean): EndpointSeen => ({ endpoint: this.connection.endpoint, auth, authenticated });
+    const seen = (auth: EndpointSeen["auth"], authenticated: boolean): EndpointSeen => ({
+      endpoint: this.connection.endpoint,
+      auth,
+      authenticated,
+    });
     let response;
     try {
       response = await this.sender.send({ method: "GET", url: this.sender.url(""), scopes: [], attempts: 2 });
@@ -90,10 +97,18 @@ export class Registry {
       throw await this.sender.failure("GET", response);
     }
     if (response.status === 400 && this.endpoint.scheme === "http" && /https/i.test(saidError(response).message)) {
-      throw new RegistryError("REGISTRY_NEEDS_TLS", `${authority} speaks TLS, but the endpoint says http://. Write https://${authority} or leave the scheme out.`, { status: 400 });
+      throw new RegistryError(
+        "REGISTRY_NEEDS_TLS",
+        `${authority} speaks TLS, but the endpoint says http://. Write https://${authority} or leave the scheme out.`,
+        { status: 400 },
+      );
     }
     if (response.status === 404 || response.status === 405 || (response.status >= 300 && response.status < 400)) {
-      throw new RegistryError("REGISTRY_NOT_A_REGISTRY", `${authority} does not answer as a registry (GET /v2/: ${response.status}). Check host and port; a namespace is written after them, as ${authority}/NAMESPACE.`, { status: response.status });
+      throw new RegistryError(
+        "REGISTRY_NOT_A_REGISTRY",
+        `${authority} does not answer as a registry (GET /v2/: ${response.status}). Check host and port; a namespace is written after them, as ${authority}/NAMESPACE.`,
+        { status: response.status },
+      );
     }
     throw await this.sender.failure("GET", response);
   }
@@ -101,7 +116,12 @@ export class Registry {
   /** What a tag or digest points at; undefined when the registry has no such manifest. */
   async headManifest(repository: string, reference: string): Promise<ManifestSeen | undefined> {
     const url = this.sender.url(`${repository}/manifests/${reference}`);
-    const response = await this.sender.send({ method: "HEAD", url, headers: accept, scopes: [{ repository, actions: "pull,push" }] });
+    const response = await this.sender.send({
+      method: "HEAD",
+      url,
+      headers: accept,
+      scopes: [{ repository, actions: "pull,push" }],
+    });
     if (response.status === 404) {
       return undefined;
     }
@@ -117,10 +137,17 @@ export class Registry {
     throw await this.sender.failure("HEAD", response);
   }
 
-  /** @throws RegistryError `REGISTRY_DIGEST_MISMATCH` when the bytes are not those of the digest asked for, or promised */
+  /**
+   * @throws RegistryError `REGISTRY_DIGEST_MISMATCH` when the bytes are not those of the digest asked for, or promised
+   */
   async getManifest(repository: string, reference: string): Promise<ManifestRead | undefined> {
     const url = this.sender.url(`${repository}/manifests/${reference}`);
-    const response = await this.sender.send({ method: "GET", url, headers: accept, scopes: [{ repository, actions: "pull,push" }] });
+    const response = await this.sender.send({
+      method: "GET",
+      url,
+      headers: accept,
+      scopes: [{ repository, actions: "pull,push" }],
+    });
     if (response.status === 404) {
       return undefined;
     }
@@ -130,18 +157,30 @@ export class Registry {
     const digest = sha256(response.body);
     const promised = isDigest(reference) ? reference : response.headers["docker-content-digest"];
     if (promised?.startsWith("sha256:") === true && promised !== digest) {
-      throw new RegistryError("REGISTRY_DIGEST_MISMATCH", `GET ${url.origin}${url.pathname}: the registry gave bytes with the digest ${digest} for ${promised}. Its storage or a cache in front of it is damaged.`);
+      throw new RegistryError(
+        "REGISTRY_DIGEST_MISMATCH",
+        `GET ${url.origin}${url.pathname}: the registry gave bytes with the digest ${digest} for ${promised}. Its storage or a cache in front of it is damaged.`,
+      );
     }
-    return { digest: isDigest(reference) ? reference : digest, mediaType: mediaTypeOf(response.headers), bytes: response.body };
+    return {
+      digest: isDigest(reference) ? reference : digest,
+      mediaType: mediaTypeOf(response.headers),
+      bytes: response.body,
+    };
   }
 
   /**
    * Puts a manifest under a tag or its digest, byte for byte.
    *
    * @returns the subject that the registry says it has taken note of (OCI-Subject), so that no referrers tag is needed.
-   * @throws RegistryError `REGISTRY_DIGEST_MISMATCH`, `REGISTRY_LAYER_URLS`; `MANIFEST_BLOB_UNKNOWN` and the like as `registryCode`
+   * @throws RegistryError `REGISTRY_DIGEST_MISMATCH`, `REGISTRY_LAYER_URLS`; `MANIFEST_BLOB_UNKNOWN` and the like as
+   * `registryCode`
    */
-  async putManifest(repository: string, reference: string, manifest: ManifestToPut): Promise<{ subject: Digest | undefined }> {
+  async putManifest(
+    repository: string,
+    reference: string,
+    manifest: ManifestToPut,
+  ): Promise<{ subject: Digest | undefined }> {
     const url = this.sender.url(`${repository}/manifests/${reference}`);
     const response = await this.sender.send({
       method: "PUT",
@@ -168,15 +207,26 @@ export class Registry {
     return { subject: response.headers["oci-subject"] };
   }
 
-  /** Deletes a manifest with all its tags. @returns false when it was not there. @throws RegistryError `REGISTRY_DELETE_DISABLED` */
+  /**
+   * Deletes a manifest with all its tags. @returns false when it was not there. @throws RegistryError
+   * `REGISTRY_DELETE_DISABLED`
+   */
   async deleteManifest(repository: string, digest: Digest): Promise<boolean> {
     const url = this.sender.url(`${repository}/manifests/${digest}`);
-    const response = await this.sender.send({ method: "DELETE", url, scopes: [{ repository, actions: "pull,push,delete" }] });
+    const response = await this.sender.send({
+      method: "DELETE",
+      url,
+      scopes: [{ repository, actions: "pull,push,delete" }],
+    });
     if (response.status === 404) {
       return false;
     }
     if (response.status === 405) {
-      throw new RegistryError("REGISTRY_DELETE_DISABLED", `DELETE ${url.origin}${url.pathname}: the registry does not allow deletion. Allow it there (distribution: storage.delete.enabled), or set deleteImages: false.`, { status: 405 });
+      throw new RegistryError(
+        "REGISTRY_DELETE_DISABLED",
+        `DELETE ${url.origin}${url.pathname}: the registry does not allow deletion. Allow it there (distribution: storage.delete.enabled), or set deleteImages: false.`,
+        { status: 405 },
+      );
     }
     if (response.status >= 300) {
       throw await this.sender.failure("DELETE", response);
@@ -187,13 +237,14 @@ export class Registry {
   /**
    * The tags of a repository, all pages; none when it does not exist.
    *
-   * @throws RegistryError `REGISTRY_NO_TAG_LIST` where the registry, or a proxy in front of it, does not list tags; others as it refuses
+   * @throws RegistryError `REGISTRY_NO_TAG_LIST` where the registry, or a proxy in front of it, does not list tags;
+   * others as it refuses
    */
   async listTags(repository: string): Promise<string[]> {
     const tags: string[] = [];
     const first = this.sender.url(`${repository}/tags/list`);
     const asked = new Set<string>();
-    for (let url: URL | undefined = first; url !== undefined; ) {
+    for (let url: URL | undefined = first; url !== undefined;) {
       asked.add(url.href);
       const response = await this.sender.send({ method: "GET", url, scopes: [{ repository, actions: "pull,push" }] });
       if (response.status === 404 && isNameUnknown(response)) {
@@ -204,14 +255,21 @@ export class Registry {
         if (response.status !== 200 && response.status !== 404 && response.status !== 405) {
           throw await this.sender.failure("GET", response);
         }
-        throw new RegistryError("REGISTRY_NO_TAG_LIST", `GET ${url.origin}${url.pathname}: the registry does not list tags (${response.status}).`, { status: response.status });
+        throw new RegistryError(
+          "REGISTRY_NO_TAG_LIST",
+          `GET ${url.origin}${url.pathname}: the registry does not list tags (${response.status}).`,
+          { status: response.status },
+        );
       }
       tags.push(...page);
       // distribution-spec v1.1.1, "Listing Tags": a further page is named by a Link of RFC 5988.
       const link: string | undefined = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers["link"] ?? "")?.[1];
       const next: URL | undefined = link === undefined ? undefined : new URL(link, url);
       if (next !== undefined && (next.origin !== first.origin || asked.has(next.href))) {
-        throw new RegistryError("REGISTRY_NO_TAG_LIST", `GET ${url.origin}${url.pathname}: its next page is ${next.origin}${next.pathname}, which is elsewhere or was read already.`);
+        throw new RegistryError(
+          "REGISTRY_NO_TAG_LIST",
+          `GET ${url.origin}${url.pathname}: its next page is ${next.origin}${next.pathname}, which is elsewhere or was read already.`,
+        );
       }
       url = next;
     }
@@ -234,7 +292,8 @@ export class Registry {
   /**
    * Asks the registry to take a blob over from another of its repositories.
    *
-   * @returns "declined" when it does not do that (202), "denied" when it may not for this pair; the content is to be uploaded then.
+   * @returns "declined" when it does not do that (202), "denied" when it may not for this pair; the content is to be
+   * uploaded then.
    */
   async mountBlob(repository: string, digest: Digest, from: string): Promise<"mounted" | "declined" | "denied"> {
     const url = this.sender.url(`${repository}/blobs/uploads/`);
@@ -286,14 +345,19 @@ export class Registry {
 }
 
 /**
- * The distribution project's registry takes no layer with URLs unless it is configured so, and says that with a 500 that calls the layer
- * unknown: no trouble that passes.
+ * The distribution project's registry takes no layer with URLs unless it is configured so, and says that with a 500
+ * that calls the layer unknown: no trouble that passes.
  */
 function refusesUrls(response: HttpResponse, { elsewhere = [] }: ManifestToPut): boolean {
   return elsewhere.length > 0 && response.status === 500 && saidError(response).codes.includes("MANIFEST_BLOB_UNKNOWN");
 }
 
-function layerUrls({ authority }: RegistryEndpoint, url: URL, response: HttpResponse, { elsewhere = [] }: ManifestToPut): RegistryError {
+function layerUrls(
+  { authority }: RegistryEndpoint,
+  url: URL,
+  response: HttpResponse,
+  { elsewhere = [] }: ManifestToPut,
+): RegistryError {
   const { digest, urls } = elsewhere[0] as Descriptor;
   return new RegistryError(
     "REGISTRY_LAYER_URLS",

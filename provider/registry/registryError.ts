@@ -1,9 +1,9 @@
 import { MirrorError } from "../model/errors";
 
 /**
- * What went wrong between us and a registry. `code` is ours and stable (`REGISTRY_UNAUTHORIZED`, `REGISTRY_UNREACHABLE` ...);
- * `registryCode` is the registry's own word where it gave one (`DENIED`, `MANIFEST_BLOB_UNKNOWN` ...: distribution-spec v1.1.1,
- * "Error codes").
+ * What went wrong between us and a registry. `code` is ours and stable (`REGISTRY_UNAUTHORIZED`, `REGISTRY_UNREACHABLE`
+ * ...); `registryCode` is the registry's own word where it gave one (`DENIED`, `MANIFEST_BLOB_UNKNOWN` ...:
+ * distribution-spec v1.1.1, "Error codes").
  */
 export class RegistryError extends MirrorError {
   /** HTTP status, where an answer came. */

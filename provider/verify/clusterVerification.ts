@@ -15,7 +15,11 @@ export interface ClusterVerification {
   notConfigured?: string[];
 }
 
-export function aggregateVerification(cluster: string, nodes: readonly NodeVerification[], notConfigured: readonly string[] = []): ClusterVerification {
+export function aggregateVerification(
+  cluster: string,
+  nodes: readonly NodeVerification[],
+  notConfigured: readonly string[] = [],
+): ClusterVerification {
   const counts: Partial<Record<Verdict, number>> = {};
   for (const verdict of verdicts) {
     const count = nodes.filter((node) => node.verdict === verdict).length;

@@ -3,10 +3,10 @@ import type { DesiredHost } from "../containerd/desired";
 import { effectiveHost } from "../containerd/read/effectiveRegistry";
 import { missingAccess } from "../containerd/read/missingAccess";
 import type { OperationContext } from "../model/context";
-import { pullFailure } from "../node";
-import type { PullFailure } from "../node";
 import { isDigest } from "../model/digest";
 import { parseReference } from "../model/reference";
+import type { PullFailure } from "../node";
+import { pullFailure } from "../node";
 import { imageNameBase, parseRegistryEndpoint } from "../registry/endpoint";
 import type { Probe } from "../registry/push/pushResult";
 
@@ -64,7 +64,9 @@ export interface ImageEvidence extends ExpectedImage {
   mirrorDigest: string;
   publicFailure?: PullFailure;
   mirrorFailure?: PullFailure;
-  /** What the public name should have asked before the public registry; its host is not mirrored where it is left out. */
+  /**
+   * What the public name should have asked before the public registry; its host is not mirrored where it is left out.
+   */
   asked?: { endpoints: string[]; upstream: boolean };
   /** The node's containerd cannot name an image by this mirror's address, so only the public name was pulled. */
   mirrorUnnameable?: true;
@@ -85,7 +87,14 @@ const unnamedHost = "registry-mirror-probe.invalid";
 /** Asks one node for everything the verdict rests on. The node's images are afterwards what they were before. */
 export async function gatherEvidence(
   service: ImageService,
-  wanted: { hosts: DesiredHost[]; images: ExpectedImage[]; probe: Probe | undefined; effective: EffectiveRegistry; remarks?: string[]; canName?: (authority: string) => boolean },
+  wanted: {
+    hosts: DesiredHost[];
+    images: ExpectedImage[];
+    probe: Probe | undefined;
+    effective: EffectiveRegistry;
+    remarks?: string[];
+    canName?: (authority: string) => boolean;
+  },
   context: OperationContext,
 ): Promise<Evidence> {
   const hosts: HostEvidence[] = [];
@@ -106,14 +115,20 @@ export async function gatherEvidence(
       continue;
     }
     context.log.progress(`proving that ${host.host} comes from the mirror`);
-    hosts.push({ ...seen, probe: wanted.probe === undefined ? { state: "none" } : await prove(service, host, wanted.probe, { canName, answers }) });
+    hosts.push({
+      ...seen,
+      probe:
+        wanted.probe === undefined ? { state: "none" } : await prove(service, host, wanted.probe, { canName, answers }),
+    });
   }
   const images: ImageEvidence[] = [];
   for (const [n, image] of wanted.images.entries()) {
     context.log.progress(`comparing digests, image ${n + 1} of ${wanted.images.length}: ${image.source}`);
     const asked = effectiveHost(wanted.effective, parseReference(image.source).host);
     const found = await compare(service, image, canName(image.target.split("/")[0] ?? ""));
-    images.push(asked === undefined ? found : { ...found, asked: { endpoints: asked.endpoints, upstream: asked.upstream } });
+    images.push(
+      asked === undefined ? found : { ...found, asked: { endpoints: asked.endpoints, upstream: asked.upstream } },
+    );
   }
   return { hosts, images, problems: wanted.effective.problems, remarks: wanted.remarks ?? [] };
 }
@@ -125,10 +140,16 @@ interface Asking {
 }
 
 /**
- * B1. Through the host's public name; where that fails, each mirror is asked by its own name, because with a public registry behind
- * it the error that containerd reports is the public registry's (`not found`), whatever the mirror had answered.
+ * B1. Through the host's public name; where that fails, each mirror is asked by its own name, because with a public
+ * registry behind it the error that containerd reports is the public registry's (`not found`), whatever the mirror had
+ * answered.
  */
-async function prove(service: ImageService, host: DesiredHost, probe: Probe, asking: Asking): Promise<HostEvidence["probe"]> {
+async function prove(
+  service: ImageService,
+  host: DesiredHost,
+  probe: Probe,
+  asking: Asking,
+): Promise<HostEvidence["probe"]> {
   const publicHost = host.host === "_default" ? unnamedHost : host.host;
   const failure = await pullProbe(service, `${publicHost}/${probe.repository}@${probe.digest}`, probe);
   if (failure === undefined) {
@@ -150,8 +171,8 @@ async function prove(service: ImageService, host: DesiredHost, probe: Probe, ask
 }
 
 /**
- * By digest, so that nothing but this image will do. It is taken off the node before (an image that is there is not asked for again)
- * and after. Gives why it did not come, or undefined.
+ * By digest, so that nothing but this image will do. It is taken off the node before (an image that is there is not
+ * asked for again) and after. Gives why it did not come, or undefined.
  */
 async function pullProbe(service: ImageService, name: string, probe: Probe): Promise<PullFailure | undefined> {
   try {
@@ -169,7 +190,8 @@ async function pullProbe(service: ImageService, name: string, probe: Probe): Pro
 /** V1: pull the public and the mirror's name, compare the repo digests. */
 async function compare(service: ImageService, image: ExpectedImage, nameable: boolean): Promise<ImageEvidence> {
   const names = nameable ? [image.source, image.target] : [image.source];
-  const before = (await service.imageStatus(image.source)) ?? (nameable ? await service.imageStatus(image.target) : undefined);
+  const before =
+    (await service.imageStatus(image.source)) ?? (nameable ? await service.imageStatus(image.target) : undefined);
   const publicSide = await pulledDigest(service, image.source);
   const mirrorSide: PulledDigest = nameable ? await pulledDigest(service, image.target) : { digest: "" };
   if (before === undefined) {

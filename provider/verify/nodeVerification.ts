@@ -1,5 +1,5 @@
-import type { PullCause } from "../node";
 import type { Digest } from "../model/digest";
+import type { PullCause } from "../node";
 
 /**
  * Chosen by cause, not by what is missing. The worst first:
@@ -8,14 +8,15 @@ import type { Digest } from "../model/digest";
  * - `not-configured`: the effective configuration lacks the mirror.
  * - `mismatch`: the mirror's name was pulled and gave another digest than was pushed.
  * - `unauthorized`: the mirror refused the node's credentials, or asked for some where the node has none.
- * - `mirror-unavailable`: the node gets no usable answer from the mirror: connection refused, no answer in time, a host name that is
- *   not known, a certificate that is not trusted, or an error of the mirror's own (429, 5xx).
+ * - `mirror-unavailable`: the node gets no usable answer from the mirror: connection refused, no answer in time, a host
+ *   name that is not known, a certificate that is not trusted, or an error of the mirror's own (429, 5xx).
  * - `not-found`: the mirror answers, and does not have an image that was pushed.
  * - `pull-failed`: an image could not be pulled, and nothing says that the mirror is the cause.
- * - `fallback`: configured, and the mirror answers, and yet the node pulled from upstream, or would (the probe is not to be had
- *   through the public name).
+ * - `fallback`: configured, and the mirror answers, and yet the node pulled from upstream, or would (the probe is not
+ *   to be had through the public name).
  * - `consistent`: configured, digests match, but no proof was made (no probe).
- * - `proven`: for every mirrored host an image that only the mirror can have was pulled through the public name, and all digests match.
+ * - `proven`: for every mirrored host an image that only the mirror can have was pulled through the public name, and
+ *   all digests match.
  */
 export type Verdict =
   | "proven"
@@ -49,15 +50,23 @@ export interface NodeVerification {
 export interface HostVerification {
   /** As it stands in image names: `gcr.io`. */
   host: string;
-  /** What containerd really asks, in order; `upstream` last when the public registry is asked at all. Empty: nothing configured. */
+  /**
+   * What containerd really asks, in order; `upstream` last when the public registry is asked at all. Empty: nothing
+   * configured.
+   */
   endpoints: string[];
-  /** The mirror stands first in the effective configuration; a private registry is asked with its CA and credentials. */
+  /**
+   * The mirror stands first in the effective configuration; a private registry is asked with its CA and credentials.
+   */
   configured: boolean;
   /** The probe came through this host's public name. "none" without a probe. */
   proof: "proven" | "failed" | "none";
   /** Of this host alone. */
   verdict: Verdict;
-  /** Why the probe did not come: what the mirror itself answered, asked by its own name. Left out unless `proof` is "failed". */
+  /**
+   * Why the probe did not come: what the mirror itself answered, asked by its own name. Left out unless `proof` is
+   * "failed".
+   */
   cause?: PullCause;
   /** The same in containerd's words, without secrets. */
   error?: string;

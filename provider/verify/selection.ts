@@ -8,13 +8,21 @@ import type { ExpectedImage } from "./evidence";
 export type ImageSelection = number | "all" | string[];
 
 /**
- * The images to compare on a node, out of those pushed. A number counts per node, smallest first, so that verifying costs little; images
- * of hosts that are not mirrored here are never taken, unless named.
+ * The images to compare on a node, out of those pushed. A number counts per node, smallest first, so that verifying
+ * costs little; images of hosts that are not mirrored here are never taken, unless named.
  *
  * @throws MirrorError `VERIFY_IMAGE_UNKNOWN` when a name is not among the pushed images
  */
-export function selectImages(pushed: readonly PushedImage[], selection: ImageSelection, hosts: readonly DesiredHost[]): ExpectedImage[] {
-  const expected = (image: PushedImage): ExpectedImage => ({ source: image.source, target: image.target, digest: image.digest });
+export function selectImages(
+  pushed: readonly PushedImage[],
+  selection: ImageSelection,
+  hosts: readonly DesiredHost[],
+): ExpectedImage[] {
+  const expected = (image: PushedImage): ExpectedImage => ({
+    source: image.source,
+    target: image.target,
+    digest: image.digest,
+  });
   if (Array.isArray(selection)) {
     return selection.map((name) => {
       const image = pushed.find((candidate) => candidate.source === name);
@@ -29,9 +37,14 @@ export function selectImages(pushed: readonly PushedImage[], selection: ImageSel
     });
   }
   const mirrored = new Set(hosts.filter((host) => host.mirrors.length > 0).map((host) => host.host));
-  const candidates = pushed.filter((image) => mirrored.has("_default") || mirrored.has(parseReference(image.source).host));
+  const candidates = pushed.filter(
+    (image) => mirrored.has("_default") || mirrored.has(parseReference(image.source).host),
+  );
   if (selection === "all") {
     return candidates.map(expected);
   }
-  return [...candidates].sort((a, b) => a.size - b.size || (a.source < b.source ? -1 : 1)).slice(0, selection).map(expected);
+  return [...candidates]
+    .sort((a, b) => a.size - b.size || (a.source < b.source ? -1 : 1))
+    .slice(0, selection)
+    .map(expected);
 }

@@ -51,7 +51,10 @@ export function judge(node: string, containerd: string, evidence: Evidence): Nod
   // A private registry that is configured takes nothing from the proof of the mirrored ones.
   const decisive = hosts.filter((host) => host.direct !== true || !isGood(host.verdict));
   const counted = decisive.length + images.length > 0 ? decisive : hosts;
-  const verdict = worst([...counted.map((host) => host.verdict), ...images.map((image): Verdict => image.verdict ?? "proven")]);
+  const verdict = worst([
+    ...counted.map((host) => host.verdict),
+    ...images.map((image): Verdict => image.verdict ?? "proven"),
+  ]);
   return {
     node,
     containerd,
@@ -69,7 +72,9 @@ function judgeHost(host: HostEvidence, findings: string[]): HostVerification {
   findings.push(...missing);
   if (!inOrder) {
     const effective = host.effectiveEndpoints.length > 0 ? host.effectiveEndpoints.join(", ") : "no mirror";
-    findings.push(`${host.host}: containerd is configured for ${effective} where ${host.expectedEndpoints.join(", ")} is wanted`);
+    findings.push(
+      `${host.host}: containerd is configured for ${effective} where ${host.expectedEndpoints.join(", ")} is wanted`,
+    );
   } else if (host.unwantedUpstream) {
     findings.push(`${host.host}: the public registry would still be asked although skipFallback is set`);
   }
@@ -94,37 +99,64 @@ interface ProbeJudgement extends PullFailure {
   finding: string;
 }
 
-/** What the mirrors themselves answered decides; the public name's error only where none of them could be asked by its own name. */
+/**
+ * What the mirrors themselves answered decides; the public name's error only where none of them could be asked by its
+ * own name.
+ */
 function judgeProbe(host: HostEvidence, probe: FailedProbe): ProbeJudgement {
   const failed = probe.mirrors.filter((mirror): mirror is Required<MirrorAnswer> => mirror.failure !== undefined);
   const given = probe.mirrors.find((mirror) => mirror.failure === undefined);
   const upstream = host.effectiveEndpoints.includes("upstream");
   if (given !== undefined) {
-    return { verdict: "fallback", ...probe.public, finding: `${given.endpoint} has it under its own name; the public name says: ${probe.public.error}` };
+    return {
+      verdict: "fallback",
+      ...probe.public,
+      finding: `${given.endpoint} has it under its own name; the public name says: ${probe.public.error}`,
+    };
   }
-  const worstAnswer = failed.toSorted((a, b) => order.indexOf(verdictOf[a.failure.cause]) - order.indexOf(verdictOf[b.failure.cause]))[0];
+  const worstAnswer = failed.toSorted(
+    (a, b) => order.indexOf(verdictOf[a.failure.cause]) - order.indexOf(verdictOf[b.failure.cause]),
+  )[0];
   if (worstAnswer === undefined) {
     const named = host.effectiveEndpoints.some((endpoint) => speaksOf(probe.public, endpoint));
-    return { verdict: named || !upstream ? verdictOf[probe.public.cause] : "fallback", ...probe.public, finding: probe.public.error };
+    return {
+      verdict: named || !upstream ? verdictOf[probe.public.cause] : "fallback",
+      ...probe.public,
+      finding: probe.public.error,
+    };
   }
   const { failure } = worstAnswer;
   // A mirror that is in order and lacks the image hands over to the public registry.
   const verdict = failure.cause === "not-found" && upstream ? "fallback" : verdictOf[failure.cause];
-  return { verdict, ...failure, finding: failed.map(({ endpoint, failure: said }) => `${endpoint} answers (${said.cause}): ${said.error}`).join("; ") };
+  return {
+    verdict,
+    ...failure,
+    finding: failed
+      .map(({ endpoint, failure: said }) => `${endpoint} answers (${said.cause}): ${said.error}`)
+      .join("; "),
+  };
 }
 
 function judgeImage(image: ImageEvidence, findings: string[]): ImageVerification {
-  const match = image.publicDigest === image.digest && (image.mirrorUnnameable === true || image.mirrorDigest === image.digest);
+  const match =
+    image.publicDigest === image.digest && (image.mirrorUnnameable === true || image.mirrorDigest === image.digest);
   if (image.mirrorUnnameable === true) {
-    findings.push(`${image.target}: this containerd cannot name an image by an IPv6 address, so only the public name was compared`);
+    findings.push(
+      `${image.target}: this containerd cannot name an image by an IPv6 address, so only the public name was compared`,
+    );
   }
-  for (const [name, failure] of [[image.source, image.publicFailure], [image.target, image.mirrorFailure]] as const) {
+  for (const [name, failure] of [
+    [image.source, image.publicFailure],
+    [image.target, image.mirrorFailure],
+  ] as const) {
     if (failure !== undefined) {
       findings.push(`${name} could not be pulled (${failure.cause}): ${failure.error}`);
     }
   }
   if (!match && image.publicFailure === undefined && image.mirrorFailure === undefined) {
-    findings.push(`${image.source}: pushed ${image.digest}, the mirror's name gave ${image.mirrorDigest}, the public name ${image.publicDigest}`);
+    findings.push(
+      `${image.source}: pushed ${image.digest}, the mirror's name gave ${image.mirrorDigest}, the public name ${image.publicDigest}`,
+    );
   }
   const failure = image.mirrorFailure ?? image.publicFailure;
   return {
@@ -149,10 +181,12 @@ function imageVerdict(image: ImageEvidence): Verdict {
   }
   const { publicFailure, asked } = image;
   if (publicFailure === undefined) {
-    // By its own name the mirror gives the right one, so another came from elsewhere; where it has no name, nobody can tell.
+    // By its own name the mirror gives the right one, so another came from elsewhere; where it has no name, nobody can
+    // tell.
     return image.mirrorUnnameable === true ? "mismatch" : "fallback";
   }
-  const byMirror = asked?.upstream === false || asked?.endpoints.some((endpoint) => speaksOf(publicFailure, endpoint)) === true;
+  const byMirror =
+    asked?.upstream === false || asked?.endpoints.some((endpoint) => speaksOf(publicFailure, endpoint)) === true;
   if (byMirror || publicFailure.cause === "node") {
     return verdictOf[publicFailure.cause];
   }

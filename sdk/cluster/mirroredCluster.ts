@@ -1,40 +1,48 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Shape } from "../../provider/resources/arguments/shape";
 import type { HostAccess } from "../../provider/containerd/desired";
 import { MirrorError } from "../../provider/model/errors";
-import type { NodeContainerdInputs } from "../../provider/resources/node/state";
-import type { Verdict } from "../../provider/verify/nodeVerification";
+import type { Shape } from "../../provider/resources/arguments/shape";
 import type { ClusterConfig } from "../../provider/resources/cluster/clusterConfig";
 import type { BmctlCluster, BmctlNode, OverriddenField } from "../../provider/resources/cluster/clusterFile";
 import { clusterOfConfig, readClusterFile } from "../../provider/resources/cluster/clusterFile";
 import { clusterFileError } from "../../provider/resources/cluster/errors";
-import type { ConnectionOverrides } from "./nodeConnection";
-import { authenticates, mergeConnections } from "./nodeConnection";
 import { shortAddress } from "../../provider/resources/cluster/nodes";
-import { withoutPrivateRegistries } from "./nodeSources";
 import type { RolloutArgs, RolloutPlan } from "../../provider/resources/cluster/rollout";
 import { describeWaves, listNodes, planRollout } from "../../provider/resources/cluster/rollout";
+import type { NodeContainerdInputs } from "../../provider/resources/node/state";
 import type { ClusterVerification } from "../../provider/verify/clusterVerification";
 import { aggregateVerification } from "../../provider/verify/clusterVerification";
-import type { ImagePushSet } from "../pushSet/imagePushSet";
-import { NodeContainerd } from "../node/nodeContainerd";
-import type { MirrorSource, NodeContainerdArgs } from "../node/nodeContainerd";
-import { refuseAtOnce } from "../problems";
-import { RegistryMirror } from "../mirror/registryMirror";
+import type { Verdict } from "../../provider/verify/nodeVerification";
 import type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "../mirror/registryMirror";
+import { RegistryMirror } from "../mirror/registryMirror";
+import type { MirrorSource, NodeContainerdArgs } from "../node/nodeContainerd";
+import { NodeContainerd } from "../node/nodeContainerd";
+import { refuseAtOnce } from "../problems";
+import type { ImagePushSet } from "../pushSet/imagePushSet";
+import type { ConnectionOverrides } from "./nodeConnection";
+import { authenticates, mergeConnections } from "./nodeConnection";
+import { withoutPrivateRegistries } from "./nodeSources";
 
 /** What is particular to one node of a cluster. */
-export interface NodeOverrides extends Pick<NodeContainerdArgs, "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"> {
-  /** Laid over the cluster's `connection`. `host` is for a node that is reached by another address than the file names. */
+export interface NodeOverrides extends Pick<
+  NodeContainerdArgs,
+  "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"
+> {
+  /**
+   * Laid over the cluster's `connection`. `host` is for a node that is reached by another address than the file names.
+   */
   connection?: ConnectionOverrides;
 }
 
 /** A bmctl cluster file, and what the program says beside it. What is said here wins over the file. */
-export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"> {
+export interface MirroredClusterArgs extends Pick<
+  NodeContainerdArgs,
+  "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"
+> {
   /**
-   * Path of the bmctl cluster file, as it is, or the same as an object. Read while the program runs, so it is plain text, not an
-   * output. Relative paths in the file start at the file's folder.
+   * Path of the bmctl cluster file, as it is, or the same as an object. Read while the program runs, so it is plain
+   * text, not an output. Relative paths in the file start at the file's folder.
    */
   clusterConfig: string | ClusterConfig;
   /** Which Cluster of the file, when it has several. */
@@ -52,7 +60,10 @@ export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" |
    * A RegistryMirror given as `mirror` goes to all nodes as it is.
    */
   privateRegistriesOn?: "workers" | "all";
-  /** A RegistryMirror that is declared elsewhere, instead of one of the cluster's own. Excludes the other mirror arguments. */
+  /**
+   * A RegistryMirror that is declared elsewhere, instead of one of the cluster's own. Excludes the other mirror
+   * arguments.
+   */
   mirror?: MirrorSource;
   /** Never ask the public registries, for all mirrors of the file, which has no field for it. Default false. */
   skipFallback?: boolean;
@@ -66,18 +77,21 @@ export interface MirroredClusterArgs extends Pick<NodeContainerdArgs, "verify" |
   hostsDir?: pulumi.Input<string>;
   /** Ask each mirror once from this machine before any node is touched. Default true. */
   checkEndpoints?: pulumi.Input<boolean>;
-  /** How to reach all nodes, laid over the file's login user and key: port, hostKey, knownHostsPath, proxy and so on. */
+  /**
+   * How to reach all nodes, laid over the file's login user and key: port, hostKey, knownHostsPath, proxy and so on.
+   */
   connection?: Omit<ConnectionOverrides, "host">;
   /** By address: what is particular to one node. An address that the file does not have is an error. */
   nodes?: Record<string, NodeOverrides>;
 }
 
 /**
- * All nodes of a bmctl cluster file, pointed at its mirrors in waves: a canary first, then so many at a time, each wave only when the one
- * before is verified. When a node fails, what has not begun stays as it is; the next `pulumi up` goes on from there.
+ * All nodes of a bmctl cluster file, pointed at its mirrors in waves: a canary first, then so many at a time, each wave
+ * only when the one before is verified. When a node fails, what has not begun stays as it is; the next `pulumi up` goes
+ * on from there.
  *
- * Errors: everything a cluster file can have wrong, at once and with its line (ClusterFileError); a rollout that makes no sense
- * (RolloutError); and those of RegistryMirror and NodeContainerd.
+ * Errors: everything a cluster file can have wrong, at once and with its line (ClusterFileError); a rollout that makes
+ * no sense (RolloutError); and those of RegistryMirror and NodeContainerd.
  *
  * @group Resources
  */
@@ -107,12 +121,17 @@ export class MirroredCluster extends pulumi.ComponentResource {
     });
     this.config = config;
     this.rollout = rollout;
-    this.mirror = args.mirror === undefined ? new RegistryMirror(name, mirrorArgs(args, config), { parent: this }) : undefined;
+    this.mirror =
+      args.mirror === undefined ? new RegistryMirror(name, mirrorArgs(args, config), { parent: this }) : undefined;
     const mirror = args.mirror ?? (this.mirror as MirrorSource);
     const plain = reach.workersOnly ? withoutPrivateRegistries(mirror) : mirror;
 
     const nodes: Record<string, NodeContainerd> = {};
-    const declare = (node: BmctlNode, more: Partial<NodeContainerdArgs>, options: pulumi.CustomResourceOptions): NodeContainerd => {
+    const declare = (
+      node: BmctlNode,
+      more: Partial<NodeContainerdArgs>,
+      options: pulumi.CustomResourceOptions,
+    ): NodeContainerd => {
       const source = node.role === "worker" ? mirror : plain;
       const own = { ...nodeArgs(args, config, node, source), ...more };
       const declared = new NodeContainerd(`${name}-${resourceName(node.address)}`, own, { ...options, parent: this });
@@ -125,10 +144,14 @@ export class MirroredCluster extends pulumi.ComponentResource {
       const ready = allRegistered(before);
       const previous = before;
       before = wave.nodes.map((node, at) => {
-        const dependsOn = previous.length === 0 ? opts?.dependsOn : ready.then(() => partners(previous, at, wave.nodes.length));
+        const dependsOn =
+          previous.length === 0 ? opts?.dependsOn : ready.then(() => partners(previous, at, wave.nodes.length));
         return declare(node, {}, dependsOn === undefined ? {} : { dependsOn });
       });
-      this.tellProgress(before, `${wave.canary ? "canary" : `wave ${wave.number} of ${rollout.waves.length}`} verified: ${listNodes(wave.nodes.map((node) => node.address))}`);
+      this.tellProgress(
+        before,
+        `${wave.canary ? "canary" : `wave ${wave.number} of ${rollout.waves.length}`} verified: ${listNodes(wave.nodes.map((node) => node.address))}`,
+      );
     }
     for (const node of rollout.held) {
       declare(node, { hold: true }, { ignoreChanges: heldInputs });
@@ -143,7 +166,12 @@ export class MirroredCluster extends pulumi.ComponentResource {
       return aggregateVerification(config.name, known, unknown);
     });
     this.verdict = this.verification.apply(({ verdict }) => verdict);
-    this.waves = pulumi.output(rollout.waves.map((wave) => `${wave.canary ? "canary" : `wave ${wave.number}`}: ${wave.nodes.map((node) => node.address).join(", ")}`));
+    this.waves = pulumi.output(
+      rollout.waves.map(
+        (wave) =>
+          `${wave.canary ? "canary" : `wave ${wave.number}`}: ${wave.nodes.map((node) => node.address).join(", ")}`,
+      ),
+    );
     if (reach.warning !== undefined) {
       void pulumi.log.warn(reach.warning, this);
     }
@@ -152,7 +180,10 @@ export class MirroredCluster extends pulumi.ComponentResource {
     this.registerOutputs({ verdict: this.verdict, waves: this.waves });
   }
 
-  /** In a preview: which hosts go where, which files a node gets, and in which waves. Once for the cluster, not once a node. */
+  /**
+   * In a preview: which hosts go where, which files a node gets, and in which waves. Once for the cluster, not once a
+   * node.
+   */
   private tellPlan(mirror: MirrorSource, configStyle: MirroredClusterArgs["configStyle"], reach: Reach): void {
     if (!pulumi.runtime.isDryRun()) {
       return;
@@ -162,7 +193,10 @@ export class MirroredCluster extends pulumi.ComponentResource {
       const lines = [
         `${this.config.name}: ${reach.nodes.length} nodes, ${mirrored.length} mirrored host${mirrored.length === 1 ? "" : "s"}`,
         ...(hosts ?? []).flatMap(({ host, access }) => (access === undefined ? [] : [directLine(host, access, reach)])),
-        ...mirrored.map((host) => `  ${host.host} -> ${host.mirrors.map(({ endpoint }) => endpoint).join(", then ")}${host.skipFallback ? ", never the public registry" : ", then the public registry"}`),
+        ...mirrored.map(
+          (host) =>
+            `  ${host.host} -> ${host.mirrors.map(({ endpoint }) => endpoint).join(", then ")}${host.skipFallback ? ", never the public registry" : ", then the public registry"}`,
+        ),
         "files on every node that changes:",
         ...Object.entries(files ?? {}).map(([path, text]) => `  ${path} (${text.split("\n").length - 1} lines)`),
         style === "config-toml"
@@ -218,7 +252,7 @@ function reachOf(args: MirroredClusterArgs, config: BmctlCluster): Reach {
   }
   const workers = config.nodes.filter((node) => node.role === "worker");
   const mirrors = args.registryMirrors ?? config.registryMirrors;
-  const way = "privateRegistriesOn: \"all\" gives them to every node";
+  const way = 'privateRegistriesOn: "all" gives them to every node';
   if (workers.length === 0) {
     const warning =
       `privateRegistries of ${config.name} have no effect: bmctl gives them to worker nodes, and the cluster has none; ` +
@@ -242,9 +276,10 @@ function allRegistered(wave: readonly NodeContainerd[]): Promise<void> {
 }
 
 /**
- * Which nodes of the wave before node `at` of `size` names as its dependencies. It has waited for all of them; in the state a few are enough,
- * where a whole wave in every node of the next would be a large part of it, and Pulumi writes the state anew at every step. Each node has a
- * partner, so that a destroy goes backwards, at no more nodes at a time than the waves are wide.
+ * Which nodes of the wave before node `at` of `size` names as its dependencies. It has waited for all of them; in the
+ * state a few are enough, where a whole wave in every node of the next would be a large part of it, and Pulumi writes
+ * the state anew at every step. Each node has a partner, so that a destroy goes backwards, at no more nodes at a time
+ * than the waves are wide.
  */
 function partners(before: readonly NodeContainerd[], at: number, size: number): NodeContainerd[] {
   return before.filter((_node, n) => n % size === at % before.length);
@@ -291,9 +326,22 @@ const mirrorFields = [
 
 function readConfig(args: MirroredClusterArgs): BmctlCluster {
   const given: unknown = (args as MirroredClusterArgs | undefined)?.clusterConfig;
-  if (given === "" || !["string", "object"].includes(typeof given) || given === null || Array.isArray(given) || pulumi.Output.isInstance(given)) {
-    const what = pulumi.Output.isInstance(given) ? "an output, which is not known in time" : given === "" ? "empty" : JSON.stringify(given);
-    throw new MirrorError("ARGUMENTS_INVALID", `clusterConfig: it is ${what}; give the path of a cluster file as a text, or what such a file says as an object.`);
+  if (
+    given === "" ||
+    !["string", "object"].includes(typeof given) ||
+    given === null ||
+    Array.isArray(given) ||
+    pulumi.Output.isInstance(given)
+  ) {
+    const what = pulumi.Output.isInstance(given)
+      ? "an output, which is not known in time"
+      : given === ""
+        ? "empty"
+        : JSON.stringify(given);
+    throw new MirrorError(
+      "ARGUMENTS_INVALID",
+      `clusterConfig: it is ${what}; give the path of a cluster file as a text, or what such a file says as an object.`,
+    );
   }
   const overridden: OverriddenField[] = [];
   const ownMirror = args.mirror !== undefined;
@@ -312,26 +360,51 @@ function readConfig(args: MirroredClusterArgs): BmctlCluster {
   if (ownMirror) {
     const others = mirrorFields.filter((field) => args[field] !== undefined);
     if (others.length > 0) {
-      throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `mirror is given, so ${others.join(", ")} would mean nothing: say it in that RegistryMirror, or leave mirror out.`);
+      throw new MirrorError(
+        "CLUSTER_ARGUMENTS_CONFLICT",
+        `mirror is given, so ${others.join(", ")} would mean nothing: say it in that RegistryMirror, or leave mirror out.`,
+      );
     }
   }
   if (!["workers", "all", undefined].includes(args.privateRegistriesOn)) {
     const given = JSON.stringify(args.privateRegistriesOn);
-    throw new MirrorError("CLUSTER_ARGUMENTS_CONFLICT", `privateRegistriesOn: ${given} is neither "workers" nor "all".`);
+    throw new MirrorError(
+      "CLUSTER_ARGUMENTS_CONFLICT",
+      `privateRegistriesOn: ${given} is neither "workers" nor "all".`,
+    );
   }
   const options = { overridden, ...(args.clusterName === undefined ? {} : { clusterName: args.clusterName }) };
-  const config = typeof args.clusterConfig === "string" ? readClusterFile(args.clusterConfig, options) : clusterOfConfig(args.clusterConfig, options);
+  const config =
+    typeof args.clusterConfig === "string"
+      ? readClusterFile(args.clusterConfig, options)
+      : clusterOfConfig(args.clusterConfig, options);
   const place = { file: config.file, documentName: `Cluster ${config.name}` };
   const direct = args.privateRegistries ?? config.privateRegistries;
   if (config.registryMirrors.length === 0 && direct.length === 0 && overridden[0] !== "registryMirrors") {
-    throw clusterFileError("CLUSTER_FIELD_MISSING", place, `cluster ${config.name} has no registryMirrors, neither in the header nor in spec.nodeConfig: add them, or give registryMirrors to MirroredCluster`);
+    throw clusterFileError(
+      "CLUSTER_FIELD_MISSING",
+      place,
+      `cluster ${config.name} has no registryMirrors, neither in the header nor in spec.nodeConfig: add them, or give registryMirrors to MirroredCluster`,
+    );
   }
   if (config.nodes.length === 0) {
-    throw clusterFileError("CLUSTER_FIELD_MISSING", place, `cluster ${config.name} has no nodes: neither a control plane nor a load balancer nor a NodePool with clusterName: ${config.name} names an address`);
+    throw clusterFileError(
+      "CLUSTER_FIELD_MISSING",
+      place,
+      `cluster ${config.name} has no nodes: neither a control plane nor a load balancer nor a NodePool with clusterName: ${config.name} names an address`,
+    );
   }
-  const unknown = Object.keys(args.nodes ?? {}).filter((address) => !config.nodes.some((node) => node.address === shortAddress(address)));
+  const unknown = Object.keys(args.nodes ?? {}).filter(
+    (address) => !config.nodes.some((node) => node.address === shortAddress(address)),
+  );
   if (unknown.length > 0) {
-    throw new MirrorError("CLUSTER_NODE_UNKNOWN", `nodes: ${unknown.join(", ")}: the cluster ${config.name} has no such node; it has ${listNodes(config.nodes.map((node) => node.address), 20)}.`);
+    throw new MirrorError(
+      "CLUSTER_NODE_UNKNOWN",
+      `nodes: ${unknown.join(", ")}: the cluster ${config.name} has no such node; it has ${listNodes(
+        config.nodes.map((node) => node.address),
+        20,
+      )}.`,
+    );
   }
   return config;
 }
@@ -354,7 +427,12 @@ function mirrorArgs(args: MirroredClusterArgs, config: BmctlCluster): RegistryMi
   };
 }
 
-function nodeArgs(args: MirroredClusterArgs, config: BmctlCluster, node: BmctlNode, mirror: MirrorSource): NodeContainerdArgs {
+function nodeArgs(
+  args: MirroredClusterArgs,
+  config: BmctlCluster,
+  node: BmctlNode,
+  mirror: MirrorSource,
+): NodeContainerdArgs {
   const own = Object.entries(args.nodes ?? {}).find(([address]) => shortAddress(address) === node.address)?.[1];
   const fromFile: ConnectionOverrides = {
     user: config.loginUser,

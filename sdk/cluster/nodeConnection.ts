@@ -3,7 +3,10 @@ import type { ConnectionArgs } from "../node/connection";
 /** How to reach nodes, where the cluster file does not say it or something else is wanted. */
 export type ConnectionOverrides = Partial<ConnectionArgs>;
 
-/** Arguments that answer the same question: who gives one of them in a nearer place sets aside all of them from farther away. */
+/**
+ * Arguments that answer the same question: who gives one of them in a nearer place sets aside all of them from farther
+ * away.
+ */
 const groups: readonly (readonly (keyof ConnectionArgs)[])[] = [
   ["password", "privateKey", "privateKeyPath", "agentSocketPath", "privateKeyPassword"],
   ["hostKey", "knownHostsPath", "insecureIgnoreHostKey"],
@@ -18,8 +21,8 @@ export function authenticates(overrides: ConnectionOverrides | undefined): boole
 }
 
 /**
- * Lays connections over one another, the last one nearest to the node. A password for one node sets aside the cluster's key for
- * it, a host key the cluster's known_hosts file; everything else is taken field by field.
+ * Lays connections over one another, the last one nearest to the node. A password for one node sets aside the cluster's
+ * key for it, a host key the cluster's known_hosts file; everything else is taken field by field.
  */
 export function mergeConnections(host: string, ...layers: (ConnectionOverrides | undefined)[]): ConnectionArgs {
   let merged: ConnectionArgs = { host };
@@ -27,11 +30,15 @@ export function mergeConnections(host: string, ...layers: (ConnectionOverrides |
     if (layer === undefined) {
       continue;
     }
-    const given = Object.fromEntries(Object.entries(layer).filter(([, value]) => value !== undefined)) as ConnectionOverrides;
+    const given = Object.fromEntries(
+      Object.entries(layer).filter(([, value]) => value !== undefined),
+    ) as ConnectionOverrides;
     for (const group of groups) {
       // The passphrase belongs to a key: on its own it replaces nothing.
       if (group.some((field) => field !== "privateKeyPassword" && given[field] !== undefined)) {
-        merged = Object.fromEntries(Object.entries(merged).filter(([field]) => !group.includes(field as keyof ConnectionArgs))) as unknown as ConnectionArgs;
+        merged = Object.fromEntries(
+          Object.entries(merged).filter(([field]) => !group.includes(field as keyof ConnectionArgs)),
+        ) as unknown as ConnectionArgs;
       }
     }
     merged = { ...merged, ...given };

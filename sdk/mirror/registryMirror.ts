@@ -1,39 +1,51 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { Credentials, DesiredHost } from "../../provider/containerd/desired";
+import type { EndpointSeen } from "../../provider/registry/push/pushResult";
 import { shapeProblems } from "../../provider/resources/arguments/shape";
 import { shapes } from "../../provider/resources/arguments/shapes";
-import type { Credentials, DesiredHost } from "../../provider/containerd/desired";
-import type { RegistryMirrorInputs } from "../../provider/resources/mirror/operations";
-import type { EndpointSeen } from "../../provider/registry/push/pushResult";
 import type { CredentialArgs } from "../../provider/resources/mirror/credentials";
 import { resolveCredentials } from "../../provider/resources/mirror/credentials";
-import { resolveHosts } from "../../provider/resources/mirror/hosts";
 import type { PlainMirror } from "../../provider/resources/mirror/hosts";
+import { resolveHosts } from "../../provider/resources/mirror/hosts";
+import type { RegistryMirrorInputs } from "../../provider/resources/mirror/operations";
 import type { PlainPrivateRegistry } from "../../provider/resources/mirror/privateRegistries";
 import { attemptWith, attemptWithAsync, problemsOf, refuseAtOnce } from "../problems";
 import { MirrorResource } from "../resource";
 
 /** One mirror, with the fields of bmctl's `registryMirrors` and a few more. */
 export interface MirrorArgs {
-  /** `https://HOST:PORT`, or `https://HOST:PORT/v2/NAMESPACE`. `http://` is possible. A change replaces RegistryMirror, new first; nodes are updated in place, without a restart. */
+  /**
+   * `https://HOST:PORT`, or `https://HOST:PORT/v2/NAMESPACE`. `http://` is possible. A change replaces RegistryMirror,
+   * new first; nodes are updated in place, without a restart.
+   */
   endpoint: pulumi.Input<string>;
-  /** Path on the machine that runs Pulumi of the CA certificate (PEM) of the mirror; carried to the nodes. Excludes `caCert`. */
+  /**
+   * Path on the machine that runs Pulumi of the CA certificate (PEM) of the mirror; carried to the nodes. Excludes
+   * `caCert`.
+   */
   caCertPath?: pulumi.Input<string>;
   /** The same as text. */
   caCert?: pulumi.Input<string>;
-  /** Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the mirror. Excludes `username`/`password`. */
+  /**
+   * Path on the machine that runs Pulumi of a Docker `config.json` with an entry for the mirror. Excludes
+   * `username`/`password`.
+   */
   pullCredentialConfigPath?: pulumi.Input<string>;
   /** With `password`: what the nodes pull with. */
   username?: pulumi.Input<string>;
   /** Always kept as a secret. */
   password?: pulumi.Input<string>;
   /**
-   * Public registry hosts, with a port where they have one, that are mirrored here. gcr.io always is, unlisted: by every mirror
-   * in order, unless some mirror lists it. Several mirrors of one host are asked in the order of the list. `_default` stands for every
-   * host that has no entry of its own.
+   * Public registry hosts, with a port where they have one, that are mirrored here. gcr.io always is, unlisted: by
+   * every mirror in order, unless some mirror lists it. Several mirrors of one host are asked in the order of the list.
+   * `_default` stands for every host that has no entry of its own.
    */
   hosts?: pulumi.Input<pulumi.Input<string>[]>;
-  /** Never ask the public registry for this mirror's hosts. Default false: mirror first, the public registry next. All mirrors of a host must agree. */
+  /**
+   * Never ask the public registry for this mirror's hosts. Default false: mirror first, the public registry next. All
+   * mirrors of a host must agree.
+   */
   skipFallback?: pulumi.Input<boolean>;
   /** Nodes accept any TLS certificate of the mirror. Default false. */
   insecure?: pulumi.Input<boolean>;
@@ -93,8 +105,8 @@ export interface RegistryMirrorArgs {
    */
   privateRegistries?: PrivateRegistryArgs[];
   /**
-   * Path of a Google service-account key (JSON) with which nodes pull from gcr.io what the mirror lacks. Without it they have no such
-   * credentials. There is no such thing for other registries.
+   * Path of a Google service-account key (JSON) with which nodes pull from gcr.io what the mirror lacks. Without it
+   * they have no such credentials. There is no such thing for other registries.
    */
   gcrKeyPath?: pulumi.Input<string>;
   /** The same as text; always kept as a secret. Excludes `gcrKeyPath`. */
@@ -109,8 +121,8 @@ export interface RegistryMirrorArgs {
 }
 
 /**
- * What the nodes' containerd is to do: which mirror for which public host, with which CA and credentials. Declared once, given to any
- * number of NodeContainerd. A preview shows every line of every file that goes to the nodes.
+ * What the nodes' containerd is to do: which mirror for which public host, with which CA and credentials. Declared
+ * once, given to any number of NodeContainerd. A preview shows every line of every file that goes to the nodes.
  *
  * @group Resources
  */
@@ -137,7 +149,9 @@ export class RegistryMirror extends MirrorResource {
     const resolved = pulumi
       .all([mirrors, hostsDir, privateRegistries])
       .apply(([plain, dir, registries]) =>
-        attemptWith({ registryMirrors: plain, privateRegistries: registries }, shapes.mirrorValues, "", () => resolveHosts(plain, dir, registries)),
+        attemptWith({ registryMirrors: plain, privateRegistries: registries }, shapes.mirrorValues, "", () =>
+          resolveHosts(plain, dir, registries),
+        ),
       );
     const rest = pulumi
       .output({ hostsDir: args.hostsDir, checkEndpoints: args.checkEndpoints })
@@ -151,7 +165,9 @@ export class RegistryMirror extends MirrorResource {
       })
       .apply(({ registryMirrors, ...given }) => {
         const all = { registryMirrors, ...given };
-        return attemptWithAsync(all, shapes.mirrorCredentials, "", () => resolveCredentials({ mirrors: registryMirrors, ...given } as CredentialArgs));
+        return attemptWithAsync(all, shapes.mirrorCredentials, "", () =>
+          resolveCredentials({ mirrors: registryMirrors, ...given } as CredentialArgs),
+        );
       });
     const wire: Record<keyof RegistryMirrorInputs, unknown> = {
       mirrors: mirrors.apply((plain) => plain.map((mirror) => mirror.endpoint)),
@@ -192,16 +208,35 @@ function privateCredentialsOnly(registry: PrivateRegistryArgs): pulumi.Input<Pri
 
 function hasCredential({ pullCredentialConfigPath, username, password }: MirrorArgs | PrivateRegistryArgs): boolean {
   // An empty path is how a cluster file says none.
-  return (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") || username !== undefined || password !== undefined;
+  return (
+    (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") ||
+    username !== undefined ||
+    password !== undefined
+  );
 }
 
 function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
   const { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout } = mirror;
   const withCredential = hasCredential(mirror);
-  return { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout, withCredential } as pulumi.Input<PlainMirror>;
+  return {
+    endpoint,
+    caCert,
+    caCertPath,
+    hosts,
+    skipFallback,
+    insecure,
+    dialTimeout,
+    withCredential,
+  } as pulumi.Input<PlainMirror>;
 }
 
 function credentialsOnly(mirror: MirrorArgs): pulumi.Input<CredentialArgs["mirrors"][number]> {
   const { endpoint, pullCredentialConfigPath, username, password } = mirror;
-  return { endpoint, pullCredentialConfigPath, username, password, withCredential: hasCredential(mirror) } as pulumi.Input<CredentialArgs["mirrors"][number]>;
+  return {
+    endpoint,
+    pullCredentialConfigPath,
+    username,
+    password,
+    withCredential: hasCredential(mirror),
+  } as pulumi.Input<CredentialArgs["mirrors"][number]>;
 }

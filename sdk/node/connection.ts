@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
 /**
- * How to reach a node over SSH; the names of @pulumi/command's connection. Files are read when they are needed, on the machine that runs
- * Pulumi, and only their paths are kept; what is given as text is kept as a secret.
+ * How to reach a node over SSH; the names of @pulumi/command's connection. Files are read when they are needed, on the
+ * machine that runs Pulumi, and only their paths are kept; what is given as text is kept as a secret.
  */
 export interface ConnectionArgs {
   /** Name or address. Another one replaces the node. */
@@ -15,7 +15,10 @@ export interface ConnectionArgs {
   password?: pulumi.Input<string>;
   /** Text of a private key. */
   privateKey?: pulumi.Input<string>;
-  /** Path of a private key. With none of password, privateKey, privateKeyPath and agentSocketPath, the agent of SSH_AUTH_SOCK is asked. */
+  /**
+   * Path of a private key. With none of password, privateKey, privateKeyPath and agentSocketPath, the agent of
+   * SSH_AUTH_SOCK is asked.
+   */
   privateKeyPath?: pulumi.Input<string>;
   /** For an encrypted private key. */
   privateKeyPassword?: pulumi.Input<string>;

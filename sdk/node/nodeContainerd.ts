@@ -1,18 +1,18 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-import type { Shape } from "../../provider/resources/arguments/shape";
 import type { ConfigStyle, Credentials } from "../../provider/containerd/desired";
-import type { ContainerdState, NodeContainerdWire } from "../../provider/resources/node/state";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
-import type { NodeVerification } from "../../provider/verify/nodeVerification";
+import type { Shape } from "../../provider/resources/arguments/shape";
+import type { ContainerdState, NodeContainerdWire } from "../../provider/resources/node/state";
 import { recallVerification } from "../../provider/resources/node/storedVerification";
+import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import type { ImageSelection } from "../../provider/verify/selection";
-import { connectionInputs } from "./connection";
-import type { ConnectionArgs } from "./connection";
-import { declaredBy, verifyInput } from "./wire";
-import { refuseAtOnce } from "../problems";
 import type { RegistryMirror } from "../mirror/registryMirror";
+import { refuseAtOnce } from "../problems";
 import { MirrorResource } from "../resource";
+import type { ConnectionArgs } from "./connection";
+import { connectionInputs } from "./connection";
+import { declaredBy, verifyInput } from "./wire";
 
 /** How a node's result is checked. */
 export interface VerifyArgs {
@@ -27,19 +27,26 @@ export type MirrorSource = Pick<RegistryMirror, "hosts" | "files" | "credentials
 
 /** One node, and what its containerd is to do. */
 export interface NodeContainerdArgs {
-  /** How to reach the node. Another host or port replaces (the old node is restored first); anything else about it never touches the node. */
+  /**
+   * How to reach the node. Another host or port replaces (the old node is restored first); anything else about it never
+   * touches the node.
+   */
   connection: ConnectionArgs;
   /** What the node's containerd is to do. A change is made in place, without a restart of containerd. */
   mirror: MirrorSource;
-  /** The pushed images: the node waits for them and compares some by digest. A change of these alone verifies again and writes nothing. */
+  /**
+   * The pushed images: the node waits for them and compares some by digest. A change of these alone verifies again and
+   * writes nothing.
+   */
   images?: pulumi.Input<PushedImage[]>;
   /** The push set's probe: pulling it through each public name proves the node's route. */
   probe?: pulumi.Input<Probe | undefined>;
   /** Default `{ images: 1, onFailure: "error" }`; `false` verifies nothing. */
   verify?: VerifyArgs | false;
   /**
-   * "hosts-dir": one hosts.toml a host, changed without restarts. "config-toml": `mirrors` and `configs` tables, containerd 1.x only, a
-   * restart for each change. "auto" (default): hosts-dir, except on a containerd 1.x that has such tables already. A change is made in place.
+   * "hosts-dir": one hosts.toml a host, changed without restarts. "config-toml": `mirrors` and `configs` tables,
+   * containerd 1.x only, a restart for each change. "auto" (default): hosts-dir, except on a containerd 1.x that has
+   * such tables already. A change is made in place.
    */
   configStyle?: pulumi.Input<ConfigStyle | "auto">;
   /** Seconds that containerd gets to serve CRI again after a restart. Default 120. */
@@ -52,22 +59,28 @@ export interface NodeContainerdArgs {
    * change of this alone is only remembered.
    */
   adopt?: pulumi.Input<boolean>;
-  /** Leave the node exactly as it is for now: nothing about it is looked at or changed. Default false. MirroredCluster's `rollout.only` sets it. */
+  /**
+   * Leave the node exactly as it is for now: nothing about it is looked at or changed. Default false. MirroredCluster's
+   * `rollout.only` sets it.
+   */
   hold?: pulumi.Input<boolean>;
 }
 
 /**
- * Points one node's containerd at the mirror, over SSH, as a transaction: what was there is kept, the change is checked and swapped in,
- * containerd is restarted only when its config.toml had to change, the result is verified, and anything that fails is undone. Destroy
- * restores the originals byte for byte.
+ * Points one node's containerd at the mirror, over SSH, as a transaction: what was there is kept, the change is checked
+ * and swapped in, containerd is restarted only when its config.toml had to change, the result is verified, and anything
+ * that fails is undone. Destroy restores the originals byte for byte.
  *
- * Errors: the node cannot be reached, its host key is unknown or another one, the user may not do it (no root, no sudo), there is no
- * containerd or it does not run, its config.toml does not parse; or the verdict is bad and `onFailure` is "error".
+ * Errors: the node cannot be reached, its host key is unknown or another one, the user may not do it (no root, no
+ * sudo), there is no containerd or it does not run, its config.toml does not parse; or the verdict is bad and
+ * `onFailure` is "error".
  *
  * @group Resources
  */
 export class NodeContainerd extends MirrorResource {
-  /** What the node's containerd is and how it is configured; undefined while the node is held and was never configured. */
+  /**
+   * What the node's containerd is and how it is configured; undefined while the node is held and was never configured.
+   */
   declare readonly containerd: pulumi.Output<ContainerdState | undefined>;
   /** What the state has of the verification. */
   declare private readonly verified: pulumi.Output<string | undefined>;
@@ -88,12 +101,20 @@ export class NodeContainerd extends MirrorResource {
       adopt: args.adopt,
       hold: args.hold,
     };
-    super("NodeContainerd", "nodeContainerd", name, { ...given(wire), containerd: undefined, verified: undefined }, opts);
+    super(
+      "NodeContainerd",
+      "nodeContainerd",
+      name,
+      { ...given(wire), containerd: undefined, verified: undefined },
+      opts,
+    );
   }
 
   /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
   get verification(): pulumi.Output<NodeVerification | undefined> {
-    return (this.read.verification ??= this.verified.apply((text) => (text === undefined ? undefined : recallVerification(text))));
+    return (this.read.verification ??= this.verified.apply((text) =>
+      text === undefined ? undefined : recallVerification(text),
+    ));
   }
 }
 

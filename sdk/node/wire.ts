@@ -1,18 +1,18 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { shapeProblems } from "../../provider/resources/arguments/shape";
-import { selectionProblems, shapes } from "../../provider/resources/arguments/shapes";
 import type { AuthKinds, Credentials } from "../../provider/containerd/desired";
 import { parseEndpointUrl } from "../../provider/containerd/hostNames";
 import { stableText } from "../../provider/pulumi/plainValue";
-import type { NodeContainerdWire } from "../../provider/resources/node/state";
 import { parseRegistryEndpoint } from "../../provider/registry/endpoint";
 import type { EndpointSeen } from "../../provider/registry/push/pushResult";
+import { shapeProblems } from "../../provider/resources/arguments/shape";
+import { selectionProblems, shapes } from "../../provider/resources/arguments/shapes";
+import type { NodeContainerdWire } from "../../provider/resources/node/state";
 import type { ExpectedImage } from "../../provider/verify/evidence";
 import { selectImages } from "../../provider/verify/selection";
-import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
-import { attempt } from "../problems";
 import type { Resolved } from "../problems";
+import { attempt } from "../problems";
+import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
 
 /** What every node of a mirror is told. */
 interface MirrorWire {
@@ -31,7 +31,11 @@ export function declaredBy(mirror: MirrorSource): MirrorWire {
     const { hosts, hostsDir, endpoints, files } = mirror;
     wire = {
       mirror: pulumi.all([hosts, hostsDir, endpoints, files]).apply(([all, dir, seen, texts]) => {
-        const problems = shapeProblems({ hosts: all, hostsDir: dir, endpoints: seen, files: texts }, shapes.mirrorSource, "mirror");
+        const problems = shapeProblems(
+          { hosts: all, hostsDir: dir, endpoints: seen, files: texts },
+          shapes.mirrorSource,
+          "mirror",
+        );
         return stableText(problems.length > 0 ? { problems } : { hosts: all, hostsDir: dir, auth: authKinds(seen) });
       }),
       files: pulumi.output(files).apply((texts) => stableText(texts ?? {})),
@@ -43,24 +47,39 @@ export function declaredBy(mirror: MirrorSource): MirrorWire {
   return wire;
 }
 
-/** Which images a node compares, and what else its verification needs; `false` for none, and yet the node waits for the images. */
-export function verifyInput({ mirror, images, probe, verify }: NodeContainerdArgs): pulumi.Output<NodeContainerdWire["verify"]> {
+/**
+ * Which images a node compares, and what else its verification needs; `false` for none, and yet the node waits for the
+ * images.
+ */
+export function verifyInput({
+  mirror,
+  images,
+  probe,
+  verify,
+}: NodeContainerdArgs): pulumi.Output<NodeContainerdWire["verify"]> {
   const { images: selection = 1, onFailure } = verify === false ? {} : (verify ?? {});
   return declaredBy(mirror).verify.get([images, probe, verify === false, selection, onFailure], () => {
     if (verify === false) {
       return pulumi.output(images).apply(() => false as const);
     }
-    return pulumi.all([images, selection, mirror.hosts, probe, onFailure]).apply(([pushed, chosen, hosts, tried, failing]) => {
-      const problems = [...selectionProblems(chosen), ...shapeProblems({ images: pushed, verify: { onFailure: failing } }, shapes.verify, "")];
-      const found: Resolved<ExpectedImage[]> =
-        problems.length > 0 ? { problems } : attempt(() => selectImages(pushed ?? [], chosen, Array.isArray(hosts) ? hosts : []));
-      return stableText({
-        images: found.value ?? [],
-        ...(tried === undefined ? {} : { probe: tried }),
-        ...(failing === "warn" ? { onFailure: failing } : {}),
-        ...(found.problems.length > 0 ? { problems: found.problems } : {}),
+    return pulumi
+      .all([images, selection, mirror.hosts, probe, onFailure])
+      .apply(([pushed, chosen, hosts, tried, failing]) => {
+        const problems = [
+          ...selectionProblems(chosen),
+          ...shapeProblems({ images: pushed, verify: { onFailure: failing } }, shapes.verify, ""),
+        ];
+        const found: Resolved<ExpectedImage[]> =
+          problems.length > 0
+            ? { problems }
+            : attempt(() => selectImages(pushed ?? [], chosen, Array.isArray(hosts) ? hosts : []));
+        return stableText({
+          images: found.value ?? [],
+          ...(tried === undefined ? {} : { probe: tried }),
+          ...(failing === "warn" ? { onFailure: failing } : {}),
+          ...(found.problems.length > 0 ? { problems: found.problems } : {}),
+        });
       });
-    });
   });
 }
 
@@ -75,7 +94,10 @@ function authKinds(endpoints: EndpointSeen[] | undefined): AuthKinds {
   );
 }
 
-/** Values by what they were made from. Only few are kept: nodes that each have something of their own share nothing, and must not be searched. */
+/**
+ * Values by what they were made from. Only few are kept: nodes that each have something of their own share nothing, and
+ * must not be searched.
+ */
 class Shared<T> {
   private readonly entries: { from: readonly unknown[]; value: T }[] = [];
 

@@ -1,30 +1,35 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { shapeProblems } from "../../provider/resources/arguments/shape";
-import { shapes } from "../../provider/resources/arguments/shapes";
 import type { OpenOptions, PackageIndex } from "../../provider/archive/imagePackage";
 import { openPackages, sourcesOf } from "../../provider/archive/packageList";
 import { MirrorError } from "../../provider/model/errors";
-import type { ImagePushSetInputs } from "../../provider/resources/pushSet/operations";
 import { localPath } from "../../provider/model/localPath";
+import { checkCertificates, readTextFile } from "../../provider/model/textFile";
 import { parseRegistryEndpoint } from "../../provider/registry/endpoint";
 import { selectImages } from "../../provider/registry/push/imageFilter";
-import { lackWarning, lacksOf } from "../../provider/registry/push/pushPlan";
+import { lacksOf, lackWarning } from "../../provider/registry/push/pushPlan";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
+import { shapeProblems } from "../../provider/resources/arguments/shape";
+import { shapes } from "../../provider/resources/arguments/shapes";
+import type { ImagePushSetInputs } from "../../provider/resources/pushSet/operations";
 import type { Resolved } from "../problems";
 import { attempt, attemptWith, attemptWithAsync, problemsOf, refuseAtOnce } from "../problems";
 import { MirrorResource } from "../resource";
-import { checkCertificates, readTextFile } from "../../provider/model/textFile";
 
-/** How to reach the private registry from the machine that runs Pulumi. Changing anything but `endpoint` never touches the registry. */
+/**
+ * How to reach the private registry from the machine that runs Pulumi. Changing anything but `endpoint` never touches
+ * the registry.
+ */
 export interface RegistryArgs {
   /**
-   * `HOST:PORT`, or `HOST:PORT/NAMESPACE` to put every image below a namespace of one's own. Also accepted: the same with `https://`
-   * (the default) or `http://` in front, and bmctl's `https://HOST:PORT/v2/NAMESPACE`. Another host, port or namespace replaces the push
-   * set: the new place is filled before the old one is let go.
+   * `HOST:PORT`, or `HOST:PORT/NAMESPACE` to put every image below a namespace of one's own. Also accepted: the same
+   * with `https://` (the default) or `http://` in front, and bmctl's `https://HOST:PORT/v2/NAMESPACE`. Another host,
+   * port or namespace replaces the push set: the new place is filled before the old one is let go.
    */
   endpoint: pulumi.Input<string>;
-  /** Path of the CA certificate (PEM) that signed the registry's own; in addition to the system's. Excludes `caCert`. */
+  /**
+   * Path of the CA certificate (PEM) that signed the registry's own; in addition to the system's. Excludes `caCert`.
+   */
   caCertPath?: pulumi.Input<string>;
   /** The same as text. */
   caCert?: pulumi.Input<string>;
@@ -32,9 +37,14 @@ export interface RegistryArgs {
   username?: pulumi.Input<string>;
   /** Always kept as a secret. */
   password?: pulumi.Input<string>;
-  /** Path of a Docker `config.json`; its `auths`, `credHelpers` and `credsStore` are understood. Read when it is needed, never kept. */
+  /**
+   * Path of a Docker `config.json`; its `auths`, `credHelpers` and `credsStore` are understood. Read when it is needed,
+   * never kept.
+   */
   dockerConfigPath?: pulumi.Input<string>;
-  /** `http://[USER:PASSWORD@]HOST:PORT` of a proxy. Default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment. */
+  /**
+   * `http://[USER:PASSWORD@]HOST:PORT` of a proxy. Default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment.
+   */
   proxy?: pulumi.Input<string>;
   /** Accept any TLS certificate. Default false. For plain HTTP write `http://` into the endpoint instead. */
   insecure?: pulumi.Input<boolean>;
@@ -43,9 +53,9 @@ export interface RegistryArgs {
 /** What to push, and where to. */
 export interface ImagePushSetArgs {
   /**
-   * The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder, of the forms in docs/packages.md; relative to the program's
-   * folder. Or several, pushed as one: the packages of two versions into one namespace, for one. What they share is sent once; one name
-   * for two different images is an error.
+   * The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder, of the forms in docs/packages.md; relative to
+   * the program's folder. Or several, pushed as one: the packages of two versions into one namespace, for one. What
+   * they share is sent once; one name for two different images is an error.
    *
    * After a push the package need not be kept: while nothing else changes a missing one is a warning.
    */
@@ -53,8 +63,9 @@ export interface ImagePushSetArgs {
   /** The registry, and how to reach it. */
   registry: RegistryArgs;
   /**
-   * Public names to push, `*` standing for any text within one part of the path, `**` for any text at all, `?` for one character:
-   * `["gcr.io/anthos-baremetal-release/*"]`. Without a tag it covers all tags. Default: all. A pattern that fits nothing is an error.
+   * Public names to push, `*` standing for any text within one part of the path, `**` for any text at all, `?` for one
+   * character: `["gcr.io/anthos-baremetal-release/*"]`. Without a tag it covers all tags. Default: all. A pattern that
+   * fits nothing is an error.
    */
   include?: pulumi.Input<pulumi.Input<string>[]>;
   /** Public names not to push, in the same form; applied after `include`. Default: none. */
@@ -65,8 +76,9 @@ export interface ImagePushSetArgs {
    */
   probeRepository?: pulumi.Input<string | false>;
   /**
-   * Delete from the registry what a change of package or filters, or destroy, no longer names; never what another push set of the registry
-   * names, nor what this one's replacement has (docs/push-sets.md). Default false: nothing is ever deleted.
+   * Delete from the registry what a change of package or filters, or destroy, no longer names; never what another push
+   * set of the registry names, nor what this one's replacement has (docs/push-sets.md). Default false: nothing is ever
+   * deleted.
    */
   deleteImages?: pulumi.Input<boolean>;
   /** Folder for temporary files of inner archives. Default: below the system's temporary folder. */
@@ -76,19 +88,22 @@ export interface ImagePushSetArgs {
 }
 
 /**
- * Pushes the images of a package into a private registry under the same paths as in the public ones: `gcr.io/a/b:1` becomes
- * `HOST:PORT/[NAMESPACE/]a/b:1`. What the registry has already is not sent again.
+ * Pushes the images of a package into a private registry under the same paths as in the public ones: `gcr.io/a/b:1`
+ * becomes `HOST:PORT/[NAMESPACE/]a/b:1`. What the registry has already is not sent again.
  *
- * Errors before anything is sent: the package is missing, or is none; the endpoint, the CA or the credentials are wrong. A package that is
- * truncated, damaged or holds no images is refused before anything is sent, too, when what is in it can be seen beforehand: a folder, a
- * plain .tar, a small package, one that was read before. Any other compressed package is decoded while it is sent; then contents lie in the
- * staging repository beside the probe by the time of the error, and no image has been touched (docs/packages.md).
+ * Errors before anything is sent: the package is missing, or is none; the endpoint, the CA or the credentials are
+ * wrong. A package that is truncated, damaged or holds no images is refused before anything is sent, too, when what is
+ * in it can be seen beforehand: a folder, a plain .tar, a small package, one that was read before. Any other compressed
+ * package is decoded while it is sent; then contents lie in the staging repository beside the probe by the time of the
+ * error, and no image has been touched (docs/packages.md).
  *
- * An image that the registry refuses does not stop the others: the state keeps those that arrived, and the next `up` sends the rest.
+ * An image that the registry refuses does not stop the others: the state keeps those that arrived, and the next `up`
+ * sends the rest.
  *
- * An image of several platforms arrives whole or not at all: when one of its platforms cannot be pushed, the image fails by its name and
- * the tag keeps what it points at. Only a platform that the package itself lacks is left out of the tag, where the registry insists on it;
- * preview and `up` warn of each such image with the platforms' names, and `reason` in `images` says so.
+ * An image of several platforms arrives whole or not at all: when one of its platforms cannot be pushed, the image
+ * fails by its name and the tag keeps what it points at. Only a platform that the package itself lacks is left out of
+ * the tag, where the registry insists on it; preview and `up` warn of each such image with the platforms' names, and
+ * `reason` in `images` says so.
  *
  * @group Resources
  */
@@ -118,9 +133,15 @@ export class ImagePushSet extends MirrorResource {
     const probe = pulumi.output(args.probeRepository).apply((given) => ({ problems: probeProblems(given) }));
     const caCert = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(readCa);
     const conflict = pulumi
-      .output({ username: registry.username, docker: registry.dockerConfigPath, withPassword: registry.password !== undefined })
+      .output({
+        username: registry.username,
+        docker: registry.dockerConfigPath,
+        withPassword: registry.password !== undefined,
+      })
       .apply(conflictingCredentials);
-    const source = pulumi.output({ source: args.source, spoolDir: args.spoolDir, maxDecodedBytes: args.maxDecodedBytes }).apply(lookAt);
+    const source = pulumi
+      .output({ source: args.source, spoolDir: args.spoolDir, maxDecodedBytes: args.maxDecodedBytes })
+      .apply(lookAt);
     const wire: Record<keyof ImagePushSetInputs, unknown> = {
       source: args.source,
       fingerprint: source.apply((found) => found.value?.fingerprint),
@@ -147,7 +168,13 @@ export class ImagePushSet extends MirrorResource {
       "ImagePushSet",
       "imagePushSet",
       name,
-      { ...wire, images: undefined, probe: undefined, endpoint: registry.endpoint, problems: pulumi.unsecret(problemsOf(endpoint, caCert, conflict, source, rest, secrets, probe)) },
+      {
+        ...wire,
+        images: undefined,
+        probe: undefined,
+        endpoint: registry.endpoint,
+        problems: pulumi.unsecret(problemsOf(endpoint, caCert, conflict, source, rest, secrets, probe)),
+      },
       opts,
     );
     pulumi
@@ -158,7 +185,9 @@ export class ImagePushSet extends MirrorResource {
 
 /** A proxy's URL may carry a password. */
 function proxyInput(proxy: pulumi.Input<string>): pulumi.Output<string> {
-  return pulumi.output(proxy).apply((url) => (typeof url === "string" && url.includes("@") ? pulumi.secret(url) : pulumi.output(url)));
+  return pulumi
+    .output(proxy)
+    .apply((url) => (typeof url === "string" && url.includes("@") ? pulumi.secret(url) : pulumi.output(url)));
 }
 
 function probeProblems(given: unknown): string[] {
@@ -168,24 +197,36 @@ function probeProblems(given: unknown): string[] {
 function readCa(args: { caCert?: string; caCertPath?: string }): Resolved<string | undefined> {
   return attemptWith(args, shapes.pushCa, "registry", () => {
     if (args.caCertPath !== undefined) {
-      return checkCertificates(readTextFile(args.caCertPath, "registry.caCertPath"), `registry.caCertPath ${args.caCertPath}`);
+      return checkCertificates(
+        readTextFile(args.caCertPath, "registry.caCertPath"),
+        `registry.caCertPath ${args.caCertPath}`,
+      );
     }
     return args.caCert === undefined ? undefined : checkCertificates(args.caCert, "registry.caCert");
   });
 }
 
-function conflictingCredentials(given: { username?: string; docker?: string; withPassword: boolean }): Resolved<undefined> {
+function conflictingCredentials(given: {
+  username?: string;
+  docker?: string;
+  withPassword: boolean;
+}): Resolved<undefined> {
   const problems: string[] = [];
   if (given.docker !== undefined && (given.username !== undefined || given.withPassword)) {
     problems.push("registry: both dockerConfigPath and username or password are given; leave one of them out.");
   }
   if ((given.username !== undefined) !== given.withPassword) {
-    problems.push(`registry: ${given.withPassword ? "password without username" : "username without password"}; give both, or neither.`);
+    problems.push(
+      `registry: ${given.withPassword ? "password without username" : "username without password"}; give both, or neither.`,
+    );
   }
   return { problems };
 }
 
-/** Bytes of a package that a preview decodes, once, to list what is in it: about a second's worth. A larger one is listed after its first push. */
+/**
+ * Bytes of a package that a preview decodes, once, to list what is in it: about a second's worth. A larger one is
+ * listed after its first push.
+ */
 const lookBytes = 64 * 1024 * 1024;
 
 /** What the program sees of a package; the lists only when its index is known. */
@@ -204,7 +245,10 @@ interface Lack {
 }
 
 /** In a preview: what a push would warn of. The push itself does so where the registry does not have it either. */
-function warnOfLacks({ seen, include, exclude }: { seen: Seen | undefined; include: string[]; exclude: string[] }, resource: ImagePushSet): void {
+function warnOfLacks(
+  { seen, include, exclude }: { seen: Seen | undefined; include: string[]; exclude: string[] },
+  resource: ImagePushSet,
+): void {
   const { lacks = [], contents = [] } = seen ?? {};
   const isPattern = shapeProblems({ include, exclude }, shapes.pushPatterns, "").length === 0;
   if (lacks.length === 0 || !isPattern || !pulumi.runtime.isDryRun()) {
@@ -212,15 +256,26 @@ function warnOfLacks({ seen, include, exclude }: { seen: Seen | undefined; inclu
   }
   const images = contents.map((line) => ({ source: line.slice(0, line.indexOf(" ")) }));
   // A pattern that fits nothing is for the push to refuse; here it chooses nothing.
-  const chosen = new Set((attempt(() => selectImages(images, include, exclude)).value ?? []).map(({ source }) => source));
-  const warning = lackWarning(new Map(lacks.filter(({ source }) => chosen.has(source)).map(({ source, names }) => [source, names])));
+  const chosen = new Set(
+    (attempt(() => selectImages(images, include, exclude)).value ?? []).map(({ source }) => source),
+  );
+  const warning = lackWarning(
+    new Map(lacks.filter(({ source }) => chosen.has(source)).map(({ source, names }) => [source, names])),
+  );
   if (warning !== undefined) {
     void pulumi.log.warn(warning, resource);
   }
 }
 
-/** What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its path or time, so a copy elsewhere is no change. */
-async function lookAt(args: { source: string | string[]; spoolDir?: string; maxDecodedBytes?: number }): Promise<Resolved<Seen>> {
+/**
+ * What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its
+ * path or time, so a copy elsewhere is no change.
+ */
+async function lookAt(args: {
+  source: string | string[];
+  spoolDir?: string;
+  maxDecodedBytes?: number;
+}): Promise<Resolved<Seen>> {
   return attemptWithAsync(args, Array.isArray(args.source) ? shapes.pushSources : shapes.pushSource, "", async () => {
     const sources = checkedSources(args.source).map(localPath);
     const options: OpenOptions = {
@@ -234,7 +289,12 @@ async function lookAt(args: { source: string | string[]; spoolDir?: string; maxD
     }
     try {
       const index = await opened.index();
-      return { fingerprint: opened.fingerprint, ...(index === undefined ? {} : { contents: contentsOf(index), lacks: [...lacksOf(index)].map(([source, names]) => ({ source, names })) }) };
+      return {
+        fingerprint: opened.fingerprint,
+        ...(index === undefined
+          ? {}
+          : { contents: contentsOf(index), lacks: [...lacksOf(index)].map(([source, names]) => ({ source, names })) }),
+      };
     } finally {
       await opened.close();
     }
@@ -258,7 +318,10 @@ function checkedSources(source: string | string[]): string[] {
   const bad = sources.findIndex((path) => typeof path !== "string" || path === "");
   if (bad >= 0) {
     const argument = Array.isArray(source) ? `source[${bad}]` : "source";
-    throw new MirrorError("SOURCE_INVALID", `${argument}: ${JSON.stringify(sources[bad]) ?? "undefined"} is no path; give that of an image package.`);
+    throw new MirrorError(
+      "SOURCE_INVALID",
+      `${argument}: ${JSON.stringify(sources[bad]) ?? "undefined"} is no path; give that of an image package.`,
+    );
   }
   const twice = sources.find((path, at) => sources.indexOf(path) !== at);
   if (twice !== undefined) {

@@ -1,27 +1,41 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "../../provider/verify/nodeVerification";
+
 import type { ClusterVerification } from "../../provider/verify/clusterVerification";
 import { aggregateVerification } from "../../provider/verify/clusterVerification";
+import type {
+  HostVerification,
+  ImageVerification,
+  NodeVerification,
+  Verdict,
+} from "../../provider/verify/nodeVerification";
 
 /** What a report can be made of: one node, several, a cluster, or several clusters. */
-export type Verifications = NodeVerification | ClusterVerification | undefined | readonly (NodeVerification | ClusterVerification | undefined)[];
+export type Verifications =
+  NodeVerification | ClusterVerification | undefined | readonly (NodeVerification | ClusterVerification | undefined)[];
 
 /**
- * A verification as Markdown, to be read, sent or kept with a change's papers: one table of nodes and hosts, one of images, and
- * the findings. Digests are shortened to twelve characters; the outputs hold them whole.
+ * A verification as Markdown, to be read, sent or kept with a change's papers: one table of nodes and hosts, one of
+ * images, and the findings. Digests are shortened to twelve characters; the outputs hold them whole.
  *
- * Rows that say the same of several nodes are one row that names them all, so that a thousand equal nodes fit on a screen.
+ * Rows that say the same of several nodes are one row that names them all, so that a thousand equal nodes fit on a
+ * screen.
  *
  * Without outputs among the arguments use `renderReport`, which returns the text at once.
  */
-export function verificationReport(verification: pulumi.Input<Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification | undefined>[]>): pulumi.Output<string> {
+export function verificationReport(
+  verification: pulumi.Input<
+    Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification | undefined>[]
+  >,
+): pulumi.Output<string> {
   return pulumi.output(verification).apply((value) => renderReport(value as Verifications));
 }
 
 /** The same for values that are at hand. */
 export function renderReport(verification: Verifications): string {
   // A node that verifies nothing, or is held, has none.
-  const all = (Array.isArray(verification) ? verification : [verification]) as readonly (NodeVerification | ClusterVerification | undefined)[];
+  const all = (Array.isArray(verification) ? verification : [verification]) as readonly (
+    NodeVerification | ClusterVerification | undefined
+  )[];
   const given = all.filter((one) => one !== undefined);
   const clusters: ClusterVerification[] = given.filter(isCluster);
   const nodes = given.filter((one): one is NodeVerification => !isCluster(one));
@@ -59,9 +73,13 @@ function renderNodes(cluster: ClusterVerification): string[] {
   if (nodes.length === 0) {
     parts.push("No node has been verified.");
   } else {
-    const counts = (Object.entries(cluster.counts) as [Verdict, number][]).map(([verdict, count]) => `${count} ${verdict}`);
+    const counts = (Object.entries(cluster.counts) as [Verdict, number][]).map(
+      ([verdict, count]) => `${count} ${verdict}`,
+    );
     const { verdict } = cluster;
-    parts.push(`**${verdict}**: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`} (${counts.join(", ")}). ${verdict[0]?.toUpperCase()}${verdict.slice(1)}: ${meanings[verdict]}.`);
+    parts.push(
+      `**${verdict}**: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`} (${counts.join(", ")}). ${verdict[0]?.toUpperCase()}${verdict.slice(1)}: ${meanings[verdict]}.`,
+    );
     parts.push(hostTable(nodes));
     const images = imageTable(nodes);
     if (images !== undefined) {
@@ -112,7 +130,11 @@ function hostCells({ containerd }: NodeVerification, host: HostVerification): st
 }
 
 function proofOf(host: HostVerification): string {
-  return host.direct === true ? "asked directly" : host.cause === undefined ? host.proof : `${host.proof} (${host.cause})`;
+  return host.direct === true
+    ? "asked directly"
+    : host.cause === undefined
+      ? host.proof
+      : `${host.proof} (${host.cause})`;
 }
 
 function endpointsOf(host: HostVerification): string {
@@ -123,10 +145,19 @@ function imageTable(nodes: readonly NodeVerification[]): string | undefined {
   const rows = nodes.flatMap((node) =>
     node.images.map((image) => ({
       node: node.node,
-      cells: [image.image, image.mirrorImage, short(image.expectedDigest), short(image.publicRepoDigest), short(image.mirrorRepoDigest), matchOf(image)],
+      cells: [
+        image.image,
+        image.mirrorImage,
+        short(image.expectedDigest),
+        short(image.publicRepoDigest),
+        short(image.mirrorRepoDigest),
+        matchOf(image),
+      ],
     })),
   );
-  return rows.length === 0 ? undefined : table(["node", "image", "in the mirror", "pushed", "public name", "mirror name", "digests"], merge(rows));
+  return rows.length === 0
+    ? undefined
+    : table(["node", "image", "in the mirror", "pushed", "public name", "mirror name", "digests"], merge(rows));
 }
 
 function matchOf(image: ImageVerification): string {
@@ -139,8 +170,12 @@ function matchOf(image: ImageVerification): string {
 }
 
 function findingList(nodes: readonly NodeVerification[]): string | undefined {
-  const rows = merge(nodes.flatMap((node) => (node.findings ?? []).map((finding) => ({ node: node.node, cells: [finding] }))));
-  return rows.length === 0 ? undefined : rows.map((row) => `- ${nodesOf(row.nodes)}: ${cell(row.cells[0] ?? "")}`).join("\n");
+  const rows = merge(
+    nodes.flatMap((node) => (node.findings ?? []).map((finding) => ({ node: node.node, cells: [finding] }))),
+  );
+  return rows.length === 0
+    ? undefined
+    : rows.map((row) => `- ${nodesOf(row.nodes)}: ${cell(row.cells[0] ?? "")}`).join("\n");
 }
 
 /** `sha256:27be66fb9140...`, or of `name@sha256:27be...` the digest's part. */
@@ -162,10 +197,15 @@ function table(head: readonly string[], rows: readonly Row[]): string {
 }
 
 function nodesOf(nodes: readonly string[]): string {
-  return nodes.length <= 5 ? nodes.map(cell).join(", ") : `${nodes.slice(0, 4).map(cell).join(", ")} and ${nodes.length - 4} more`;
+  return nodes.length <= 5
+    ? nodes.map(cell).join(", ")
+    : `${nodes.slice(0, 4).map(cell).join(", ")} and ${nodes.length - 4} more`;
 }
 
 /** A text that cannot break out of its table cell. */
 function cell(text: string): string {
-  return text.replace(/\\/g, "\\\\").replace(/\|/g, "\\|").replace(/\s*\n\s*/g, " ");
+  return text
+    .replace(/\\/g, "\\\\")
+    .replace(/\|/g, "\\|")
+    .replace(/\s*\n\s*/g, " ");
 }

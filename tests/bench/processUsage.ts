@@ -16,7 +16,10 @@ export function usageOf(pid: number): ProcessUsage | undefined {
     // "pid (name) state ppid": the name may hold anything, so count from its closing bracket.
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond, memoryBytes: Number(fields[21]) * pageBytes };
+    return {
+      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+      memoryBytes: Number(fields[21]) * pageBytes,
+    };
   } catch {
     return undefined;
   }

@@ -1,20 +1,21 @@
 /**
- * `npm run bench:push`: our push beside "unpack, then skopeo" and "unpack, then crane", on one package and one kind of fresh, real
- * registry. `-- --json FILE` writes the rows; `--runs N` repeats each race (default 1) and takes the fastest of each tool; `--many` runs
- * nothing but 5,000 small images, for the memory that they take.
+ * `npm run bench:push`: our push beside "unpack, then skopeo" and "unpack, then crane", on one package and one kind of
+ * fresh, real registry. `-- --json FILE` writes the rows; `--runs N` repeats each race (default 1) and takes the
+ * fastest of each tool; `--many` runs nothing but 5,000 small images, for the memory that they take.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cacheDir as labCacheDir } from "../lab/lab/instance";
+
 import { registryProgram } from "../lab/lab/install";
+import { cacheDir as labCacheDir } from "../lab/lab/instance";
 import { Arena, onPath } from "./push/arena";
-import { benchPackages } from "./push/benchPackage";
 import type { BenchPackage } from "./push/benchPackage";
+import { benchPackages } from "./push/benchPackage";
 import { findCrane } from "./push/crane";
 import { manyImages } from "./push/manyImages";
-import { measure } from "./push/measure";
 import type { Cost } from "./push/measure";
+import { measure } from "./push/measure";
 
 type Work = "cold" | "changed" | "nothing";
 type Tool = "ours" | "crane" | "skopeo";
@@ -34,13 +35,23 @@ interface Row {
 const log = (line: string): void => console.log(line);
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { json: { type: "string" }, runs: { type: "string", default: "1" }, many: { type: "boolean", default: false } } });
+  const { values } = parseArgs({
+    options: {
+      json: { type: "string" },
+      runs: { type: "string", default: "1" },
+      many: { type: "boolean", default: false },
+    },
+  });
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
     throw new Error("the benchmark needs Linux and root: it runs a registry in a network of its own");
   }
-  const missing = ["xz", "tar", "openssl", "unshare", "nsenter", "ip"].filter((program) => onPath(program) === undefined);
+  const missing = ["xz", "tar", "openssl", "unshare", "nsenter", "ip"].filter(
+    (program) => onPath(program) === undefined,
+  );
   if (missing.length > 0) {
-    throw new Error(`the benchmark needs ${missing.join(", ")}: install xz-utils, tar, openssl, util-linux and iproute2`);
+    throw new Error(
+      `the benchmark needs ${missing.join(", ")}: install xz-utils, tar, openssl, util-linux and iproute2`,
+    );
   }
   if (values.many) {
     await many();
@@ -52,7 +63,11 @@ async function main(): Promise<void> {
   if (skopeo === undefined) {
     log("skopeo is not installed (apt-get install skopeo): left out");
   }
-  const tools: Tool[] = ["ours", ...(crane === undefined ? [] : ["crane" as const]), ...(skopeo === undefined ? [] : ["skopeo" as const])];
+  const tools: Tool[] = [
+    "ours",
+    ...(crane === undefined ? [] : ["crane" as const]),
+    ...(skopeo === undefined ? [] : ["skopeo" as const]),
+  ];
   const arena = new Arena(await registryProgram(labCacheDir(), log));
   await arena.open();
   const all: Row[] = [];
@@ -63,9 +78,15 @@ async function main(): Promise<void> {
       for (const tool of tools) {
         await arena.startFreshRegistry();
         race.forget();
-        for (const [work, pkg] of [["cold", packages.cold], ["changed", packages.changed], ["nothing", packages.changed]] as const) {
+        for (const [work, pkg] of [
+          ["cold", packages.cold],
+          ["changed", packages.changed],
+          ["nothing", packages.changed],
+        ] as const) {
           const row = await race.run(work, tool, pkg);
-          log(`run ${run}: ${work} ${tool}: ${row.seconds.toFixed(2)} s (${row.cpuSeconds.toFixed(1)} s CPU${row.unpackSeconds === undefined ? "" : `, unpacking ${row.unpackSeconds.toFixed(2)} s`})`);
+          log(
+            `run ${run}: ${work} ${tool}: ${row.seconds.toFixed(2)} s (${row.cpuSeconds.toFixed(1)} s CPU${row.unpackSeconds === undefined ? "" : `, unpacking ${row.unpackSeconds.toFixed(2)} s`})`,
+          );
           all.push(row);
         }
       }
@@ -95,7 +116,11 @@ async function many(): Promise<void> {
     race.forget();
     for (const work of ["cold", "nothing"] as const) {
       const row = await race.run(work, "ours", pkg);
-      goal(`memory for ${pkg.images.length} images (${work}) below 400 MB`, row.peakMemoryBytes < 400e6, `${mb(row.peakMemoryBytes)} MB in ${row.seconds.toFixed(0)} s`);
+      goal(
+        `memory for ${pkg.images.length} images (${work}) below 400 MB`,
+        row.peakMemoryBytes < 400e6,
+        `${mb(row.peakMemoryBytes)} MB in ${row.seconds.toFixed(0)} s`,
+      );
     }
   } finally {
     await arena.close();
@@ -135,12 +160,26 @@ class Race {
     await this.check(pkg);
     const unpacked = /^unpacked (\d+)$/m.exec(cost.output)?.[1];
     const { seconds, peakMemoryBytes, extraDiskBytes, cpuSeconds } = cost;
-    return { work, tool, seconds, peakMemoryBytes, extraDiskBytes, bytesSent, cpuSeconds, ...(unpacked === undefined ? {} : { unpackSeconds: Number(unpacked) / 1000 }) };
+    return {
+      work,
+      tool,
+      seconds,
+      peakMemoryBytes,
+      extraDiskBytes,
+      bytesSent,
+      cpuSeconds,
+      ...(unpacked === undefined ? {} : { unpackSeconds: Number(unpacked) / 1000 }),
+    };
   }
 
   private ours(pkg: BenchPackage): Promise<Cost> {
     const folders = [join(this.state, "cache"), join(this.state, "spool")];
-    const input = JSON.stringify({ connection: { endpoint: this.arena.hostPort, caCertPath: this.arena.caPath }, source: pkg.path, cacheDir: folders[0], spoolDir: folders[1] });
+    const input = JSON.stringify({
+      connection: { endpoint: this.arena.hostPort, caCertPath: this.arena.caPath },
+      source: pkg.path,
+      cacheDir: folders[0],
+      spoolDir: folders[1],
+    });
     return measure(this.arena.inside([process.execPath, join(__dirname, "push", "ours.mjs")]), { input, folders });
   }
 
@@ -159,7 +198,10 @@ mkdir -p "${folder}"
 xz -dc "${pkg.path}" | tar -C "${folder}" -xf -
 echo "unpacked $(( ($(date +%s%N) - start) / 1000000 ))"
 ${push.join("\n")}`;
-    const cost = await measure(this.arena.inside(["sh", "-c", script]), { env: { ...process.env, SSL_CERT_FILE: caPath }, folders: [folder] });
+    const cost = await measure(this.arena.inside(["sh", "-c", script]), {
+      env: { ...process.env, SSL_CERT_FILE: caPath },
+      folders: [folder],
+    });
     rmSync(folder, { recursive: true, force: true });
     return cost;
   }
@@ -174,7 +216,10 @@ ${push.join("\n")}`;
           (r) => r.headers["docker-content-digest"] === digest ? resolve() : reject(new Error(repository + ": " + r.statusCode + " " + r.headers["docker-content-digest"]))).on("error", reject).end();
       }))).then(() => process.exit(0), (e) => { console.error(e.message); process.exit(1); });`;
     const images = pkg.images.map(({ repository, tag, digest }) => ({ repository, tag, digest }));
-    await measure(this.arena.inside([process.execPath, "-e", script, this.arena.caPath]), { input: JSON.stringify(images), folders: [] });
+    await measure(this.arena.inside([process.execPath, "-e", script, this.arena.caPath]), {
+      input: JSON.stringify(images),
+      folders: [],
+    });
   }
 }
 
@@ -192,21 +237,43 @@ function fastest(rows: Row[]): Row[] {
 
 function report(rows: Row[], tools: Tool[], pkg: BenchPackage, hundred: Row): void {
   const row = (work: Work, tool: Tool): Row => rows.find((r) => r.work === work && r.tool === tool) as Row;
-  log(`\n${pkg.images.length} images that share a base, ${mb(pkg.bytes)} MB, .tar.xz of many blocks; real registry with TLS on loopback, fresh for each tool`);
+  log(
+    `\n${pkg.images.length} images that share a base, ${mb(pkg.bytes)} MB, .tar.xz of many blocks; real registry with TLS on loopback, fresh for each tool`,
+  );
   const table: string[][] = [["work", "tool", "seconds", "tool / ours", "CPU s", "memory MB", "disk MB", "sent MB"]];
   for (const work of ["cold", "changed", "nothing"] as const) {
     for (const tool of tools) {
       const r = row(work, tool);
-      table.push([work, tool === "ours" ? "ours" : `unpack + ${tool}`, r.seconds.toFixed(2), `${(r.seconds / row(work, "ours").seconds).toFixed(2)}x`, r.cpuSeconds.toFixed(1), mb(r.peakMemoryBytes), mb(r.extraDiskBytes), mb(r.bytesSent)]);
+      table.push([
+        work,
+        tool === "ours" ? "ours" : `unpack + ${tool}`,
+        r.seconds.toFixed(2),
+        `${(r.seconds / row(work, "ours").seconds).toFixed(2)}x`,
+        r.cpuSeconds.toFixed(1),
+        mb(r.peakMemoryBytes),
+        mb(r.extraDiskBytes),
+        mb(r.bytesSent),
+      ]);
     }
   }
-  const widths = (table[0] as string[]).map((_, column) => Math.max(...table.map((cells) => (cells[column] as string).length)));
+  const widths = (table[0] as string[]).map((_, column) =>
+    Math.max(...table.map((cells) => (cells[column] as string).length)),
+  );
   for (const cells of table) {
-    log(cells.map((cell, column) => (column < 2 ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number))).join("  "));
+    log(
+      cells
+        .map((cell, column) =>
+          column < 2 ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number),
+        )
+        .join("  "),
+    );
   }
   const ours = row("cold", "ours");
   log("");
-  for (const [tool, factor] of [["crane", 1.3], ["skopeo", 1.8]] as const) {
+  for (const [tool, factor] of [
+    ["crane", 1.3],
+    ["skopeo", 1.8],
+  ] as const) {
     if (tools.includes(tool)) {
       const ratio = row("cold", tool).seconds / ours.seconds;
       goal(`cold at least ${factor} times as fast as unpack + ${tool}`, ratio >= factor, `${ratio.toFixed(2)}x`);
@@ -214,8 +281,16 @@ function report(rows: Row[], tools: Tool[], pkg: BenchPackage, hundred: Row): vo
   }
   const memory = Math.max(...rows.filter((r) => r.tool === "ours").map((r) => r.peakMemoryBytes));
   goal("memory below 400 MB", memory < 400e6, `${mb(memory)} MB`);
-  goal("no extra disk (but for the package's index, below 1 MB)", ours.extraDiskBytes < 1e6, `${(ours.extraDiskBytes / 1e3).toFixed(0)} kB`);
-  goal("nothing to do for 100 images below 1 s, process start included", hundred.seconds < 1, `${hundred.seconds.toFixed(2)} s`);
+  goal(
+    "no extra disk (but for the package's index, below 1 MB)",
+    ours.extraDiskBytes < 1e6,
+    `${(ours.extraDiskBytes / 1e3).toFixed(0)} kB`,
+  );
+  goal(
+    "nothing to do for 100 images below 1 s, process start included",
+    hundred.seconds < 1,
+    `${hundred.seconds.toFixed(2)} s`,
+  );
 }
 
 main().catch((error: unknown) => {

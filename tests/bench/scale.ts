@@ -1,22 +1,23 @@
 /**
- * `npm run bench:scale`: preview and `up` without changes of programs with 10, 100 and 1,000 NodeContainerd, beside as many empty dynamic
- * resources, in the same engine and in turns. `-- --json FILE` writes the rows; `--runs N` (default 3) takes the fastest of so many;
- * `--nodes 10,100` other sizes.
+ * `npm run bench:scale`: preview and `up` without changes of programs with 10, 100 and 1,000 NodeContainerd, beside as
+ * many empty dynamic resources, in the same engine and in turns. `-- --json FILE` writes the rows; `--runs N` (default
+ * 3) takes the fastest of so many; `--nodes 10,100` other sizes.
  *
- * The state is made by an `up` through the real front doors, into a real registry of this process's; only the room that speaks SSH is
- * replaced. In what is measured a connection to a node would be an error.
+ * The state is made by an `up` through the real front doors, into a real registry of this process's; only the room that
+ * speaks SSH is replaced. In what is measured a connection to a node would be an error.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+
 import { findCli } from "../engine/findCli";
-import { openStack } from "../engine/program";
 import type { OperationResult, ProgramStack } from "../engine/program";
-import { installPackage, writeProgram } from "./scale/programs";
+import { openStack } from "../engine/program";
 import type { Tool } from "./scale/programs";
+import { installPackage, writeProgram } from "./scale/programs";
 import { ScaleRegistry } from "./scale/registry";
-import { watch } from "./scale/watch";
 import type { Cost } from "./scale/watch";
+import { watch } from "./scale/watch";
 import { table } from "./table";
 
 const repository = join(__dirname, "../..");
@@ -35,7 +36,13 @@ interface Row extends Cost {
 const log = (line: string): void => console.log(line);
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { json: { type: "string" }, runs: { type: "string", default: "3" }, nodes: { type: "string", default: "10,100,1000" } } });
+  const { values } = parseArgs({
+    options: {
+      json: { type: "string" },
+      runs: { type: "string", default: "3" },
+      nodes: { type: "string", default: "10,100,1000" },
+    },
+  });
   if (process.platform !== "linux") {
     throw new Error("the benchmark needs Linux: it reads the memory of processes from /proc");
   }
@@ -74,7 +81,10 @@ async function measured(folder: string, nodes: number, registry: ScaleRegistry, 
     assertOk(up);
     log(`${nodes} nodes, ${tool}: first up ${up.seconds.toFixed(1)} s`);
     stateBytes.set(tool, nodeBytes(prepared.stateText()) / nodes);
-    stacks.push([tool, await openStack({ programDir, stateDir, env: { ...env, SCALE_NODES: "closed" }, eventLog: false })]);
+    stacks.push([
+      tool,
+      await openStack({ programDir, stateDir, env: { ...env, SCALE_NODES: "closed" }, eventLog: false }),
+    ]);
   }
   const best = new Map<string, Row>();
   for (let run = 0; run < runs; run++) {
@@ -85,7 +95,14 @@ async function measured(folder: string, nodes: number, registry: ScaleRegistry, 
         const result = await operation.result;
         assertOk(result);
         assertUnchanged(result, nodes);
-        const row: Row = { work, tool, nodes, ...cost, memoryBytes: cost.programBytes + cost.providerBytes, stateBytesPerNode: stateBytes.get(tool) as number };
+        const row: Row = {
+          work,
+          tool,
+          nodes,
+          ...cost,
+          memoryBytes: cost.programBytes + cost.providerBytes,
+          stateBytesPerNode: stateBytes.get(tool) as number,
+        };
         const other = best.get(`${work} ${tool}`);
         best.set(`${work} ${tool}`, other === undefined ? row : cheaper(row, other));
       }
@@ -97,7 +114,14 @@ async function measured(folder: string, nodes: number, registry: ScaleRegistry, 
 /** Each figure by itself: what else runs on the machine only ever adds. */
 function cheaper(a: Row, b: Row): Row {
   const least = (field: keyof Cost | "memoryBytes"): number => Math.min(a[field], b[field]);
-  return { ...a, seconds: least("seconds"), cpuSeconds: least("cpuSeconds"), memoryBytes: least("memoryBytes"), programBytes: least("programBytes"), providerBytes: least("providerBytes") };
+  return {
+    ...a,
+    seconds: least("seconds"),
+    cpuSeconds: least("cpuSeconds"),
+    memoryBytes: least("memoryBytes"),
+    programBytes: least("programBytes"),
+    providerBytes: least("providerBytes"),
+  };
 }
 
 /** What the node resources take in the state's file, written as that file is. */
@@ -125,32 +149,66 @@ function assertUnchanged(result: OperationResult, nodes: number): void {
 }
 
 function report(rows: Row[], sizes: number[]): void {
-  const row = (work: Row["work"], tool: Tool, nodes: number): Row => rows.find((r) => r.work === work && r.tool === tool && r.nodes === nodes) as Row;
+  const row = (work: Row["work"], tool: Tool, nodes: number): Row =>
+    rows.find((r) => r.work === work && r.tool === tool && r.nodes === nodes) as Row;
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(0);
   const ratio = (a: number, b: number): string => `${(a / b).toFixed(2)}x`;
   const lines = works.flatMap((work) =>
     sizes.flatMap((nodes) =>
       tools.map((tool) => {
         const [r, empty] = [row(work, tool, nodes), row(work, "empty", nodes)];
-        const [time, cpu, memory] = tool === "empty" ? ["", "", ""] : [ratio(r.seconds, empty.seconds), ratio(r.cpuSeconds, empty.cpuSeconds), ratio(r.memoryBytes, empty.memoryBytes)];
-        return [work, String(nodes), tool, r.seconds.toFixed(2), time, r.cpuSeconds.toFixed(2), cpu, mb(r.programBytes), mb(r.providerBytes), memory, r.stateBytesPerNode.toFixed(0)];
+        const [time, cpu, memory] =
+          tool === "empty"
+            ? ["", "", ""]
+            : [
+                ratio(r.seconds, empty.seconds),
+                ratio(r.cpuSeconds, empty.cpuSeconds),
+                ratio(r.memoryBytes, empty.memoryBytes),
+              ];
+        return [
+          work,
+          String(nodes),
+          tool,
+          r.seconds.toFixed(2),
+          time,
+          r.cpuSeconds.toFixed(2),
+          cpu,
+          mb(r.programBytes),
+          mb(r.providerBytes),
+          memory,
+          r.stateBytesPerNode.toFixed(0),
+        ];
       }),
     ),
   );
-  log(`\n${table(["work", "nodes", "tool", "seconds", "ours/empty", "CPU s", "ours/empty", "program MB", "provider MB", "ours/empty", "state B/node"], lines)}`);
-  log("CPU: program and provider. Memory: the highest resident of each process. State: bytes of the nodes' resources in the stack's file.\n");
+  log(
+    `\n${table(["work", "nodes", "tool", "seconds", "ours/empty", "CPU s", "ours/empty", "program MB", "provider MB", "ours/empty", "state B/node"], lines)}`,
+  );
+  log(
+    "CPU: program and provider. Memory: the highest resident of each process. State: bytes of the nodes' resources in the stack's file.\n",
+  );
 
-  const goal = (what: string, reached: boolean, value: string): void => log(`${reached ? "reached    " : "NOT reached"}  ${what}: ${value}`);
+  const goal = (what: string, reached: boolean, value: string): void =>
+    log(`${reached ? "reached    " : "NOT reached"}  ${what}: ${value}`);
   for (const work of works) {
     const ratios = sizes.map((nodes) => row(work, "ours", nodes).seconds / row(work, "empty", nodes).seconds);
-    goal(`${work} at most 1.5 times the empty resource`, ratios.every((r) => r <= 1.5), `${ratios.map((r) => `${r.toFixed(2)}x`).join(", ")} for ${sizes.join(", ")} nodes`);
+    goal(
+      `${work} at most 1.5 times the empty resource`,
+      ratios.every((r) => r <= 1.5),
+      `${ratios.map((r) => `${r.toFixed(2)}x`).join(", ")} for ${sizes.join(", ")} nodes`,
+    );
     const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
     if (sizes.length > 2) {
       // Beyond what every run costs, a node of many may cost no more than a node of few.
       const middle = sizes.toSorted((a, b) => a - b)[sizes.length - 2] as number;
-      const perNode = (from: number, to: number): number => (row(work, "ours", to).seconds - row(work, "ours", from).seconds) / (to - from);
+      const perNode = (from: number, to: number): number =>
+        (row(work, "ours", to).seconds - row(work, "ours", from).seconds) / (to - from);
       const growth = perNode(middle, most) / perNode(least, middle);
-      goal(`${work} grows linearly`, growth <= 1.25, `${(perNode(least, middle) * 1000).toFixed(1)} ms a node up to ${middle}, ${(perNode(middle, most) * 1000).toFixed(1)} ms beyond`);
+      goal(
+        `${work} grows linearly`,
+        growth <= 1.25,
+        `${(perNode(least, middle) * 1000).toFixed(1)} ms a node up to ${middle}, ${(perNode(middle, most) * 1000).toFixed(1)} ms beyond`,
+      );
     }
   }
   const state = Math.max(...rows.filter((r) => r.tool === "ours").map((r) => r.stateBytesPerNode));

@@ -4,7 +4,12 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const isNumber = (text: string): boolean => /^[-–]?$|^[x~]?\d/.test(text);
   const toTheRight = head.map((_, i) => rows.every((row) => isNumber(row[i] ?? "")));
   return [head, ...rows]
-    .map((row) => row.map((cell, i) => (toTheRight[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join("  ").trimEnd())
+    .map((row) =>
+      row
+        .map((cell, i) => (toTheRight[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
     .join("\n");
 }
 
@@ -12,5 +17,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
-  return sorted.length % 2 === 1 ? (sorted[Math.floor(middle)] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[Math.floor(middle)] ?? NaN)
+    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }

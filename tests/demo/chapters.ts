@@ -1,6 +1,6 @@
 /**
- * The main job, told in chapters. Each chapter does one thing a user would do, says in plain lines what came of it, and checks what it says:
- * `npm start` tells it, and the end-to-end tests run the very same chapters.
+ * The main job, told in chapters. Each chapter does one thing a user would do, says in plain lines what came of it, and
+ * checks what it says: `npm start` tells it, and the end-to-end tests run the very same chapters.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { knowsDialTimeout } from "../../provider/containerd/plan/dialTimeout";
 import { parseContainerdVersion } from "../../provider/containerd/version";
 import type { NodeVerification } from "../../sdk";
-import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode, Snapshot } from "../lab/lab";
 import { compareSnapshots } from "../lab/lab";
 import { pullOnNode } from "./pull";
@@ -29,9 +29,19 @@ export class Story {
     private readonly say: (line: string) => void,
   ) {}
 
-  static async begin(lab: Lab, stateDir: string, say: (line: string) => void, onOutput?: (text: string) => void): Promise<Story> {
+  static async begin(
+    lab: Lab,
+    stateDir: string,
+    say: (line: string) => void,
+    onOutput?: (text: string) => void,
+  ): Promise<Story> {
     const config = quickstartConfig(lab);
-    const stack = await openStack({ programDir: join(root, "examples", "quickstart"), stateDir, config, ...(onOutput === undefined ? {} : { onOutput }) });
+    const stack = await openStack({
+      programDir: join(root, "examples", "quickstart"),
+      stateDir,
+      config,
+      ...(onOutput === undefined ? {} : { onOutput }),
+    });
     const story = new Story(lab, stack, config, say);
     for (const node of lab.nodes) {
       story.originals.set(node.name, snapshots(node));
@@ -43,13 +53,22 @@ export class Story {
     this.say("\n1. pulumi preview: what would happen; nothing is touched");
     const mark = this.lab.mirror.mark();
     const result = await this.run("preview");
-    assert.equal(result.changes["create"], 2 + this.lab.nodes.length + 1, "a push set, a mirror, the nodes and the stack");
+    assert.equal(
+      result.changes["create"],
+      2 + this.lab.nodes.length + 1,
+      "a push set, a mirror, the nodes and the stack",
+    );
     assert.match(result.stdout, /hosts\.toml/, "B2: the preview shows the files");
     const risk = /dial_timeout works from containerd 2\.0\.7 on; an older one waits 30 s for each request/;
-    assert.ok(result.diagnostics.some((one) => risk.test(one.message)), "C15: the preview names the risk on older releases");
+    assert.ok(
+      result.diagnostics.some((one) => risk.test(one.message)),
+      "C15: the preview names the risk on older releases",
+    );
     assert.deepEqual(this.lab.mirror.requests(mark), [], "a preview asks no registry");
     await this.assertUntouched();
-    this.say(`   ${result.changes["create"]} resources to create; no file on any node changed, the registry was not asked once`);
+    this.say(
+      `   ${result.changes["create"]} resources to create; no file on any node changed, the registry was not asked once`,
+    );
   }
 
   async up(): Promise<void> {
@@ -59,22 +78,35 @@ export class Story {
     const before = await this.restarts();
     const result = await this.run("up");
     const verifications = verificationsOf(result);
-    assert.deepEqual(verifications.map((v) => v.verdict), this.lab.nodes.map(() => "proven"), "B1: every node is proven");
+    assert.deepEqual(
+      verifications.map((v) => v.verdict),
+      this.lab.nodes.map(() => "proven"),
+      "B1: every node is proven",
+    );
     for (const { node, containerd, findings = [] } of verifications) {
       const told = findings.some((one) => one.startsWith(`containerd ${containerd} has no dial timeout`));
-      assert.equal(told, !knowsDialTimeout(parseContainerdVersion(containerd)), `C15: the report of ${node} (${containerd}) names the risk where there is one`);
+      assert.equal(
+        told,
+        !knowsDialTimeout(parseContainerdVersion(containerd)),
+        `C15: the report of ${node} (${containerd}) names the risk where there is one`,
+      );
     }
     for (const diagnostic of result.diagnostics.filter((d) => d.urn.endsWith("::images"))) {
       this.say(`   ${diagnostic.message.trim()}`);
     }
     this.table(verifications);
     const restarts = (await this.restarts()).map((n, i) => n - (before[i] ?? 0));
-    assert.ok(restarts.every((n) => n <= 1), `B3: at most one restart a node, got ${restarts.join(", ")}`);
+    assert.ok(
+      restarts.every((n) => n <= 1),
+      `B3: at most one restart a node, got ${restarts.join(", ")}`,
+    );
     this.say(`   restarts of containerd: ${this.lab.nodes.map((node, i) => `${node.name} ${restarts[i]}`).join(", ")}`);
     // The proof of the route, from the other side: the mirror's own log.
     for (const node of this.lab.nodes) {
       const agent = `containerd/${node.containerdVersion}`;
-      const blobs = this.lab.mirror.requests(mark).filter((r) => r.kind === "blobs" && r.ns === "gcr.io" && r.userAgent.startsWith(agent));
+      const blobs = this.lab.mirror
+        .requests(mark)
+        .filter((r) => r.kind === "blobs" && r.ns === "gcr.io" && r.userAgent.startsWith(agent));
       assert.ok(blobs.length > 0, `the mirror saw no blob request with ns=gcr.io from ${node.name} (${agent})`);
     }
     const leaked = this.lab.public.requests(publicMark).filter((r) => r.kind === "blobs");
@@ -88,7 +120,9 @@ export class Story {
     const result = await this.run("up");
     assert.deepEqual(Object.keys(result.changes), ["same"]);
     assert.deepEqual(this.lab.mirror.requests(mark), [], "nothing is asked when nothing changed");
-    this.say(`   ${result.changes["same"]} unchanged, in ${result.seconds.toFixed(1)} s; no node and no registry was contacted`);
+    this.say(
+      `   ${result.changes["same"]} unchanged, in ${result.seconds.toFixed(1)} s; no node and no registry was contacted`,
+    );
   }
 
   async addHost(): Promise<void> {
@@ -97,16 +131,33 @@ export class Story {
     const preview = await this.run("preview");
     assert.match(preview.stdout, /otherhost\.io\/hosts\.toml/, "B2: the new file shows");
     assert.match(preview.stdout, /\+\s*server = "https:\/\/otherhost\.io"/, "B2: line by line");
-    const note = preview.diagnostics.find((diagnostic) => diagnostic.message.includes("on every node that uses this mirror:"));
+    const note = preview.diagnostics.find((diagnostic) =>
+      diagnostic.message.includes("on every node that uses this mirror:"),
+    );
     assert.ok(note, "B2: the review is told the changed lines once for all nodes");
-    for (const { text: containerdVersion } of this.lab.nodes.map((node) => parseContainerdVersion(node.containerdVersion))) {
+    for (const { text: containerdVersion } of this.lab.nodes.map((node) =>
+      parseContainerdVersion(node.containerdVersion),
+    )) {
       const told = preview.stdout.includes(`containerd ${containerdVersion} has no dial timeout`);
-      assert.equal(told, !knowsDialTimeout(parseContainerdVersion(containerdVersion)), `C15: the row of a node with ${containerdVersion}`);
+      assert.equal(
+        told,
+        !knowsDialTimeout(parseContainerdVersion(containerdVersion)),
+        `C15: the row of a node with ${containerdVersion}`,
+      );
     }
-    this.say(note.message.trimEnd().split("\n").map((line) => `   | ${line}`).join("\n"));
+    this.say(
+      note.message
+        .trimEnd()
+        .split("\n")
+        .map((line) => `   | ${line}`)
+        .join("\n"),
+    );
     const before = await this.restarts();
     const up = await this.run("up");
-    assert.deepEqual(verificationsOf(up).map((v) => v.verdict), this.lab.nodes.map(() => "proven"));
+    assert.deepEqual(
+      verificationsOf(up).map((v) => v.verdict),
+      this.lab.nodes.map(() => "proven"),
+    );
     assert.deepEqual(await this.restarts(), before, "B3: no restart for a changed host list");
     this.say("   all nodes proven for otherhost.io too; containerd restarts: none");
   }
@@ -120,8 +171,14 @@ export class Story {
       const publicMark = this.lab.public.mark();
       const pulled = await pullOnNode(this.lab, node, image);
       assert.equal(pulled.repoDigests.length, 1, `C5: ${image} on ${node.name}: ${pulled.error}`);
-      assert.ok(this.lab.mirror.requests(mark).some((r) => r.ns === "gcr.io" && r.status === 404), "C5: the mirror was asked first");
-      assert.ok(this.lab.public.requests(publicMark).some((r) => r.kind === "blobs"), "C5: the public registry served it");
+      assert.ok(
+        this.lab.mirror.requests(mark).some((r) => r.ns === "gcr.io" && r.status === 404),
+        "C5: the mirror was asked first",
+      );
+      assert.ok(
+        this.lab.public.requests(publicMark).some((r) => r.kind === "blobs"),
+        "C5: the public registry served it",
+      );
       this.say(`   ${node.name}: ${image}: mirror said 404, gcr.io served it`);
     }
   }
@@ -129,7 +186,9 @@ export class Story {
   async unlisted(): Promise<void> {
     this.say("\n6. a host that is not listed is left alone");
     for (const node of this.lab.nodes) {
-      const image = this.lab.packages.publicOnly.images.find((candidate) => candidate.name.startsWith("unlisted.io/"))?.name;
+      const image = this.lab.packages.publicOnly.images.find((candidate) =>
+        candidate.name.startsWith("unlisted.io/"),
+      )?.name;
       assert.ok(image, "the lab's public package has an image of unlisted.io");
       const mark = this.lab.mirror.mark();
       const pulled = await pullOnNode(this.lab, node, image);
@@ -146,10 +205,17 @@ export class Story {
     const path = "/etc/containerd/certs.d/gcr.io/hosts.toml";
     const text = await node.readFile(path);
     assert.ok(text);
-    await node.writeFile(path, text.replace(/^\[host/m, '# changed by hand\n[host."https://127.0.0.1:9"]\n[host'), "0600");
+    await node.writeFile(
+      path,
+      text.replace(/^\[host/m, '# changed by hand\n[host."https://127.0.0.1:9"]\n[host'),
+      "0600",
+    );
     const refresh = await this.run("refresh");
     assert.match(refresh.stdout, /127\.0\.0\.1:9/, "B7: the changed line shows");
-    for (const line of refresh.stdout.split("\n").filter((l) => /^\s+(- |\+ )?.*(changed by hand|127\.0\.0\.1:9)/.test(l)).slice(0, 2)) {
+    for (const line of refresh.stdout
+      .split("\n")
+      .filter((l) => /^\s+(- |\+ )?.*(changed by hand|127\.0\.0\.1:9)/.test(l))
+      .slice(0, 2)) {
       this.say(`   | ${line.trim()}`);
     }
     const up = await this.run("up");
@@ -159,19 +225,29 @@ export class Story {
   }
 
   async otherNamespace(): Promise<void> {
-    this.say("\n8. another namespace in the registry: the push set is replaced, new before old; nodes are updated in place");
+    this.say(
+      "\n8. another namespace in the registry: the push set is replaced, new before old; nodes are updated in place",
+    );
     await this.configure({ endpoint: `${this.lab.mirror.endpoint}/v2/second` });
     const preview = await this.run("preview");
-    const ops = (name: string): string[] => preview.steps.filter((step) => step.name === name && step.op !== "read").map((step) => step.op);
+    const ops = (name: string): string[] =>
+      preview.steps.filter((step) => step.name === name && step.op !== "read").map((step) => step.op);
     const order = ops("images");
-    assert.ok(order.indexOf("create-replacement") >= 0 && !order.slice(0, order.indexOf("create-replacement")).includes("delete-replaced"), `new before old, got ${order.join(", ")}`);
+    assert.ok(
+      order.indexOf("create-replacement") >= 0 &&
+        !order.slice(0, order.indexOf("create-replacement")).includes("delete-replaced"),
+      `new before old, got ${order.join(", ")}`,
+    );
     for (const node of this.lab.nodes) {
       assert.deepEqual(ops(`node-${node.address}`), ["update"], "nodes are updated in place");
     }
     this.say(`   preview: images ${order.join(", ")}; nodes update`);
     const before = await this.restarts();
     const up = await this.run("up");
-    assert.deepEqual(verificationsOf(up).map((v) => v.verdict), this.lab.nodes.map(() => "proven"));
+    assert.deepEqual(
+      verificationsOf(up).map((v) => v.verdict),
+      this.lab.nodes.map(() => "proven"),
+    );
     assert.deepEqual(await this.restarts(), before, "B3: no restart for a changed endpoint");
     this.say("   all nodes proven against the new namespace; containerd restarts: none");
   }
@@ -180,12 +256,17 @@ export class Story {
     this.say("\n9. pulumi destroy: every node gets back what it had");
     await this.run("destroy");
     await this.assertUntouched();
-    this.say(`   every file below ${watched.join(" and ")} is as before, byte for byte, on all ${this.lab.nodes.length} nodes`);
+    this.say(
+      `   every file below ${watched.join(" and ")} is as before, byte for byte, on all ${this.lab.nodes.length} nodes`,
+    );
   }
 
   /** B8: no password and no key in the state, in anything printed, or in the process lists. */
   secrets(): string[] {
-    return [this.lab.mirror.password ?? "", Buffer.from(`${this.lab.mirror.username}:${this.lab.mirror.password}`).toString("base64")];
+    return [
+      this.lab.mirror.password ?? "",
+      Buffer.from(`${this.lab.mirror.username}:${this.lab.mirror.password}`).toString("base64"),
+    ];
   }
 
   readonly printed: string[] = [];
@@ -209,7 +290,9 @@ export class Story {
   private assertUntouched(): Promise<void> {
     for (const node of this.lab.nodes) {
       const now = snapshots(node);
-      const differences = (this.originals.get(node.name) ?? []).flatMap((before, i) => compareSnapshots(before, now[i] as Snapshot));
+      const differences = (this.originals.get(node.name) ?? []).flatMap((before, i) =>
+        compareSnapshots(before, now[i] as Snapshot),
+      );
       assert.deepEqual(differences, [], `${node.name} is not as it was`);
     }
     return Promise.resolve();
@@ -217,13 +300,30 @@ export class Story {
 
   private table(verifications: NodeVerification[]): void {
     const rows = verifications.flatMap((v) => [
-      ...v.hosts.map((host) => [v.node, `containerd ${v.containerd}`, host.host, host.verdict, host.endpoints[0] ?? ""]),
-      ...v.images.map((image) => [v.node, "", image.image, image.match ? "equal" : "differs", image.mirrorRepoDigest.slice(0, 19)]),
+      ...v.hosts.map((host) => [
+        v.node,
+        `containerd ${v.containerd}`,
+        host.host,
+        host.verdict,
+        host.endpoints[0] ?? "",
+      ]),
+      ...v.images.map((image) => [
+        v.node,
+        "",
+        image.image,
+        image.match ? "equal" : "differs",
+        image.mirrorRepoDigest.slice(0, 19),
+      ]),
     ]);
     const head = ["node", "", "host or image", "verdict", "first endpoint or digest"];
     const widths = head.map((h, i) => Math.max(h.length, ...rows.map((row) => (row[i] ?? "").length)));
     for (const row of [head, ...rows]) {
-      this.say(`   ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd()}`);
+      this.say(
+        `   ${row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join("  ")
+          .trimEnd()}`,
+      );
     }
   }
 }

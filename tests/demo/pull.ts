@@ -8,9 +8,17 @@ export interface Pulled {
   error?: string;
 }
 
-/** Pulls on a node as the kubelet does: through CRI, so that containerd's registry configuration counts (ctr ignores it). */
+/**
+ * Pulls on a node as the kubelet does: through CRI, so that containerd's registry configuration counts (ctr ignores
+ * it).
+ */
 export async function pullOnNode(lab: Lab, node: LabNode, image: string): Promise<Pulled> {
-  const connection = { host: node.address, port: node.port, privateKeyPath: lab.keys.plain.privateKeyPath, hostKey: node.hostKey };
+  const connection = {
+    host: node.address,
+    port: node.port,
+    privateKeyPath: lab.keys.plain.privateKeyPath,
+    hostKey: node.hostKey,
+  };
   const reached = await connectNode(connection, { signal: new AbortController().signal, log: silentLog });
   const cri = reached.cri();
   try {

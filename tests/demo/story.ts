@@ -4,18 +4,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { prepareCli } from "../engine/prepareCli";
-import { Lab, checkHost } from "../lab/lab";
+import { checkHost, Lab } from "../lab/lab";
 import { Story } from "./chapters";
 
 async function main(): Promise<void> {
   const say = (line: string): void => console.log(line);
   const host = checkHost();
   if (!host.ok) {
-    say(`The demonstration needs real nodes, and this machine cannot run them:\n${host.missing.map((line) => `- ${line}`).join("\n")}`);
+    say(
+      `The demonstration needs real nodes, and this machine cannot run them:\n${host.missing.map((line) => `- ${line}`).join("\n")}`,
+    );
     process.exitCode = 1;
     return;
   }
-  say("Starting the lab: three nodes (containerd 1.6, 1.7, 2.x), a private registry, and one that plays gcr.io and others. The first time takes some minutes.");
+  say(
+    "Starting the lab: three nodes (containerd 1.6, 1.7, 2.x), a private registry, and one that plays gcr.io and others. The first time takes some minutes.",
+  );
   const stateDir = mkdtempSync(join(tmpdir(), "registry-mirror-demo-"));
   let lab: Lab | undefined;
   try {

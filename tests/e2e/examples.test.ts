@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import type { ClusterVerification } from "../../sdk";
 import { pullOnNode } from "../demo/pull";
-import { openStack } from "../engine/program";
 import type { ConfigValue, ProgramStack } from "../engine/program";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode, LabRegistry } from "../lab/lab";
 import { sharedLabOrSkip } from "../lab/lab";
 import { copyToRegistry } from "../lab/lab/publicImages";
@@ -25,17 +25,38 @@ describe("the examples, copied and run on the lab", function () {
 
   before(async function () {
     lab = await sharedLabOrSkip(this);
-    added = await lab.addNodes([{ release: "trixie" }, { release: "bookworm" }, { release: "forky" }, { release: "trixie" }, { release: "trixie" }, { release: "forky" }, { release: "trixie" }]);
+    added = await lab.addNodes([
+      { release: "trixie" },
+      { release: "bookworm" },
+      { release: "forky" },
+      { release: "trixie" },
+      { release: "trixie" },
+      { release: "forky" },
+      { release: "trixie" },
+    ]);
     await Promise.all(lab.nodes.map((node) => node.reset()));
     rmSync(copies, { recursive: true, force: true });
     mkdirSync(copies, { recursive: true });
     gcrKeyPath = join(copies, "gcr.json");
-    writeFileSync(gcrKeyPath, JSON.stringify({ type: "service_account", client_email: "puller@example.iam", private_key: "-----BEGIN PRIVATE KEY-----\nnone\n-----END PRIVATE KEY-----\n" }));
+    writeFileSync(
+      gcrKeyPath,
+      JSON.stringify({
+        type: "service_account",
+        client_email: "puller@example.iam",
+        private_key: "-----BEGIN PRIVATE KEY-----\nnone\n-----END PRIVATE KEY-----\n",
+      }),
+    );
     pullConfigPath = join(copies, "config.json");
     direct = await lab.addRegistry({ name: "examples-private", auth: "token" });
     await copyToRegistry(lab.packages.folder, direct, { only: ({ name }) => name === directImage });
-    const auth = ({ username, password }: LabRegistry): string => Buffer.from(`${username}:${password}`).toString("base64");
-    writeFileSync(pullConfigPath, JSON.stringify({ auths: Object.fromEntries([lab.mirror, direct].map((one) => [one.hostPort, { auth: auth(one) }])) }));
+    const auth = ({ username, password }: LabRegistry): string =>
+      Buffer.from(`${username}:${password}`).toString("base64");
+    writeFileSync(
+      pullConfigPath,
+      JSON.stringify({
+        auths: Object.fromEntries([lab.mirror, direct].map((one) => [one.hostPort, { auth: auth(one) }])),
+      }),
+    );
   });
   after(() => {
     added.forEach((node) => lab.removeNode(node));
@@ -76,7 +97,11 @@ describe("the examples, copied and run on the lab", function () {
   }
 
   async function open(example: string, folder: string, config: Record<string, ConfigValue>): Promise<ProgramStack> {
-    return openStack({ programDir: folder, stateDir: join(copies, `${example}-state`), config: { source: lab.packages.tar.path, knownHostsPath: lab.knownHostsPath, ...config } });
+    return openStack({
+      programDir: folder,
+      stateDir: join(copies, `${example}-state`),
+      config: { source: lab.packages.tar.path, knownHostsPath: lab.knownHostsPath, ...config },
+    });
   }
 
   async function upTwice(stack: ProgramStack): Promise<Record<string, unknown>> {
@@ -99,9 +124,15 @@ describe("the examples, copied and run on the lab", function () {
     const addresses = new Map<string, string>();
     const folder = copy("bmctl-cluster", addresses);
     // The example's NodePools have 172.18.0.10 and up.
-    const isWorker = ({ address }: LabNode): boolean => [...addresses].some(([own, ours]) => ours === address && /\.1\d$/.test(own));
-    const pulled = async (node: LabNode): Promise<boolean> => (await pullOnNode(lab, node, directImage.replace("gcr.io", direct.hostPort))).error === undefined;
-    assert.deepEqual(await Promise.all(lab.nodes.map(pulled)), lab.nodes.map(() => false), "C14: out of reach as things are");
+    const isWorker = ({ address }: LabNode): boolean =>
+      [...addresses].some(([own, ours]) => ours === address && /\.1\d$/.test(own));
+    const pulled = async (node: LabNode): Promise<boolean> =>
+      (await pullOnNode(lab, node, directImage.replace("gcr.io", direct.hostPort))).error === undefined;
+    assert.deepEqual(
+      await Promise.all(lab.nodes.map(pulled)),
+      lab.nodes.map(() => false),
+      "C14: out of reach as things are",
+    );
     const stack = await open("bmctl-cluster", folder, { maxParallel: 4 });
     const outputs = await upTwice(stack);
     assert.equal(outputs["verdict"], "proven");
@@ -110,16 +141,31 @@ describe("the examples, copied and run on the lab", function () {
     assert.equal(waves.flat().length, 10);
     assert.ok(waves.every((wave) => wave.length <= 4));
     const verification = outputs["verification"] as ClusterVerification;
-    assert.deepEqual(verification.nodes.map((node) => node.verdict), Array(10).fill("proven"));
+    assert.deepEqual(
+      verification.nodes.map((node) => node.verdict),
+      Array(10).fill("proven"),
+    );
     assert.match(outputs["report"] as string, /proven/);
     for (const { node, hosts } of verification.nodes) {
       const told = hosts.find((host) => host.host === direct.hostPort);
       const worker = lab.nodes.some((one) => one.address === node && isWorker(one));
-      assert.deepEqual([told?.configured, told?.endpoints], worker ? [true, ["upstream"]] : [undefined, undefined], node);
+      assert.deepEqual(
+        [told?.configured, told?.endpoints],
+        worker ? [true, ["upstream"]] : [undefined, undefined],
+        node,
+      );
     }
-    assert.deepEqual(await Promise.all(lab.nodes.map(pulled)), lab.nodes.map(isWorker), "C14: the workers, and they alone");
+    assert.deepEqual(
+      await Promise.all(lab.nodes.map(pulled)),
+      lab.nodes.map(isWorker),
+      "C14: the workers, and they alone",
+    );
     await destroyed(stack);
-    assert.deepEqual(await Promise.all(lab.nodes.map(pulled)), lab.nodes.map(() => false), "C14: out of reach again");
+    assert.deepEqual(
+      await Promise.all(lab.nodes.map(pulled)),
+      lab.nodes.map(() => false),
+      "C14: out of reach again",
+    );
   });
 
   it("admin-and-user-clusters: C12: each cluster by its own file, the user cluster after the admin cluster", async () => {
@@ -131,7 +177,12 @@ describe("the examples, copied and run on the lab", function () {
   });
 
   it("air-gapped: C5 and beyond, skipFallback: two registries in order, the public one never asked", async () => {
-    const second = await lab.addRegistry({ name: "second", auth: "basic", username: lab.mirror.username ?? "", password: lab.mirror.password ?? "" });
+    const second = await lab.addRegistry({
+      name: "second",
+      auth: "basic",
+      username: lab.mirror.username ?? "",
+      password: lab.mirror.password ?? "",
+    });
     const folder = copy("air-gapped", new Map());
     const [control, ...workers] = lab.nodes.slice(0, 3);
     assert.ok(control);
@@ -159,8 +210,15 @@ describe("the examples, copied and run on the lab", function () {
         assert.ok(missing.error, `${node.name}: an image that only the public registry has must not pull`);
         const mark = second.mark();
         const pulled = await pullOnNode(lab, node, image.name);
-        assert.deepEqual(pulled.repoDigests.map((d) => d.split("@")[1]), [image.digest], `${node.name}: ${pulled.error}`);
-        assert.ok(second.requests(mark).some((r) => r.ns === "gcr.io" && r.kind === "blobs"), "the second registry stands in for the first");
+        assert.deepEqual(
+          pulled.repoDigests.map((d) => d.split("@")[1]),
+          [image.digest],
+          `${node.name}: ${pulled.error}`,
+        );
+        assert.ok(
+          second.requests(mark).some((r) => r.ns === "gcr.io" && r.kind === "blobs"),
+          "the second registry stands in for the first",
+        );
       }
     } finally {
       await lab.mirror.start();

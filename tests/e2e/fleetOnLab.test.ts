@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode, NodeSpec, Snapshot } from "../lab/lab";
 import { compareSnapshots, releases, sharedLabOrSkip } from "../lab/lab";
 
@@ -41,7 +41,11 @@ describe(`a rollout to ${size} real nodes`, function () {
     await lab.mirror.reset();
     const missing = Math.max(0, size - lab.nodes.length);
     const started = Date.now();
-    added = await lab.addNodes(Array.from({ length: missing }, (_, i): NodeSpec => ({ release: releases[i % releases.length] as NodeSpec["release"] })));
+    added = await lab.addNodes(
+      Array.from({ length: missing }, (_, i): NodeSpec => ({
+        release: releases[i % releases.length] as NodeSpec["release"],
+      })),
+    );
     times.push(`${added.length} nodes started in ${((Date.now() - started) / 1000).toFixed(1)} s`);
     nodes = lab.nodes.slice(0, size);
     const [control, balancers, workers] = [nodes.slice(0, 3), nodes.slice(3, 5), nodes.slice(5)];
@@ -49,7 +53,9 @@ describe(`a rollout to ${size} real nodes`, function () {
     assert.ok(canary);
     waves = [[canary], ...chunks(rest, maxParallel), balancers, ...control.map((node) => [node])];
     folder = mkdtempSync(join(tmpdir(), "registry-mirror-rollout-"));
-    const pool = (members: LabNode[]): object => ({ nodePoolSpec: { nodes: members.map(({ address }) => ({ address })) } });
+    const pool = (members: LabNode[]): object => ({
+      nodePoolSpec: { nodes: members.map(({ address }) => ({ address })) },
+    });
     const access = { caCertPath: lab.mirror.caCertPath, username: lab.mirror.username, password: lab.mirror.password };
     const cluster = {
       clusterConfig: {
@@ -59,11 +65,22 @@ describe(`a rollout to ${size} real nodes`, function () {
       registryMirrors: [{ endpoint: `${lab.mirror.endpoint}/v2/fleet`, ...access, hosts: ["somehost.io"] }],
       // The nodes alone are to hold back when the images cannot be pushed.
       checkEndpoints: false,
-      connection: { port: control[0]?.port, privateKeyPath: lab.keys.plain.privateKeyPath, knownHostsPath: lab.knownHostsPath },
+      connection: {
+        port: control[0]?.port,
+        privateKeyPath: lab.keys.plain.privateKeyPath,
+        knownHostsPath: lab.knownHostsPath,
+      },
       rollout: { maxParallel },
     };
-    const config = { images: { source: lab.packages.tar.path, registry: { endpoint: `${lab.mirror.hostPort}/fleet`, ...access } }, cluster };
-    stack = await openStack({ programDir: join(__dirname, "programs", "cluster"), stateDir: folder, config: config as unknown as Record<string, ConfigValue> });
+    const config = {
+      images: { source: lab.packages.tar.path, registry: { endpoint: `${lab.mirror.hostPort}/fleet`, ...access } },
+      cluster,
+    };
+    stack = await openStack({
+      programDir: join(__dirname, "programs", "cluster"),
+      stateDir: folder,
+      config: config as unknown as Record<string, ConfigValue>,
+    });
     pristine = await look();
   });
   after(() => {
@@ -74,7 +91,10 @@ describe(`a rollout to ${size} real nodes`, function () {
     }
   });
 
-  const sight = async (node: LabNode): Promise<Sight> => ({ files: watched.map((path) => node.snapshot(path)), pid: (await node.exec("systemctl show -P MainPID containerd")).stdout });
+  const sight = async (node: LabNode): Promise<Sight> => ({
+    files: watched.map((path) => node.snapshot(path)),
+    pid: (await node.exec("systemctl show -P MainPID containerd")).stdout,
+  });
 
   /** What an operation says, and how long it took. */
   async function timed(what: string, operation: Promise<OperationResult>): Promise<OperationResult> {
@@ -95,7 +115,12 @@ describe(`a rollout to ${size} real nodes`, function () {
   function touched(before: Map<LabNode, Sight>, after: Map<LabNode, Sight>): LabNode[] {
     return nodes.filter((node) => {
       const [was, is] = [before.get(node), after.get(node)];
-      return was === undefined || is === undefined || was.pid !== is.pid || was.files.some((files, i) => compareSnapshots(files, is.files[i] as Snapshot).length > 0);
+      return (
+        was === undefined ||
+        is === undefined ||
+        was.pid !== is.pid ||
+        was.files.some((files, i) => compareSnapshots(files, is.files[i] as Snapshot).length > 0)
+      );
     });
   }
 
@@ -103,7 +128,11 @@ describe(`a rollout to ${size} real nodes`, function () {
   const said = (result: OperationResult): string => result.diagnostics.map((one) => one.message).join("\n");
   const told = (result: OperationResult, what: string): string[] => {
     const lines = [...said(result).matchAll(new RegExp(`^  ${what}[^:]*: (.*)$`, "gm"))];
-    return (lines.at(-1)?.[1] ?? "").replace(/ \(.*\)$/, "").split(", ").filter((name) => name !== "none" && name !== "").sort();
+    return (lines.at(-1)?.[1] ?? "")
+      .replace(/ \(.*\)$/, "")
+      .split(", ")
+      .filter((name) => name !== "none" && name !== "")
+      .sort();
   };
 
   it("B2: one preview tells the files and the waves, once for all nodes, and touches none", async () => {
@@ -111,8 +140,15 @@ describe(`a rollout to ${size} real nodes`, function () {
     const preview = await timed("preview", stack.preview());
     assert.ok(preview.ok, `${preview.stdout}\n${preview.stderr}`);
     assert.match(said(preview), new RegExp(`fleet: ${size} nodes, 2 mirrored hosts`));
-    assert.match(said(preview), new RegExp(`wave 1 \\(canary\\): 1 worker of np1: ${waves[0]?.[0]?.address.replaceAll(".", "\\.")}`));
-    assert.equal(preview.stdout.match(/^ *\+ *server = "https:\/\/somehost\.io"/gm)?.length, 1, "a file's lines are told once, not once a node");
+    assert.match(
+      said(preview),
+      new RegExp(`wave 1 \\(canary\\): 1 worker of np1: ${waves[0]?.[0]?.address.replaceAll(".", "\\.")}`),
+    );
+    assert.equal(
+      preview.stdout.match(/^ *\+ *server = "https:\/\/somehost\.io"/gm)?.length,
+      1,
+      "a file's lines are told once, not once a node",
+    );
     assert.deepEqual(names(touched(before, await look())), []);
   });
 
@@ -155,8 +191,15 @@ describe(`a rollout to ${size} real nodes`, function () {
     const between = await look();
     const fresh = touched(before, between);
     const mates = third.filter((node) => node !== broken);
-    assert.deepEqual(names(fresh.filter((node) => !mates.includes(node))), names([...canaryWave, ...second]), "exactly the waves before, and maybe the failed one's mates, are new");
-    assert.deepEqual(later.flat().filter((node) => fresh.includes(node)), []);
+    assert.deepEqual(
+      names(fresh.filter((node) => !mates.includes(node))),
+      names([...canaryWave, ...second]),
+      "exactly the waves before, and maybe the failed one's mates, are new",
+    );
+    assert.deepEqual(
+      later.flat().filter((node) => fresh.includes(node)),
+      [],
+    );
     assert.deepEqual(told(failed, "failed"), [broken.address]);
     assert.deepEqual(told(failed, "new"), names(fresh));
     assert.match(said(failed), /old: every other node/);
@@ -167,8 +210,16 @@ describe(`a rollout to ${size} real nodes`, function () {
     const up = await timed("up, the rest", stack.up());
     assert.ok(up.ok, `${up.stdout}\n${up.stderr}`);
     assert.deepEqual([up.outputs["verdict"], up.outputs["counts"]], ["proven", { proven: size }]);
-    assert.deepEqual(names(touched(mended, await look())), names(nodes.filter((node) => !fresh.includes(node))), "nodes that were new are not touched again");
-    assert.deepEqual(lab.mirror.requests(mark).filter(({ method }) => method === "PUT" || method === "POST"), [], "nothing is pushed again");
+    assert.deepEqual(
+      names(touched(mended, await look())),
+      names(nodes.filter((node) => !fresh.includes(node))),
+      "nodes that were new are not touched again",
+    );
+    assert.deepEqual(
+      lab.mirror.requests(mark).filter(({ method }) => method === "PUT" || method === "POST"),
+      [],
+      "nothing is pushed again",
+    );
   });
 
   it("up again touches nothing and asks nobody", async () => {
@@ -184,7 +235,11 @@ describe(`a rollout to ${size} real nodes`, function () {
     const destroyed = await timed("destroy", stack.destroy());
     assert.ok(destroyed.ok, `${destroyed.stdout}\n${destroyed.stderr}`);
     for (const node of nodes) {
-      assert.deepEqual(compareSnapshots((pristine.get(node) as Sight).files[0] as Snapshot, node.snapshot("/etc")), [], node.address);
+      assert.deepEqual(
+        compareSnapshots((pristine.get(node) as Sight).files[0] as Snapshot, node.snapshot("/etc")),
+        [],
+        node.address,
+      );
     }
   });
 });

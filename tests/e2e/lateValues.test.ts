@@ -5,7 +5,10 @@ import { join } from "node:path";
 
 import { openStack } from "../engine/program";
 
-/** A preview knows nothing of them, so it passes; `up` asks the same of them as a preview would have, before anything is touched. */
+/**
+ * A preview knows nothing of them, so it passes; `up` asks the same of them as a preview would have, before anything is
+ * touched.
+ */
 describe("values that become known in up, and turn out to be nothing", function () {
   this.timeout(300_000);
   let folder: string;
@@ -16,7 +19,12 @@ describe("values that become known in up, and turn out to be nothing", function 
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   const cases: [string, string, Record<string, unknown>, RegExp[]][] = [
-    ["undefined", "images", {}, [/registry\.endpoint: it is undefined; give a registry's address/, /source: it is undefined/]],
+    [
+      "undefined",
+      "images",
+      {},
+      [/registry\.endpoint: it is undefined; give a registry's address/, /source: it is undefined/],
+    ],
     ["empty", "mirror", { address: "" }, [/registryMirrors\[0\]\.endpoint: it is empty; give the mirror's address/]],
     ["undefined", "node", {}, [/connection\.host: it is undefined; give the node's name or address/]],
     ["a number", "node", { address: 7 }, [/connection\.host: it is the number "7"; give/]],
@@ -24,7 +32,12 @@ describe("values that become known in up, and turn out to be nothing", function 
   for (const [title, resource, values, says] of cases) {
     it(`${resource}: an address that is ${title}`, async () => {
       const programDir = join(__dirname, "programs", "late");
-      const stack = await openStack({ programDir, stateDir: join(folder, `${resource}-${title}`), stack: "late", config: { values, resource } });
+      const stack = await openStack({
+        programDir,
+        stateDir: join(folder, `${resource}-${title}`),
+        stack: "late",
+        config: { values, resource },
+      });
       const preview = await stack.preview();
       assert.ok(preview.ok, `${preview.stdout}\n${preview.stderr}`);
       const up = await stack.up();

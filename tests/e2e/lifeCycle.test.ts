@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openStack } from "../engine/program";
 import type { ConfigValue, ProgramStack } from "../engine/program";
-import { sharedLabOrSkip } from "../lab/lab";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode, LabRegistry, Snapshot } from "../lab/lab";
+import { sharedLabOrSkip } from "../lab/lab";
 import { assertDisk, diskOf, succeeds } from "./kit/owned";
 import { PullTraffic } from "./kit/traffic";
 
@@ -59,8 +59,13 @@ describe("enabled, disabled and enabled again, on each release, while images are
     const [mark, otherMark] = [registry.mark(), other.mark()];
     await Promise.all([...traffic.values()].map((one) => one.more(3)));
     for (const node of lab.nodes) {
-      const asked = registry.requests(mark).filter((one) => one.userAgent.startsWith(`containerd/${node.containerdVersion}`));
-      assert.ok(asked.some((one) => one.kind === "manifests"), `${node.name} asks ${registry.name}`);
+      const asked = registry
+        .requests(mark)
+        .filter((one) => one.userAgent.startsWith(`containerd/${node.containerdVersion}`));
+      assert.ok(
+        asked.some((one) => one.kind === "manifests"),
+        `${node.name} asks ${registry.name}`,
+      );
     }
     assert.deepEqual(other.requests(otherMark), [], `${other.name} is not asked`);
   }
@@ -85,7 +90,9 @@ describe("enabled, disabled and enabled again, on each release, while images are
     for (const node of lab.nodes) {
       const { pulled, failed, interrupted, longestGap } = (await traffic.get(node)?.end()) ?? assert.fail();
       traffic.delete(node);
-      console.log(`    ${node.name}: ${pulled} pulls, ${interrupted} broken off, at most ${Math.round(longestGap)} ms without one`);
+      console.log(
+        `    ${node.name}: ${pulled} pulls, ${interrupted} broken off, at most ${Math.round(longestGap)} ms without one`,
+      );
       assert.deepEqual(failed, [], node.name);
       assert.equal(await node.containerdRestarts(), 4, "one for each change");
       assert.ok(interrupted <= 4, `${interrupted} broken off`);

@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
-import { sharedLabOrSkip } from "../lab/lab";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode, Snapshot } from "../lab/lab";
+import { sharedLabOrSkip } from "../lab/lab";
 import { assertConfigured, assertDisk, diskOf, fails, nodeUrn, printed, recordOf, saidOf } from "./kit/owned";
 import { succeeds, tokenOf, unchanged } from "./kit/owned";
 
@@ -105,7 +105,10 @@ describe("whose a node is: forced replacements, renames and second owners, on th
     console.log(`    old before new: ${Math.round(gap)} ms without the mirror`);
     assert.ok(gap > 0 && gap < 15_000, `${gap} ms`);
     const after = await Promise.all([nodes.a, nodes.b, nodes.c].map((node) => node.containerdRestarts()));
-    assert.deepEqual(after.map((n, i) => n - (restarts[i] ?? 0)), [0, 2, 0]);
+    assert.deepEqual(
+      after.map((n, i) => n - (restarts[i] ?? 0)),
+      [0, 2, 0],
+    );
     unchanged(await succeeds(stack.refresh()));
   });
 

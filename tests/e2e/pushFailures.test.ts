@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { PushedImage } from "../../provider/registry/push/pushResult";
-import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
-import { frontRegistry } from "../lab/fault";
+import { openStack } from "../engine/program";
 import type { HttpFaultProxy } from "../lab/fault";
-import { sharedLabOrSkip } from "../lab/lab";
+import { frontRegistry } from "../lab/fault";
 import type { Lab, LabRegistry } from "../lab/lab";
+import { sharedLabOrSkip } from "../lab/lab";
 import { Layout } from "../lab/registry/kit/layout";
 import { mustHave } from "../lab/registry/kit/pushing";
 import { readBack } from "../lab/registry/kit/readBack";
@@ -44,7 +44,12 @@ describe("a push that goes wrong, on the real engine: what is said, what the sta
     return made;
   };
   async function declare(source: string, more: Record<string, unknown> = {}): Promise<void> {
-    const images = { source, registry: { endpoint: `${proxy.hostPort}/ns`, caCertPath: lab.privateAuthority.certPath }, probeRepository: false, ...more };
+    const images = {
+      source,
+      registry: { endpoint: `${proxy.hostPort}/ns`, caCertPath: lab.privateAuthority.certPath },
+      probeRepository: false,
+      ...more,
+    };
     await stack.setConfig({ images } as Record<string, ConfigValue>);
   }
   const printed = (result: OperationResult): string => `${result.stdout}\n${result.stderr}`;
@@ -54,9 +59,14 @@ describe("a push that goes wrong, on the real engine: what is said, what the sta
     return result;
   };
   const said = (result: OperationResult, severity: string): string =>
-    result.diagnostics.filter((one) => one.severity === severity).map((one) => one.message).join("\n");
-  const op = (result: OperationResult): string[] => result.steps.filter((step) => step.name === "images").map((step) => step.op);
-  const images = async (): Promise<PushedImage[]> => (await stack.resource("images")).outputs?.["images"] as unknown as PushedImage[];
+    result.diagnostics
+      .filter((one) => one.severity === severity)
+      .map((one) => one.message)
+      .join("\n");
+  const op = (result: OperationResult): string[] =>
+    result.steps.filter((step) => step.name === "images").map((step) => step.op);
+  const images = async (): Promise<PushedImage[]> =>
+    (await stack.resource("images")).outputs?.["images"] as unknown as PushedImage[];
 
   it("one platform refused: up fails and names it; tag and state keep the old image; the next up repairs, and then nothing is left to do", async () => {
     const old = layout();
@@ -69,16 +79,24 @@ describe("a push that goes wrong, on the real engine: what is said, what the sta
     next.index(name, { amd64: [next.layer(2000)], arm64: [refusedLayer] });
     next.image("gcr.io/x/other:1", [next.layer(10)]);
     await declare(next.root);
-    proxy.script({ name: "refuse", method: "PUT", path: new RegExp(encodeURIComponent(refusedLayer.digest)), fault: { answer: { status: 507 } } });
+    proxy.script({
+      name: "refuse",
+      method: "PUT",
+      path: new RegExp(encodeURIComponent(refusedLayer.digest)),
+      fault: { answer: { status: 507 } },
+    });
     const failed = await stack.up();
     assert.equal(failed.ok, false, printed(failed));
     assert.match(said(failed, "error"), /1 of 2 images could not be pushed/);
-    assert.match(said(failed, "error"), /gcr\.io\/x\/multi:1: linux\/arm64 \(sha256:\w{64}\) could not be pushed: PUT .*: 507.*multi:1 was left as it is/);
-    assert.equal(await readBack(registry, "ns/x/multi", "1"), old.images.get(name));
-    assert.deepEqual(
-      Object.fromEntries((await images()).map(({ source, digest }) => [source, digest])),
-      { "gcr.io/x/other:1": next.images.get("gcr.io/x/other:1"), [name]: old.images.get(name) },
+    assert.match(
+      said(failed, "error"),
+      /gcr\.io\/x\/multi:1: linux\/arm64 \(sha256:\w{64}\) could not be pushed: PUT .*: 507.*multi:1 was left as it is/,
     );
+    assert.equal(await readBack(registry, "ns/x/multi", "1"), old.images.get(name));
+    assert.deepEqual(Object.fromEntries((await images()).map(({ source, digest }) => [source, digest])), {
+      "gcr.io/x/other:1": next.images.get("gcr.io/x/other:1"),
+      [name]: old.images.get(name),
+    });
 
     proxy.script();
     assert.deepEqual(op(await ok(stack.up())), ["update"]);
@@ -93,7 +111,8 @@ describe("a push that goes wrong, on the real engine: what is said, what the sta
     partial.index("gcr.io/x/excluded:1", { amd64: [amd64], s390x: [other] });
     partial.drop(arm64.digest).drop(other.digest);
     await declare(partial.root, { exclude: ["gcr.io/x/excluded"] });
-    const warning = /does not hold all that an image's manifests name; the mirror will not have:\n {2}- gcr\.io\/x\/multi:1: linux\/arm64\n?$/;
+    const warning =
+      /does not hold all that an image's manifests name; the mirror will not have:\n {2}- gcr\.io\/x\/multi:1: linux\/arm64\n?$/;
     assert.match(said(await ok(stack.preview()), "warning"), warning);
     const up = await ok(stack.up());
     assert.match(said(up, "warning"), warning);

@@ -3,10 +3,10 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
-import { sharedLabOrSkip } from "../lab/lab";
+import { openStack } from "../engine/program";
 import type { Lab } from "../lab/lab";
+import { sharedLabOrSkip } from "../lab/lab";
 import { ask, readBack } from "../lab/registry/kit/readBack";
 
 /** What a push set says, and does, on the real engine. One stack, from step to step. */
@@ -20,7 +20,11 @@ describe("push sets: what a preview says of images is what happens to them", fun
     lab = await sharedLabOrSkip(this);
     await lab.mirror.reset();
     folder = mkdtempSync(join(tmpdir(), "registry-mirror-push-sets-"));
-    stack = await openStack({ programDir: join(__dirname, "programs", "flexible"), stateDir: join(folder, "state"), config: config() });
+    stack = await openStack({
+      programDir: join(__dirname, "programs", "flexible"),
+      stateDir: join(folder, "state"),
+      config: config(),
+    });
   });
   after(() => {
     if (folder !== undefined) {
@@ -31,7 +35,9 @@ describe("push sets: what a preview says of images is what happens to them", fun
   function config(changes: Record<string, unknown> = {}): Record<string, ConfigValue> {
     const { caCertPath, username, password, hostPort } = lab.mirror;
     const registry = { endpoint: `${hostPort}/${namespace}`, caCertPath, username, password };
-    return { images: { source: lab.packages.tarXz.path, registry, deleteImages: true, ...changes } } as unknown as Record<string, ConfigValue>;
+    return {
+      images: { source: lab.packages.tarXz.path, registry, deleteImages: true, ...changes },
+    } as unknown as Record<string, ConfigValue>;
   }
 
   const printed = (result: OperationResult): string => `${result.stdout}\n${result.stderr}`;
@@ -46,7 +52,9 @@ describe("push sets: what a preview says of images is what happens to them", fun
     return [`${namespace}/${repository}`, tag];
   };
   const there = async (): Promise<string[]> => {
-    const found = await Promise.all(names().map(async (name) => ((await readBack(lab.mirror, ...parts(name))) === undefined ? undefined : name)));
+    const found = await Promise.all(
+      names().map(async (name) => ((await readBack(lab.mirror, ...parts(name))) === undefined ? undefined : name)),
+    );
     return found.filter((name) => name !== undefined);
   };
   const allSame = (result: OperationResult): boolean => Object.keys(result.changes).every((kind) => kind === "same");
@@ -72,17 +80,26 @@ describe("push sets: what a preview says of images is what happens to them", fun
     const preview = good(await stack.preview());
     const up = good(await stack.up());
     for (const name of gcr()) {
-      assert.ok(printed(preview).includes(`  - ${name} (deleted from the registry, unless another push set has it)`), printed(preview));
+      assert.ok(
+        printed(preview).includes(`  - ${name} (deleted from the registry, unless another push set has it)`),
+        printed(preview),
+      );
       assert.ok(printed(up).includes(`  - ${name} (deleted from the registry)`), printed(up));
     }
-    assert.deepEqual(await there(), names().filter((name) => !gcr().includes(name)));
+    assert.deepEqual(
+      await there(),
+      names().filter((name) => !gcr().includes(name)),
+    );
     assert.ok(!printed(preview).includes("  + "), "nothing is added");
   });
 
   it("B2: without the exclude they are named as added", async () => {
     await stack.setConfig(config());
     const preview = good(await stack.preview());
-    assert.deepEqual([...printed(preview).matchAll(/^ {4} {2}\+ (\S+)$/gm)].map((found) => found[1]), gcr());
+    assert.deepEqual(
+      [...printed(preview).matchAll(/^ {4} {2}\+ (\S+)$/gm)].map((found) => found[1]),
+      gcr(),
+    );
     good(await stack.up());
     assert.deepEqual(await there(), names());
   });
@@ -124,7 +141,10 @@ describe("push sets: what a preview says of images is what happens to them", fun
     good(await stack.up());
     rmSync(kept);
     const preview = good(await stack.preview());
-    assert.match(printed(preview), /There is no image package at .*package\.tar\.xz.* It was pushed before, and what the state says of it is kept/);
+    assert.match(
+      printed(preview),
+      /There is no image package at .*package\.tar\.xz.* It was pushed before, and what the state says of it is kept/,
+    );
     assert.ok(allSame(good(await stack.up())));
     await stack.setConfig(config({ source: kept, exclude: ["gcr.io/**"] }));
     const refused = await stack.preview();

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
-import { sharedLabOrSkip } from "../lab/lab";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode, LabRegistry } from "../lab/lab";
+import { sharedLabOrSkip } from "../lab/lab";
 
 const secretOfGcr = "a-private-key-of-nobody";
 const gcrKey = JSON.stringify({ type: "service_account", private_key: secretOfGcr, client_email: "nobody@example" });
@@ -28,9 +28,18 @@ describe("restarts: said in the preview, and so in the update", function () {
     old = lab.node("trixie");
     recent = lab.node("forky");
     await Promise.all([old.reset(), recent.reset()]);
-    registry = await lab.addRegistry({ name: spec.name, auth: "basic", username: spec.username, password: spec.password });
+    registry = await lab.addRegistry({
+      name: spec.name,
+      auth: "basic",
+      username: spec.username,
+      password: spec.password,
+    });
     spec.address = registry.description.address;
-    stack = await openStack({ programDir: join(__dirname, "programs", "flexible"), stateDir: join(folder, "state"), config: config() });
+    stack = await openStack({
+      programDir: join(__dirname, "programs", "flexible"),
+      stateDir: join(folder, "state"),
+      config: config(),
+    });
     const up = await stack.up();
     assert.ok(up.ok, printed(up));
   });
@@ -51,9 +60,14 @@ describe("restarts: said in the preview, and so in the update", function () {
 
   function config(mirror: Record<string, unknown> = {}): Record<string, ConfigValue> {
     const access = { caCertPath: registry.caCertPath, username: spec.username, password: spec.password };
-    const nodes = Object.fromEntries([old, recent].map((node) => [node.name, {
-      connection: { host: node.address, privateKeyPath: lab.keys.plain.privateKeyPath, hostKey: node.hostKey },
-    }]));
+    const nodes = Object.fromEntries(
+      [old, recent].map((node) => [
+        node.name,
+        {
+          connection: { host: node.address, privateKeyPath: lab.keys.plain.privateKeyPath, hostKey: node.hostKey },
+        },
+      ]),
+    );
     return {
       images: { source: lab.packages.tar.path, registry: { endpoint: `${registry.hostPort}/ns`, ...access } },
       mirror: { registryMirrors: [{ endpoint: `${registry.endpoint}/v2/ns`, ...access }], ...mirror },
@@ -61,11 +75,14 @@ describe("restarts: said in the preview, and so in the update", function () {
     } as unknown as Record<string, ConfigValue>;
   }
 
-  const restarts = async (): Promise<number[]> => await Promise.all([old, recent].map((node) => node.containerdRestarts()));
+  const restarts = async (): Promise<number[]> =>
+    await Promise.all([old, recent].map((node) => node.containerdRestarts()));
 
   /** A node's own row of a preview. */
   function row(result: OperationResult, node: LabNode): string {
-    const rows = result.stdout.split("\n").filter((line) => line.includes("NodeContainerd") && line.includes(` ${node.name} `));
+    const rows = result.stdout
+      .split("\n")
+      .filter((line) => line.includes("NodeContainerd") && line.includes(` ${node.name} `));
     return rows.at(-1) ?? `no row of ${node.name} in:\n${printed(result)}`;
   }
 
@@ -81,7 +98,10 @@ describe("restarts: said in the preview, and so in the update", function () {
     const before = await restarts();
     const up = await stack.up();
     assert.ok(up.ok, printed(up));
-    assert.deepEqual(await restarts(), before.map((count) => count + 1));
+    assert.deepEqual(
+      await restarts(),
+      before.map((count) => count + 1),
+    );
   });
 
   it("L5, B2: a config.toml that was edited and never loaded: one restart, announced", async () => {
@@ -106,14 +126,20 @@ describe("restarts: said in the preview, and so in the update", function () {
     assert.match(printed(refresh), /asks for a token by now, it was: asks for user and password/);
 
     const preview = await stack.preview();
-    assert.match(row(preview, old), /containerd restarts once/, "1.7 sends a token's credentials only from config.toml");
+    assert.match(
+      row(preview, old),
+      /containerd restarts once/,
+      "1.7 sends a token's credentials only from config.toml",
+    );
     assert.match(row(preview, recent), /containerd does not restart/, "2.1 sends them from the header");
     const before = await restarts();
     const up = await stack.up();
     assert.ok(up.ok, printed(up));
     assert.deepEqual(await restarts(), [(before[0] as number) + 1, before[1]]);
     assert.match((await old.readFile("/etc/containerd/config.toml")) ?? "", /mirror-password/);
-    const verdicts = (JSON.parse(up.outputs["verification"] as string) as { verdict: string }[]).map(({ verdict }) => verdict);
+    const verdicts = (JSON.parse(up.outputs["verification"] as string) as { verdict: string }[]).map(
+      ({ verdict }) => verdict,
+    );
     assert.deepEqual(verdicts, ["proven", "proven"]);
 
     const again = await stack.up();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -45,17 +45,24 @@ describe("the main job, as npm start tells it", function () {
   });
 
   it("B2: preview shows the files and touches nothing", () => story.preview());
-  it("P1, P2, P3, P4, P5, P8, C1, C2, C4, C8, C9, V1, V2, B1, B3, B6: up pushes, configures, proves; the logs show the route", () => story.up());
+  it("P1, P2, P3, P4, P5, P8, C1, C2, C4, C8, C9, V1, V2, B1, B3, B6: up pushes, configures, proves; the logs show the route", () =>
+    story.up());
   it("up again changes nothing and asks nobody", () => story.upAgain());
   it("B2, B3, C13: a further host shows as lines and needs no restart", () => story.addHost());
-  it("C5: an image that only the public registry has still pulls, the mirror being asked first", () => story.fallback());
+  it("C5: an image that only the public registry has still pulls, the mirror being asked first", () =>
+    story.fallback());
   it("C3: an unlisted host is never asked of the mirror", () => story.unlisted());
   it("B7: refresh shows a change made by hand, up repairs it", () => story.drift());
-  it("C13, B3: another namespace replaces the push set, new first, and updates the nodes in place without a restart", () => story.otherNamespace());
+  it("C13, B3: another namespace replaces the push set, new first, and updates the nodes in place without a restart", () =>
+    story.otherNamespace());
   it("B8: no password in the state, in anything printed, or in any process's arguments", () => {
     clearInterval(watch);
     const state = story.stack.stateText();
-    const places: [string, string][] = [["the state", state], ["what was printed", story.printed.join("\n")], ["a process's arguments", [...seenProcesses].join("\n")]];
+    const places: [string, string][] = [
+      ["the state", state],
+      ["what was printed", story.printed.join("\n")],
+      ["a process's arguments", [...seenProcesses].join("\n")],
+    ];
     assert.ok(seenProcesses.size > 20, "the process lists were looked at");
     assert.ok(state.length > 1000);
     for (const [place, text] of places) {

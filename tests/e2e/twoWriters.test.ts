@@ -3,18 +3,19 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
-import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode, Snapshot } from "../lab/lab";
+import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
 import { diskOf, printed, recordOf, saidOf, succeeds, unchanged } from "./kit/owned";
 
 const hostsDir = "/etc/containerd/certs.d";
 const hosts = `${hostsDir}/gcr.io/hosts.toml`;
 
 /**
- * bmctl is not to be had here, and what its files look like is documented nowhere. The second writer of this test is a stand-in: the same
- * mirror, as the same cluster file names it, in a hosts.toml as containerd's documents have it, with `config_path` set.
+ * bmctl is not to be had here, and what its files look like is documented nowhere. The second writer of this test is a
+ * stand-in: the same mirror, as the same cluster file names it, in a hosts.toml as containerd's documents have it, with
+ * `config_path` set.
  */
 describe("two writers: a node whose hosts.toml somebody else writes too, as bmctl 1.34 and later do", function () {
   this.bail(true);
@@ -35,8 +36,15 @@ describe("two writers: a node whose hosts.toml somebody else writes too, as bmct
     const ca = `${hostsDir}/${hostPort}/ca.crt`;
     const basic = Buffer.from(`${username}:${password}`).toString("base64");
     theirs = [
-      'server = "https://gcr.io"', "", `[host."${endpoint}/v2/ns"]`, '  capabilities = ["pull", "resolve"]', "  override_path = true",
-      `  ca = "${ca}"`, `  [host."${endpoint}/v2/ns".header]`, `    Authorization = "Basic ${basic}"`, "",
+      'server = "https://gcr.io"',
+      "",
+      `[host."${endpoint}/v2/ns"]`,
+      '  capabilities = ["pull", "resolve"]',
+      "  override_path = true",
+      `  ca = "${ca}"`,
+      `  [host."${endpoint}/v2/ns".header]`,
+      `    Authorization = "Basic ${basic}"`,
+      "",
     ].join("\n");
     const config = (await node.readFile("/etc/containerd/config.toml")) ?? "";
     const pointer = `\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "${hostsDir}"\n`;
@@ -49,7 +57,12 @@ describe("two writers: a node whose hosts.toml somebody else writes too, as bmct
     restarts = await node.containerdRestarts();
 
     folder = mkdtempSync(join(tmpdir(), "registry-mirror-two-writers-"));
-    const connection = { host: node.address, port: node.port, hostKey: node.hostKey, privateKeyPath: lab.keys.plain.privateKeyPath };
+    const connection = {
+      host: node.address,
+      port: node.port,
+      hostKey: node.hostKey,
+      privateKeyPath: lab.keys.plain.privateKeyPath,
+    };
     stack = await openStack({
       programDir: join(__dirname, "programs", "flexible"),
       stateDir: folder,
@@ -67,10 +80,15 @@ describe("two writers: a node whose hosts.toml somebody else writes too, as bmct
   });
 
   async function keptCopies(): Promise<string[]> {
-    return (await node.exec(`ls -d ${hostsDir}/*/*.changed-* 2>/dev/null || true`)).stdout.split("\n").filter((line) => line !== "");
+    return (await node.exec(`ls -d ${hostsDir}/*/*.changed-* 2>/dev/null || true`)).stdout
+      .split("\n")
+      .filter((line) => line !== "");
   }
   function proven(result: OperationResult): void {
-    assert.deepEqual((JSON.parse(result.outputs["verification"] as string) as { verdict: string }[]).map(({ verdict }) => verdict), ["proven"]);
+    assert.deepEqual(
+      (JSON.parse(result.outputs["verification"] as string) as { verdict: string }[]).map(({ verdict }) => verdict),
+      ["proven"],
+    );
   }
 
   it("the first update says that there is a second writer, keeps its file for destroy, and restarts nothing", async () => {
@@ -78,7 +96,12 @@ describe("two writers: a node whose hosts.toml somebody else writes too, as bmct
     proven(up);
     const said = saidOf(up, "node");
     assert.match(said, /gcr\.io\/hosts\.toml is not ours: it is replaced, kept aside, and comes back on delete/);
-    assert.ok(said.includes(`a second writer: each of these asks the declared mirror (${lab.mirror.endpoint}/v2/ns), as the files of bmctl 1.34`), said);
+    assert.ok(
+      said.includes(
+        `a second writer: each of these asks the declared mirror (${lab.mirror.endpoint}/v2/ns), as the files of bmctl 1.34`,
+      ),
+      said,
+    );
     assert.match(said, /docs\/on-a-node\.md, Two writers/);
     const record = await recordOf(node);
     assert.ok(record?.files.some((file) => file.path === hosts && file.original !== undefined));
@@ -91,7 +114,10 @@ describe("two writers: a node whose hosts.toml somebody else writes too, as bmct
     const ours = await node.readFile(hosts);
     await node.writeFile(hosts, theirs, "0640");
     const refresh = await succeeds(stack.refresh());
-    assert.ok(saidOf(refresh, "node").includes(`not ours any more: it asks the declared mirror (${lab.mirror.endpoint}/v2/ns)`), printed(refresh));
+    assert.ok(
+      saidOf(refresh, "node").includes(`not ours any more: it asks the declared mirror (${lab.mirror.endpoint}/v2/ns)`),
+      printed(refresh),
+    );
     const preview = await succeeds(stack.preview());
     assert.match(printed(preview), /node +update/);
 
@@ -112,7 +138,10 @@ describe("two writers: a node whose hosts.toml somebody else writes too, as bmct
     assert.deepEqual(await keptCopies(), [kept]);
     assert.equal(await node.containerdRestarts(), restarts);
     for (const result of [refresh, preview, up]) {
-      assert.ok(!printed(result).includes(Buffer.from(`${lab.mirror.username}:${lab.mirror.password}`).toString("base64")), "no secret is shown");
+      assert.ok(
+        !printed(result).includes(Buffer.from(`${lab.mirror.username}:${lab.mirror.password}`).toString("base64")),
+        "no secret is shown",
+      );
     }
   });
 
@@ -124,7 +153,12 @@ describe("two writers: a node whose hosts.toml somebody else writes too, as bmct
     assert.equal(await node.readFile(hosts), theirs);
     // What was kept stays, in a folder whose time says so.
     const folders = new Set([hostsDir.slice(1), `${hostsDir.slice(1)}/gcr.io`]);
-    assert.deepEqual(differences.filter((one) => !kept.some((path) => one.includes(path)) && !folders.has(one.split(":")[0] as string)), []);
+    assert.deepEqual(
+      differences.filter(
+        (one) => !kept.some((path) => one.includes(path)) && !folders.has(one.split(":")[0] as string),
+      ),
+      [],
+    );
     assert.equal(await node.containerdRestarts(), restarts);
   });
 });

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openStack } from "../engine/program";
 import type { ConfigValue, ProgramStack } from "../engine/program";
-import { sharedLabOrSkip } from "../lab/lab";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode, Snapshot } from "../lab/lab";
+import { sharedLabOrSkip } from "../lab/lab";
 import { assertConfigured, assertDisk, diskOf, nodeUrn, recordOf, saidOf, succeeds, unchanged } from "./kit/owned";
 
 type Args = Record<string, unknown>;

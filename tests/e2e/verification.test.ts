@@ -6,10 +6,10 @@ import { join } from "node:path";
 
 import type { NodeVerification, Verdict } from "../../sdk";
 import { renderReport } from "../../sdk/report/verificationReport";
-import { openStack } from "../engine/program";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
-import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
+import { openStack } from "../engine/program";
 import type { Lab, LabNode } from "../lab/lab";
+import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
 import { htpasswdLine } from "../lab/lab/secrets";
 
 type Args = Record<string, unknown>;
@@ -36,15 +36,32 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     }
   });
 
-  const access = (): Args => ({ caCertPath: lab.mirror.caCertPath, username: lab.mirror.username, password: lab.mirror.password });
+  const access = (): Args => ({
+    caCertPath: lab.mirror.caCertPath,
+    username: lab.mirror.username,
+    password: lab.mirror.password,
+  });
 
-  function program(changes: { mirrorEndpoint?: string; verify?: unknown; node?: Args } = {}): Record<string, ConfigValue> {
+  function program(
+    changes: { mirrorEndpoint?: string; verify?: unknown; node?: Args } = {},
+  ): Record<string, ConfigValue> {
     const config = {
       images: { source: lab.packages.tar.path, registry: { endpoint: `${lab.mirror.hostPort}/ns`, ...access() } },
-      mirror: { registryMirrors: [{ endpoint: changes.mirrorEndpoint ?? `${lab.mirror.endpoint}/v2/ns`, ...access(), hosts: ["somehost.io"] }] },
+      mirror: {
+        registryMirrors: [
+          { endpoint: changes.mirrorEndpoint ?? `${lab.mirror.endpoint}/v2/ns`, ...access(), hosts: ["somehost.io"] },
+        ],
+      },
       nodes: {
         node: {
-          connection: { host: node.address, port: node.port, privateKeyPath: lab.keys.plain.privateKeyPath, hostKey: node.hostKey, dialErrorLimit: 1, perDialTimeout: 5 },
+          connection: {
+            host: node.address,
+            port: node.port,
+            privateKeyPath: lab.keys.plain.privateKeyPath,
+            hostKey: node.hostKey,
+            dialErrorLimit: 1,
+            perDialTimeout: 5,
+          },
           ...(changes.verify === undefined ? {} : { verify: changes.verify }),
           ...changes.node,
         },
@@ -55,7 +72,12 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
 
   function open(config: Record<string, ConfigValue>): Promise<ProgramStack> {
     stacks += 1;
-    return openStack({ programDir: join(__dirname, "programs", "flexible"), stateDir: join(folder, `state-${stacks}`), stack: `s${stacks}`, config });
+    return openStack({
+      programDir: join(__dirname, "programs", "flexible"),
+      stateDir: join(folder, `state-${stacks}`),
+      stack: `s${stacks}`,
+      config,
+    });
   }
 
   const verified = (result: OperationResult): NodeVerification => {
@@ -80,18 +102,25 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     const restarts = await node.containerdRestarts();
     const all = verified(await stack.up());
     const mirrored = lab.packages.tar.images.filter((image) => /^(gcr|somehost)\.io\//.test(image.name));
-    assert.deepEqual(all.images.map((i) => [i.image, i.expectedDigest]).sort(), mirrored.map((i) => [i.name, i.digest]).sort());
+    assert.deepEqual(
+      all.images.map((i) => [i.image, i.expectedDigest]).sort(),
+      mirrored.map((i) => [i.name, i.digest]).sort(),
+    );
     assert.ok(all.images.every((image) => image.match));
     assert.equal(await node.containerdRestarts(), restarts, "verifying again writes nothing and restarts nothing");
     const name = mirrored[0]?.name ?? "";
     await stack.setConfig(program({ verify: { images: [name] } }));
-    assert.deepEqual(verified(await stack.up()).images.map((image) => image.image), [name]);
+    assert.deepEqual(
+      verified(await stack.up()).images.map((image) => image.image),
+      [name],
+    );
   });
 
   it("B1: a node that pulls from upstream is fallback: an error that gives the node back what it had", async () => {
     await lab.pushPublic(lab.packages.folder);
     const before = node.snapshot("/etc");
-    // The nodes are pointed at a namespace that has nothing: every pull succeeds all the same, from the public registry.
+    // The nodes are pointed at a namespace that has nothing: every pull succeeds all the same, from the public
+    // registry.
     const stack = await open(program({ mirrorEndpoint: `${lab.mirror.endpoint}/v2/empty` }));
     const up = await stack.up();
     assert.equal(up.ok, false);
@@ -103,11 +132,16 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
 
   it('B1: with onFailure "warn" the change is kept and the verdict says fallback, equal digests or not', async () => {
     await lab.pushPublic(lab.packages.folder);
-    const stack = await open(program({ mirrorEndpoint: `${lab.mirror.endpoint}/v2/empty`, verify: { onFailure: "warn" } }));
+    const stack = await open(
+      program({ mirrorEndpoint: `${lab.mirror.endpoint}/v2/empty`, verify: { onFailure: "warn" } }),
+    );
     const up = await stack.up();
     const result = verified(up);
     assert.equal(result.verdict, "fallback");
-    assert.ok(result.images.every((image) => image.match), "the digests are equal all the same: method 1 alone would have called this proven");
+    assert.ok(
+      result.images.every((image) => image.match),
+      "the digests are equal all the same: method 1 alone would have called this proven",
+    );
     assert.match(printed(up), /kept, because verify\.onFailure is "warn"/);
     assert.notEqual(await node.readFile("/etc/containerd/certs.d/gcr.io/hosts.toml"), undefined);
   });
@@ -123,12 +157,26 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     const target = `docker://${victim.mirrorImage}`;
     const from = `docker://${lab.mirror.hostPort}/ns/${other.name.slice(other.name.indexOf("/") + 1)}`;
     const login = `${lab.mirror.username}:${lab.mirror.password}`;
-    execFileSync("skopeo", ["copy", "-q", "--src-creds", login, "--dest-creds", login, "--src-tls-verify=false", "--dest-tls-verify=false", from, target]);
+    execFileSync("skopeo", [
+      "copy",
+      "-q",
+      "--src-creds",
+      login,
+      "--dest-creds",
+      login,
+      "--src-tls-verify=false",
+      "--dest-tls-verify=false",
+      from,
+      target,
+    ]);
     await stack.setConfig(program({ verify: { images: [victim.image], onFailure: "error" } }));
     const up = await stack.up();
     assert.equal(up.ok, false);
     assert.match(printed(up), /verdict "mismatch"/);
-    assert.ok(printed(up).includes(victim.expectedDigest) && printed(up).includes(other.digest), "both digests are named");
+    assert.ok(
+      printed(up).includes(victim.expectedDigest) && printed(up).includes(other.digest),
+      "both digests are named",
+    );
     const refresh = await stack.refresh();
     assert.match(printed(refresh), new RegExp(`is now ${other.digest}`), "B7: refresh sees the moved tag");
     await stack.setConfig(program({ verify: { images: 1 } }));
@@ -189,14 +237,20 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     const config = (login: typeof old, verify?: unknown): Record<string, ConfigValue> =>
       ({
         ...program({ verify }),
-        images: { source: lab.packages.tar.path, registry: { endpoint: registry.hostPort, caCertPath: registry.caCertPath, ...login } },
+        images: {
+          source: lab.packages.tar.path,
+          registry: { endpoint: registry.hostPort, caCertPath: registry.caCertPath, ...login },
+        },
         mirror: { registryMirrors: [{ endpoint: registry.endpoint, caCertPath: registry.caCertPath, ...login }] },
       }) as unknown as Record<string, ConfigValue>;
     const stack = await open(config(old));
     assert.equal(verified(await stack.up()).verdict, "proven");
     const restarts = await node.containerdRestarts();
     // The registry reads its password file again when that has changed.
-    writeFileSync(join(registry.description.folder, "htpasswd"), `${await htpasswdLine(fresh.username, fresh.password)}\n`);
+    writeFileSync(
+      join(registry.description.folder, "htpasswd"),
+      `${await htpasswdLine(fresh.username, fresh.password)}\n`,
+    );
     try {
       // Nothing but what is looked at is declared otherwise: the node still has the old password.
       await stack.setConfig(config(old, { images: 2, onFailure: "warn" }));
@@ -212,11 +266,22 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
       await stack.setConfig(config(fresh));
       const preview = await stack.preview();
       assert.ok(!printed(preview).includes(fresh.password), "B8: the password does not show in a preview");
-      assert.deepEqual(preview.steps.filter((step) => step.op !== "same").map((step) => [step.name, step.op]).sort(), [["images", "update"], ["mirror", "update"], ["node", "update"]]);
+      assert.deepEqual(
+        preview.steps
+          .filter((step) => step.op !== "same")
+          .map((step) => [step.name, step.op])
+          .sort(),
+        [
+          ["images", "update"],
+          ["mirror", "update"],
+          ["node", "update"],
+        ],
+      );
       assert.equal(verified(await stack.up()).verdict, "proven");
       assert.equal(await node.containerdRestarts(), restarts);
       const files = (await node.exec("grep -rl . /etc/containerd/certs.d | xargs cat")).stdout;
-      const basic = (login: typeof old): string => Buffer.from(`${login.username}:${login.password}`).toString("base64");
+      const basic = (login: typeof old): string =>
+        Buffer.from(`${login.username}:${login.password}`).toString("base64");
       assert.ok(files.includes(basic(fresh)) && !files.includes(basic(old)));
     } finally {
       lab.removeRegistry(registry);

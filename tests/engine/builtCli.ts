@@ -1,5 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -8,7 +18,10 @@ import type { Cli } from "./findCli";
 /** Our go.mod, which pins the version. */
 const moduleDir = join(__dirname, "cli");
 const source = "github.com/pulumi/pulumi/pkg/v3";
-/** Language host and plugin of Node, which a full installation has beside the CLI; found elsewhere the engine warns of them. */
+/**
+ * Language host and plugin of Node, which a full installation has beside the CLI; found elsewhere the engine warns of
+ * them.
+ */
 const companions = ["pulumi-language-nodejs", "pulumi-resource-pulumi-nodejs"];
 
 function version(): string {
@@ -37,7 +50,10 @@ export function canBuildCli(): boolean {
   return process.platform !== "win32" && spawnSync("go", ["version"], { stdio: "ignore" }).status === 0;
 }
 
-/** Builds it. Several at once are no harm: each builds for itself, and the first one's stays. @throws when it does not build */
+/**
+ * Builds it. Several at once are no harm: each builds for itself, and the first one's stays. @throws when it does not
+ * build
+ */
 export function buildCli(log: (line: string) => void): Cli {
   const wanted = version();
   log(`set-up: building the Pulumi CLI ${wanted} from its Go module (about four minutes, once)`);

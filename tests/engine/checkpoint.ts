@@ -28,7 +28,9 @@ export interface Snapshot {
 }
 
 interface Checkpoint {
-  checkpoint: { latest?: { resources?: ResourceState[] | null; pending_operations?: PendingOperation[] | null } | null };
+  checkpoint: {
+    latest?: { resources?: ResourceState[] | null; pending_operations?: PendingOperation[] | null } | null;
+  };
 }
 
 /** What marks a secret in a checkpoint, and with which value (the engine's own signature keys). */
@@ -38,7 +40,9 @@ const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 /** Reads a checkpoint file of the file backend. */
 export function readCheckpoint(text: string, crypter: Crypter): Snapshot {
   const { latest } = (JSON.parse(text) as Checkpoint).checkpoint;
-  const { resources, pending_operations: pending } = revealed({ ...latest }, crypter) as NonNullable<Checkpoint["checkpoint"]["latest"]>;
+  const { resources, pending_operations: pending } = revealed({ ...latest }, crypter) as NonNullable<
+    Checkpoint["checkpoint"]["latest"]
+  >;
   return { resources: resources ?? [], pendingOperations: pending ?? [] };
 }
 

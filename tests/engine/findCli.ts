@@ -23,8 +23,9 @@ const executable = process.platform === "win32" ? "pulumi.exe" : "pulumi";
 let found: Cli | undefined;
 
 /**
- * `pulumi` on PATH; else the one of the npm package `pulumi`, which downloads it (once, about 100 MB, into .cache); else
- * built from its own Go module (once a machine, about four minutes, into the user's cache). Blocks while that takes.
+ * `pulumi` on PATH; else the one of the npm package `pulumi`, which downloads it (once, about 100 MB, into .cache);
+ * else built from its own Go module (once a machine, about four minutes, into the user's cache). Blocks while that
+ * takes.
  *
  * @throws when none of them can be had; says what to install
  */
@@ -62,7 +63,11 @@ function npmPackage(): NpmPackage | undefined {
   }
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
   const home = join(repository, ".cache", "pulumi");
-  return { launcher: join(dirname(manifest), "run.js"), home, binary: join(home, "versions", version, "bin", executable) };
+  return {
+    launcher: join(dirname(manifest), "run.js"),
+    home,
+    binary: join(home, "versions", version, "bin", executable),
+  };
 }
 
 function downloaded(): Cli | undefined {
@@ -120,5 +125,7 @@ function realCli(command: string, origin: string): Cli | undefined {
     timeout: 30_000,
     encoding: "utf8",
   });
-  return status === 0 ? { description: `the Pulumi CLI ${stdout.trim()} ${origin}`, command, binDir: dirname(command) } : undefined;
+  return status === 0
+    ? { description: `the Pulumi CLI ${stdout.trim()} ${origin}`, command, binDir: dirname(command) }
+    : undefined;
 }

@@ -1,6 +1,6 @@
-// The engine's door to Node programs (pulumirpc.LanguageRuntime), for an engine that was built from its Go module and has none
-// beside it. A full installation of the Pulumi CLI brings its own, which also installs packages and converts programs; this one
-// runs a program, and says that it needs no plugins. The engine reads the port from standard output.
+// The engine's door to Node programs (pulumirpc.LanguageRuntime), for an engine that was built from its Go module and
+// has none beside it. A full installation of the Pulumi CLI brings its own, which also installs packages and converts
+// programs; this one runs a program, and says that it needs no plugins. The engine reads the port from standard output.
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -31,24 +31,44 @@ function run({ request }, done) {
   const folder = info.getProgramDirectory();
   const options = info.getOptions()?.toJavaScript() ?? {};
   const runner = createRequire(join(folder, "index.js")).resolve("@pulumi/pulumi/cmd/run");
-  const program = spawn(process.execPath, [
-    ...String(options.nodeargs ?? "").split(" ").filter((argument) => argument !== ""),
-    runner,
-    ...["--monitor", request.getMonitorAddress(), "--engine", engine],
-    ...["--project", request.getProject(), "--stack", request.getStack(), "--organization", request.getOrganization()],
-    ...["--root-directory", info.getRootDirectory(), "--pwd", request.getPwd(), "--parallel", String(request.getParallel())],
-    ...(request.getDryrun() ? ["--dry-run"] : []),
-    info.getEntryPoint(),
-  ], {
-    cwd: folder,
-    env: {
-      ...process.env,
-      PULUMI_CONFIG: JSON.stringify(Object.fromEntries(request.getConfigMap().entries())),
-      PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(request.getConfigsecretkeysList()),
-      ...(options.typescript === false ? {} : { PULUMI_NODEJS_TYPESCRIPT: "true" }),
+  const program = spawn(
+    process.execPath,
+    [
+      ...String(options.nodeargs ?? "")
+        .split(" ")
+        .filter((argument) => argument !== ""),
+      runner,
+      ...["--monitor", request.getMonitorAddress(), "--engine", engine],
+      ...[
+        "--project",
+        request.getProject(),
+        "--stack",
+        request.getStack(),
+        "--organization",
+        request.getOrganization(),
+      ],
+      ...[
+        "--root-directory",
+        info.getRootDirectory(),
+        "--pwd",
+        request.getPwd(),
+        "--parallel",
+        String(request.getParallel()),
+      ],
+      ...(request.getDryrun() ? ["--dry-run"] : []),
+      info.getEntryPoint(),
+    ],
+    {
+      cwd: folder,
+      env: {
+        ...process.env,
+        PULUMI_CONFIG: JSON.stringify(Object.fromEntries(request.getConfigMap().entries())),
+        PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(request.getConfigsecretkeysList()),
+        ...(options.typescript === false ? {} : { PULUMI_NODEJS_TYPESCRIPT: "true" }),
+      },
+      stdio: ["ignore", "inherit", "inherit"],
     },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  );
   programs.add(program);
   const answer = new messages.RunResponse();
   program.once("error", (error) => done(error));

@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+
 import { killTree } from "./processTree";
 
 /** What this process has started and not seen the end of. */

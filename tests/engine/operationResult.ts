@@ -2,7 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 
 /** One step of an operation. */
 export interface StepResult {
-  /** `create`, `update`, `same`, `create-replacement`, `replace`, `delete-replaced`, `delete`, `refresh`... A reading counts as what it found. */
+  /**
+   * `create`, `update`, `same`, `create-replacement`, `replace`, `delete-replaced`, `delete`, `refresh`... A reading
+   * counts as what it found.
+   */
   op: string;
   urn: string;
   type: string;
@@ -71,14 +74,19 @@ export function readEventLog(file: string): Pick<OperationResult, "steps" | "cha
       continue;
     }
     const { resourcePreEvent: begun, resOutputsEvent: done, diagnosticEvent: message, summaryEvent: summary } = event;
-    if (begun !== undefined && !isProvider(begun.metadata)) steps.set(keyOf(begun.metadata), stepOf(begun.metadata, false));
+    if (begun !== undefined && !isProvider(begun.metadata))
+      steps.set(keyOf(begun.metadata), stepOf(begun.metadata, false));
     if (done !== undefined && !isProvider(done.metadata)) {
       // A reading is announced as "refresh" and comes back as what it found.
       const announced = steps.has(keyOf(done.metadata)) ? keyOf(done.metadata) : `refresh ${done.metadata.urn}`;
       steps.set(announced, stepOf(done.metadata, true));
     }
     if (message !== undefined && message.ephemeral !== true && message.severity !== "debug") {
-      diagnostics.push({ urn: message.urn ?? "", severity: message.severity as DiagnosticResult["severity"], message: message.message.trimEnd() });
+      diagnostics.push({
+        urn: message.urn ?? "",
+        severity: message.severity as DiagnosticResult["severity"],
+        message: message.message.trimEnd(),
+      });
     }
     if (summary !== undefined) changes = summary.resourceChanges;
   }
@@ -95,20 +103,39 @@ function isProvider({ type }: ResourceMetadata): boolean {
 
 function stepOf(metadata: ResourceMetadata, done: boolean): StepResult {
   const { op, urn, type, keys } = metadata;
-  return { op, urn, type, name: urn.split("::").slice(3).join("::"), diffKeys: diffKeys(metadata), replaceKeys: [...(keys ?? [])].sort(), done };
+  return {
+    op,
+    urn,
+    type,
+    name: urn.split("::").slice(3).join("::"),
+    diffKeys: diffKeys(metadata),
+    replaceKeys: [...(keys ?? [])].sort(),
+    done,
+  };
 }
 
 function diffKeys({ op, old, new: fresh, diffs, detailedDiff }: ResourceMetadata): string[] {
   if (op === "same" || old === null || fresh === null) return [];
-  const given = [...(diffs ?? []), ...Object.keys(detailedDiff ?? {}).map((path) => /^[^.[]+|(?<=^\[")[^"]+/.exec(path)?.[0] ?? path)];
+  const given = [
+    ...(diffs ?? []),
+    ...Object.keys(detailedDiff ?? {}).map((path) => /^[^.[]+|(?<=^\[")[^"]+/.exec(path)?.[0] ?? path),
+  ];
   if (given.length > 0) return [...new Set(given)].sort();
   const [before, after] = [old.inputs ?? {}, fresh.inputs ?? {}];
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keys].filter((key) => !key.startsWith("__") && JSON.stringify(sorted(before[key])) !== JSON.stringify(sorted(after[key]))).sort();
+  return [...keys]
+    .filter(
+      (key) => !key.startsWith("__") && JSON.stringify(sorted(before[key])) !== JSON.stringify(sorted(after[key])),
+    )
+    .sort();
 }
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sorted(item)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, sorted(item)]),
+  );
 }

@@ -32,7 +32,8 @@ export async function openCrypter(passphrase: string, salt?: string): Promise<Cr
   };
   const decrypt = (text: string) => {
     const [tag, nonce, body, ...more] = text.split(":");
-    if (tag !== "v1" || nonce === undefined || body === undefined || more.length > 0) throw new Error("malformed encrypted value");
+    if (tag !== "v1" || nonce === undefined || body === undefined || more.length > 0)
+      throw new Error("malformed encrypted value");
     const bytes = Buffer.from(body, "base64");
     const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(nonce, "base64"));
     decipher.setAuthTag(bytes.subarray(-16));

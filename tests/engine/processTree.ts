@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** The processes a process has started, and theirs. */
 export function descendantsOf(pid: number): number[] {
@@ -16,7 +16,10 @@ export function descendantsOf(pid: number): number[] {
   return found;
 }
 
-/** Ends a process and everything it has started; the engine gives its children groups of their own, so one signal would not reach them. */
+/**
+ * Ends a process and everything it has started; the engine gives its children groups of their own, so one signal would
+ * not reach them.
+ */
 export function killTree(pid: number): void {
   for (const each of [...descendantsOf(pid), pid]) {
     try {

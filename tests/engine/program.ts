@@ -4,23 +4,24 @@
  * Nothing of the user's own Pulumi is touched: backend, home folder, configuration file and passphrase all lie in
  * `stateDir`.
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
+
 import { parse, stringify } from "yaml";
 
-import { readCheckpoint, stackOutputs, type ResourceState, type Snapshot } from "./checkpoint";
-import { findCli, type Cli } from "./findCli";
+import { readCheckpoint, type ResourceState, type Snapshot, stackOutputs } from "./checkpoint";
+import { type Cli, findCli } from "./findCli";
 import { endWithThisProcess } from "./leftovers";
-import { readEventLog, type OperationResult } from "./operationResult";
-import { openCrypter, type Crypter } from "./passphrase";
-import { watch, type RunningOperation } from "./runningOperation";
+import { type OperationResult, readEventLog } from "./operationResult";
+import { type Crypter, openCrypter } from "./passphrase";
+import { type RunningOperation, watch } from "./runningOperation";
 import { suitableNode } from "./suitableNode";
 
 export type { PendingOperation, ResourceState, Snapshot } from "./checkpoint";
-export type { DiagnosticResult, OperationResult, StepResult } from "./operationResult";
 export type { Cli } from "./findCli";
+export type { DiagnosticResult, OperationResult, StepResult } from "./operationResult";
 export type { RunningOperation } from "./runningOperation";
 
 /** A value of the stack's configuration; lists and maps become JSON, as `config.requireObject` wants them. */
@@ -93,7 +94,8 @@ export class ProgramStack {
     this.programDir = resolve(options.programDir);
     this.stateDir = resolve(options.stateDir);
     this.projectDir = join(this.stateDir, "project");
-    for (const folder of [this.projectDir, join(this.stateDir, "backend"), join(this.stateDir, "home")]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [this.projectDir, join(this.stateDir, "backend"), join(this.stateDir, "home")])
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
     copyFileSync(join(this.programDir, "Pulumi.yaml"), join(this.projectDir, "Pulumi.yaml"));
     const { name } = parse(readFileSync(join(this.projectDir, "Pulumi.yaml"), "utf8")) as { name: string };
     this.project = name;
@@ -115,7 +117,8 @@ export class ProgramStack {
     const values: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(config)) {
       const name = key.includes(":") ? key : `${this.project}:${key}`;
-      if (typeof value === "object" && !Array.isArray(value) && typeof value["secret"] === "string") values[name] = { secure: crypter.encrypt(value["secret"]) };
+      if (typeof value === "object" && !Array.isArray(value) && typeof value["secret"] === "string")
+        values[name] = { secure: crypter.encrypt(value["secret"]) };
       else values[name] = typeof value === "object" ? value : String(value);
     }
     writeFileSync(this.configFile(), stringify({ encryptionsalt: crypter.salt, config: values }), { mode: 0o600 });
@@ -174,7 +177,9 @@ export class ProgramStack {
 
   /** One resource of the state by its name. @throws when there is none, or more than one. */
   async resource(name: string): Promise<ResourceState> {
-    const resources = (await this.state()).resources.filter((state) => state.urn.endsWith(`::${name}`) && !state.delete);
+    const resources = (await this.state()).resources.filter(
+      (state) => state.urn.endsWith(`::${name}`) && !state.delete,
+    );
     const [only] = resources;
     if (resources.length !== 1 || only === undefined) {
       throw new Error(`${resources.length} resources named ${name}`);
@@ -218,7 +223,9 @@ export class ProgramStack {
   private key(): Promise<Crypter> {
     if (this.crypter !== undefined) return Promise.resolve(this.crypter);
     const file = this.configFile();
-    const salt = existsSync(file) ? (parse(readFileSync(file, "utf8")) as { encryptionsalt?: string }).encryptionsalt : undefined;
+    const salt = existsSync(file)
+      ? (parse(readFileSync(file, "utf8")) as { encryptionsalt?: string }).encryptionsalt
+      : undefined;
     return openCrypter(passphrase, salt).then((crypter) => (this.crypter = crypter));
   }
 
@@ -252,7 +259,12 @@ export class ProgramStack {
 
   private spawn(args: string[]): ChildProcess {
     // A group of its own: a Ctrl-C at the test's terminal is passed on by hand, once.
-    const child = spawn(this.cli.command, [...(this.cli.args ?? []), ...args], { cwd: this.projectDir, env: this.env, stdio: ["ignore", "pipe", "pipe"], detached: process.platform !== "win32" });
+    const child = spawn(this.cli.command, [...(this.cli.args ?? []), ...args], {
+      cwd: this.projectDir,
+      env: this.env,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: process.platform !== "win32",
+    });
     endWithThisProcess(child);
     return child;
   }

@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+
 import type { OperationResult } from "./operationResult";
 import { killTree } from "./processTree";
 
@@ -48,8 +49,17 @@ export function watch(child: ChildProcess, { name, timeout, onOutput, finish }: 
   const result = closed.then(async (exitCode): Promise<OperationResult> => {
     clearTimeout(timer);
     for (const look of watchers) look();
-    if (late) throw new Error(`${name} took longer than ${timeout / 1000} s and was killed. It had printed:\n${printed.stdout}${printed.stderr}`);
-    return { ok: exitCode === 0, exitCode, ...(await finish(exitCode)), ...printed, seconds: (Date.now() - started) / 1000 };
+    if (late)
+      throw new Error(
+        `${name} took longer than ${timeout / 1000} s and was killed. It had printed:\n${printed.stdout}${printed.stderr}`,
+      );
+    return {
+      ok: exitCode === 0,
+      exitCode,
+      ...(await finish(exitCode)),
+      ...printed,
+      seconds: (Date.now() - started) / 1000,
+    };
   });
   result.catch(() => undefined);
   const waitFor = (pattern: RegExp) =>

@@ -1,4 +1,7 @@
-/** Sees to it that this machine has a Pulumi CLI; says what it does on standard output, and what is missing on standard error. */
+/**
+ * Sees to it that this machine has a Pulumi CLI; says what it does on standard output, and what is missing on standard
+ * error.
+ */
 import { findCli } from "./findCli";
 
 try {

@@ -20,5 +20,7 @@ export function suitableNode(): string {
   } catch {
     // Not installed: said below.
   }
-  throw new Error(`Node ${process.versions.node} is too old for Pulumi programs: ${oldest} or newer is needed, or the npm package "node"`);
+  throw new Error(
+    `Node ${process.versions.node} is too old for Pulumi programs: ${oldest} or newer is needed, or the npm package "node"`,
+  );
 }

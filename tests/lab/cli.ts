@@ -11,22 +11,29 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+
 import { lockInstance } from "./lab/claim";
+import { cacheDir, type Instance, instanceFromEnvironment, instanceOf } from "./lab/instance";
 import { backgroundLab, destroyInstanceSync, readState } from "./lab/instanceState";
 import { defaultNodes, Lab, type NodeSpec } from "./lab/lab";
-import { cacheDir, instanceFromEnvironment, instanceOf, type Instance } from "./lab/instance";
 import { LabError } from "./lab/labError";
 import { listMounts, mountsBelow, removeFolderSync } from "./lab/mounts";
 import { releaseFacts, releases } from "./lab/release";
 import { describeForPeople } from "./lab/report";
 
-const usage = "usage: npm run lab -- up [--nodes N | --nodes bookworm,trixie,...] | status | down | clean   [--instance I] [--json]";
+const usage =
+  "usage: npm run lab -- up [--nodes N | --nodes bookworm,trixie,...] | status | down | clean   [--instance I] [--json]";
 
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { nodes: { type: "string" }, instance: { type: "string" }, json: { type: "boolean", default: false }, leftovers: { type: "boolean", default: false } },
+    options: {
+      nodes: { type: "string" },
+      instance: { type: "string" },
+      json: { type: "boolean", default: false },
+      leftovers: { type: "boolean", default: false },
+    },
   });
   const command = positionals[0];
   const number = values.instance === undefined ? (instanceFromEnvironment() ?? 0) : Number(values.instance);
@@ -53,11 +60,14 @@ async function main(args: readonly string[]): Promise<number> {
 function nodeSpecs(text: string | undefined): readonly NodeSpec[] {
   if (text === undefined) return defaultNodes;
   if (/^\d+$/.test(text)) {
-    return Array.from({ length: Number(text) }, (_, index) => ({ release: releases[index % releases.length] ?? "bookworm" }));
+    return Array.from({ length: Number(text) }, (_, index) => ({
+      release: releases[index % releases.length] ?? "bookworm",
+    }));
   }
   return text.split(",").map((name) => {
     const release = releases.find((candidate) => candidate === name);
-    if (!release) throw new LabError("LAB_RELEASE", `--nodes takes a number or releases (${releases.join(", ")}), not "${name}"`);
+    if (!release)
+      throw new LabError("LAB_RELEASE", `--nodes takes a number or releases (${releases.join(", ")}), not "${name}"`);
     return { release: releaseFacts(release).release };
   });
 }
@@ -77,15 +87,27 @@ function status(instance: Instance, json: boolean): number {
     return 0;
   }
   const state = readState(instance);
-  console.log(json ? "null" : state ? `lab ${instance.number} is in use by process ${state.owner}, or was left behind by it` : `no lab ${instance.number} is running; "npm run lab -- up" starts one`);
+  console.log(
+    json
+      ? "null"
+      : state
+        ? `lab ${instance.number} is in use by process ${state.owner}, or was left behind by it`
+        : `no lab ${instance.number} is running; "npm run lab -- up" starts one`,
+  );
   return 1;
 }
 
 /** Entry by entry: a lab that runs on the cache is an error before anything of it is deleted. */
 function clean(): number {
   const cache = cacheDir();
-  const inUse = mountsBelow(cache).concat(listMounts().filter((mount) => mount.superOptions.includes(`lowerdir=${cache}/`)));
-  if (inUse.length > 0) throw new LabError("LAB_BUSY", `a lab is running on ${cache} (${inUse[0]?.target}): end it first with "npm run lab -- down"`);
+  const inUse = mountsBelow(cache).concat(
+    listMounts().filter((mount) => mount.superOptions.includes(`lowerdir=${cache}/`)),
+  );
+  if (inUse.length > 0)
+    throw new LabError(
+      "LAB_BUSY",
+      `a lab is running on ${cache} (${inUse[0]?.target}): end it first with "npm run lab -- down"`,
+    );
   for (const entry of existsSync(cache) ? readdirSync(cache) : []) removeFolderSync(join(cache, entry));
   return 0;
 }
@@ -97,7 +119,11 @@ async function down(instance: Instance, leftovers: boolean): Promise<number> {
     return 0;
   }
   const lock = await lockInstance(instance);
-  if (!lock) throw new LabError("LAB_BUSY", `lab ${instance.number} belongs to process ${readState(instance)?.owner ?? "unknown"}, which is running: it ends with that`);
+  if (!lock)
+    throw new LabError(
+      "LAB_BUSY",
+      `lab ${instance.number} belongs to process ${readState(instance)?.owner ?? "unknown"}, which is running: it ends with that`,
+    );
   try {
     destroyInstanceSync(instance);
   } finally {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+
 import { frontNode, frontRegistry, type HttpFaultProxy, type TcpFaultProxy } from "./fault";
-import { sharedLabOrSkip, type Lab, type LabNode } from "./lab";
+import { type Lab, type LabNode, sharedLabOrSkip } from "./lab";
 import { execute } from "./lab/execute";
 
 describe("lab: faulty lines and registries in front of the real ones", function () {
@@ -16,8 +17,24 @@ describe("lab: faulty lines and registries in front of the real ones", function 
   after(() => Promise.all(fronts.map((front) => front.stop())));
 
   function ssh(line: TcpFaultProxy, command: string): ReturnType<typeof execute> {
-    return execute("ssh", ["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-      "-i", lab.keys.plain.privateKeyPath, "-p", String(line.port), `root@${line.host}`, command]);
+    return execute("ssh", [
+      "-F",
+      "none",
+      "-o",
+      "BatchMode=yes",
+      "-o",
+      "StrictHostKeyChecking=no",
+      "-o",
+      "UserKnownHostsFile=/dev/null",
+      "-o",
+      "LogLevel=ERROR",
+      "-i",
+      lab.keys.plain.privateKeyPath,
+      "-p",
+      String(line.port),
+      `root@${line.host}`,
+      command,
+    ]);
   }
 
   it("an SSH connection breaks at every point of its life, and the node stays whole", async () => {
@@ -46,8 +63,13 @@ describe("lab: faulty lines and registries in front of the real ones", function 
       await node.resetImages();
       await node.exec("ctr --namespace k8s.io images pull gcr.io/public-only/extra:1.0");
     }
-    const peers = front.requests.filter((entry) => entry.method === "GET" && entry.path.includes("/blobs/")).map((entry) => entry.peer);
-    assert.deepEqual([...new Set(peers)], nodes.map((node) => node.name));
+    const peers = front.requests
+      .filter((entry) => entry.method === "GET" && entry.path.includes("/blobs/"))
+      .map((entry) => entry.peer);
+    assert.deepEqual(
+      [...new Set(peers)],
+      nodes.map((node) => node.name),
+    );
     for (const node of extra) lab.removeNode(node);
     await lab.node("trixie").setHostNames({});
   });

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { sharedLabOrSkip } from "./lab";
 import { groupIsAlive, groupRoot } from "./lab/controlGroup";
 import { execute, must } from "./lab/execute";
-import { instanceOf, type Instance } from "./lab/instance";
+import { type Instance, instanceOf } from "./lab/instance";
 import { mountsBelow } from "./lab/mounts";
 import { runTypeScript } from "./lab/runTypeScript";
 import { sleep } from "./lab/sleep";
@@ -27,14 +28,24 @@ Lab.up({ instance: ${instance.number}, nodes: [{ release: "bookworm" }], log }).
 console.log("STARTED");
 `;
 
-function start(mode: string): { child: ChildProcess; said: () => string; saidWord: (word: string) => Promise<void>; ended: Promise<string> } {
+function start(mode: string): {
+  child: ChildProcess;
+  said: () => string;
+  saidWord: (word: string) => Promise<void>;
+  ended: Promise<string>;
+} {
   const file = join(folder, "program.ts");
   writeFileSync(file, program);
   const [node = "", ...args] = runTypeScript();
-  const child = spawn(node, [...args, file, mode], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, REGISTRY_MIRROR_LAB_INSTANCE: "" } });
+  const child = spawn(node, [...args, file, mode], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, REGISTRY_MIRROR_LAB_INSTANCE: "" },
+  });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => (text += chunk.toString()));
-  const ended = new Promise<string>((resolve) => child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`)));
+  const ended = new Promise<string>((resolve) =>
+    child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`)),
+  );
   const saidWord = async (word: string): Promise<void> => {
     while (!text.includes(word)) {
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`ended before "${word}":\n${text}`);
@@ -89,7 +100,12 @@ describe("lab: whatever ends the program, nothing of its lab stays", function ()
     });
   }
 
-  for (const [signal, moment] of [["SIGINT", 150], ["SIGINT", 500], ["SIGKILL", 300], ["SIGKILL", 600]] as const) {
+  for (const [signal, moment] of [
+    ["SIGINT", 150],
+    ["SIGINT", 500],
+    ["SIGKILL", 300],
+    ["SIGKILL", 600],
+  ] as const) {
     it(`${signal} ${moment} ms into the start`, async () => {
       const run = start("stay");
       await run.saidWord("STARTED");
@@ -115,14 +131,16 @@ describe("lab: whatever ends the program, nothing of its lab stays", function ()
     const run = start("stay");
     await run.saidWord("READY");
     // The keeper is killed first, as when a whole session is killed.
-    const keepers = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)).filter((pid) => {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-        return line.includes("registry-mirror-lab-keeper") && line.includes(`--instance\0${instance.number}\0`);
-      } catch {
-        return false;
-      }
-    });
+    const keepers = readdirSync("/proc")
+      .filter((entry) => /^\d+$/.test(entry))
+      .filter((pid) => {
+        try {
+          const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+          return line.includes("registry-mirror-lab-keeper") && line.includes(`--instance\0${instance.number}\0`);
+        } catch {
+          return false;
+        }
+      });
     assert.ok(keepers.length >= 1);
     for (const pid of keepers) process.kill(Number(pid), "SIGKILL");
     run.child.kill("SIGKILL");
@@ -142,7 +160,13 @@ describe("lab: whatever ends the program, nothing of its lab stays", function ()
     assert.equal(await second.ended, "code 1");
     assert.match(second.said(), new RegExp(`instance ${instance.number} is in use: process ${run.child.pid} uses it`));
     const [node = "", ...args] = runTypeScript();
-    const down = await execute(node, [...args, join(__dirname, "cli.ts"), "down", "--instance", String(instance.number)]);
+    const down = await execute(node, [
+      ...args,
+      join(__dirname, "cli.ts"),
+      "down",
+      "--instance",
+      String(instance.number),
+    ]);
     assert.equal(down.code, 1);
     assert.match(down.stderr, new RegExp(`belongs to process ${run.child.pid}`));
     assert.ok(groupIsAlive(instance.cgroup));
@@ -153,12 +177,16 @@ describe("lab: whatever ends the program, nothing of its lab stays", function ()
 
   it("npm run lab: up stays, up again shows the same, status prints it, down ends it", async () => {
     const [node = "", ...args] = runTypeScript();
-    const cli = (...words: string[]): ReturnType<typeof execute> => execute(node, [...args, join(__dirname, "cli.ts"), ...words, "--instance", String(instance.number)]);
+    const cli = (...words: string[]): ReturnType<typeof execute> =>
+      execute(node, [...args, join(__dirname, "cli.ts"), ...words, "--instance", String(instance.number)]);
     assert.equal((await cli("status")).code, 1);
     const up = await cli("up", "--nodes", "trixie,bookworm", "--json");
     assert.equal(up.code, 0, up.stderr);
     const lab = JSON.parse(up.stdout) as { nodes: { name: string; address: string; hostKey: string }[] };
-    assert.deepEqual(lab.nodes.map((entry) => entry.name), ["trixie", "bookworm"]);
+    assert.deepEqual(
+      lab.nodes.map((entry) => entry.name),
+      ["trixie", "bookworm"],
+    );
     assert.deepEqual(JSON.parse((await cli("up", "--json")).stdout), lab);
     assert.deepEqual(JSON.parse((await cli("status", "--json")).stdout), lab);
     const text = (await cli("status")).stdout;
@@ -182,13 +210,24 @@ describe("lab: building a tree", function () {
     const cache = mkdtempSync(join(tmpdir(), "lab-cache-"));
     const [node = "", ...args] = runTypeScript();
     try {
-      const up = await execute(node, [...args, join(__dirname, "cli.ts"), "up", "--instance", String(instance.number), "--nodes", "bookworm"], {
-        env: { ...process.env, REGISTRY_MIRROR_LAB_CACHE: cache, REGISTRY_MIRROR_LAB_DEBIAN: "http://127.0.0.1:9/debian" },
-        timeout: 110_000,
-      });
+      const up = await execute(
+        node,
+        [...args, join(__dirname, "cli.ts"), "up", "--instance", String(instance.number), "--nodes", "bookworm"],
+        {
+          env: {
+            ...process.env,
+            REGISTRY_MIRROR_LAB_CACHE: cache,
+            REGISTRY_MIRROR_LAB_DEBIAN: "http://127.0.0.1:9/debian",
+          },
+          timeout: 110_000,
+        },
+      );
       assert.equal(up.code, 1);
       assert.match(up.stderr, /debootstrap could not build bookworm \(is the Debian mirror in reach\?/);
-      assert.deepEqual(readdirSync(join(cache, "trees")).filter((entry) => /^bookworm-/.test(entry)), []);
+      assert.deepEqual(
+        readdirSync(join(cache, "trees")).filter((entry) => /^bookworm-/.test(entry)),
+        [],
+      );
       assert.deepEqual(remains(instance, join(cache, "run", String(instance.number))), []);
     } finally {
       rmSync(cache, { recursive: true, force: true });

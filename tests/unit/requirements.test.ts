@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(__dirname, "..", "..");
@@ -21,7 +21,9 @@ function titles(): { file: string; title: string }[] {
       .filter((file) => file.endsWith(".test.ts"))
       .flatMap((file) => {
         const text = readFileSync(join(root, "tests", kind, file), "utf8");
-        return [...text.matchAll(/(?:\bit\(|\bdescribe\(|title:|\[)\s*(?:"([^"\n]+)"|`([^`\n]+)`|'([^'\n]+)')/g)].map((match) => ({ file: `${kind}/${file}`, title: match[1] ?? match[2] ?? match[3] ?? "" }));
+        return [...text.matchAll(/(?:\bit\(|\bdescribe\(|title:|\[)\s*(?:"([^"\n]+)"|`([^`\n]+)`|'([^'\n]+)')/g)].map(
+          (match) => ({ file: `${kind}/${file}`, title: match[1] ?? match[2] ?? match[3] ?? "" }),
+        );
       }),
   );
 }
@@ -30,7 +32,13 @@ describe("the requirements", () => {
   const all = titles();
   for (const row of rows) {
     it(`${row} is named by a test that shows it`, () => {
-      assert.ok(all.some(({ file, title }) => !file.includes("requirements") && new RegExp(`(^|[\\s,(])${row}([:,)\\s]|$)`).test(title)), `no test names ${row}`);
+      assert.ok(
+        all.some(
+          ({ file, title }) =>
+            !file.includes("requirements") && new RegExp(`(^|[\\s,(])${row}([:,)\\s]|$)`).test(title),
+        ),
+        `no test names ${row}`,
+      );
     });
     it(`${row} stands in the README's table`, () => {
       assert.match(readFileSync(join(root, "README.md"), "utf8"), new RegExp(`^\\| ${row} \\| .+ \\| .+ \\|$`, "m"));

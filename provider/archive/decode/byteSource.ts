@@ -4,9 +4,9 @@ export interface RandomSource {
   readonly label: string;
   readonly size: number;
   /**
-   * At least one and at most `max` bytes from `position` on; empty only at the end. The buffer is the caller's to keep, not to
-   * write. `until`: how far the caller means to go on, for reading ahead. `into`: at least `max` bytes of the caller's own memory,
-   * which a source may use instead of new memory.
+   * At least one and at most `max` bytes from `position` on; empty only at the end. The buffer is the caller's to keep,
+   * not to write. `until`: how far the caller means to go on, for reading ahead. `into`: at least `max` bytes of the
+   * caller's own memory, which a source may use instead of new memory.
    */
   readAt(position: number, max: number, until?: number, into?: Buffer): Promise<Buffer>;
   close(): Promise<void>;
@@ -50,7 +50,11 @@ export class RegionCursor implements Cursor {
     const wanted = Math.min(count, this.length - this.at);
     while (this.held.length < wanted) {
       // A header is nearly always followed by a small body or by a skip: a page is a good first step.
-      const more = await this.source.readAt(this.offset + this.at + this.held.length, Math.max(4096, wanted - this.held.length), this.offset + this.length);
+      const more = await this.source.readAt(
+        this.offset + this.at + this.held.length,
+        Math.max(4096, wanted - this.held.length),
+        this.offset + this.length,
+      );
       if (more.length === 0) {
         break;
       }
@@ -70,7 +74,10 @@ export class RegionCursor implements Cursor {
     if (wanted <= 0) {
       return Buffer.alloc(0);
     }
-    const bytes = this.held.length > 0 ? this.held.subarray(0, wanted) : await this.source.readAt(this.offset + this.at, Math.min(wanted, pieceBytes), this.offset + this.length);
+    const bytes =
+      this.held.length > 0
+        ? this.held.subarray(0, wanted)
+        : await this.source.readAt(this.offset + this.at, Math.min(wanted, pieceBytes), this.offset + this.length);
     this.drop(bytes.length);
     return bytes;
   }

@@ -3,9 +3,9 @@ import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 
 import { messageOf } from "../../model/errors";
 import { ArchiveError } from "../archiveError";
+import type { DecodedBudget } from "../limits";
 import { StreamCursor } from "./byteSource";
 import type { Compression } from "./compression";
-import type { DecodedBudget } from "../limits";
 import type { XzDecoder } from "./xzDecoder";
 
 export interface DecodeContext {
@@ -23,7 +23,11 @@ const chunkSize = 256 << 10;
  *
  * @throws ArchiveError `ARCHIVE_TRUNCATED`, `ARCHIVE_CORRUPT`, `ARCHIVE_BOMB`, `ARCHIVE_DECODER_MISSING`
  */
-export async function* decode(form: Exclude<Compression, "none">, pieces: AsyncIterable<Buffer>, context: DecodeContext): AsyncGenerator<Buffer> {
+export async function* decode(
+  form: Exclude<Compression, "none">,
+  pieces: AsyncIterable<Buffer>,
+  context: DecodeContext,
+): AsyncGenerator<Buffer> {
   let done = 0;
   try {
     for await (const chunk of decoderOf(form, pieces, context)) {
@@ -37,7 +41,11 @@ export async function* decode(form: Exclude<Compression, "none">, pieces: AsyncI
   }
 }
 
-function decoderOf(form: Exclude<Compression, "none">, pieces: AsyncIterable<Buffer>, { xz, label }: DecodeContext): AsyncIterable<Buffer> {
+function decoderOf(
+  form: Exclude<Compression, "none">,
+  pieces: AsyncIterable<Buffer>,
+  { xz, label }: DecodeContext,
+): AsyncIterable<Buffer> {
   switch (form) {
     case "xz":
       return xz.stream(pieces, label);
@@ -48,7 +56,11 @@ function decoderOf(form: Exclude<Compression, "none">, pieces: AsyncIterable<Buf
   }
 }
 
-async function* throughZlib(form: "gzip" | "zstd", pieces: AsyncIterable<Buffer>, partial = false): AsyncGenerator<Buffer> {
+async function* throughZlib(
+  form: "gzip" | "zstd",
+  pieces: AsyncIterable<Buffer>,
+  partial = false,
+): AsyncGenerator<Buffer> {
   const decoder =
     form === "gzip"
       ? createGunzip({ chunkSize, ...(partial ? { finishFlush: constants.Z_SYNC_FLUSH } : {}) })
@@ -68,13 +80,23 @@ async function* throughZlib(form: "gzip" | "zstd", pieces: AsyncIterable<Buffer>
 }
 
 /**
- * The first decoded bytes of a file whose first compressed bytes are `head`; as many as can be had, none when it is damaged.
- * Only to tell what is inside: damage shows when the whole is decoded.
+ * The first decoded bytes of a file whose first compressed bytes are `head`; as many as can be had, none when it is
+ * damaged. Only to tell what is inside: damage shows when the whole is decoded.
  */
-export async function decodeHead(form: Exclude<Compression, "none">, head: Buffer, count: number, xz: XzDecoder): Promise<Buffer> {
+export async function decodeHead(
+  form: Exclude<Compression, "none">,
+  head: Buffer,
+  count: number,
+  xz: XzDecoder,
+): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
-  const chunks = form === "xz" ? xz.stream(one(head), "") : form === "zstd" ? zstdFrames(one(head), true) : throughZlib(form, one(head), true);
+  const chunks =
+    form === "xz"
+      ? xz.stream(one(head), "")
+      : form === "zstd"
+        ? zstdFrames(one(head), true)
+        : throughZlib(form, one(head), true);
   try {
     for await (const chunk of chunks) {
       parts.push(chunk);
@@ -94,8 +116,9 @@ async function* one(piece: Buffer): AsyncGenerator<Buffer> {
 }
 
 /**
- * All frames of a .zst file. Node's decoder takes the end of the first frame for the end of the file, and says nothing about the
- * rest; pzstd, zstd:chunked and `cat a.zst b.zst` make files of many frames, some of them skippable (RFC 8878, section 3.1).
+ * All frames of a .zst file. Node's decoder takes the end of the first frame for the end of the file, and says nothing
+ * about the rest; pzstd, zstd:chunked and `cat a.zst b.zst` make files of many frames, some of them skippable (RFC
+ * 8878, section 3.1).
  */
 async function* zstdFrames(pieces: AsyncIterable<Buffer>, partial = false): AsyncGenerator<Buffer> {
   const cursor = new StreamCursor(pieces, "");
@@ -138,7 +161,7 @@ async function* zstdFrame(cursor: StreamCursor): AsyncGenerator<Buffer> {
   const sizeBytes = [single ? 1 : 0, 2, 4, 8][descriptor >>> 6] ?? 0;
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 3] ?? 0;
   yield Buffer.concat([start, await exactly((single ? 0 : 1) + dictionaryBytes + sizeBytes)]);
-  for (let last = false; !last; ) {
+  for (let last = false; !last;) {
     const header = await exactly(3);
     const block = header.readUIntLE(0, 3);
     last = (block & 1) === 1;
@@ -155,15 +178,31 @@ function decodeError(form: string, error: unknown, { label, signal }: DecodeCont
     return error;
   }
   const text = messageOf(error);
-  if (/unexpected end|Unexpected EOF|UnexpectedEof|failed to fill whole buffer|ended unexpectedly|Src size is incorrect/i.test(text)) {
-    return new ArchiveError("ARCHIVE_TRUNCATED", `${label}: the ${form} data ends too early, after ${done} decoded bytes. The download or copy was cut short; fetch the package again.`, {
-      cause: error,
-    });
+  if (
+    /unexpected end|Unexpected EOF|UnexpectedEof|failed to fill whole buffer|ended unexpectedly|Src size is incorrect/i.test(
+      text,
+    )
+  ) {
+    return new ArchiveError(
+      "ARCHIVE_TRUNCATED",
+      `${label}: the ${form} data ends too early, after ${done} decoded bytes. The download or copy was cut short; fetch the package again.`,
+      {
+        cause: error,
+      },
+    );
   }
   if (/requires too much memory|usage limit/i.test(text)) {
-    return new ArchiveError("ARCHIVE_UNSUPPORTED", `${label}: the ${form} data was packed so that unpacking needs too much memory (${text}). Pack it again with a smaller window (zstd without --long, xz -9 at most).`, {
-      cause: error,
-    });
+    return new ArchiveError(
+      "ARCHIVE_UNSUPPORTED",
+      `${label}: the ${form} data was packed so that unpacking needs too much memory (${text}). Pack it again with a smaller window (zstd without --long, xz -9 at most).`,
+      {
+        cause: error,
+      },
+    );
   }
-  return new ArchiveError("ARCHIVE_CORRUPT", `${label}: the ${form} data is damaged after ${done} decoded bytes (${text}). Fetch or make the package again.`, { cause: error });
+  return new ArchiveError(
+    "ARCHIVE_CORRUPT",
+    `${label}: the ${form} data is damaged after ${done} decoded bytes (${text}). Fetch or make the package again.`,
+    { cause: error },
+  );
 }

@@ -1,11 +1,11 @@
+import type { Body } from "../scan/entry";
 import { RegionCursor } from "./byteSource";
 import { compressionOf } from "./compression";
-import type { Body } from "../scan/entry";
 import { readXzBlocks } from "./xzIndex";
 
 /**
- * How large a compressed file says it is when decoded: exact for .xz, modulo 4 GiB for .gz, for .zst what its first frame says.
- * Infinity where nothing is said; only to decide whether decoding is worth it.
+ * How large a compressed file says it is when decoded: exact for .xz, modulo 4 GiB for .gz, for .zst what its first
+ * frame says. Infinity where nothing is said; only to decide whether decoding is worth it.
  */
 export async function decodedSize(body: Body): Promise<number> {
   const head = await body.peek(18);

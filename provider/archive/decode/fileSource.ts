@@ -1,5 +1,5 @@
-import { open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 
 import { messageOf } from "../../model/errors";
 import { ArchiveError, quoted } from "../archiveError";
@@ -61,7 +61,10 @@ export class FileSource implements RandomSource {
 }
 
 export function changed(label: string): ArchiveError {
-  return new ArchiveError("ARCHIVE_CHANGED", `${label} changed while it was read. Wait until it is completely written, then run again.`);
+  return new ArchiveError(
+    "ARCHIVE_CHANGED",
+    `${label} changed while it was read. Wait until it is completely written, then run again.`,
+  );
 }
 
 export interface FileFacts {
@@ -72,15 +75,26 @@ export interface FileFacts {
   folder: boolean;
 }
 
-/** @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM` (neither a file nor a folder) */
+/**
+ * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM` (neither a file nor a folder)
+ */
 export async function factsOf(path: string): Promise<FileFacts> {
   const found = await stat(path, { bigint: true }).catch((error: unknown) => {
     throw unreadable(path, error);
   });
   if (!found.isFile() && !found.isDirectory()) {
-    throw new ArchiveError("ARCHIVE_UNKNOWN_FORM", `Image package ${quoted(path)} is neither a file nor a folder. Give a .tar, .tar.xz, .tar.gz, .tar.zst or a folder.`);
+    throw new ArchiveError(
+      "ARCHIVE_UNKNOWN_FORM",
+      `Image package ${quoted(path)} is neither a file nor a folder. Give a .tar, .tar.xz, .tar.gz, .tar.zst or a folder.`,
+    );
   }
-  return { size: Number(found.size), mtimeNs: found.mtimeNs, ino: found.ino, dev: found.dev, folder: found.isDirectory() };
+  return {
+    size: Number(found.size),
+    mtimeNs: found.mtimeNs,
+    ino: found.ino,
+    dev: found.dev,
+    folder: found.isDirectory(),
+  };
 }
 
 export function unreadable(path: string, error: unknown): ArchiveError {
@@ -89,7 +103,13 @@ export function unreadable(path: string, error: unknown): ArchiveError {
   }
   const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
   if (code === "ENOENT" || code === "ENOTDIR") {
-    return new ArchiveError("ARCHIVE_NOT_FOUND", `There is no image package at ${quoted(path)}. Check the path (a relative one counts from the program's folder).`, { cause: error });
+    return new ArchiveError(
+      "ARCHIVE_NOT_FOUND",
+      `There is no image package at ${quoted(path)}. Check the path (a relative one counts from the program's folder).`,
+      { cause: error },
+    );
   }
-  return new ArchiveError("ARCHIVE_UNREADABLE", `Image package ${quoted(path)} cannot be read: ${messageOf(error)}.`, { cause: error });
+  return new ArchiveError("ARCHIVE_UNREADABLE", `Image package ${quoted(path)} cannot be read: ${messageOf(error)}.`, {
+    cause: error,
+  });
 }

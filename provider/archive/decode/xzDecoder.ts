@@ -1,13 +1,14 @@
-import { piecesOf, RegionCursor, StreamCursor } from "./byteSource";
 import type { RandomSource } from "./byteSource";
-import { checkFilters, longestBlockHeader, streamHeaderBytes, wrapBlocks } from "./xzIndex";
+import { piecesOf, RegionCursor, StreamCursor } from "./byteSource";
 import type { XzBlock } from "./xzIndex";
+import { checkFilters, longestBlockHeader, streamHeaderBytes, wrapBlocks } from "./xzIndex";
 import { decodeWithXzModule, hasXzModule } from "./xzModule";
 import { decodeWithXzProgram, findXzProgram } from "./xzProgram";
 
 /**
- * What decodes .xz: the native module, else the xz program where there is one. The module decodes as fast (node 24, xz 5.4.1: 4.9 s of CPU
- * against 5.2 s for 400 MB that hardly compress, 3.1 s against 2.6 s for 250 MB that do), and nothing has to go through pipes (0.6 s more).
+ * What decodes .xz: the native module, else the xz program where there is one. The module decodes as fast (node 24, xz
+ * 5.4.1: 4.9 s of CPU against 5.2 s for 400 MB that hardly compress, 3.1 s against 2.6 s for 250 MB that do), and
+ * nothing has to go through pipes (0.6 s more).
  */
 export interface XzDecoder {
   /** Decodes a file of one or more .xz streams from front to back. */
@@ -20,9 +21,13 @@ export interface XzDecoder {
   blocks(file: RandomSource, blocks: XzBlock[], memory: Buffer, label: string, signal: AbortSignal): Promise<Buffer>;
 }
 
-/** @param program absolute path of a program to take; false: the module alone; undefined: the module, else a program on PATH */
+/**
+ * @param program absolute path of a program to take; false: the module alone; undefined: the module, else a program on
+ * PATH
+ */
 export function xzDecoder(program?: string | false): XzDecoder {
-  const chosen = async (): Promise<string | undefined> => (typeof program === "string" ? program : program === false || hasXzModule() ? undefined : findXzProgram());
+  const chosen = async (): Promise<string | undefined> =>
+    typeof program === "string" ? program : program === false || hasXzModule() ? undefined : findXzProgram();
   return {
     async *stream(pieces, label) {
       const path = await chosen();
@@ -31,7 +36,11 @@ export function xzDecoder(program?: string | false): XzDecoder {
     },
     async blocks(file, blocks, memory, label, signal) {
       for (const block of blocks) {
-        checkFilters(await new RegionCursor(file, block.offset, block.length).take(longestBlockHeader), block.offset, label);
+        checkFilters(
+          await new RegionCursor(file, block.offset, block.length).take(longestBlockHeader),
+          block.offset,
+          label,
+        );
       }
       const path = await chosen();
       const whole = wrapped(blocks, file);
@@ -55,11 +64,17 @@ async function* checked(pieces: AsyncIterable<Buffer>, label: string): AsyncGene
   }
 }
 
-/** Read so much at a time, into parts of one memory in turn: neither decoder holds more than 1.5 MiB that it has not copied. */
+/**
+ * Read so much at a time, into parts of one memory in turn: neither decoder holds more than 1.5 MiB that it has not
+ * copied.
+ */
 const readBytes = 512 << 10;
 const readParts = 4;
 
-/** As new memory for each read the whole file would go through the garbage collector, which took longer than all the copying. */
+/**
+ * As new memory for each read the whole file would go through the garbage collector, which took longer than all the
+ * copying.
+ */
 async function* wrapped(blocks: XzBlock[], file: RandomSource): AsyncGenerator<Buffer> {
   const { before, after } = wrapBlocks(blocks);
   yield before;
@@ -86,7 +101,7 @@ async function* gathered(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
   let piece = Buffer.allocUnsafe(gatheredBytes);
   let filled = 0;
   for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const count = chunk.copy(piece, filled, at);
       at += count;
       filled += count;

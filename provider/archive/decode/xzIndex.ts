@@ -1,8 +1,8 @@
 import { crc32 } from "node:zlib";
 
 import { ArchiveError } from "../archiveError";
-import { RegionCursor } from "./byteSource";
 import type { RandomSource } from "./byteSource";
+import { RegionCursor } from "./byteSource";
 import { largestDictionary } from "./xzProgram";
 
 /** One block of an .xz file: it can be decoded without the others. */
@@ -24,13 +24,19 @@ const largestIndex = 64 << 20;
 const magic = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
 
 /**
- * The blocks of an .xz file from the indexes at its streams' ends (xz-file-format 1.2.1, sections 2 and 4), without decoding.
- * Undefined when the end is not one of an intact .xz file: decoding it from the front then tells what is wrong.
+ * The blocks of an .xz file from the indexes at its streams' ends (xz-file-format 1.2.1, sections 2 and 4), without
+ * decoding. Undefined when the end is not one of an intact .xz file: decoding it from the front then tells what is
+ * wrong.
  */
-export async function readXzBlocks(source: RandomSource, offset: number, length: number): Promise<XzBlock[] | undefined> {
+export async function readXzBlocks(
+  source: RandomSource,
+  offset: number,
+  length: number,
+): Promise<XzBlock[] | undefined> {
   const streams: XzBlock[][] = [];
   let end = length;
-  const at = async (position: number, count: number): Promise<Buffer> => new RegionCursor(source, offset + position, count).take(count);
+  const at = async (position: number, count: number): Promise<Buffer> =>
+    new RegionCursor(source, offset + position, count).take(count);
   while (end > 0) {
     const footer = end < 32 ? Buffer.alloc(0) : await at(end - 12, 12);
     if (footer.length === 12 && streams.length + end > 0 && footer.readUInt32LE(8) === 0) {
@@ -38,7 +44,11 @@ export async function readXzBlocks(source: RandomSource, offset: number, length:
       end -= 4;
       continue;
     }
-    if (footer.length < 12 || footer.toString("latin1", 10) !== "YZ" || footer.readUInt32LE(0) !== crc32(footer.subarray(4, 10))) {
+    if (
+      footer.length < 12 ||
+      footer.toString("latin1", 10) !== "YZ" ||
+      footer.readUInt32LE(0) !== crc32(footer.subarray(4, 10))
+    ) {
       return undefined;
     }
     const indexLength = (footer.readUInt32LE(4) + 1) * 4;
@@ -98,11 +108,15 @@ function readIndex(bytes: Buffer): { unpadded: number; size: number }[] | undefi
   for (let number = 0; number < count; number += 1) {
     records.push({ unpadded: integer(), size: integer() });
   }
-  return at <= body.length && records.every(({ unpadded, size }) => unpadded >= 5 && Number.isSafeInteger(unpadded) && Number.isSafeInteger(size)) ? records : undefined;
+  return at <= body.length &&
+    records.every(({ unpadded, size }) => unpadded >= 5 && Number.isSafeInteger(unpadded) && Number.isSafeInteger(size))
+    ? records
+    : undefined;
 }
 
 /**
- * An .xz file of its own around consecutive blocks of one stream, so that any decoder takes them: [header, footer part].
+ * An .xz file of its own around consecutive blocks of one stream, so that any decoder takes them: [header, footer
+ * part].
  */
 export function wrapBlocks(blocks: XzBlock[]): { before: Buffer; after: Buffer } {
   const flags = blocks[0]?.flags ?? Buffer.alloc(2);
@@ -163,11 +177,17 @@ export function checkFilters(header: Buffer, offset: number, label: string): voi
     at += 2 + (header[at + 1] ?? 0);
   }
   if (header[at] !== 0x21 || header[at + 1] !== 1) {
-    throw new ArchiveError("ARCHIVE_CORRUPT", `${label}: the xz block at byte ${offset} does not end in LZMA2. The file is damaged; fetch or make it again.`);
+    throw new ArchiveError(
+      "ARCHIVE_CORRUPT",
+      `${label}: the xz block at byte ${offset} does not end in LZMA2. The file is damaged; fetch or make it again.`,
+    );
   }
   const bits = header[at + 2] ?? 0;
   // 5.3.1: the dictionary's size as 2|3 shifted by half the number.
   if ((2 | (bits & 1)) * 2 ** (Math.floor(bits / 2) + 11) > largestDictionary) {
-    throw new ArchiveError("ARCHIVE_UNSUPPORTED", `${label}: the xz block at byte ${offset} needs a dictionary of more than 1 GiB. Pack it again (xz -9 at most).`);
+    throw new ArchiveError(
+      "ARCHIVE_UNSUPPORTED",
+      `${label}: the xz block at byte ${offset} needs a dictionary of more than 1 GiB. Pack it again (xz -9 at most).`,
+    );
   }
 }

@@ -7,7 +7,10 @@ import { ArchiveError } from "../archiveError";
 /** The part of @napi-rs/lzma that is used. */
 interface XzModule {
   xz: {
-    /** Holds its input back while nobody reads; the package's class XzDecompressor does not, and a bomb would fill the memory. */
+    /**
+     * Holds its input back while nobody reads; the package's class XzDecompressor does not, and a bomb would fill the
+     * memory.
+     */
     decompressStream(input: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array>;
   };
 }
@@ -17,7 +20,9 @@ const sliceBytes = 64 << 10;
 
 let loaded: XzModule | undefined;
 
-/** @throws ArchiveError `ARCHIVE_DECODER_MISSING` (its native part is an optional dependency, which npm may leave out) */
+/**
+ * @throws ArchiveError `ARCHIVE_DECODER_MISSING` (its native part is an optional dependency, which npm may leave out)
+ */
 export function xzModule(): XzModule {
   try {
     loaded ??= createRequire(__filename)("@napi-rs/lzma") as XzModule;
@@ -73,7 +78,10 @@ export async function* decodeWithXzModule(pieces: AsyncIterable<Buffer>): AsyncG
   }
 }
 
-/** At once: left to the garbage collector, it would run many times more often, and a good part of a package would pile up. */
+/**
+ * At once: left to the garbage collector, it would run many times more often, and a good part of a package would pile
+ * up.
+ */
 function free({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) {
     buffer.transfer(0);

@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
 import type { ChildProcessByStdio } from "node:child_process";
+import { spawn } from "node:child_process";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
@@ -22,7 +22,13 @@ async function search(path: string): Promise<string | undefined> {
   const name = process.platform === "win32" ? "xz.exe" : "xz";
   for (const folder of path.split(delimiter)) {
     const file = join(folder, name);
-    if (isAbsolute(folder) && (await access(file, constants.X_OK).then(() => true, () => false))) {
+    if (
+      isAbsolute(folder) &&
+      (await access(file, constants.X_OK).then(
+        () => true,
+        () => false,
+      ))
+    ) {
       return file;
     }
   }
@@ -37,7 +43,9 @@ export function xzEnvironment(): NodeJS.ProcessEnv {
   return environment;
 }
 
-/** Memory for the dictionary: 64 MiB at xz -9; a file that asks for more than this was not made for people's machines. */
+/**
+ * Memory for the dictionary: 64 MiB at xz -9; a file that asks for more than this was not made for people's machines.
+ */
 export const largestDictionary = 1 << 30;
 
 /**
@@ -71,7 +79,13 @@ class XzRun {
     });
     this.exit = new Promise((resolve, reject) => {
       this.child.once("error", (error) =>
-        reject(new ArchiveError("ARCHIVE_DECODER_MISSING", `The xz program ${program} cannot be started: ${error.message}. Check xzProgram, or leave it out.`, { cause: error })),
+        reject(
+          new ArchiveError(
+            "ARCHIVE_DECODER_MISSING",
+            `The xz program ${program} cannot be started: ${error.message}. Check xzProgram, or leave it out.`,
+            { cause: error },
+          ),
+        ),
       );
       this.child.once("close", (code) => resolve(code ?? -1));
     });

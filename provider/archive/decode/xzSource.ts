@@ -1,14 +1,17 @@
 import { messageOf } from "../../model/errors";
 import { ArchiveError } from "../archiveError";
-import type { RandomSource } from "./byteSource";
 import type { PlacedSource, SourceSpec } from "../scan/place";
+import type { RandomSource } from "./byteSource";
 import type { XzDecoder } from "./xzDecoder";
 import type { XzBlock } from "./xzIndex";
 
 /** Small blocks are decoded in groups of about this size: starting a decoder for each would cost more than decoding. */
 const groupBytes = 8 << 20;
 
-/** Larger blocks (xz -9 -T writes 192 MiB) would not fit into the memory several at a time: such files are decoded as a stream. */
+/**
+ * Larger blocks (xz -9 -T writes 192 MiB) would not fit into the memory several at a time: such files are decoded as a
+ * stream.
+ */
 export const largestGroup = 64 << 20;
 
 /** Decoded groups held at a time, in bytes: those in use, being decoded and read ahead. */
@@ -28,8 +31,8 @@ interface Group {
 }
 
 /**
- * The decoded content of an .xz file of many blocks: several are decoded at a time, and any place can be read by decoding the block
- * it lies in.
+ * The decoded content of an .xz file of many blocks: several are decoded at a time, and any place can be read by
+ * decoding the block it lies in.
  */
 export class XzSource implements PlacedSource {
   readonly plain = false;
@@ -39,7 +42,10 @@ export class XzSource implements PlacedSource {
   reached: ((position: number) => void) | undefined;
 
   private readonly groups: Group[];
-  private readonly decoded = new Map<number, { content: Promise<Buffer>; memory: Buffer | undefined; stop: AbortController }>();
+  private readonly decoded = new Map<
+    number,
+    { content: Promise<Buffer>; memory: Buffer | undefined; stop: AbortController }
+  >();
   private readonly ahead: number;
   private readonly largest: number;
   /** Memory of groups that are no longer needed. */
@@ -87,7 +93,12 @@ export class XzSource implements PlacedSource {
     const content = await this.decoded.get(number)?.content;
     this.reached?.(group.offset + group.length - this.fileOffset);
     // A copy: the group's own memory is used again, and left to the garbage collector it would pile up.
-    return Buffer.from(content?.subarray(position - group.start, Math.min(group.size, position - group.start + Math.min(max, pieceBytes))) ?? []);
+    return Buffer.from(
+      content?.subarray(
+        position - group.start,
+        Math.min(group.size, position - group.start + Math.min(max, pieceBytes)),
+      ) ?? [],
+    );
   }
 
   /** Decodes the first groups: somebody will read from the front. */
@@ -127,7 +138,11 @@ export class XzSource implements PlacedSource {
     }
     const stop = new AbortController();
     const memory = this.spare.pop() ?? Buffer.allocUnsafeSlow(this.largest);
-    const entry = { content: this.decode(group, memory.subarray(0, group.size), stop.signal), memory: undefined as Buffer | undefined, stop };
+    const entry = {
+      content: this.decode(group, memory.subarray(0, group.size), stop.signal),
+      memory: undefined as Buffer | undefined,
+      stop,
+    };
     entry.content.then(
       () => (entry.memory = memory),
       // Read ahead: an error is for whoever comes to this group.
@@ -165,7 +180,10 @@ export class XzSource implements PlacedSource {
       );
     }
     if (content.length !== group.size) {
-      throw new ArchiveError("ARCHIVE_CORRUPT", `${this.label}: the xz data at byte ${group.offset} decodes to ${content.length} bytes where its index says ${group.size}. Fetch or make the package again.`);
+      throw new ArchiveError(
+        "ARCHIVE_CORRUPT",
+        `${this.label}: the xz data at byte ${group.offset} decodes to ${content.length} bytes where its index says ${group.size}. Fetch or make the package again.`,
+      );
     }
     return content;
   }
@@ -176,7 +194,11 @@ function grouped(blocks: XzBlock[], smallest: number): Group[] {
   let start = 0;
   for (const block of blocks) {
     const last = groups.at(-1);
-    const joins = last !== undefined && last.size + block.size <= smallest && last.offset + last.length === block.offset && last.blocks[0]?.flags.equals(block.flags) === true;
+    const joins =
+      last !== undefined &&
+      last.size + block.size <= smallest &&
+      last.offset + last.length === block.offset &&
+      last.blocks[0]?.flags.equals(block.flags) === true;
     if (joins) {
       last.blocks.push(block);
       last.length += block.length;

@@ -7,8 +7,8 @@ import { ArchiveError, quoted } from "../archiveError";
 import { compressionOf } from "../decode/compression";
 import { mismatch } from "../delivery";
 import type { Findings } from "./findings";
-import { below, resolveLink } from "./scope";
 import type { DockerImage, LayerFile, Scope } from "./scope";
+import { below, resolveLink } from "./scope";
 
 export interface MadeManifest {
   digest: Digest;
@@ -29,17 +29,27 @@ export function configOf(scope: Scope, prefix: string, image: DockerImage): Dige
 }
 
 /**
- * The manifest of an image of a docker-archive. Such an archive holds none, so it is made anew: always the same for the same archive
- * (Docker's schema 2, layers as they lie in the archive), never that of the public registry unless by luck.
+ * The manifest of an image of a docker-archive. Such an archive holds none, so it is made anew: always the same for the
+ * same archive (Docker's schema 2, layers as they lie in the archive), never that of the public registry unless by
+ * luck.
  *
  * @throws ArchiveError `ARCHIVE_INCOMPLETE`, `ARCHIVE_CORRUPT`, `ARCHIVE_UNSUPPORTED`
  */
-export async function makeManifest(findings: Findings, scope: Scope, prefix: string, label: string, image: DockerImage): Promise<MadeManifest> {
+export async function makeManifest(
+  findings: Findings,
+  scope: Scope,
+  prefix: string,
+  label: string,
+  image: DockerImage,
+): Promise<MadeManifest> {
   const config = configOf(scope, prefix, image);
   const configBlob = config === undefined ? undefined : findings.blobs.get(config);
   const diffIds = config === undefined ? undefined : await findings.layersOf(config);
   if (config === undefined || configBlob === undefined || diffIds === undefined) {
-    throw new ArchiveError("ARCHIVE_INCOMPLETE", `${label}: the config ${quoted(image.Config)} of ${nameOf(image)} is missing or is not an image's config. Save the image again.`);
+    throw new ArchiveError(
+      "ARCHIVE_INCOMPLETE",
+      `${label}: the config ${quoted(image.Config)} of ${nameOf(image)} is missing or is not an image's config. Save the image again.`,
+    );
   }
   const stated = /(?:^|\/)(?:sha256:)?([0-9a-f]{64})(?:\.json)?$/.exec(image.Config)?.[1];
   if (stated !== undefined && config !== `sha256:${stated}`) {
@@ -47,7 +57,10 @@ export async function makeManifest(findings: Findings, scope: Scope, prefix: str
   }
   const paths = image.Layers ?? [];
   if (paths.length !== diffIds.length) {
-    throw new ArchiveError("ARCHIVE_CORRUPT", `${label}: ${nameOf(image)} has ${paths.length} layers in the list and ${diffIds.length} in its config. Save the image again.`);
+    throw new ArchiveError(
+      "ARCHIVE_CORRUPT",
+      `${label}: ${nameOf(image)} has ${paths.length} layers in the list and ${diffIds.length} in its config. Save the image again.`,
+    );
   }
   const layers: Part[] = [];
   for (const [at, name] of paths.entries()) {
@@ -59,13 +72,24 @@ export async function makeManifest(findings: Findings, scope: Scope, prefix: str
     schemaVersion: 2,
     mediaType: oci ? mediaTypes.ociManifest : mediaTypes.dockerManifest,
     config: { mediaType: oci ? mediaTypes.ociConfig : mediaTypes.dockerConfig, size: configBlob.size, digest: config },
-    layers: layers.map((layer) => ({ mediaType: layerMediaType(layer.form, oci), size: layer.size, digest: layer.digest })),
+    layers: layers.map((layer) => ({
+      mediaType: layerMediaType(layer.form, oci),
+      size: layer.size,
+      digest: layer.digest,
+    })),
   };
   const bytes = Buffer.from(JSON.stringify(manifest));
   return { digest: sha256(bytes), mediaType: manifest.mediaType, bytes };
 }
 
-async function layerOf(findings: Findings, scope: Scope, name: string, diffId: Digest, label: string, image: DockerImage): Promise<Part> {
+async function layerOf(
+  findings: Findings,
+  scope: Scope,
+  name: string,
+  diffId: Digest,
+  label: string,
+  image: DockerImage,
+): Promise<Part> {
   const path = resolveLink(scope, name);
   const fixed = blobDigest(path);
   const blob = fixed === undefined ? undefined : findings.blobs.get(fixed);
@@ -78,13 +102,22 @@ async function layerOf(findings: Findings, scope: Scope, name: string, diffId: D
     part = { digest: (file.digest ??= await digestOf(findings, file, path, diffId)), size: file.size, form: file.form };
   }
   if (part === undefined) {
-    throw new ArchiveError("ARCHIVE_INCOMPLETE", `${label}: layer ${quoted(name)} of ${nameOf(image)} is not in the archive. Save the image again.`);
+    throw new ArchiveError(
+      "ARCHIVE_INCOMPLETE",
+      `${label}: layer ${quoted(name)} of ${nameOf(image)} is not in the archive. Save the image again.`,
+    );
   }
   if (part.form !== "none" && part.form !== "gzip" && part.form !== "zstd") {
-    throw new ArchiveError("ARCHIVE_UNSUPPORTED", `${label}: layer ${quoted(name)} of ${nameOf(image)} is packed with ${part.form}, which containerd does not unpack. Save the image again with a current tool.`);
+    throw new ArchiveError(
+      "ARCHIVE_UNSUPPORTED",
+      `${label}: layer ${quoted(name)} of ${nameOf(image)} is packed with ${part.form}, which containerd does not unpack. Save the image again with a current tool.`,
+    );
   }
   if (part.form === "none" && part.digest !== diffId) {
-    throw new ArchiveError("ARCHIVE_DIGEST_MISMATCH", `${label}: layer ${quoted(name)} of ${nameOf(image)} is ${part.digest}, but the image's config says ${diffId}. The package is damaged; save the image again.`);
+    throw new ArchiveError(
+      "ARCHIVE_DIGEST_MISMATCH",
+      `${label}: layer ${quoted(name)} of ${nameOf(image)} is ${part.digest}, but the image's config says ${diffId}. The package is damaged; save the image again.`,
+    );
   }
   return part;
 }

@@ -6,11 +6,11 @@ import { isManifest, mediaTypes } from "../../model/mediaType";
 import { ArchiveError, bytesText } from "../archiveError";
 import type { Compression, UnsupportedForm } from "../decode/compression";
 import { mismatch } from "../delivery";
-import { readSmall } from "../scan/entry";
-import type { Body } from "../scan/entry";
 import { largestManifest, largestManifestsTotal } from "../limits";
-import { emptyScope } from "./scope";
+import type { Body } from "../scan/entry";
+import { readSmall } from "../scan/entry";
 import type { Scope, Within } from "./scope";
+import { emptyScope } from "./scope";
 
 /** The parts of manifests and indexes that say what belongs together. Checked as far as they are used. */
 export interface ManifestJson {
@@ -76,14 +76,19 @@ export class Findings {
     }
     this.manifestBytes += bytes.length;
     if (this.manifestBytes > largestManifestsTotal) {
-      throw new ArchiveError("ARCHIVE_TOO_LARGE", `${label}: the package's manifests together are larger than ${bytesText(largestManifestsTotal)}. Split the package.`);
+      throw new ArchiveError(
+        "ARCHIVE_TOO_LARGE",
+        `${label}: the package's manifests together are larger than ${bytesText(largestManifestsTotal)}. Split the package.`,
+      );
     }
     const manifest = { bytes: Buffer.from(bytes), json, mediaType };
     this.manifests.set(digest, manifest);
     return manifest;
   }
 
-  /** The manifest under this digest, read from its blob if need be; undefined when the package lacks it or it is none. */
+  /**
+   * The manifest under this digest, read from its blob if need be; undefined when the package lacks it or it is none.
+   */
   async manifest(digest: Digest): Promise<StoredManifest | undefined> {
     const known = this.manifests.get(digest);
     const blob = this.blobs.get(digest);
@@ -127,7 +132,9 @@ export function jsonObject(bytes: Buffer): Record<string, unknown> | undefined {
   }
   try {
     const json: unknown = JSON.parse(bytes.toString("utf8"));
-    return typeof json === "object" && json !== null && !Array.isArray(json) ? (json as Record<string, unknown>) : undefined;
+    return typeof json === "object" && json !== null && !Array.isArray(json)
+      ? (json as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }
@@ -148,7 +155,10 @@ function manifestMediaType(json: ManifestJson): string | undefined {
     return typeof json.mediaType === "string" && isManifest(json.mediaType) ? json.mediaType : mediaTypes.ociIndex;
   }
   // Docker 25.0 wrote manifests with "layers": null.
-  if (isDescriptors([json.config]) && (json.layers === null || json.layers === undefined || isDescriptors(json.layers))) {
+  if (
+    isDescriptors([json.config]) &&
+    (json.layers === null || json.layers === undefined || isDescriptors(json.layers))
+  ) {
     return typeof json.mediaType === "string" && isManifest(json.mediaType) ? json.mediaType : mediaTypes.ociManifest;
   }
   return undefined;
@@ -157,6 +167,9 @@ function manifestMediaType(json: ManifestJson): string | undefined {
 export function isDescriptors(value: unknown): value is Descriptor[] {
   return (
     Array.isArray(value) &&
-    value.every((item: unknown) => typeof item === "object" && item !== null && "digest" in item && typeof item.digest === "string")
+    value.every(
+      (item: unknown) =>
+        typeof item === "object" && item !== null && "digest" in item && typeof item.digest === "string",
+    )
   );
 }

@@ -1,19 +1,19 @@
-import { isElsewhere } from "../../model/descriptor";
 import type { Descriptor } from "../../model/descriptor";
+import { isElsewhere } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
 import { isIndex, isManifest } from "../../model/mediaType";
-import { checkSize } from "../scan/entry";
-import { isDescriptors } from "./findings";
-import type { Findings, StoredManifest } from "./findings";
 import type { PackageIndex } from "../imagePackage";
 import { largestManifest } from "../limits";
+import { checkSize } from "../scan/entry";
+import type { Findings, StoredManifest } from "./findings";
+import { isDescriptors } from "./findings";
 
 /** Deeper nesting of indexes in indexes is an accident or an attack. */
 const deepestIndex = 8;
 
 /**
- * Collects into an index what belongs to its images: children, configs, layers, referrers. Everything is entered once, whoever
- * shares it.
+ * Collects into an index what belongs to its images: children, configs, layers, referrers. Everything is entered once,
+ * whoever shares it.
  */
 export class ImageGraph {
   /** What a manifest lacks, by digest; empty when it is whole. */
@@ -40,7 +40,8 @@ export class ImageGraph {
       checkSize(blob, largestManifest, "a manifest");
     }
     // There, but not a manifest: of Docker's schema 1, or of a form yet to be invented.
-    const kind = blob !== undefined ? `manifest of a known form (${root.digest} is ${root.mediaType})` : `manifest ${root.digest}`;
+    const kind =
+      blob !== undefined ? `manifest of a known form (${root.digest} is ${root.mediaType})` : `manifest ${root.digest}`;
     const lacking = manifest === undefined ? [kind] : await this.below(root.digest, manifest, depth);
     this.lacks.set(root.digest, lacking);
     if (manifest !== undefined && lacking.length === 0) {
@@ -100,7 +101,7 @@ export class ImageGraph {
   /** Signatures, SBOMs and attestations that point at what was entered, and those that point at them. */
   async addReferrers(): Promise<void> {
     await this.loadStray();
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       more = false;
       for (const [digest, manifest] of this.findings.manifests) {
         const subject = manifest.json.subject?.digest;
@@ -108,7 +109,10 @@ export class ImageGraph {
           continue;
         }
         const known = this.index.referrers.get(subject) ?? [];
-        if (!known.includes(digest) && (await this.add({ mediaType: manifest.mediaType, digest, size: manifest.bytes.length })).length === 0) {
+        if (
+          !known.includes(digest) &&
+          (await this.add({ mediaType: manifest.mediaType, digest, size: manifest.bytes.length })).length === 0
+        ) {
           this.index.referrers.set(subject, [...known, digest]);
           more = true;
         }
@@ -119,7 +123,12 @@ export class ImageGraph {
   /** Blobs that nothing lists can still be manifests with a subject: a layout need not list them in index.json. */
   private async loadStray(): Promise<void> {
     for (const [digest, blob] of this.findings.blobs) {
-      if (blob.body === undefined || blob.size > largestManifest || this.index.blobs.has(digest) || this.findings.manifests.has(digest)) {
+      if (
+        blob.body === undefined ||
+        blob.size > largestManifest ||
+        this.index.blobs.has(digest) ||
+        this.findings.manifests.has(digest)
+      ) {
         continue;
       }
       if ((await blob.body.peek(1))[0] === 0x7b) {

@@ -1,7 +1,7 @@
-import { messageOf } from "../../model/errors";
 import type { Descriptor } from "../../model/descriptor";
-import { formatReference, isHost, isRepository, isTag, parseReference } from "../../model/reference";
+import { messageOf } from "../../model/errors";
 import type { Reference } from "../../model/reference";
+import { formatReference, isHost, isRepository, isTag, parseReference } from "../../model/reference";
 import { ArchiveError, quoted } from "../archiveError";
 
 /** containerd's and Docker's annotation: always a whole name. */
@@ -9,8 +9,8 @@ export const wholeName = "io.containerd.image.name";
 /** image-spec v1.1, annotations.md: a tag (umoci, buildx, Docker) or a whole name (skopeo, podman, crane). */
 const refName = "org.opencontainers.image.ref.name";
 /**
- * Where Zarf puts the name of the image itself. Everybody else means by it what an image is based on, so it is a name in Zarf's packages
- * only.
+ * Where Zarf puts the name of the image itself. Everybody else means by it what an image is based on, so it is a name
+ * in Zarf's packages only.
  */
 const zarfName = "org.opencontainers.image.base.name";
 
@@ -33,7 +33,9 @@ export function nameOf(descriptor: Descriptor, where: string, zarf = false): Fou
   const ref = descriptor.annotations?.[refName];
   if (ref === undefined || ref === "") {
     const base = zarf ? descriptor.annotations?.[zarfName] : undefined;
-    return base === undefined ? { kind: "none" } : { kind: "whole", reference: parsed(base, `${where}: annotation ${zarfName} of ${descriptor.digest}`) };
+    return base === undefined
+      ? { kind: "none" }
+      : { kind: "whole", reference: parsed(base, `${where}: annotation ${zarfName} of ${descriptor.digest}`) };
   }
   // umoci allows "@" and "/" in what it calls tags; a tag of a registry has neither of them, nor a colon.
   if (isTag(ref)) {
@@ -52,8 +54,8 @@ export function parsed(name: string, where: string): Reference {
 }
 
 /**
- * The repository that a folder or archive is named after: `images/gcr.io/a/b` -> gcr.io/a/b, so that a layout whose images have
- * only tags (umoci's, for one) can be used as it is when it lies at its repository's path.
+ * The repository that a folder or archive is named after: `images/gcr.io/a/b` -> gcr.io/a/b, so that a layout whose
+ * images have only tags (umoci's, for one) can be used as it is when it lies at its repository's path.
  */
 export function repositoryOfPath(path: string): { host: string; repository: string } | undefined {
   const parts = path.split("/");
@@ -67,7 +69,10 @@ export function repositoryOfPath(path: string): { host: string; repository: stri
   return undefined;
 }
 
-/** The whole name that a folder or archive has: `images/gcr.io/a/b:1`, for a layout of one image that `cosign save` gives no name. */
+/**
+ * The whole name that a folder or archive has: `images/gcr.io/a/b:1`, for a layout of one image that `cosign save`
+ * gives no name.
+ */
 export function referenceOfPath(path: string): Reference | undefined {
   const [, folder = "", tag = "", digest = ""] = /^(.*?)(?::([^/:@]+)|@(sha256:[0-9a-f]{64}))$/.exec(path) ?? [];
   const repository = repositoryOfPath(folder);

@@ -1,12 +1,12 @@
 import type { Descriptor } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
-import { formatReference } from "../../model/reference";
 import type { Reference } from "../../model/reference";
+import { formatReference } from "../../model/reference";
 import { ArchiveError, quoted } from "../archiveError";
-import { isDescriptors } from "./findings";
-import type { Findings } from "./findings";
-import { parsed, sourceName } from "./imageName";
 import type { PackageImage } from "../imagePackage";
+import type { Findings } from "./findings";
+import { isDescriptors } from "./findings";
+import { parsed, sourceName } from "./imageName";
 import type { Kind } from "./kind";
 
 /** A top-level image before it is known whether its name is unique. */
@@ -41,10 +41,17 @@ export async function giveNames(findings: Findings, candidates: readonly Candida
     }
   }
   const unnamed: Candidate[] = [];
-  const within = await digestsWithin(findings, names.images.map((image) => image.root.digest));
+  const within = await digestsWithin(
+    findings,
+    names.images.map((image) => image.root.digest),
+  );
   for (const candidate of nameless) {
-    const subject = (await findings.manifest(candidate.root.digest))?.json.subject?.digest ?? subjectOfTag(candidate.tag);
-    const owner = subject === undefined ? undefined : names.images.find((image) => within.get(image.root.digest)?.has(subject) === true);
+    const subject =
+      (await findings.manifest(candidate.root.digest))?.json.subject?.digest ?? subjectOfTag(candidate.tag);
+    const owner =
+      subject === undefined
+        ? undefined
+        : names.images.find((image) => within.get(image.root.digest)?.has(subject) === true);
     if (candidate.tag !== undefined && owner !== undefined) {
       // cosign's tags: sha256-HEX.sig lies in the repository of what it signs.
       const { host, repository } = parsed(owner.source, candidate.where);
@@ -61,8 +68,15 @@ export async function giveNames(findings: Findings, candidates: readonly Candida
       unnamed.push(candidate);
     } else if (reference !== undefined && candidate.kind?.is === "attached") {
       const { host, repository } = reference;
-      names.enter(candidate, { host, repository, tag: `${image.root.digest.replace(":", "-")}.${candidate.kind.ending}` });
-    } else if (reference !== undefined && ![...within.values()].some((digests) => subject !== undefined && digests.has(subject))) {
+      names.enter(candidate, {
+        host,
+        repository,
+        tag: `${image.root.digest.replace(":", "-")}.${candidate.kind.ending}`,
+      });
+    } else if (
+      reference !== undefined &&
+      ![...within.values()].some((digests) => subject !== undefined && digests.has(subject))
+    ) {
       // One with a subject in the package travels along with it, as any referrer.
       const { host, repository } = reference;
       names.enter(candidate, { host, repository, digest: candidate.root.digest });
@@ -90,7 +104,12 @@ class Names {
     const other = this.byName.get(source);
     if (other === undefined) {
       const { preserved, reason } = candidate;
-      this.byName.set(source, { source, root: { mediaType, digest, size }, preserved, ...(reason === undefined ? {} : { reason }) });
+      this.byName.set(source, {
+        source,
+        root: { mediaType, digest, size },
+        preserved,
+        ...(reason === undefined ? {} : { reason }),
+      });
     } else if (other.root.digest !== digest) {
       this.conflicts.push(`${source}: ${other.root.digest} and ${digest} (${candidate.where})`);
     }
@@ -99,14 +118,20 @@ class Names {
   check(): void {
     if (this.conflicts.length > 0) {
       const names = this.conflicts.length === 1 ? "a name" : `${this.conflicts.length} names`;
-      throw new ArchiveError("ARCHIVE_NAME_CONFLICT", `The package has ${names} for two different images: ${this.conflicts[0]}. Keep one of them.`, {
-        reasons: this.conflicts,
-      });
+      throw new ArchiveError(
+        "ARCHIVE_NAME_CONFLICT",
+        `The package has ${names} for two different images: ${this.conflicts[0]}. Keep one of them.`,
+        {
+          reasons: this.conflicts,
+        },
+      );
     }
   }
 }
 
-/** The image that a signature or the like is about: of the same list and name, or the only one where there are no names. */
+/**
+ * The image that a signature or the like is about: of the same list and name, or the only one where there are no names.
+ */
 function imageOf({ reference, where }: Candidate, own: readonly Candidate[]): Candidate | undefined {
   const listed = own.filter((candidate) => candidate.where === where && candidate.kind !== undefined);
   if (reference === undefined) {
@@ -143,7 +168,12 @@ async function digestsWithin(findings: Findings, roots: Digest[]): Promise<Map<D
 
 function unnamedError(unnamed: Candidate[]): ArchiveError {
   const list = unnamed.map(({ where, root, tag, kind }) => {
-    const what = kind?.is === "attached" || kind?.is === "referrer" ? " (a signature or the like, whose image is not in this list)" : tag === undefined ? "" : ` (only a tag: ${quoted(tag)})`;
+    const what =
+      kind?.is === "attached" || kind?.is === "referrer"
+        ? " (a signature or the like, whose image is not in this list)"
+        : tag === undefined
+          ? ""
+          : ` (only a tag: ${quoted(tag)})`;
     return `${where}: ${root.digest}${what}`;
   });
   return new ArchiveError(
@@ -153,4 +183,3 @@ function unnamedError(unnamed: Candidate[]): ArchiveError {
     { reasons: list },
   );
 }
-

@@ -1,8 +1,9 @@
 import type { Descriptor } from "../../model/descriptor";
 
 /**
- * What cosign and Hauler say of a descriptor in index.json, by the annotation `kind`: `dev.cosignproject.cosign/sigs` (cosign save, and
- * Hauler at first) or `dev.hauler/sigs`. A signature has its image's name there, or none, so the kind alone tells them apart.
+ * What cosign and Hauler say of a descriptor in index.json, by the annotation `kind`: `dev.cosignproject.cosign/sigs`
+ * (cosign save, and Hauler at first) or `dev.hauler/sigs`. A signature has its image's name there, or none, so the kind
+ * alone tells them apart.
  */
 export type Kind =
   | { is: "image" | "index" }

@@ -1,10 +1,10 @@
 import { sha256 } from "../../model/digest";
 import { ArchiveError } from "../archiveError";
-import { readSmall } from "../scan/entry";
-import type { Entry } from "../scan/entry";
-import { isDescriptors } from "./findings";
-import type { Findings } from "./findings";
 import { largestList } from "../limits";
+import type { Entry } from "../scan/entry";
+import { readSmall } from "../scan/entry";
+import type { Findings } from "./findings";
+import { isDescriptors } from "./findings";
 import type { DockerImage, Scope } from "./scope";
 
 /**
@@ -25,10 +25,19 @@ export async function readList(findings: Findings, scope: Scope, entry: Entry, o
     scope.zarf.add(prefix);
   }
   if (name !== "index.json" && name !== "manifest.json") {
-    return name === "oci-layout" || name === "zarf.yaml" || name === "repositories" || name === "VERSION" || name === "version";
+    return (
+      name === "oci-layout" ||
+      name === "zarf.yaml" ||
+      name === "repositories" ||
+      name === "VERSION" ||
+      name === "version"
+    );
   }
   if (once.has(entry.path)) {
-    throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${label}: the archive has this entry twice, and tools disagree which one counts. Make the archive again.`);
+    throw new ArchiveError(
+      "ARCHIVE_ENTRY_REFUSED",
+      `${label}: the archive has this entry twice, and tools disagree which one counts. Make the archive again.`,
+    );
   }
   once.add(entry.path);
   const bytes = await readSmall(entry.body, largestList, `a package's ${name}`);
@@ -40,7 +49,13 @@ export async function readList(findings: Findings, scope: Scope, entry: Entry, o
     scope.damaged.push({ prefix, label });
     return true;
   }
-  if (name === "index.json" && typeof json === "object" && json !== null && "manifests" in json && isDescriptors(json.manifests)) {
+  if (
+    name === "index.json" &&
+    typeof json === "object" &&
+    json !== null &&
+    "manifests" in json &&
+    isDescriptors(json.manifests)
+  ) {
     scope.layouts.push({ prefix, label, manifests: json.manifests });
   } else if (name === "manifest.json" && isDockerImages(json)) {
     scope.dockers.push({ prefix, label, images: json });

@@ -2,19 +2,19 @@ import type { Digest } from "../../model/digest";
 import { isIndex } from "../../model/mediaType";
 import type { Reference } from "../../model/reference";
 import { ArchiveError, quoted } from "../archiveError";
+import type { PackageIndex } from "../imagePackage";
 import { configOf, makeManifest } from "./dockerImages";
-import { isDescriptors } from "./findings";
 import type { Findings, ManifestJson } from "./findings";
+import { isDescriptors } from "./findings";
 import { ImageGraph } from "./imageGraph";
 import { nameOf, parsed, referenceOfPath, repositoryOfPath } from "./imageName";
-import { giveNames } from "./imageNames";
 import type { Candidate } from "./imageNames";
-import type { PackageIndex } from "../imagePackage";
-import { kindOf } from "./kind";
+import { giveNames } from "./imageNames";
 import type { Kind } from "./kind";
+import { kindOf } from "./kind";
 import { originOf } from "./origin";
-import { below, isInLayer } from "./scope";
 import type { DockerImage, Scope } from "./scope";
+import { below, isInLayer } from "./scope";
 
 type Layout = Scope["layouts"][number];
 
@@ -30,7 +30,8 @@ interface Place {
 /**
  * Puts together what the scan found.
  *
- * @throws ArchiveError `ARCHIVE_EMPTY`, `ARCHIVE_UNNAMED`, `ARCHIVE_NAME_CONFLICT`, `ARCHIVE_INCOMPLETE`, `ARCHIVE_CORRUPT` ...
+ * @throws ArchiveError `ARCHIVE_EMPTY`, `ARCHIVE_UNNAMED`, `ARCHIVE_NAME_CONFLICT`, `ARCHIVE_INCOMPLETE`,
+ * `ARCHIVE_CORRUPT` ...
  */
 export async function makeIndex(findings: Findings, source: string): Promise<PackageIndex> {
   const index: PackageIndex = {
@@ -61,7 +62,9 @@ export async function makeIndex(findings: Findings, source: string): Promise<Pac
   for (const image of images) {
     const lacking = await graph.add(image.root);
     if (lacking.length > 0) {
-      incomplete.push(`${image.source}: ${lacking.slice(0, 5).join(", ")}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ""}`);
+      incomplete.push(
+        `${image.source}: ${lacking.slice(0, 5).join(", ")}${lacking.length > 5 ? ` and ${lacking.length - 5} more` : ""}`,
+      );
     }
   }
   if (incomplete.length > 0) {
@@ -90,7 +93,13 @@ async function addScope(findings: Findings, scope: Scope, candidates: Candidate[
   }
 }
 
-async function addLayout(findings: Findings, place: Place, candidates: Candidate[], descriptors = place.layout.manifests, depth = 0): Promise<void> {
+async function addLayout(
+  findings: Findings,
+  place: Place,
+  candidates: Candidate[],
+  descriptors = place.layout.manifests,
+  depth = 0,
+): Promise<void> {
   const { scope, layout, docker } = place;
   // What a child of an index says of what it is based on is no name, Zarf or not.
   const zarf = place.zarf && depth === 0;
@@ -98,7 +107,13 @@ async function addLayout(findings: Findings, place: Place, candidates: Candidate
     const name = nameOf(root, layout.label, zarf);
     const kind = kindOf(root);
     const manifest = await findings.manifest(root.digest);
-    if (name.kind === "none" && kind === undefined && manifest !== undefined && isIndex(manifest.mediaType) && depth < 4) {
+    if (
+      name.kind === "none" &&
+      kind === undefined &&
+      manifest !== undefined &&
+      isIndex(manifest.mediaType) &&
+      depth < 4
+    ) {
       const children = isDescriptors(manifest.json.manifests) ? manifest.json.manifests : [];
       if (children.some((child) => nameOf(child, layout.label).kind !== "none")) {
         await addLayout(findings, place, candidates, children, depth + 1);
@@ -109,7 +124,10 @@ async function addLayout(findings: Findings, place: Place, candidates: Candidate
       // Docker 25.0 wrote such manifests beside a right manifest.json.
       continue;
     }
-    const reference = name.kind === "whole" ? name.reference : pathReference(below(scope.path, layout.prefix), name.kind === "tag" ? name.tag : undefined, kind);
+    const reference =
+      name.kind === "whole"
+        ? name.reference
+        : pathReference(below(scope.path, layout.prefix), name.kind === "tag" ? name.tag : undefined, kind);
     const origin = await originOf(findings, {
       descriptor: root,
       manifest,
@@ -139,7 +157,9 @@ function pathReference(path: string, tag: string | undefined, kind: Kind | undef
 }
 
 async function isLayerless(findings: Findings, { layers, config }: ManifestJson): Promise<boolean> {
-  return (layers?.length ?? 0) === 0 && config !== undefined && ((await findings.layersOf(config.digest))?.length ?? 0) > 0;
+  return (
+    (layers?.length ?? 0) === 0 && config !== undefined && ((await findings.layersOf(config.digest))?.length ?? 0) > 0
+  );
 }
 
 async function addDocker(
@@ -152,7 +172,10 @@ async function addDocker(
 ): Promise<void> {
   const tags = image.RepoTags ?? [];
   const config = configOf(scope, docker.prefix, image);
-  const fromLayout = config === undefined || layout === undefined ? undefined : await rootWithConfig(findings, candidates, layout.label, config);
+  const fromLayout =
+    config === undefined || layout === undefined
+      ? undefined
+      : await rootWithConfig(findings, candidates, layout.label, config);
   if (fromLayout !== undefined) {
     // The same image, with its real manifest; the list may know more names for it.
     const names = tags.map((tag) => parsed(tag, docker.label));
@@ -166,11 +189,22 @@ async function addDocker(
   findings.addManifest(made.digest, made.bytes, docker.label);
   const root = { mediaType: made.mediaType, digest: made.digest, size: made.bytes.length };
   for (const reference of tags.length === 0 ? [undefined] : tags.map((tag) => parsed(tag, docker.label))) {
-    candidates.push({ reference, root, where: docker.label, preserved: false, reason: "a docker-archive holds no registry manifest; it was made anew" });
+    candidates.push({
+      reference,
+      root,
+      where: docker.label,
+      preserved: false,
+      reason: "a docker-archive holds no registry manifest; it was made anew",
+    });
   }
 }
 
-async function rootWithConfig(findings: Findings, candidates: Candidate[], label: string, config: Digest): Promise<Candidate | undefined> {
+async function rootWithConfig(
+  findings: Findings,
+  candidates: Candidate[],
+  label: string,
+  config: Digest,
+): Promise<Candidate | undefined> {
   const holds = async (digest: Digest, depth: number): Promise<boolean> => {
     const json = (await findings.manifest(digest))?.json;
     if (json?.config?.digest === config) {
@@ -194,7 +228,10 @@ async function rootWithConfig(findings: Findings, candidates: Candidate[], label
 function checkDamage(scope: Scope): void {
   for (const { prefix, label } of scope.damaged) {
     if (prefix === "" || scope.marks.has(prefix)) {
-      throw new ArchiveError("ARCHIVE_CORRUPT", `${label} is not JSON. The package is damaged; fetch or make it again.`);
+      throw new ArchiveError(
+        "ARCHIVE_CORRUPT",
+        `${label} is not JSON. The package is damaged; fetch or make it again.`,
+      );
     }
   }
 }
@@ -205,7 +242,11 @@ function formOf(scopes: Scope[]): string {
   const archives = layouts.length + dockers.length;
   const top = scopes[0];
   if (archives === 1 && top !== undefined && (top.layouts.length > 0 || top.dockers.length > 0)) {
-    return layouts.length > 0 ? (layouts[0]?.layouts.length === 1 ? "OCI layout" : `${layouts[0]?.layouts.length} OCI layouts`) : "docker-archive";
+    return layouts.length > 0
+      ? layouts[0]?.layouts.length === 1
+        ? "OCI layout"
+        : `${layouts[0]?.layouts.length} OCI layouts`
+      : "docker-archive";
   }
   return `archive of ${archives} image archive${archives === 1 ? "" : "s"}`;
 }

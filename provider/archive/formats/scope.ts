@@ -29,7 +29,9 @@ export interface Within {
 /** One archive or folder: the names in it mean something only there. */
 export interface Scope {
   label: string;
-  /** The file in another archive that this one is; absent for the package itself, and for what is known to be no layer. */
+  /**
+   * The file in another archive that this one is; absent for the package itself, and for what is known to be no layer.
+   */
   within?: Within;
   /** Where it lies in the package, endings like .tar.gz cut: images may be named by folders. */
   path: string;
@@ -72,7 +74,10 @@ const mostLinks = 100_000;
 export function addLink(scope: Scope, path: string, target: string): void {
   scope.links.set(path, target);
   if (scope.links.size > mostLinks) {
-    throw new ArchiveError("ARCHIVE_BOMB", `${scope.label} has more than ${mostLinks} links. No image package has; if this one is real, split it.`);
+    throw new ArchiveError(
+      "ARCHIVE_BOMB",
+      `${scope.label} has more than ${mostLinks} links. No image package has; if this one is real, split it.`,
+    );
   }
 }
 
@@ -86,7 +91,10 @@ export function resolveLink(scope: Scope, path: string): string {
     }
     at = next;
   }
-  throw new ArchiveError("ARCHIVE_CORRUPT", `${scope.label}: the links from ${quoted(path)} lead nowhere. Make the archive again.`);
+  throw new ArchiveError(
+    "ARCHIVE_CORRUPT",
+    `${scope.label}: the links from ${quoted(path)} lead nowhere. Make the archive again.`,
+  );
 }
 
 /** What the manifest.json files of a scope call layers, links resolved. */

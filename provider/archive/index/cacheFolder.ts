@@ -5,7 +5,11 @@ import { dirname, join } from "node:path";
 import { sha256 } from "../../model/digest";
 
 /** The user's cache folder of this package: XDG on Linux, Library/Caches on macOS, LOCALAPPDATA on Windows. */
-export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env, platform: NodeJS.Platform = process.platform, home: string = homedir()): string {
+export function defaultCacheFolder(
+  environment: NodeJS.ProcessEnv = process.env,
+  platform: NodeJS.Platform = process.platform,
+  home: string = homedir(),
+): string {
   const name = "pulumi-registry-mirror";
   const xdg = environment["XDG_CACHE_HOME"];
   if (xdg !== undefined && xdg.startsWith("/")) {

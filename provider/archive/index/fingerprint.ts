@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
-import { defaultCacheFolder, readCached, writeCached } from "./cacheFolder";
 import { changed, factsOf, FileSource, unreadable } from "../decode/fileSource";
-import { listFolder } from "../scan/folderWalk";
 import type { FolderFile } from "../scan/folderWalk";
+import { listFolder } from "../scan/folderWalk";
+import { defaultCacheFolder, readCached, writeCached } from "./cacheFolder";
 
 const version = 1;
 
@@ -13,8 +13,8 @@ const version = 1;
 const smallFile = 256 << 10;
 
 /**
- * A file changed within this time before it was looked at may change again without its time changing (coarse clocks): its
- * fingerprint is not kept.
+ * A file changed within this time before it was looked at may change again without its time changing (coarse clocks):
+ * its fingerprint is not kept.
  */
 const settledNs = 2_000_000_000n;
 
@@ -29,36 +29,59 @@ export interface FingerprintOptions {
 }
 
 /**
- * SHA-256 of a package's content, hex. Of a file: its bytes. Of a folder: the sorted paths with the content of each file, except
- * that OCI blobs count by name and size (the name is their digest). A file that has not changed (path, size, time, inode) is not
- * read again.
+ * SHA-256 of a package's content, hex. Of a file: its bytes. Of a folder: the sorted paths with the content of each
+ * file, except that OCI blobs count by name and size (the name is their digest). A file that has not changed (path,
+ * size, time, inode) is not read again.
  *
  * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM`, `ARCHIVE_CHANGED`
  */
 export async function fingerprintPackage(source: string, options: FingerprintOptions = {}): Promise<string> {
   const cache = options.cacheDir === false ? undefined : (options.cacheDir ?? defaultCacheFolder());
   const facts = await factsOf(source);
-  return facts.folder ? fingerprintFolder(await listFolder(source), cache, options.signal) : fingerprintFile(source, cache, options.signal, options.onRead);
+  return facts.folder
+    ? fingerprintFolder(await listFolder(source), cache, options.signal)
+    : fingerprintFile(source, cache, options.signal, options.onRead);
 }
 
-export async function fingerprintFolder(files: FolderFile[], cache: string | undefined, signal?: AbortSignal): Promise<string> {
+export async function fingerprintFolder(
+  files: FolderFile[],
+  cache: string | undefined,
+  signal?: AbortSignal,
+): Promise<string> {
   const hash = createHash("sha256");
   for (const { path, file, size } of files) {
     const blob = /(?:^|\/)blobs\/(?:sha256\/[0-9a-f]{64}|sha512\/[0-9a-f]{128})$/.test(path);
-    hash.update(JSON.stringify([path, size, blob ? "" : await fingerprintFile(file, size < smallFile ? undefined : cache, signal)]));
+    hash.update(
+      JSON.stringify([
+        path,
+        size,
+        blob ? "" : await fingerprintFile(file, size < smallFile ? undefined : cache, signal),
+      ]),
+    );
   }
   return hash.digest("hex");
 }
 
-async function fingerprintFile(path: string, cache: string | undefined, signal?: AbortSignal, onRead?: () => void): Promise<string> {
+async function fingerprintFile(
+  path: string,
+  cache: string | undefined,
+  signal?: AbortSignal,
+  onRead?: () => void,
+): Promise<string> {
   const before = await factsOf(path);
   const real = await realpath(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });
   const key = [real, String(before.size), String(before.mtimeNs), String(before.ino), String(before.dev)];
-  const file = cache === undefined ? undefined : join(cache, "fingerprints", createHash("sha256").update(real).digest("hex"));
+  const file =
+    cache === undefined ? undefined : join(cache, "fingerprints", createHash("sha256").update(real).digest("hex"));
   const known = file === undefined ? undefined : await readCached(file, version);
-  if (Array.isArray(known) && known.length === 6 && key.every((part, at) => known[at] === part) && /^[0-9a-f]{64}$/.test(String(known[5]))) {
+  if (
+    Array.isArray(known) &&
+    known.length === 6 &&
+    key.every((part, at) => known[at] === part) &&
+    /^[0-9a-f]{64}$/.test(String(known[5]))
+  ) {
     return String(known[5]);
   }
   onRead?.();
@@ -87,7 +110,10 @@ async function fingerprintFile(path: string, cache: string | undefined, signal?:
 async function* readInTurn(source: FileSource): AsyncGenerator<Buffer> {
   const memory = [Buffer.allocUnsafeSlow(readBytes), Buffer.allocUnsafeSlow(readBytes)] as const;
   const read = (position: number, turn: number): Promise<Buffer> => {
-    const piece = position < source.size ? source.readAt(position, readBytes, source.size, memory[turn % 2]) : Promise.resolve(Buffer.alloc(0));
+    const piece =
+      position < source.size
+        ? source.readAt(position, readBytes, source.size, memory[turn % 2])
+        : Promise.resolve(Buffer.alloc(0));
     // Whoever gave up on this piece does not want to hear of the next.
     piece.catch(() => undefined);
     return piece;

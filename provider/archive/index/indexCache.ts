@@ -1,11 +1,11 @@
 import { readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
-import { sha256 } from "../../model/digest";
 import type { Digest } from "../../model/digest";
-import { readCached, writeCached } from "./cacheFolder";
+import { sha256 } from "../../model/digest";
 import type { PackageImage, PackageIndex } from "../imagePackage";
 import type { SourceSpec } from "../scan/place";
+import { readCached, writeCached } from "./cacheFolder";
 
 /** Raised when the same package gives another index. */
 const version = 2;
@@ -87,7 +87,11 @@ export async function writeCachedIndex(cacheDir: string, fingerprint: string, kn
   const stored: Stored = {
     form: index.form,
     images: index.images,
-    manifests: [...index.manifests].map(([digest, { mediaType, bytes }]) => [digest, mediaType, bytes.toString("base64")]),
+    manifests: [...index.manifests].map(([digest, { mediaType, bytes }]) => [
+      digest,
+      mediaType,
+      bytes.toString("base64"),
+    ]),
     blobs: [...index.blobs].map(([digest, size]) => {
       const place = places.get(digest);
       return place === undefined ? [digest, size] : [digest, size, specNumber(place.spec), place.offset, place.label];
@@ -107,7 +111,9 @@ async function prune(folder: string): Promise<void> {
     if (names.length <= kept) {
       return;
     }
-    const aged = await Promise.all(names.map(async (name) => ({ name, time: (await stat(join(folder, name))).mtimeMs })));
+    const aged = await Promise.all(
+      names.map(async (name) => ({ name, time: (await stat(join(folder, name))).mtimeMs })),
+    );
     aged.sort((a, b) => b.time - a.time);
     await Promise.all(aged.slice(kept).map(({ name }) => rm(join(folder, name), { force: true })));
   } catch {

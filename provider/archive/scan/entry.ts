@@ -1,7 +1,7 @@
 import { ArchiveError, bytesText } from "../archiveError";
-import { piecesOf, RegionCursor } from "../decode/byteSource";
 import type { Cursor } from "../decode/byteSource";
-import type { PlacedSource, Place } from "./place";
+import { piecesOf, RegionCursor } from "../decode/byteSource";
+import type { Place, PlacedSource } from "./place";
 
 /** A file or link in an archive or folder. */
 export interface Entry {
@@ -132,6 +132,9 @@ export async function readSmall(body: Body, limit: number, what: string): Promis
 /** @throws ArchiveError `ARCHIVE_TOO_LARGE` */
 export function checkSize({ size, label }: Pick<Body, "size" | "label">, limit: number, what: string): void {
   if (size > limit) {
-    throw new ArchiveError("ARCHIVE_TOO_LARGE", `${label}: ${bytesText(size)} is too large for ${what}; at most ${bytesText(limit)} are accepted.`);
+    throw new ArchiveError(
+      "ARCHIVE_TOO_LARGE",
+      `${label}: ${bytesText(size)} is too large for ${what}; at most ${bytesText(limit)} are accepted.`,
+    );
   }
 }

@@ -4,8 +4,9 @@ import { ArchiveError, quoted } from "../archiveError";
 const longestName = 4096;
 
 /**
- * An entry's name as a path below its archive: `./blobs//sha256/x/` -> `blobs/sha256/x`; the archive's own folder is "".
- * Nothing is ever written under such a name, but an archive that tries to leave its folder is not a package to be trusted.
+ * An entry's name as a path below its archive: `./blobs//sha256/x/` -> `blobs/sha256/x`; the archive's own folder is
+ * "". Nothing is ever written under such a name, but an archive that tries to leave its folder is not a package to be
+ * trusted.
  *
  * @throws ArchiveError `ARCHIVE_ENTRY_REFUSED`
  */
@@ -36,7 +37,13 @@ export function linkTarget(path: string, target: string, symbolic: boolean, wher
   if (!symbolic) {
     return entryPath(target, where);
   }
-  if (target === "" || target.length > longestName || target.startsWith("/") || target.includes("\\") || target.includes("\0")) {
+  if (
+    target === "" ||
+    target.length > longestName ||
+    target.startsWith("/") ||
+    target.includes("\\") ||
+    target.includes("\0")
+  ) {
     throw refused(path, where, `is a link to ${quoted(target)}, outside the archive`);
   }
   const parts = path.split("/").slice(0, -1);
@@ -53,5 +60,8 @@ export function linkTarget(path: string, target: string, symbolic: boolean, wher
 }
 
 function refused(name: string, where: string, why: string): ArchiveError {
-  return new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: entry ${quoted(name)} ${why}. Make the package again with paths below its own folder.`);
+  return new ArchiveError(
+    "ARCHIVE_ENTRY_REFUSED",
+    `${where}: entry ${quoted(name)} ${why}. Make the package again with paths below its own folder.`,
+  );
 }

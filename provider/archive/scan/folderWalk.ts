@@ -2,9 +2,9 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join, relative, sep } from "node:path";
 
 import { ArchiveError, quoted } from "../archiveError";
-import { RegionBody } from "./entry";
-import type { Entry } from "./entry";
 import { unreadable } from "../decode/fileSource";
+import type { Entry } from "./entry";
+import { RegionBody } from "./entry";
 import type { PlacedSource } from "./place";
 
 export interface FolderFile {
@@ -31,7 +31,10 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
     const here = below === "" ? top : join(top, ...below.split("/"));
     const real = await realpath(here);
     if (ancestors.includes(real)) {
-      throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${here} is a link to a folder that contains it. Remove the link.`);
+      throw new ArchiveError(
+        "ARCHIVE_ENTRY_REFUSED",
+        `${here} is a link to a folder that contains it. Remove the link.`,
+      );
     }
     const items = await readdir(here, { withFileTypes: true });
     items.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -41,17 +44,25 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
       if (item.isSymbolicLink()) {
         file = await realpath(file);
         if (file !== top && !file.startsWith(top + sep)) {
-          throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${quoted(join(here, item.name))} is a link out of the package folder. Put the file itself there.`);
+          throw new ArchiveError(
+            "ARCHIVE_ENTRY_REFUSED",
+            `${quoted(join(here, item.name))} is a link out of the package folder. Put the file itself there.`,
+          );
         }
       }
       const facts = await stat(file);
       if (facts.isDirectory()) {
         await visit(path, [...ancestors, real]);
       } else if (facts.isFile()) {
-        const itself = relative(top, item.isSymbolicLink() ? file : join(real, item.name)).split(sep).join("/");
+        const itself = relative(top, item.isSymbolicLink() ? file : join(real, item.name))
+          .split(sep)
+          .join("/");
         files.push({ path, file, size: facts.size, ...(itself === path ? {} : { sameAs: itself }) });
       } else {
-        throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${quoted(file)} is neither a file nor a folder. Remove it from the package folder.`);
+        throw new ArchiveError(
+          "ARCHIVE_ENTRY_REFUSED",
+          `${quoted(file)} is neither a file nor a folder. Remove it from the package folder.`,
+        );
       }
     }
   };
@@ -61,9 +72,17 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
   return files;
 }
 
-export async function* walkFolder(folder: string, files: FolderFile[], sourceOf: (file: FolderFile) => PlacedSource): AsyncGenerator<Entry> {
+export async function* walkFolder(
+  folder: string,
+  files: FolderFile[],
+  sourceOf: (file: FolderFile) => PlacedSource,
+): AsyncGenerator<Entry> {
   const name = basename(folder);
   for (const file of files) {
-    yield { path: file.path, ...(file.sameAs === undefined ? {} : { sameAs: file.sameAs }), body: new RegionBody(sourceOf(file), 0, file.size, `${name}/${file.path}`) };
+    yield {
+      path: file.path,
+      ...(file.sameAs === undefined ? {} : { sameAs: file.sameAs }),
+      body: new RegionBody(sourceOf(file), 0, file.size, `${name}/${file.path}`),
+    };
   }
 }

@@ -1,21 +1,25 @@
 import { ArchiveError } from "../archiveError";
 import { StreamCursor } from "../decode/byteSource";
-import { compressionOf, isPacked, isUnsupported } from "../decode/compression";
 import type { Compression, UnsupportedForm } from "../decode/compression";
+import { compressionOf, isPacked, isUnsupported } from "../decode/compression";
 import { decodeHead } from "../decode/decode";
+import type { XzDecoder } from "../decode/xzDecoder";
 import type { Body, Entry } from "./entry";
 import { isTarHead } from "./tarHeader";
 import { walkTarStream } from "./tarWalk";
-import type { XzDecoder } from "../decode/xzDecoder";
 
 const peeked = 64 << 10;
 const unsupportedName = /\.(?:tar\.(?:bz2|lz4|lzma|zip|7z)|tbz2?|tlz|tlz4)$/i;
 
 /**
- * The first names in a file that is a tar, packed or not; undefined when it is none. Damage is not reported here: it is when the
- * file is really read.
+ * The first names in a file that is a tar, packed or not; undefined when it is none. Damage is not reported here: it is
+ * when the file is really read.
  */
-export async function firstNames(body: Body, form: Compression | UnsupportedForm, xz: XzDecoder): Promise<string[] | undefined> {
+export async function firstNames(
+  body: Body,
+  form: Compression | UnsupportedForm,
+  xz: XzDecoder,
+): Promise<string[] | undefined> {
   const head = await body.peek(peeked);
   const bytes = isPacked(form) ? await decodeHead(form, head, peeked, xz) : head;
   if (!isTarHead(bytes)) {
@@ -55,12 +59,15 @@ export function isLayerName(path: string): boolean {
 }
 
 const hex = "[0-9a-f]{64}";
-const certain = new RegExp(`^(?:oci-layout|blobs/sha(?:256|512)/[0-9a-f]+|${hex}\\.json|${hex}\\.tar(?:\\.gz)?|${hex}/(?:VERSION|json|layer\\.tar)|sha256:${hex})$`);
-const likely = /(?:^|\/)(?:oci-layout|index\.json|manifest\.json|repositories|blobs\/sha(?:256|512)\/[0-9a-f]+|[^/]+\.(?:tar|tgz|txz|tzst|tar\.gz|tar\.xz|tar\.zst))$/;
+const certain = new RegExp(
+  `^(?:oci-layout|blobs/sha(?:256|512)/[0-9a-f]+|${hex}\\.json|${hex}\\.tar(?:\\.gz)?|${hex}/(?:VERSION|json|layer\\.tar)|sha256:${hex})$`,
+);
+const likely =
+  /(?:^|\/)(?:oci-layout|index\.json|manifest\.json|repositories|blobs\/sha(?:256|512)\/[0-9a-f]+|[^/]+\.(?:tar|tgz|txz|tzst|tar\.gz|tar\.xz|tar\.zst))$/;
 
 /**
- * Tells an archive of images from the layer of one by its first names. A layer holds a root file system; "certain" is asked of files
- * that are named like layers.
+ * Tells an archive of images from the layer of one by its first names. A layer holds a root file system; "certain" is
+ * asked of files that are named like layers.
  */
 export function looksLikeImageArchive(names: string[], how: "certain" | "likely"): boolean {
   return names.some((name) => certain.test(name) || (how === "likely" && likely.test(name)));
@@ -69,6 +76,9 @@ export function looksLikeImageArchive(names: string[], how: "certain" | "likely"
 /** @throws ArchiveError `ARCHIVE_UNSUPPORTED` */
 export function checkSupported(path: string, form: Compression | UnsupportedForm, body: Body): void {
   if (isUnsupported(form) && unsupportedName.test(path)) {
-    throw new ArchiveError("ARCHIVE_UNSUPPORTED", `${body.label} is packed with ${form}, which is not read here. Pack it as .tar, .tar.gz, .tar.zst or .tar.xz.`);
+    throw new ArchiveError(
+      "ARCHIVE_UNSUPPORTED",
+      `${body.label} is packed with ${form}, which is not read here. Pack it as .tar, .tar.gz, .tar.zst or .tar.xz.`,
+    );
   }
 }

@@ -1,20 +1,20 @@
-import { sha256 } from "../../model/digest";
 import type { Digest } from "../../model/digest";
+import { sha256 } from "../../model/digest";
 import { ArchiveError } from "../archiveError";
 import { StreamCursor } from "../decode/byteSource";
 import { compressionOf, isPacked } from "../decode/compression";
 import { decode } from "../decode/decode";
 import type { Delivery } from "../delivery";
-import { BufferBody, readSmall } from "./entry";
-import type { Body, Entry } from "./entry";
-import { checkDigestOf, diffIdsOf } from "../formats/findings";
 import type { Findings } from "../formats/findings";
-import { checkSupported, couldBeArchive, firstNames, looksLikeImageArchive } from "./innerArchive";
-import { deepestArchive, largestManifest } from "../limits";
-import type { DecodedBudget } from "../limits";
+import { checkDigestOf, diffIdsOf } from "../formats/findings";
 import { readList } from "../formats/lists";
-import { addLink, below, holdsImages, layerPaths, withoutEnding } from "../formats/scope";
 import type { Scope, Within } from "../formats/scope";
+import { addLink, below, holdsImages, layerPaths, withoutEnding } from "../formats/scope";
+import type { DecodedBudget } from "../limits";
+import { deepestArchive, largestManifest } from "../limits";
+import type { Body, Entry } from "./entry";
+import { BufferBody, readSmall } from "./entry";
+import { checkSupported, couldBeArchive, firstNames, looksLikeImageArchive } from "./innerArchive";
 import type { Sources } from "./sources";
 import type { Spool } from "./spool";
 import { StreamedTars } from "./streamedTars";
@@ -57,7 +57,13 @@ export class Scan {
   }
 
   /** Scans the entries as one scope. */
-  async entries(entries: AsyncIterable<Entry>, label: string, path: string, depth: number, within?: Within): Promise<void> {
+  async entries(
+    entries: AsyncIterable<Entry>,
+    label: string,
+    path: string,
+    depth: number,
+    within?: Within,
+  ): Promise<void> {
     const scope = this.findings.scope(label, path, within);
     const candidates: Entry[] = [];
     const once = new Set<string>();
@@ -99,13 +105,23 @@ export class Scan {
   /** One archive file: the package itself, or a compressed one in it. */
   async file({ body, path, depth, likely, within, doubtful }: PackedArchive): Promise<void> {
     if (depth > deepestArchive) {
-      throw new ArchiveError("ARCHIVE_TOO_DEEP", `${body.label}: more than ${deepestArchive} archives in each other. Unpack the outermost and give its folder.`);
+      throw new ArchiveError(
+        "ARCHIVE_TOO_DEEP",
+        `${body.label}: more than ${deepestArchive} archives in each other. Unpack the outermost and give its folder.`,
+      );
     }
     const form = compressionOf(await body.peek(8));
     const inner = withoutEnding(path);
     if (isPacked(form)) {
       if (this.options.delivery === undefined) {
-        this.packed.push({ body, path, depth, likely, ...(within === undefined ? {} : { within }), ...(doubtful === undefined ? {} : { doubtful }) });
+        this.packed.push({
+          body,
+          path,
+          depth,
+          likely,
+          ...(within === undefined ? {} : { within }),
+          ...(doubtful === undefined ? {} : { doubtful }),
+        });
         return;
       }
       const blocks = form === "xz" && body.place !== undefined ? await this.options.sources.xz(body) : undefined;
@@ -118,10 +134,21 @@ export class Scan {
         await blocks.close();
         return;
       }
-      const chunks = decode(form, body.pieces(), { label: body.label, budget: this.options.budget, xz: this.options.sources.decoder, signal: this.options.signal });
+      const chunks = decode(form, body.pieces(), {
+        label: body.label,
+        budget: this.options.budget,
+        xz: this.options.sources.decoder,
+        signal: this.options.signal,
+      });
       await this.stream(new StreamCursor(chunks, body.label), inner, depth, within);
     } else if (body.place !== undefined) {
-      await this.entries(walkTarRegion(body.place.source, body.place.offset, body.size, body.label), body.label, inner, depth, within);
+      await this.entries(
+        walkTarRegion(body.place.source, body.place.offset, body.size, body.label),
+        body.label,
+        inner,
+        depth,
+        within,
+      );
     } else {
       await this.stream(new StreamCursor(body.pieces(), body.label), inner, depth, within);
     }
@@ -149,7 +176,12 @@ export class Scan {
       return;
     }
     const head = await body.peek(8);
-    const stored = { size: body.size, label: body.label, form: compressionOf(head), body: body.place === undefined ? undefined : body };
+    const stored = {
+      size: body.size,
+      label: body.label,
+      form: compressionOf(head),
+      body: body.place === undefined ? undefined : body,
+    };
     this.findings.blobs.set(digest, stored);
     if (body.size <= largestManifest && head[0] === 0x7b) {
       const bytes = await readSmall(body, largestManifest, "a manifest");
@@ -191,7 +223,12 @@ export class Scan {
     this.findings.diffIds.set(digest, diffIds);
     const held = new BufferBody(bytes, body.label, body.place);
     if (!this.findings.blobs.has(digest)) {
-      this.findings.blobs.set(digest, { size: bytes.length, label: body.label, form: "none", body: body.place === undefined ? undefined : body });
+      this.findings.blobs.set(digest, {
+        size: bytes.length,
+        label: body.label,
+        form: "none",
+        body: body.place === undefined ? undefined : body,
+      });
     }
     await this.give(digest, held);
     return true;
@@ -213,7 +250,12 @@ export class Scan {
       if (names === undefined) {
         checkSupported(path, form, body);
       } else {
-        await this.unpack({ body, path: below(scope.path, path), depth: depth + 1, likely: looksLikeImageArchive(names, "likely") });
+        await this.unpack({
+          body,
+          path: below(scope.path, path),
+          depth: depth + 1,
+          likely: looksLikeImageArchive(names, "likely"),
+        });
       }
     }
   }

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 
 import { FileSource } from "../decode/fileSource";
-import type { Body } from "./entry";
-import type { PlacedSource, SourceSpec } from "./place";
 import type { XzDecoder } from "../decode/xzDecoder";
 import { readXzBlocks } from "../decode/xzIndex";
 import { largestGroup, XzSource } from "../decode/xzSource";
+import type { Body } from "./entry";
+import type { PlacedSource, SourceSpec } from "./place";
 
 /** Open files at a time; a folder can have tens of thousands. */
 const mostOpen = 64;
@@ -39,7 +39,9 @@ export class Sources {
 
   /** The content of an .xz body that can be read at any place; undefined when it has one block, or too large ones. */
   async xz(body: Body): Promise<XzSource | undefined> {
-    return body.place === undefined ? undefined : this.blocks(body.place.source, body.place.offset, body.size, body.label);
+    return body.place === undefined
+      ? undefined
+      : this.blocks(body.place.source, body.place.offset, body.size, body.label);
   }
 
   private blocks(within: PlacedSource, offset: number, size: number, label: string): Promise<XzSource | undefined> {
@@ -54,7 +56,11 @@ export class Sources {
     return source;
   }
 
-  private async unpack(within: PlacedSource, spec: { xz: SourceSpec; offset: number; size: number }, label: string): Promise<XzSource | undefined> {
+  private async unpack(
+    within: PlacedSource,
+    spec: { xz: SourceSpec; offset: number; size: number },
+    label: string,
+  ): Promise<XzSource | undefined> {
     const blocks = within.plain ? await readXzBlocks(within, spec.offset, spec.size) : undefined;
     return blocks === undefined || blocks.length < 2 || blocks.some((block) => block.size > largestGroup)
       ? undefined
@@ -67,7 +73,9 @@ export class Sources {
       return known;
     }
     const file = path === "" ? this.top : join(this.top, ...path.split("/"));
-    const source = new PlacedFile(file, size, path === "" ? this.label : `${this.label}/${path}`, path, (used) => this.used(used));
+    const source = new PlacedFile(file, size, path === "" ? this.label : `${this.label}/${path}`, path, (used) =>
+      this.used(used),
+    );
     this.open.set(path, source);
     return source;
   }
@@ -106,7 +114,13 @@ class PlacedFile extends FileSource implements PlacedSource {
   readonly spec: SourceSpec;
   private reads = 0;
 
-  constructor(file: string, size: number, label: string, path: string, private readonly used: (source: PlacedFile) => void) {
+  constructor(
+    file: string,
+    size: number,
+    label: string,
+    path: string,
+    private readonly used: (source: PlacedFile) => void,
+  ) {
     super(file, size, label);
     this.spec = { file: path };
   }

@@ -1,24 +1,24 @@
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
-import { mkdtemp, open, rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { messageOf } from "../../model/errors";
 import type { Digest } from "../../model/digest";
+import { messageOf } from "../../model/errors";
 import { ArchiveError, bytesText } from "../archiveError";
-import { piecesOf, RegionCursor } from "../decode/byteSource";
 import type { RandomSource } from "../decode/byteSource";
-import { BufferBody } from "./entry";
+import { piecesOf, RegionCursor } from "../decode/byteSource";
 import type { Body } from "./entry";
+import { BufferBody } from "./entry";
 
 /** Layers up to this size are held in memory instead. */
 const inMemory = 8 << 20;
 
 /**
- * What a process's spool folders are called. The host is part of it: containers that share a temporary folder do not see each
- * other's processes, and would take each other's for dead.
+ * What a process's spool folders are called. The host is part of it: containers that share a temporary folder do not
+ * see each other's processes, and would take each other's for dead.
  */
 export function spoolPrefix(pid: number): string {
   const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
@@ -32,9 +32,10 @@ export interface Spooled {
 }
 
 /**
- * Where a layer waits whose digest is known only at its end (`docker save` names layers by other ids). At most one file at a time,
- * in a folder of mode 0700 that is made when first needed. On POSIX systems the file has no name once it is open, so that a crash
- * leaves an empty folder; elsewhere, and for that folder, the next run cleans up behind a dead process.
+ * Where a layer waits whose digest is known only at its end (`docker save` names layers by other ids). At most one file
+ * at a time, in a folder of mode 0700 that is made when first needed. On POSIX systems the file has no name once it is
+ * open, so that a crash leaves an empty folder; elsewhere, and for that folder, the next run cleans up behind a dead
+ * process.
  */
 export class Spool {
   private folder: Promise<string> | undefined;
@@ -50,7 +51,11 @@ export class Spool {
         hash.update(piece);
         parts.push(piece);
       }
-      return { digest: `sha256:${hash.digest("hex")}`, body: new BufferBody(Buffer.concat(parts), body.label, body.place), release: () => Promise.resolve() };
+      return {
+        digest: `sha256:${hash.digest("hex")}`,
+        body: new BufferBody(Buffer.concat(parts), body.label, body.place),
+        release: () => Promise.resolve(),
+      };
     }
     const folder = await this.open();
     const path = join(folder, String((this.count += 1)));
@@ -58,7 +63,12 @@ export class Spool {
       throw spoolError(folder, body, error);
     });
     // Windows keeps the name of an open file.
-    const unnamed = process.platform !== "win32" && (await rm(path).then(() => true, () => false));
+    const unnamed =
+      process.platform !== "win32" &&
+      (await rm(path).then(
+        () => true,
+        () => false,
+      ));
     const release = async (): Promise<void> => {
       await handle.close();
       if (!unnamed) {
@@ -104,12 +114,21 @@ class SpooledBody implements Body {
   readonly repeatable = true;
   private readonly source: RandomSource;
 
-  constructor(handle: FileHandle, readonly size: number, readonly label: string) {
+  constructor(
+    handle: FileHandle,
+    readonly size: number,
+    readonly label: string,
+  ) {
     this.source = {
       label,
       size,
       readAt: async (position, max) => {
-        const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(Math.min(max, size - position)), 0, Math.min(max, size - position), position);
+        const { bytesRead, buffer } = await handle.read(
+          Buffer.allocUnsafeSlow(Math.min(max, size - position)),
+          0,
+          Math.min(max, size - position),
+          position,
+        );
         return buffer.subarray(0, bytesRead);
       },
       close: () => Promise.resolve(),

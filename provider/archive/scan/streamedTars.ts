@@ -1,13 +1,13 @@
 import type { Digest } from "../../model/digest";
 import { compressionOf } from "../decode/compression";
-import { HashedBody } from "./hashedBody";
-import type { Body, Entry } from "./entry";
-import { checkSupported, firstNames, isLayerName, looksLikeImageArchive } from "./innerArchive";
-import { deepestArchive } from "../limits";
-import type { Scan } from "./scan";
 import type { Delivery } from "../delivery";
-import { below, layerPaths } from "../formats/scope";
 import type { LayerFile, Scope } from "../formats/scope";
+import { below, layerPaths } from "../formats/scope";
+import { deepestArchive } from "../limits";
+import type { Body, Entry } from "./entry";
+import { HashedBody } from "./hashedBody";
+import { checkSupported, firstNames, isLayerName, looksLikeImageArchive } from "./innerArchive";
+import type { Scan } from "./scan";
 import type { Spool } from "./spool";
 
 /** A tar in a stream, packed or not. */
@@ -21,8 +21,9 @@ interface Tar {
 }
 
 /**
- * Tars in a stream: layers of images, and archives of images. Which of them a file is, manifest.json says, and that comes last as a rule;
- * a layer may hold an archive of images at its root. So what may be both is kept as both, until the index is made.
+ * Tars in a stream: layers of images, and archives of images. Which of them a file is, manifest.json says, and that
+ * comes last as a rule; a layer may hold an archive of images at its root. So what may be both is kept as both, until
+ * the index is made.
  */
 export class StreamedTars {
   constructor(private readonly scan: Scan) {}
@@ -58,7 +59,8 @@ export class StreamedTars {
         return this.tools.delivery.wants(digest, body.size);
       });
     } else {
-      // An archive to all appearances, of any size. Should it be a layer all the same, the index will ask for it by its digest.
+      // An archive to all appearances, of any size. Should it be a layer all the same, the index will ask for it by its
+      // digest.
       const hashed = new HashedBody(body);
       await this.lookInto(tar, hashed, true, false);
       if (!this.tools.delivery.complete) {
@@ -85,7 +87,14 @@ export class StreamedTars {
   }
 
   private lookInto({ scope, path, depth }: Tar, body: Body, likely: boolean, doubtful: boolean): Promise<boolean> {
-    return this.scan.unpack({ body, path: below(scope.path, path), depth: depth + 1, likely, doubtful, within: { scope, path } });
+    return this.scan.unpack({
+      body,
+      path: below(scope.path, path),
+      depth: depth + 1,
+      likely,
+      doubtful,
+      within: { scope, path },
+    });
   }
 
   /** Notes it as a layer, should manifest.json call it one. */

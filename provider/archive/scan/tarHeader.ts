@@ -3,8 +3,11 @@ import { ArchiveError, quoted } from "../archiveError";
 /** tar-stream is not used here: it takes GNU sparse headers, negative or cut sizes and a missing end mark for good. */
 export const blockBytes = 512;
 
-/** POSIX.1-2017 pax, "ustar Interchange Format" and the GNU manual's "Basic Tar Format": the single letter of a header. */
-export type TarKind = "file" | "hard link" | "symbolic link" | "folder" | "pax" | "pax global" | "long name" | "long link" | "ignored";
+/**
+ * POSIX.1-2017 pax, "ustar Interchange Format" and the GNU manual's "Basic Tar Format": the single letter of a header.
+ */
+export type TarKind =
+  "file" | "hard link" | "symbolic link" | "folder" | "pax" | "pax global" | "long name" | "long link" | "ignored";
 
 export interface TarHeader {
   kind: TarKind;
@@ -48,7 +51,10 @@ export function readTarHeader(block: Buffer, where: string): TarHeader | undefin
     return undefined;
   }
   if (!hasChecksum(block)) {
-    throw new ArchiveError("ARCHIVE_CORRUPT", `${where}: this is not a tar header (its checksum is wrong). The file is damaged; fetch or make it again.`);
+    throw new ArchiveError(
+      "ARCHIVE_CORRUPT",
+      `${where}: this is not a tar header (its checksum is wrong). The file is damaged; fetch or make it again.`,
+    );
   }
   const magic = block.toString("latin1", 257, 265);
   let name = text(block, 0, 100);
@@ -59,11 +65,17 @@ export function readTarHeader(block: Buffer, where: string): TarHeader | undefin
   const letter = String.fromCharCode(block[156] ?? 0);
   const refused = refusedKinds[letter];
   if (refused !== undefined) {
-    throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: entry ${quoted(name)} is ${refused}; no image package has such entries.`);
+    throw new ArchiveError(
+      "ARCHIVE_ENTRY_REFUSED",
+      `${where}: entry ${quoted(name)} is ${refused}; no image package has such entries.`,
+    );
   }
   let kind = kinds[letter];
   if (kind === undefined) {
-    throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: entry ${quoted(name)} is of the unknown type ${quoted(letter)}; pack it with GNU tar, bsdtar or the image tool itself.`);
+    throw new ArchiveError(
+      "ARCHIVE_ENTRY_REFUSED",
+      `${where}: entry ${quoted(name)} is of the unknown type ${quoted(letter)}; pack it with GNU tar, bsdtar or the image tool itself.`,
+    );
   }
   if (kind === "file" && name.endsWith("/")) {
     kind = "folder";
@@ -71,7 +83,10 @@ export function readTarHeader(block: Buffer, where: string): TarHeader | undefin
   const size = number(block, 124, 136, where, name);
   if (size > 0 && (kind === "hard link" || kind === "symbolic link" || kind === "folder")) {
     // Readers disagree whether a body follows; what one reads as content the other reads as headers.
-    throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: entry ${quoted(name)} is a ${kind} with a size of ${size} bytes.`);
+    throw new ArchiveError(
+      "ARCHIVE_ENTRY_REFUSED",
+      `${where}: entry ${quoted(name)} is a ${kind} with a size of ${size} bytes.`,
+    );
   }
   return { kind, name, linkName: text(block, 157, 257), size };
 }
@@ -82,7 +97,13 @@ export function isTarHead(block: Buffer): boolean {
 }
 
 function hasChecksum(block: Buffer): boolean {
-  const stated = Number.parseInt(block.toString("latin1", 148, 156).replace(/[\0 ]+/g, " ").trim(), 8);
+  const stated = Number.parseInt(
+    block
+      .toString("latin1", 148, 156)
+      .replace(/[\0 ]+/g, " ")
+      .trim(),
+    8,
+  );
   let unsigned = 8 * 32;
   let signed = 8 * 32;
   for (let at = 0; at < blockBytes; at += 1) {
@@ -102,7 +123,10 @@ function text(block: Buffer, from: number, to: number): string {
 
 function number(block: Buffer, from: number, to: number, where: string, name: string): number {
   const wrong = (): ArchiveError =>
-    new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: entry ${quoted(name)} has an impossible size. The file is damaged or made to mislead.`);
+    new ArchiveError(
+      "ARCHIVE_ENTRY_REFUSED",
+      `${where}: entry ${quoted(name)} has an impossible size. The file is damaged or made to mislead.`,
+    );
   const first = block[from] ?? 0;
   if (first & 0x80) {
     // GNU base-256: 0x80 leads a positive number, 0xff a negative one.
@@ -140,7 +164,10 @@ export function readPaxRecords(body: Buffer, where: string): Map<string, string>
     const end = at + length;
     const equals = body.indexOf(0x3d, space);
     if (length === 0 || end > body.length || body[end - 1] !== 0x0a || equals < 0 || equals >= end) {
-      throw new ArchiveError("ARCHIVE_CORRUPT", `${where}: a pax header with malformed records. The file is damaged; fetch or make it again.`);
+      throw new ArchiveError(
+        "ARCHIVE_CORRUPT",
+        `${where}: a pax header with malformed records. The file is damaged; fetch or make it again.`,
+      );
     }
     records.set(body.toString("utf8", space + 1, equals), body.toString("utf8", equals + 1, end - 1));
     at = end;

@@ -1,12 +1,12 @@
 import { ArchiveError, bytesText, quoted } from "../archiveError";
-import { RegionCursor } from "../decode/byteSource";
 import type { Cursor } from "../decode/byteSource";
-import { entryPath, linkTarget } from "./entryName";
-import { OnceBody, RegionBody, truncated } from "./entry";
+import { RegionCursor } from "../decode/byteSource";
 import type { Entry } from "./entry";
+import { OnceBody, RegionBody, truncated } from "./entry";
+import { entryPath, linkTarget } from "./entryName";
 import type { PlacedSource } from "./place";
-import { blockBytes, isTarHead, readPaxRecords, readTarHeader } from "./tarHeader";
 import type { TarHeader } from "./tarHeader";
+import { blockBytes, isTarHead, readPaxRecords, readTarHeader } from "./tarHeader";
 
 /** Longest extension header (pax records, GNU long name): names of a few kB at most. */
 const longestExtension = 1 << 20;
@@ -15,7 +15,12 @@ const longestExtension = 1 << 20;
 const mostEntries = 5_000_000;
 
 /** The entries of a tar that can be read at any place: bodies that are not asked for cost nothing. */
-export function walkTarRegion(source: PlacedSource, offset: number, size: number, label: string): AsyncGenerator<Entry> {
+export function walkTarRegion(
+  source: PlacedSource,
+  offset: number,
+  size: number,
+  label: string,
+): AsyncGenerator<Entry> {
   const cursor = new RegionCursor(source, offset, size, label);
   return walk(cursor, (length, name) => new RegionBody(source, offset + cursor.position, length, name));
 }
@@ -33,7 +38,10 @@ async function* walk(cursor: Cursor, bodyOf: (size: number, label: string) => En
   for (let count = 0; ; count += 1) {
     const where = `${cursor.label} at byte ${cursor.position}`;
     if (count > mostEntries) {
-      throw new ArchiveError("ARCHIVE_BOMB", `${cursor.label} has more than ${mostEntries} entries. No image package has; if this one is real, split it.`);
+      throw new ArchiveError(
+        "ARCHIVE_BOMB",
+        `${cursor.label} has more than ${mostEntries} entries. No image package has; if this one is real, split it.`,
+      );
     }
     const block = await cursor.take(blockBytes);
     if (block.length < blockBytes) {
@@ -47,7 +55,12 @@ async function* walk(cursor: Cursor, bodyOf: (size: number, label: string) => En
       await checkEnd(cursor, where, last);
       return;
     }
-    if (header.kind === "pax" || header.kind === "pax global" || header.kind === "long name" || header.kind === "long link") {
+    if (
+      header.kind === "pax" ||
+      header.kind === "pax global" ||
+      header.kind === "long name" ||
+      header.kind === "long link"
+    ) {
       const body = await extension(cursor, header, where);
       if (header.kind === "pax") {
         pax = readPaxRecords(body, where);
@@ -71,7 +84,11 @@ async function* walk(cursor: Cursor, bodyOf: (size: number, label: string) => En
     if (header.kind === "file") {
       yield { path, body: bodyOf(size, label) };
     } else if (header.kind === "hard link" || header.kind === "symbolic link") {
-      yield { path, linkTo: linkTarget(path, linkName, header.kind === "symbolic link", where), body: bodyOf(0, label) };
+      yield {
+        path,
+        linkTo: linkTarget(path, linkName, header.kind === "symbolic link", where),
+        body: bodyOf(0, label),
+      };
     }
     const rest = start + size - cursor.position;
     const padding = (blockBytes - (size % blockBytes)) % blockBytes;
@@ -84,7 +101,10 @@ async function* walk(cursor: Cursor, bodyOf: (size: number, label: string) => En
 
 async function extension(cursor: Cursor, header: TarHeader, where: string): Promise<Buffer> {
   if (header.size > longestExtension) {
-    throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: a header extension of ${bytesText(header.size)}; at most ${bytesText(longestExtension)} are accepted.`);
+    throw new ArchiveError(
+      "ARCHIVE_ENTRY_REFUSED",
+      `${where}: a header extension of ${bytesText(header.size)}; at most ${bytesText(longestExtension)} are accepted.`,
+    );
   }
   const padded = Math.ceil(header.size / blockBytes) * blockBytes;
   const body = await cursor.take(padded);
@@ -97,7 +117,10 @@ async function extension(cursor: Cursor, header: TarHeader, where: string): Prom
 function sizeOf(header: TarHeader, pax: Map<string, string> | undefined, name: string, where: string): number {
   for (const key of pax?.keys() ?? []) {
     if (key.startsWith("GNU.sparse.")) {
-      throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: entry ${quoted(name)} is a sparse file (pack without --sparse); no image package has such entries.`);
+      throw new ArchiveError(
+        "ARCHIVE_ENTRY_REFUSED",
+        `${where}: entry ${quoted(name)} is a sparse file (pack without --sparse); no image package has such entries.`,
+      );
     }
   }
   const stated = pax?.get("size");
@@ -106,7 +129,10 @@ function sizeOf(header: TarHeader, pax: Map<string, string> | undefined, name: s
   }
   const size = /^[0-9]{1,16}$/.test(stated) ? Number(stated) : Number.NaN;
   if (!Number.isSafeInteger(size) || (size > 0 && header.kind !== "file")) {
-    throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: entry ${quoted(name)} has an impossible size in its pax header (${quoted(stated)}).`);
+    throw new ArchiveError(
+      "ARCHIVE_ENTRY_REFUSED",
+      `${where}: entry ${quoted(name)} has an impossible size in its pax header (${quoted(stated)}).`,
+    );
   }
   return size;
 }
@@ -115,7 +141,10 @@ function sizeOf(header: TarHeader, pax: Map<string, string> | undefined, name: s
 function checkGlobal(records: Map<string, string>, where: string): void {
   for (const key of records.keys()) {
     if (key === "path" || key === "linkpath" || key === "size" || key.startsWith("GNU.sparse.")) {
-      throw new ArchiveError("ARCHIVE_ENTRY_REFUSED", `${where}: a global pax header that sets ${quoted(key)} for all entries; no image tool writes one.`);
+      throw new ArchiveError(
+        "ARCHIVE_ENTRY_REFUSED",
+        `${where}: a global pax header that sets ${quoted(key)} for all entries; no image tool writes one.`,
+      );
     }
   }
 }
@@ -124,8 +153,8 @@ function checkGlobal(records: Map<string, string>, where: string): void {
 const longestPadding = 1 << 20;
 
 /**
- * The mark is two blocks of zeros; some writers stop after one. A single one with more behind it is a damaged tar, another tar
- * behind the padding (`cat a.tar b.tar`) would be passed over in silence.
+ * The mark is two blocks of zeros; some writers stop after one. A single one with more behind it is a damaged tar,
+ * another tar behind the padding (`cat a.tar b.tar`) would be passed over in silence.
  */
 async function checkEnd(cursor: Cursor, where: string, last: string): Promise<void> {
   const second = await cursor.take(blockBytes);
@@ -135,11 +164,17 @@ async function checkEnd(cursor: Cursor, where: string, last: string): Promise<vo
       break;
     }
     if (isTarHead(block)) {
-      throw new ArchiveError("ARCHIVE_CORRUPT", `${cursor.label}: another tar follows at byte ${cursor.position - blockBytes}. Join tars with tar --concatenate, or give a folder with both.`);
+      throw new ArchiveError(
+        "ARCHIVE_CORRUPT",
+        `${cursor.label}: another tar follows at byte ${cursor.position - blockBytes}. Join tars with tar --concatenate, or give a folder with both.`,
+      );
     }
   }
   if (second.some((byte) => byte !== 0)) {
-    throw new ArchiveError("ARCHIVE_CORRUPT", `${where}: a block of zeros in the middle of the tar${last === "" ? "" : `, after entry ${quoted(last)}`}. The file is damaged; fetch or make it again.`);
+    throw new ArchiveError(
+      "ARCHIVE_CORRUPT",
+      `${where}: a block of zeros in the middle of the tar${last === "" ? "" : `, after entry ${quoted(last)}`}. The file is damaged; fetch or make it again.`,
+    );
   }
 }
 

@@ -1,11 +1,11 @@
 import type { DesiredRegistry } from "../desired";
-import { worksAsHeader } from "./credentials";
-import type { DraftInput } from "./draft";
-import type { TomlEdit } from "../toml/editToml";
 import { upstreamAuthority } from "../hostNames";
 import { headerCredentials } from "../render/renderFiles";
+import type { TomlEdit } from "../toml/editToml";
 import { tableAt } from "../toml/toml";
 import type { ContainerdVersion } from "../version";
+import { worksAsHeader } from "./credentials";
+import type { DraftInput } from "./draft";
 
 /** A credential that works only from config.toml on a node. */
 export interface ConfigCredential {
@@ -57,7 +57,9 @@ export function authEdits(input: DraftInput, plugin: string, notes: string[]): T
       return [];
     }
     if (tableAt(settings.registry, "configs", host, "auth") !== undefined) {
-      notes.push(`the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`);
+      notes.push(
+        `the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`,
+      );
     }
     notes.push(
       of === "declared"
@@ -65,6 +67,8 @@ export function authEdits(input: DraftInput, plugin: string, notes: string[]): T
         : `the credential of ${key} stands in config.toml (a new one means a restart)`,
     );
     const { username, password } = credential;
-    return [{ op: "table", path: ["plugins", plugin, "registry", "configs", host, "auth"], value: { username, password } }];
+    return [
+      { op: "table", path: ["plugins", plugin, "registry", "configs", host, "auth"], value: { username, password } },
+    ];
   });
 }

@@ -1,14 +1,17 @@
-import { splitDirs } from "../read/criSettings";
-import type { DraftFile, DraftInput } from "./draft";
 import { directoryNames } from "../hostNames";
-import { directoriesOf, namespacesIn } from "../read/hostsDirectory";
-import { carriedComment, renderHostsToml } from "../render/hostsToml";
-import { legacyAsHostsToml, type LegacyRegistry } from "../read/legacy";
-import { nameList, shownName } from "./nameList";
 import type { ObservedNode } from "../observed";
+import { splitDirs } from "../read/criSettings";
+import { directoriesOf, namespacesIn } from "../read/hostsDirectory";
+import { legacyAsHostsToml, type LegacyRegistry } from "../read/legacy";
+import { carriedComment, renderHostsToml } from "../render/hostsToml";
 import { atLeast } from "../version";
+import type { DraftFile, DraftInput } from "./draft";
+import { nameList, shownName } from "./nameList";
 
-/** What `mirrors` and `configs.*.tls` say of hosts that are not declared, as hosts.toml files: beside config_path they cannot stay. */
+/**
+ * What `mirrors` and `configs.*.tls` say of hosts that are not declared, as hosts.toml files: beside config_path they
+ * cannot stay.
+ */
 export function carryLegacy(
   legacy: LegacyRegistry,
   input: DraftInput,
@@ -23,22 +26,34 @@ export function carryLegacy(
   for (const [namespace, file] of legacyAsHostsToml(legacy)) {
     if (declared.has(namespace)) {
       if (legacy.mirrors.has(namespace)) {
-        notes.push(`the node's own mirrors of ${namespace} (${(legacy.mirrors.get(namespace) ?? []).join(", ")}) give way to the declared ones, and come back on delete`);
+        notes.push(
+          `the node's own mirrors of ${namespace} (${(legacy.mirrors.get(namespace) ?? []).join(", ")}) give way to the declared ones, and come back on delete`,
+        );
       }
       continue;
     }
     const names = directoryNames(namespace);
     const name = names.find((one) => directories.has(`${dir}/${one}`)) ?? namespace;
-    files.set(`${dir}/${name}/hosts.toml`, { text: renderHostsToml(file, carriedComment, { oldParser: !atLeast(version, 2) }) });
+    files.set(`${dir}/${name}/hosts.toml`, {
+      text: renderHostsToml(file, carriedComment, { oldParser: !atLeast(version, 2) }),
+    });
     carried.push(namespace);
   }
   if (carried.length > 0) {
-    notes.push(`settings of config.toml that cannot stand beside config_path move to hosts.toml files: ${nameList(carried)}`);
+    notes.push(
+      `settings of config.toml that cannot stand beside config_path move to hosts.toml files: ${nameList(carried)}`,
+    );
   }
 }
 
 /** A list of directories becomes one: what stood in the others moves there, in the order in which containerd looked. */
-export function copyOtherDirs(input: DraftInput, dir: string, declared: Set<string>, files: Map<string, DraftFile>, notes: string[]): void {
+export function copyOtherDirs(
+  input: DraftInput,
+  dir: string,
+  declared: Set<string>,
+  files: Map<string, DraftFile>,
+  notes: string[],
+): void {
   const { observed, configPath } = input;
   const others = splitDirs(configPath);
   if (others.length < 2) {
@@ -67,7 +82,14 @@ export function copyOtherDirs(input: DraftInput, dir: string, declared: Set<stri
   }
 }
 
-function copyDirectory(observed: ObservedNode, from: string, namespace: string, to: string, files: Map<string, DraftFile>, notes: string[]): string[] {
+function copyDirectory(
+  observed: ObservedNode,
+  from: string,
+  namespace: string,
+  to: string,
+  files: Map<string, DraftFile>,
+  notes: string[],
+): string[] {
   const copied: string[] = [];
   const name = directoryNames(namespace).find((one) => directoriesOf(observed).has(`${from}/${one}`));
   for (const [path, file] of Object.entries(observed.files)) {
@@ -75,12 +97,16 @@ function copyDirectory(observed: ObservedNode, from: string, namespace: string, 
       continue;
     }
     if (file.text === undefined) {
-      notes.push(`${shownName(path)} is no plain text file and cannot be copied to ${to}: copy it by hand if ${shownName(namespace)} needs it`);
+      notes.push(
+        `${shownName(path)} is no plain text file and cannot be copied to ${to}: copy it by hand if ${shownName(namespace)} needs it`,
+      );
       continue;
     }
-    files.set(`${to}/${name}${path.slice(from.length + 1 + name.length)}`, { text: file.text, mode: file.mode & 0o777 });
+    files.set(`${to}/${name}${path.slice(from.length + 1 + name.length)}`, {
+      text: file.text,
+      mode: file.mode & 0o777,
+    });
     copied.push(path);
   }
   return copied;
 }
-

@@ -1,13 +1,16 @@
 import { isIP } from "node:net";
+
 import { ContainerdError } from "../containerdError";
 import type { DesiredHost, DesiredMirror, HostAccess } from "../desired";
-import { dialTimeoutProblem } from "./dialTimeout";
 import { parseEndpointUrl, upstreamAuthority } from "../hostNames";
+import { dialTimeoutProblem } from "./dialTimeout";
 
 /**
- * Refuses a declaration that contradicts itself, before anything is touched. All findings at once, one a line in `reasons`.
+ * Refuses a declaration that contradicts itself, before anything is touched. All findings at once, one a line in
+ * `reasons`.
  *
- * @throws ContainerdError CONTAINERD_DESIRED (a value that cannot be right), CONTAINERD_CONFLICT (two values that cannot both be)
+ * @throws ContainerdError CONTAINERD_DESIRED (a value that cannot be right), CONTAINERD_CONFLICT (two values that
+ * cannot both be)
  */
 export function checkDesired(hosts: DesiredHost[]): void {
   const wrong: string[] = [];
@@ -17,7 +20,9 @@ export function checkDesired(hosts: DesiredHost[]): void {
 
   for (const host of hosts) {
     if (seen.has(host.host)) {
-      conflicts.push(`host ${host.host} is declared twice; list it once, with its mirrors in the order they are to be asked`);
+      conflicts.push(
+        `host ${host.host} is declared twice; list it once, with its mirrors in the order they are to be asked`,
+      );
     }
     seen.add(host.host);
     wrong.push(...hostProblems(host.host));
@@ -72,7 +77,9 @@ function accessProblems(
   const wrong: string[] = [];
   const conflicts: string[] = [];
   if (host === "_default") {
-    wrong.push("_default is no private registry: it stands for many hosts, and a CA or credentials are for one; name it");
+    wrong.push(
+      "_default is no private registry: it stands for many hosts, and a CA or credentials are for one; name it",
+    );
   }
   if (caPath === undefined && credential === undefined) {
     wrong.push(`private registry ${host} has neither a CA nor credentials; give it one of them, or leave it out`);
@@ -112,7 +119,9 @@ export function hostProblems(host: string): string[] {
     return [`host "${host}": containerd calls Docker Hub "docker.io"; write that`];
   }
   if (/^[a-z]+:\/\//i.test(host) || host.includes("/")) {
-    return [`host "${host}": only the host's name belongs here, like gcr.io or otherhost.io:8443, without a scheme and without a path`];
+    return [
+      `host "${host}": only the host's name belongs here, like gcr.io or otherhost.io:8443, without a scheme and without a path`,
+    ];
   }
   const [, name = "", port] = /^(\[[^\]]+\]|[^:]*)(?::(\d+))?$/.exec(host) ?? [];
   const isName = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(name);
@@ -136,7 +145,9 @@ export function hostProblems(host: string): string[] {
 function mirrorProblems(mirror: DesiredMirror, host: string): string[] {
   const url = parseEndpointUrl(mirror.endpoint);
   if (url === undefined) {
-    return [`mirror "${mirror.endpoint.replace(/\/\/[^/]*@/, "//***@")}" for ${host} is not a URL like https://172.18.0.20:5000 or https://172.18.0.20:5000/v2/NAMESPACE`];
+    return [
+      `mirror "${mirror.endpoint.replace(/\/\/[^/]*@/, "//***@")}" for ${host} is not a URL like https://172.18.0.20:5000 or https://172.18.0.20:5000/v2/NAMESPACE`,
+    ];
   }
   const problems: string[] = [];
   const slow = mirror.dialTimeout === undefined ? undefined : dialTimeoutProblem(mirror.dialTimeout);
@@ -144,10 +155,14 @@ function mirrorProblems(mirror: DesiredMirror, host: string): string[] {
     problems.push(`mirror ${mirror.endpoint}: dialTimeout ${slow}`);
   }
   if (url.scheme === "http" && mirror.caPath !== undefined) {
-    problems.push(`mirror ${mirror.endpoint} is http and has a CA certificate; write https, or leave the certificate out`);
+    problems.push(
+      `mirror ${mirror.endpoint} is http and has a CA certificate; write https, or leave the certificate out`,
+    );
   }
   if (mirror.insecure === true && mirror.caPath !== undefined) {
-    problems.push(`mirror ${mirror.endpoint} is insecure and has a CA certificate: with the certificate, checking is possible; leave one of them out`);
+    problems.push(
+      `mirror ${mirror.endpoint} is insecure and has a CA certificate: with the certificate, checking is possible; leave one of them out`,
+    );
   }
   if (mirror.caPath !== undefined && !isAbsolutePath(mirror.caPath)) {
     problems.push(`mirror ${mirror.endpoint}: the CA's path on the node must be absolute, not "${mirror.caPath}"`);

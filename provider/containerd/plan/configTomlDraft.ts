@@ -1,23 +1,25 @@
 import { ContainerdError } from "../containerdError";
-import type { Draft, DraftFile, DraftInput } from "./draft";
-import type { TomlEdit } from "../toml/editToml";
 import { parseEndpointUrl, upstreamAuthority } from "../hostNames";
 import { legacyRegistry } from "../read/legacy";
 import { registryOwner } from "../read/registryOwner";
 import { mirrorsByAuthority } from "../render/renderFiles";
-import { tableAt, type Table } from "../toml/toml";
+import type { TomlEdit } from "../toml/editToml";
+import { type Table, tableAt } from "../toml/toml";
 import { atLeast } from "../version";
+import type { Draft, DraftFile, DraftInput } from "./draft";
 
 /**
- * The declared mirrors as `mirrors` and `configs` in config.toml itself, beside the node's own. For containerd 1.x alone; each
- * change means a restart.
+ * The declared mirrors as `mirrors` and `configs` in config.toml itself, beside the node's own. For containerd 1.x
+ * alone; each change means a restart.
  *
  * @throws ContainerdError CONTAINERD_STYLE where that cannot be
  */
 export function configTomlDraft(input: DraftInput): Draft {
   const { desired, settings } = input;
   refuse(input);
-  const notes: string[] = ["the mirrors stand in config.toml itself on this node: each change of them restarts containerd (configStyle \"hosts-dir\" avoids that)"];
+  const notes: string[] = [
+    'the mirrors stand in config.toml itself on this node: each change of them restarts containerd (configStyle "hosts-dir" avoids that)',
+  ];
   const owner = registryOwner(input);
   const at = ["plugins", owner.plugin, "registry"];
   const edits: TomlEdit[] = [];
@@ -33,7 +35,9 @@ export function configTomlDraft(input: DraftInput): Draft {
     const namespace = host.host === "_default" ? "*" : host.host;
     const before = legacy.mirrors.get(namespace);
     if (before !== undefined) {
-      notes.push(`the node's own mirrors of ${host.host} (${before.join(", ")}) give way to the declared ones, and come back on delete`);
+      notes.push(
+        `the node's own mirrors of ${host.host} (${before.join(", ")}) give way to the declared ones, and come back on delete`,
+      );
     }
     set(["mirrors", namespace], { endpoint: host.mirrors.map((mirror) => mirror.endpoint) });
   }
@@ -41,7 +45,8 @@ export function configTomlDraft(input: DraftInput): Draft {
   for (const [authority, mirror] of mirrors) {
     const scheme = parseEndpointUrl(mirror.endpoint)?.scheme ?? "https";
     if (!desired.hosts.some((host) => host.host === authority && host.mirrors.length > 0)) {
-      // So that an image can be pulled by the mirror's own name too; without it containerd would take a local address for http.
+      // So that an image can be pulled by the mirror's own name too; without it containerd would take a local address
+      // for http.
       set(["mirrors", authority], { endpoint: [`${scheme}://${authority}`] });
     }
     if (mirror.caPath !== undefined) {
@@ -61,7 +66,9 @@ export function configTomlDraft(input: DraftInput): Draft {
       const before = legacy.mirrors.get(host);
       if (before !== undefined) {
         const gone = before.join(", ");
-        notes.push(`the node's own mirrors of ${host} (${gone}) give way, and come back on delete: it is asked directly`);
+        notes.push(
+          `the node's own mirrors of ${host} (${gone}) give way, and come back on delete: it is asked directly`,
+        );
       }
     }
     if (access.caPath !== undefined) {
@@ -77,7 +84,9 @@ export function configTomlDraft(input: DraftInput): Draft {
     const mirror = [...mirrors].find(([, one]) => one.credential === key);
     const host = mirror?.[0] ?? upstreamAuthority(key) ?? key;
     if (tableAt(settings.registry, "configs", host, "auth") !== undefined) {
-      notes.push(`the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`);
+      notes.push(
+        `the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`,
+      );
     }
     set(["configs", host, "auth"], { username: credential.username, password: credential.password });
   }
@@ -95,14 +104,23 @@ export function configTomlDraft(input: DraftInput): Draft {
 function refuse(input: DraftInput): void {
   const { desired, settings, version, configPath } = input;
   if (atLeast(version, 2)) {
-    throw new ContainerdError("CONTAINERD_STYLE", `configStyle "config-toml" is for containerd 1.x, and this node runs ${version.text}, which ignores configs.*.tls; use "hosts-dir" or "auto"`);
+    throw new ContainerdError(
+      "CONTAINERD_STYLE",
+      `configStyle "config-toml" is for containerd 1.x, and this node runs ${version.text}, which ignores configs.*.tls; use "hosts-dir" or "auto"`,
+    );
   }
   const own = settings.registry["config_path"];
   if (configPath !== "" && typeof own === "string" && own !== "") {
-    throw new ContainerdError("CONTAINERD_STYLE", `configStyle "config-toml" cannot be used on this node: its config.toml names the hosts directory ${own}, and with both the CRI plugin does not load; use "hosts-dir" or "auto"`);
+    throw new ContainerdError(
+      "CONTAINERD_STYLE",
+      `configStyle "config-toml" cannot be used on this node: its config.toml names the hosts directory ${own}, and with both the CRI plugin does not load; use "hosts-dir" or "auto"`,
+    );
   }
   const strict = desired.hosts.filter((host) => host.skipFallback).map((host) => host.host);
   if (strict.length > 0) {
-    throw new ContainerdError("CONTAINERD_STYLE", `skipFallback (${strict.join(", ")}) cannot be had with configStyle "config-toml": containerd asks the public registry last in any case; use "hosts-dir" or "auto"`);
+    throw new ContainerdError(
+      "CONTAINERD_STYLE",
+      `skipFallback (${strict.join(", ")}) cannot be had with configStyle "config-toml": containerd asks the public registry last in any case; use "hosts-dir" or "auto"`,
+    );
   }
 }

@@ -1,5 +1,5 @@
-import type { AuthKinds, Credentials } from "../desired";
 import { ContainerdError } from "../containerdError";
+import type { AuthKinds, Credentials } from "../desired";
 import { atLeast, type ContainerdVersion } from "../version";
 
 /** What stands in a reviewed text instead of a secret. */
@@ -26,17 +26,24 @@ export function materialize(text: string, credentials: Credentials, path: string
 function basicAuthorization(key: string, credentials: Credentials, path: string): string {
   const credential = Object.hasOwn(credentials, key) ? credentials[key] : undefined;
   if (credential === undefined) {
-    throw new ContainerdError("CONTAINERD_CREDENTIAL", `${path} needs the credential of ${key}, and none was given; give it pullCredentialConfigPath, or username and password`);
+    throw new ContainerdError(
+      "CONTAINERD_CREDENTIAL",
+      `${path} needs the credential of ${key}, and none was given; give it pullCredentialConfigPath, or username and password`,
+    );
   }
   if (credential.username.includes(":")) {
-    throw new ContainerdError("CONTAINERD_CREDENTIAL", `the user name for ${key} has a colon in it, which basic authentication cannot carry (RFC 7617)`);
+    throw new ContainerdError(
+      "CONTAINERD_CREDENTIAL",
+      `the user name for ${key} has a colon in it, which basic authentication cannot carry (RFC 7617)`,
+    );
   }
   return `Basic ${Buffer.from(`${credential.username}:${credential.password}`, "utf8").toString("base64")}`;
 }
 
 /**
- * True where a mirror's credential works from hosts.toml, without a restart. containerd up to 2.0 keeps such a header away from
- * the token service: a mirror that answers with Bearer then hands out an anonymous token (facts, "Credentials").
+ * True where a mirror's credential works from hosts.toml, without a restart. containerd up to 2.0 keeps such a header
+ * away from the token service: a mirror that answers with Bearer then hands out an anonymous token (facts,
+ * "Credentials").
  */
 export function worksAsHeader(key: string, auth: AuthKinds, version: ContainerdVersion): boolean {
   return auth[key] !== "bearer" || atLeast(version, 2, 1);

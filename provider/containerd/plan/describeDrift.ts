@@ -1,18 +1,23 @@
 import { diffArrays } from "diff";
+
 import type { ContainerdPlan } from "../containerdPlan";
-import { managedComment } from "../render/hostsToml";
 import type { ObservedFile, ObservedNode } from "../observed";
 import { otherWriter } from "../read/otherWriter";
+import { managedComment } from "../render/hostsToml";
 import { hideSecrets } from "../render/secretText";
 
 /** How one file on a node differs from what is wanted there. */
 export interface FileDrift {
   path: string;
-  /** `changed`; `missing` on the node; `extra`, no longer wanted; `mode`, only the permissions differ; `unreadable` as text. */
+  /**
+   * `changed`; `missing` on the node; `extra`, no longer wanted; `mode`, only the permissions differ; `unreadable` as
+   * text.
+   */
   kind: "changed" | "missing" | "extra" | "mode" | "unreadable";
   /**
-   * `- ` as found, `+ ` as wanted; secrets are hidden. At most `mostLines`, and then a line that says how many more. Where somebody
-   * else's hosts.toml stands in the place of ours, and it can be told whose it looks like, the first line says so.
+   * `- ` as found, `+ ` as wanted; secrets are hidden. At most `mostLines`, and then a line that says how many more.
+   * Where somebody else's hosts.toml stands in the place of ours, and it can be told whose it looks like, the first
+   * line says so.
    */
   lines: string[];
 }
@@ -20,27 +25,52 @@ export interface FileDrift {
 const mostLines = 60;
 
 /**
- * What a person is to see of a difference between a node and what is wanted (refresh, B7): the changed lines, file by file.
- * Give it the plan that planContainerd made of this same observation; an empty answer means that nothing has drifted.
+ * What a person is to see of a difference between a node and what is wanted (refresh, B7): the changed lines, file by
+ * file. Give it the plan that planContainerd made of this same observation; an empty answer means that nothing has
+ * drifted.
  */
 export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, observed: ObservedNode): FileDrift[] {
   const drifts: FileDrift[] = [];
   for (const file of plan.write) {
     const seen = observed.files[file.path];
     if (seen === undefined) {
-      drifts.push({ path: file.path, kind: "missing", lines: shown(file.text).map((line) => `+ ${line}`).slice(0, mostLines) });
+      drifts.push({
+        path: file.path,
+        kind: "missing",
+        lines: shown(file.text)
+          .map((line) => `+ ${line}`)
+          .slice(0, mostLines),
+      });
     } else if (seen.text === undefined) {
-      drifts.push({ path: file.path, kind: "unreadable", lines: [seen.linkTarget === undefined ? "- no readable text" : `- a link to ${seen.linkTarget}`] });
+      drifts.push({
+        path: file.path,
+        kind: "unreadable",
+        lines: [seen.linkTarget === undefined ? "- no readable text" : `- a link to ${seen.linkTarget}`],
+      });
     } else if (seen.text === file.text && seen.linkTarget === undefined) {
-      drifts.push({ path: file.path, kind: "mode", lines: [`- mode ${octal(seen)}`, `+ mode ${file.mode.toString(8).padStart(4, "0")}`] });
+      drifts.push({
+        path: file.path,
+        kind: "mode",
+        lines: [`- mode ${octal(seen)}`, `+ mode ${file.mode.toString(8).padStart(4, "0")}`],
+      });
     } else {
-      drifts.push({ path: file.path, kind: "changed", lines: [...replacedBy(file, seen.text), ...changedLines(seen.text, file.text)] });
+      drifts.push({
+        path: file.path,
+        kind: "changed",
+        lines: [...replacedBy(file, seen.text), ...changedLines(seen.text, file.text)],
+      });
     }
   }
   for (const path of plan.remove) {
     const text = observed.files[path]?.text;
     if (text !== undefined) {
-      drifts.push({ path, kind: "extra", lines: shown(text).map((line) => `- ${line}`).slice(0, mostLines) });
+      drifts.push({
+        path,
+        kind: "extra",
+        lines: shown(text)
+          .map((line) => `- ${line}`)
+          .slice(0, mostLines),
+      });
     }
   }
   return drifts;
@@ -72,7 +102,9 @@ function changedLines(found: string, wanted: string): string[] {
   if (changes.length === 0) {
     return ["- another line end at the end of the file"];
   }
-  return changes.length > mostLines ? [...changes.slice(0, mostLines), `… and ${changes.length - mostLines} more lines`] : changes;
+  return changes.length > mostLines
+    ? [...changes.slice(0, mostLines), `… and ${changes.length - mostLines} more lines`]
+    : changes;
 }
 
 function shown(text: string): string[] {

@@ -1,8 +1,8 @@
+import type { ConfigStyle, DesiredRegistry } from "../desired";
+import type { ObservedNode } from "../observed";
 import type { ConfigFiles } from "../read/configFiles";
 import type { CriSettings } from "../read/criSettings";
-import type { ConfigStyle, DesiredRegistry } from "../desired";
 import type { TomlEdit } from "../toml/editToml";
-import type { ObservedNode } from "../observed";
 import type { ContainerdVersion } from "../version";
 
 /** What the drafts are made from. `config` and `settings` are the node's own, without our marked tables. */
@@ -23,7 +23,9 @@ export interface Draft {
   style: ConfigStyle;
   /** Texts with placeholders, by path. */
   files: Map<string, DraftFile>;
-  /** Edits of config files, by path: all tables of ours that are wanted there, whether they are there already or not. */
+  /**
+   * Edits of config files, by path: all tables of ours that are wanted there, whether they are there already or not.
+   */
   edits: Map<string, TomlEdit[]>;
   notes: string[];
   /** Hosts directory that is in use afterwards. */

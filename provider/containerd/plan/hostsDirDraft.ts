@@ -1,24 +1,27 @@
-import { authEdits } from "./authEdits";
-import { carryLegacy, copyOtherDirs } from "./carryOver";
-import { splitDirs } from "../read/criSettings";
-import { worksAsHeader } from "./credentials";
 import type { DesiredHost } from "../desired";
-import type { Draft, DraftFile, DraftInput } from "./draft";
-import type { TomlEdit } from "../toml/editToml";
-import { knowsDialTimeout } from "./dialTimeout";
 import { directoryNames } from "../hostNames";
+import { splitDirs } from "../read/criSettings";
 import { directoriesOf, namespacesIn } from "../read/hostsDirectory";
-import { carriedComment, managedComment } from "../render/hostsToml";
-import { keptTls } from "./keptTls";
-import { legacyRegistry, legacyRemovals, type LegacyRegistry } from "../read/legacy";
-import { nameList } from "./nameList";
+import { type LegacyRegistry, legacyRegistry, legacyRemovals } from "../read/legacy";
 import { otherWriter } from "../read/otherWriter";
 import { filesWithRegistry, registryOwner } from "../read/registryOwner";
+import { carriedComment, managedComment } from "../render/hostsToml";
 import { headerCredentials, mirrorsByAuthority, renderFiles } from "../render/renderFiles";
+import type { TomlEdit } from "../toml/editToml";
 import { stringAt } from "../toml/toml";
 import { atLeast } from "../version";
+import { authEdits } from "./authEdits";
+import { carryLegacy, copyOtherDirs } from "./carryOver";
+import { worksAsHeader } from "./credentials";
+import { knowsDialTimeout } from "./dialTimeout";
+import type { Draft, DraftFile, DraftInput } from "./draft";
+import { keptTls } from "./keptTls";
+import { nameList } from "./nameList";
 
-/** One hosts directory, one pointer to it, and everything that cannot stand beside the pointer carried over into the directory. */
+/**
+ * One hosts directory, one pointer to it, and everything that cannot stand beside the pointer carried over into the
+ * directory.
+ */
 export function hostsDirDraft(input: DraftInput): Draft {
   const { observed, desired, version, settings } = input;
   const notes: string[] = [];
@@ -45,9 +48,12 @@ export function hostsDirDraft(input: DraftInput): Draft {
   }
   const owner = registryOwner(input);
   if (owner.path !== observed.configPath) {
-    notes.push(`the registry settings of this node stand in ${owner.path}, which ${observed.configPath} imports: they are set there, or they would have no effect`);
+    notes.push(
+      `the registry settings of this node stand in ${owner.path}, which ${observed.configPath} imports: they are set there, or they would have no effect`,
+    );
   }
-  // What the node's own text says, our tables left out: where the pointer is ours, it is set again with the rest of them.
+  // What the node's own text says, our tables left out: where the pointer is ours, it is set again with the rest of
+  // them.
   const said = splitDirs(stringAt(settings.registry, "config_path") ?? "");
   if (said.length !== 1 || said[0] !== dir) {
     add(owner.path, { op: "set", path: ["plugins", owner.plugin, "registry", "config_path"], value: dir });
@@ -63,8 +69,8 @@ export function hostsDirDraft(input: DraftInput): Draft {
 }
 
 /**
- * The directory that the files go to: the one that this node's config_path names already (then there is no restart), else the
- * declared one. Of a list, which containerd 2.1 to 2.4 ignores, one is kept.
+ * The directory that the files go to: the one that this node's config_path names already (then there is no restart),
+ * else the declared one. Of a list, which containerd 2.1 to 2.4 ignores, one is kept.
  */
 function chooseDir(input: DraftInput, notes: string[]): string {
   const { desired, configPath } = input;
@@ -72,7 +78,9 @@ function chooseDir(input: DraftInput, notes: string[]): string {
   const [first] = named;
   if (first === undefined || named.includes(desired.hostsDir)) {
     if (named.length > 1) {
-      notes.push(`config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${desired.hostsDir}`);
+      notes.push(
+        `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${desired.hostsDir}`,
+      );
     }
     return desired.hostsDir;
   }
@@ -84,8 +92,15 @@ function chooseDir(input: DraftInput, notes: string[]): string {
   return first;
 }
 
-/** The files that the reviewer saw; drawn again only where this node needs them otherwise, with a note for each reason. */
-function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, notes: string[]): Record<string, string> {
+/**
+ * The files that the reviewer saw; drawn again only where this node needs them otherwise, with a note for each reason.
+ */
+function declaredFiles(
+  input: DraftInput,
+  dir: string,
+  legacy: LegacyRegistry,
+  notes: string[],
+): Record<string, string> {
   const { observed, desired, version } = input;
   const keys = [...headerCredentials(desired.hosts).values()];
   const withoutHeader = new Set(keys.filter((key) => !worksAsHeader(key, desired.auth, version)));
@@ -98,9 +113,12 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
       notes.push(`${dir}/${name} exists and comes before ${dir}/${plain}: the hosts.toml of ${host} goes there`);
     }
   }
-  const oldParser = !atLeast(version, 2) && desired.hosts.some((host) => host.mirrors.some((mirror) => mirror.endpoint.includes("[")));
+  const oldParser =
+    !atLeast(version, 2) && desired.hosts.some((host) => host.mirrors.some((mirror) => mirror.endpoint.includes("[")));
   if (oldParser) {
-    notes.push(`containerd ${version.text} cannot read a [host."…"] header with brackets in it: the hosts.toml files with an IPv6 endpoint are written in another way here, which 2.x ignores; after an upgrade to 2.x run up again`);
+    notes.push(
+      `containerd ${version.text} cannot read a [host."…"] header with brackets in it: the hosts.toml files with an IPv6 endpoint are written in another way here, which 2.x ignores; after an upgrade to 2.x run up again`,
+    );
   }
   // 2.0 takes a dial timeout for a TLS setting, and one beside http makes it try TLS first.
   const timed = desired.hosts.flatMap((host) => host.mirrors).filter((one) => one.dialTimeout !== undefined);
@@ -110,17 +128,33 @@ function declaredFiles(input: DraftInput, dir: string, legacy: LegacyRegistry, n
     notes.push(`containerd ${version.text} would try TLS at an http mirror with a dial timeout: those have none here`);
   }
   const upstreamTls = keptTls(input, dir, legacy, directories, notes);
-  if (dir === desired.hostsDir && !oldParser && !withoutHttpDialTimeout && withoutHeader.size === 0 && directories.size === 0 && Object.keys(upstreamTls).length === 0) {
+  if (
+    dir === desired.hostsDir &&
+    !oldParser &&
+    !withoutHttpDialTimeout &&
+    withoutHeader.size === 0 &&
+    directories.size === 0 &&
+    Object.keys(upstreamTls).length === 0
+  ) {
     return desired.files;
   }
-  const moved = (path: string): string => (path.startsWith(`${desired.hostsDir}/`) ? dir + path.slice(desired.hostsDir.length) : path);
+  const moved = (path: string): string =>
+    path.startsWith(`${desired.hostsDir}/`) ? dir + path.slice(desired.hostsDir.length) : path;
   const hosts: DesiredHost[] = desired.hosts.map((host) => ({
     ...host,
-    mirrors: host.mirrors.map((mirror) => (mirror.caPath === undefined ? mirror : { ...mirror, caPath: moved(mirror.caPath) })),
+    mirrors: host.mirrors.map((mirror) =>
+      mirror.caPath === undefined ? mirror : { ...mirror, caPath: moved(mirror.caPath) },
+    ),
     ...(host.access?.caPath === undefined ? {} : { access: { ...host.access, caPath: moved(host.access.caPath) } }),
   }));
   const cas = Object.fromEntries(Object.entries(desired.files).map(([path, text]) => [moved(path), text]));
-  return renderFiles(hosts, cas, dir, { withoutHeader, withoutHttpDialTimeout, upstreamTls, oldParser, directory: (host) => directories.get(host) ?? host });
+  return renderFiles(hosts, cas, dir, {
+    withoutHeader,
+    withoutHttpDialTimeout,
+    upstreamTls,
+    oldParser,
+    directory: (host) => directories.get(host) ?? host,
+  });
 }
 
 function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFile>, notes: string[]): void {
@@ -150,4 +184,3 @@ function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFil
     }
   }
 }
-

@@ -1,11 +1,12 @@
 import { posix } from "node:path";
-import type { DraftInput } from "./draft";
+
 import { parseEndpointUrl, upstreamAuthority } from "../hostNames";
-import { keptTlsComment, managedComment, type HostTls } from "../render/hostsToml";
-import type { LegacyRegistry } from "../read/legacy";
 import type { ObservedNode } from "../observed";
+import type { LegacyRegistry } from "../read/legacy";
+import { type HostTls, keptTlsComment, managedComment } from "../render/hostsToml";
 import { mirrorsByAuthority } from "../render/renderFiles";
 import { parseToml, stringAt, stringsAt, type Table } from "../toml/toml";
+import type { DraftInput } from "./draft";
 
 /**
  * TLS settings that this node has already for the hosts themselves, public or private: they say nothing about
@@ -35,7 +36,9 @@ export function keptTls(
     const { ca, skipVerify, client } = found;
     const givesWay = host.access?.caPath !== undefined && (ca !== undefined || skipVerify === true);
     if (givesWay) {
-      notes.push(`how this node checked ${host.host}'s certificate gives way to the declared CA, and comes back on delete`);
+      notes.push(
+        `how this node checked ${host.host}'s certificate gives way to the declared CA, and comes back on delete`,
+      );
     }
     const tls: HostTls = givesWay ? (client === undefined ? {} : { client }) : found;
     if (Object.keys(tls).length > 0) {
@@ -70,9 +73,13 @@ function tlsOfServer(observed: ObservedNode, folder: string, authority: string):
   const given = said["client"];
   const client = Array.isArray(given) ? given : typeof given === "string" ? [given] : [];
   const pairs = client
-    .map((one): string[] => (typeof one === "string" ? [one] : Array.isArray(one) ? one.filter((part) => typeof part === "string") : []))
+    .map((one): string[] =>
+      typeof one === "string" ? [one] : Array.isArray(one) ? one.filter((part) => typeof part === "string") : [],
+    )
     .filter((pair) => pair.length > 0)
-    .map((pair): [string, string?] => (pair[1] === undefined ? [absolute(pair[0] as string)] : [absolute(pair[0] as string), absolute(pair[1])]));
+    .map((pair): [string, string?] =>
+      pair[1] === undefined ? [absolute(pair[0] as string)] : [absolute(pair[0] as string), absolute(pair[1])],
+    );
   const ca = stringsAt(said, "ca").map(absolute);
   return {
     ...(ca.length === 0 ? {} : { ca }),
@@ -80,4 +87,3 @@ function tlsOfServer(observed: ObservedNode, folder: string, authority: string):
     ...(said["skip_verify"] === true ? { skipVerify: true } : {}),
   };
 }
-

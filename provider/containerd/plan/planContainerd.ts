@@ -1,32 +1,33 @@
 import { createHash } from "node:crypto";
 
-import { checkDesired } from "./checkDesired";
-import { configTomlDraft } from "./configTomlDraft";
-import { readConfigFiles, saysNothing, type ConfigFiles } from "../read/configFiles";
 import { ContainerdError } from "../containerdError";
 import type { ContainerdPlan, PlannedFile } from "../containerdPlan";
-import { materialize, placeholdersIn } from "./credentials";
-import { criSettings, type CriSettings } from "../read/criSettings";
 import type { ConfigStyle, DesiredRegistry } from "../desired";
-import type { Draft, DraftInput } from "./draft";
-import { dialTimeoutRisk } from "./dialTimeout";
-import { editToml } from "../toml/editToml";
-import { effectiveRegistry } from "../read/effectiveRegistry";
 import { parseEndpointUrl } from "../hostNames";
-import { hostsDirDraft } from "./hostsDirDraft";
-import { managedComment } from "../render/hostsToml";
-import { missingAccess } from "../read/missingAccess";
-import { splitManagedBlock, withoutManagedBlock } from "../toml/managedBlock";
-import { markedFiles } from "../read/markedFiles";
 import type { ObservedFile, ObservedNode } from "../observed";
+import { type ConfigFiles, readConfigFiles, saysNothing } from "../read/configFiles";
+import { type CriSettings, criSettings } from "../read/criSettings";
+import { effectiveRegistry } from "../read/effectiveRegistry";
+import { markedFiles } from "../read/markedFiles";
+import { missingAccess } from "../read/missingAccess";
+import { managedComment } from "../render/hostsToml";
+import { editToml } from "../toml/editToml";
+import { splitManagedBlock, withoutManagedBlock } from "../toml/managedBlock";
 import { quote, stringAt, tableAt } from "../toml/toml";
-import { atLeast, parseContainerdVersion, type ContainerdVersion } from "../version";
+import { atLeast, type ContainerdVersion, parseContainerdVersion } from "../version";
+import { checkDesired } from "./checkDesired";
+import { configTomlDraft } from "./configTomlDraft";
+import { materialize, placeholdersIn } from "./credentials";
+import { dialTimeoutRisk } from "./dialTimeout";
+import type { Draft, DraftInput } from "./draft";
+import { hostsDirDraft } from "./hostsDirDraft";
 
 /**
- * What to make of one node's files, so that its containerd does what is declared, and everything else on it stays as it is.
+ * What to make of one node's files, so that its containerd does what is declared, and everything else on it stays as it
+ * is.
  *
- * Pure: texts in, texts out. The result is played through on the observed files, and refused unless containerd would then really
- * ask the declared mirrors.
+ * Pure: texts in, texts out. The result is played through on the observed files, and refused unless containerd would
+ * then really ask the declared mirrors.
  *
  * @throws ContainerdError with the codes listed there; nothing has been touched then
  */
@@ -59,19 +60,28 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
 function isBlockAsWritten(observed: ObservedNode, config: ConfigFiles): boolean {
   return [observed.configPath, ...config.files.map((file) => file.path)].every((path) => {
     const text = observed.files[path]?.text ?? "";
-    return splitManagedBlock(text).block === "" || observed.owned[path] === createHash("sha256").update(text).digest("hex");
+    return (
+      splitManagedBlock(text).block === "" || observed.owned[path] === createHash("sha256").update(text).digest("hex")
+    );
   });
 }
 
 function checkVersionCan(desired: DesiredRegistry, version: ContainerdVersion): void {
   if (desired.hosts.some((host) => host.host === "_default") && !atLeast(version, 1, 6, 17)) {
-    throw new ContainerdError("CONTAINERD_VERSION", `host "_default" needs containerd 1.6.17 or later, and this node runs ${version.text}; list the hosts by name, or upgrade containerd`);
+    throw new ContainerdError(
+      "CONTAINERD_VERSION",
+      `host "_default" needs containerd 1.6.17 or later, and this node runs ${version.text}; list the hosts by name, or upgrade containerd`,
+    );
   }
 }
 
-/** The config files as the node's owner left them, without our marked tables; none, where the main file says nothing at all. */
+/**
+ * The config files as the node's owner left them, without our marked tables; none, where the main file says nothing at
+ * all.
+ */
 function ownConfig(observed: ObservedNode, version: ContainerdVersion): ConfigFiles {
-  const strip = (file: ObservedFile): ObservedFile => (file.text === undefined ? file : { ...file, text: withoutManagedBlock(file.text) });
+  const strip = (file: ObservedFile): ObservedFile =>
+    file.text === undefined ? file : { ...file, text: withoutManagedBlock(file.text) };
   const files = Object.fromEntries(Object.entries(observed.files).map(([path, file]) => [path, strip(file)]));
   const config = readConfigFiles({ ...observed, files }, version);
   const [main] = config.files;
@@ -79,10 +89,18 @@ function ownConfig(observed: ObservedNode, version: ContainerdVersion): ConfigFi
   return main !== undefined && saysNothing(main) ? { files: [], missing: config.missing } : config;
 }
 
-function checkNode(observed: ObservedNode, config: ConfigFiles, settings: CriSettings, version: ContainerdVersion): void {
+function checkNode(
+  observed: ObservedNode,
+  config: ConfigFiles,
+  settings: CriSettings,
+  version: ContainerdVersion,
+): void {
   const main = config.files[0];
   if (observed.files[observed.configPath] !== undefined && observed.files[observed.configPath]?.text === undefined) {
-    throw new ContainerdError("CONTAINERD_EDIT", `${observed.configPath} is no text file that can be read; nothing was changed`);
+    throw new ContainerdError(
+      "CONTAINERD_EDIT",
+      `${observed.configPath} is no text file that can be read; nothing was changed`,
+    );
   }
   if (settings.disabled) {
     throw new ContainerdError(
@@ -105,7 +123,11 @@ function checkNode(observed: ObservedNode, config: ConfigFiles, settings: CriSet
   }
   const fatal = settings.problems.filter((problem) => /does not start/.test(problem));
   if (fatal.length > 0) {
-    throw new ContainerdError("CONTAINERD_PLAN", `the configuration of this node is broken already, and nothing was changed: ${fatal.join("; ")}`, { reasons: fatal });
+    throw new ContainerdError(
+      "CONTAINERD_PLAN",
+      `the configuration of this node is broken already, and nothing was changed: ${fatal.join("; ")}`,
+      { reasons: fatal },
+    );
   }
 }
 
@@ -114,7 +136,8 @@ function chooseStyle(input: DraftInput): ConfigStyle {
   if (desired.configStyle !== "auto") {
     return desired.configStyle;
   }
-  // With our own tables in: once the mirrors stand in config.toml they stay there, also when the node's own entry gave way to ours.
+  // With our own tables in: once the mirrors stand in config.toml they stay there, also when the node's own entry gave
+  // way to ours.
   const legacy = input.mirrorsNow;
   const strict = desired.hosts.some((host) => host.skipFallback);
   return legacy && !strict && !atLeast(version, 2) && input.configPath === "" ? "config-toml" : "hosts-dir";
@@ -146,11 +169,18 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
       restart = true;
     }
     if (changed || (holdsOurs && ((before?.mode ?? 0o600) & 0o777) !== 0o600) || Object.hasOwn(observed.owned, path)) {
-      wanted.set(path, { path, text, mode: holdsOurs ? 0o600 : before === undefined ? 0o644 : before.mode & 0o777, secret: holdsOurs });
+      wanted.set(path, {
+        path,
+        text,
+        mode: holdsOurs ? 0o600 : before === undefined ? 0o644 : before.mode & 0o777,
+        secret: holdsOurs,
+      });
     }
   }
 
-  const write = [...wanted.values()].filter((file) => !isRight(observed.files[file.path], file)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  const write = [...wanted.values()]
+    .filter((file) => !isRight(observed.files[file.path], file))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
   const remove: string[] = [];
   const stay: string[] = [];
   for (const path of Object.keys(observed.owned).sort()) {
@@ -172,12 +202,19 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
   return plan;
 }
 
-function configText(text: string, edits: Parameters<typeof editToml>[1], path: string, version: ContainerdVersion, input: DraftInput): string {
+function configText(
+  text: string,
+  edits: Parameters<typeof editToml>[1],
+  path: string,
+  version: ContainerdVersion,
+  input: DraftInput,
+): string {
   const own = withoutManagedBlock(text);
   if (edits.length === 0 || path !== input.observed.configPath || input.config.files.some((one) => one.path === path)) {
     return editToml(text, edits, path);
   }
-  // No main file, or one that says nothing: containerd runs with its defaults, and a version makes it a file of today's kind.
+  // No main file, or one that says nothing: containerd runs with its defaults, and a version makes it a file of today's
+  // kind.
   const versionLine = `version = ${atLeast(version, 2) ? 3 : 2}\n`;
   const start = own === "" ? versionLine : `${own.replace(/\n?$/, "\n")}${versionLine}`;
   return editToml(start, edits, path);
@@ -188,19 +225,29 @@ function isRight(seen: ObservedFile | undefined, wanted: PlannedFile): boolean {
 }
 
 /**
- * A path of ours that is no longer wanted goes when it came from a declaration: a hosts.toml with our first line (or gone
- * already), a CA file beside one, or one that our tables in config.toml name. What was carried over from elsewhere stays: it is
- * the node's own, in another place.
+ * A path of ours that is no longer wanted goes when it came from a declaration: a hosts.toml with our first line (or
+ * gone already), a CA file beside one, or one that our tables in config.toml name. What was carried over from elsewhere
+ * stays: it is the node's own, in another place.
  */
-function isStale(path: string, observed: ObservedNode, wanted: Map<string, PlannedFile>, configFiles: Set<string>): boolean {
+function isStale(
+  path: string,
+  observed: ObservedNode,
+  wanted: Map<string, PlannedFile>,
+  configFiles: Set<string>,
+): boolean {
   const declared = (one: string): boolean => {
     const text = observed.files[one]?.text;
-    return wanted.get(one)?.text.startsWith(managedComment) ?? (text === undefined ? Object.hasOwn(observed.owned, one) : text.startsWith(managedComment));
+    return (
+      wanted.get(one)?.text.startsWith(managedComment) ??
+      (text === undefined ? Object.hasOwn(observed.owned, one) : text.startsWith(managedComment))
+    );
   };
   if (path.endsWith("/hosts.toml")) {
     return declared(path);
   }
-  const named = [...configFiles].some((one) => splitManagedBlock(observed.files[one]?.text ?? "").block.includes(quote(path)));
+  const named = [...configFiles].some((one) =>
+    splitManagedBlock(observed.files[one]?.text ?? "").block.includes(quote(path)),
+  );
   return named || declared(`${path.slice(0, path.lastIndexOf("/"))}/hosts.toml`);
 }
 
@@ -228,11 +275,17 @@ function checkOutcome(observed: ObservedNode, desired: DesiredRegistry, plan: Co
     const asked = found?.endpoints.filter((endpoint) => endpoint !== "upstream") ?? [];
     const upstream = found?.upstream ?? true;
     if (asked.join(" ") !== expected.join(" ") || upstream === host.skipFallback) {
-      wrong.push(`${host.host} would be asked at ${[...asked, ...(upstream ? ["the public registry"] : [])].join(", ")} instead of ${expected.join(", ")}`);
+      wrong.push(
+        `${host.host} would be asked at ${[...asked, ...(upstream ? ["the public registry"] : [])].join(", ")} instead of ${expected.join(", ")}`,
+      );
     }
   }
   if (wrong.length > 0) {
-    throw new ContainerdError("CONTAINERD_PLAN", `the files of this node cannot be brought to do what is declared: ${wrong.join("; ")}`, { reasons: wrong });
+    throw new ContainerdError(
+      "CONTAINERD_PLAN",
+      `the files of this node cannot be brought to do what is declared: ${wrong.join("; ")}`,
+      { reasons: wrong },
+    );
   }
 }
 

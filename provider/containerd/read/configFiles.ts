@@ -1,8 +1,9 @@
 import { posix } from "node:path";
-import { matchesGlob } from "./glob";
+
 import type { ObservedNode } from "../observed";
 import { isTable, parseToml, stringsAt, type Table } from "../toml/toml";
 import { atLeast, type ContainerdVersion } from "../version";
+import { matchesGlob } from "./glob";
 
 /** One file of containerd's main configuration. */
 export interface ConfigFile {
@@ -21,9 +22,9 @@ export interface ConfigFiles {
 }
 
 /**
- * Follows `imports` as containerd does on every line: breadth first, a pattern only where there is a `*`, in the order of names,
- * each file once. Without a main file nothing is read at all (the pattern that `config default` prints counts only when it stands
- * in a file).
+ * Follows `imports` as containerd does on every line: breadth first, a pattern only where there is a `*`, in the order
+ * of names, each file once. Without a main file nothing is read at all (the pattern that `config default` prints counts
+ * only when it stands in a file).
  *
  * @throws ContainerdError CONTAINERD_TOML for a file that does not parse
  */

@@ -1,7 +1,8 @@
 import { posix } from "node:path";
-import { pluginTable, type ConfigFile, type ConfigFiles } from "./configFiles";
-import { copyToml, isTable, stringAt, stringsAt, tableAt, type Table } from "../toml/toml";
-import { atLeast, highestConfigVersion, type ContainerdVersion } from "../version";
+
+import { copyToml, isTable, stringAt, stringsAt, type Table, tableAt } from "../toml/toml";
+import { atLeast, type ContainerdVersion, highestConfigVersion } from "../version";
+import { type ConfigFile, type ConfigFiles, pluginTable } from "./configFiles";
 
 /** Plugin whose table holds `registry` on 1.x, and in a version 2 file on 2.x. */
 export const oldPlugin = "io.containerd.grpc.v1.cri";
@@ -32,15 +33,21 @@ export interface CriSettings {
  * Migrating means: `registry` of the old plugin id replaces that of the new id whole.
  */
 export function criSettings(config: ConfigFiles, version: ContainerdVersion): CriSettings {
-  const problems: string[] = config.missing.map((path) => `${path} is imported but cannot be read: containerd does not start`);
+  const problems: string[] = config.missing.map(
+    (path) => `${path} is imported but cannot be read: containerd does not start`,
+  );
   const stated = config.files.findLast((file) => file.version > 0);
   // 1.6 does not look at a higher number; the others look at the last one stated.
   if (stated !== undefined && stated.version > highestConfigVersion(version) && atLeast(version, 1, 7)) {
-    problems.push(`${stated.path} is a version ${stated.version} file: containerd ${version.text} does not start with it (highest: ${highestConfigVersion(version)})`);
+    problems.push(
+      `${stated.path} is a version ${stated.version} file: containerd ${version.text} does not start with it (highest: ${highestConfigVersion(version)})`,
+    );
   }
   const merged = atLeast(version, 2) ? mergeNew(config, version, problems) : mergeOld(config);
   const disabled = config.files.flatMap((file) => stringsAt(file.doc, "disabled_plugins"));
-  const switchedOff = disabled.filter((id) => id === "cri" || id === oldPlugin || (atLeast(version, 2) && id === newPlugin));
+  const switchedOff = disabled.filter(
+    (id) => id === "cri" || id === oldPlugin || (atLeast(version, 2) && id === newPlugin),
+  );
   if (switchedOff.length > 0) {
     problems.push(`disabled_plugins names ${switchedOff.join(", ")}: CRI is switched off`);
   }
@@ -60,7 +67,11 @@ function mergeOld(config: ConfigFiles): { images: Table; plugin: string } {
   return { images: last === undefined ? {} : (pluginTable(last, id) as Table), plugin: id };
 }
 
-function mergeNew(config: ConfigFiles, version: ContainerdVersion, problems: string[]): { images: Table; plugin: string } {
+function mergeNew(
+  config: ConfigFiles,
+  version: ContainerdVersion,
+  problems: string[],
+): { images: Table; plugin: string } {
   const perFile = atLeast(version, 2, 3);
   const main = config.files[0]?.version ?? 0;
   let merged: Table = {};
@@ -73,14 +84,17 @@ function mergeNew(config: ConfigFiles, version: ContainerdVersion, problems: str
     if (perFile) {
       // 2.3.0 to 2.3.4 refuse this; from 2.3.5 on each file may have a version of its own (containerd issue 12891).
       if (file.version > main && !atLeast(version, 2, 3, 5)) {
-        problems.push(`${file.path} is a version ${file.version} file and the main file is version ${main}: containerd ${version.text} does not start`);
+        problems.push(
+          `${file.path} is a version ${file.version} file and the main file is version ${main}: containerd ${version.text} does not start`,
+        );
       }
       // Unlike the releases before, 2.3 lifts a version 3 file too, with all that stands under the old id.
       warnIgnored(file, file.version >= 4, version, problems);
       plugins = file.version < 4 ? migrate(plugins) : plugins;
     }
     merged = mergeTables(merged, plugins);
-    // The last file that states a version decides for all of them (a version 1 file is lifted to what was there before it).
+    // The last file that states a version decides for all of them (a version 1 file is lifted to what was there before
+    // it).
     finalVersion = file.version < 2 ? finalVersion : file.version;
   }
   if (!perFile) {
@@ -103,7 +117,9 @@ function mergeNew(config: ConfigFiles, version: ContainerdVersion, problems: str
 
 function warnIgnored(file: ConfigFile, ignored: boolean, version: ContainerdVersion, problems: string[]): void {
   if (ignored && tableAt(pluginTable(file, oldPlugin), "registry") !== undefined) {
-    problems.push(`${file.path}: the registry settings under ${oldPlugin} are ignored by containerd ${version.text} in a version ${Math.max(file.version, 3)} configuration`);
+    problems.push(
+      `${file.path}: the registry settings under ${oldPlugin} are ignored by containerd ${version.text} in a version ${Math.max(file.version, 3)} configuration`,
+    );
   }
 }
 
@@ -114,7 +130,14 @@ function migrate(plugins: Table): Table {
     return plugins;
   }
   const images: Table = { ...tableAt(plugins, newPlugin) };
-  for (const key of ["registry", "image_decryption", "max_concurrent_downloads", "image_pull_progress_timeout", "image_pull_with_sync_fs", "stats_collect_period"]) {
+  for (const key of [
+    "registry",
+    "image_decryption",
+    "max_concurrent_downloads",
+    "image_pull_progress_timeout",
+    "image_pull_with_sync_fs",
+    "stats_collect_period",
+  ]) {
     if (Object.hasOwn(old, key)) {
       images[key] = old[key];
     }
@@ -145,8 +168,8 @@ function mergeTables(to: Table, from: Table): Table {
 }
 
 /**
- * True where images are pulled by CRI itself. Since 2.1 the transfer service does it instead, unless a setting that it does not
- * know is in use; the difference matters for a list of hosts directories, which the transfer service ignores.
+ * True where images are pulled by CRI itself. Since 2.1 the transfer service does it instead, unless a setting that it
+ * does not know is in use; the difference matters for a list of hosts directories, which the transfer service ignores.
  */
 export function pullsLocally(settings: CriSettings, version: ContainerdVersion): boolean {
   if (!atLeast(version, 2, 1)) {

@@ -1,16 +1,17 @@
 import type { EffectiveHost, EffectiveRegistry } from "../containerdPlan";
-import { readConfigFiles } from "./configFiles";
-import { activeHostsDirs, criSettings, namedHostsDirs, type CriSettings } from "./criSettings";
 import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "../hostNames";
-import { directoriesOf, directoryFor, namespacesIn, readHost } from "./hostsDirectory";
-import { legacyEndpoints, legacyRegistry } from "./legacy";
 import type { ObservedNode } from "../observed";
 import { parseToml, stringAt, tableAt } from "../toml/toml";
-import { atLeast, parseContainerdVersion, type ContainerdVersion } from "../version";
+import { atLeast, type ContainerdVersion, parseContainerdVersion } from "../version";
+import { readConfigFiles } from "./configFiles";
+import { activeHostsDirs, type CriSettings, criSettings, namedHostsDirs } from "./criSettings";
+import { directoriesOf, directoryFor, namespacesIn, readHost } from "./hostsDirectory";
+import { legacyEndpoints, legacyRegistry } from "./legacy";
 
 /**
- * What a node's containerd does with pulls (V2): the merged config files, and the hosts directories that they name, read the way
- * this node's release reads them. Findings that a person should know stand in `problems`, in plain sentences without secrets.
+ * What a node's containerd does with pulls (V2): the merged config files, and the hosts directories that they name,
+ * read the way this node's release reads them. Findings that a person should know stand in `problems`, in plain
+ * sentences without secrets.
  *
  * @throws ContainerdError CONTAINERD_VERSION, CONTAINERD_TOML
  */
@@ -57,7 +58,8 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
       ...effectiveAccess(own.ca, own.authorization || hasAuth(settings, namespace)),
     };
   }
-  const style = (stringAt(settings.registry, "config_path") ?? "") !== "" || Object.keys(hosts).length > 0 ? "hosts-dir" : "none";
+  const style =
+    (stringAt(settings.registry, "config_path") ?? "") !== "" || Object.keys(hosts).length > 0 ? "hosts-dir" : "none";
   return { style, hosts, problems: [...new Set(problems)] };
 }
 
@@ -88,9 +90,13 @@ function clashes(settings: CriSettings, version: ContainerdVersion): string[] {
   if (legacy.tls.size > 0) {
     const hosts = [...legacy.tls.keys()].join(", ");
     if (atLeast(version, 2)) {
-      found.push(`configs.*.tls (${hosts}) is ignored by containerd ${version.text}: a certificate set there is not used`);
+      found.push(
+        `configs.*.tls (${hosts}) is ignored by containerd ${version.text}: a certificate set there is not used`,
+      );
     } else if (path !== "") {
-      found.push(`configs.*.tls (${hosts}) and \`config_path\` are both set: the CRI plugin does not load, and every pull fails`);
+      found.push(
+        `configs.*.tls (${hosts}) and \`config_path\` are both set: the CRI plugin does not load, and every pull fails`,
+      );
     }
   }
   return found;
@@ -108,7 +114,9 @@ function differsFromDump(observed: ObservedNode, settings: CriSettings): string[
     return ["`containerd config dump` does not print valid TOML"];
   }
   const plugins = tableAt(dumped, "plugins");
-  const registry = tableAt(plugins, "io.containerd.cri.v1.images", "registry") ?? tableAt(plugins, "io.containerd.grpc.v1.cri", "registry");
+  const registry =
+    tableAt(plugins, "io.containerd.cri.v1.images", "registry") ??
+    tableAt(plugins, "io.containerd.grpc.v1.cri", "registry");
   if (registry === undefined) {
     return [];
   }
@@ -118,9 +126,14 @@ function differsFromDump(observed: ObservedNode, settings: CriSettings): string[
   if (read !== said && !(read === "" && said.includes(":"))) {
     found.push(`\`containerd config dump\` says config_path = "${said}", the files say "${read}"`);
   }
-  const names = (table: unknown): string => Object.keys(tableAt(table, "mirrors") ?? {}).sort().join(", ");
+  const names = (table: unknown): string =>
+    Object.keys(tableAt(table, "mirrors") ?? {})
+      .sort()
+      .join(", ");
   if (names(settings.registry) !== names(registry)) {
-    found.push(`\`containerd config dump\` has mirrors for "${names(registry)}", the files for "${names(settings.registry)}"`);
+    found.push(
+      `\`containerd config dump\` has mirrors for "${names(registry)}", the files for "${names(settings.registry)}"`,
+    );
   }
   return found;
 }

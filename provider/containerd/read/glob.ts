@@ -1,6 +1,6 @@
 /**
- * Matches a path as Go's filepath.Match does: `*` and `?` stop at a slash, `[a-z]` and `[^a-z]` are classes, `\` takes the next
- * character as it is. A pattern that Go would refuse matches nothing.
+ * Matches a path as Go's filepath.Match does: `*` and `?` stop at a slash, `[a-z]` and `[^a-z]` are classes, `\` takes
+ * the next character as it is. A pattern that Go would refuse matches nothing.
  */
 export function matchesGlob(pattern: string, path: string): boolean {
   let source = "";

@@ -1,8 +1,17 @@
 import { posix } from "node:path";
+
 import { messageOf } from "../../model/errors";
-import { directoryNames, isLocalhost, namespaceOfDirectory, needsOverridePath, parseEndpointUrl, upstreamAuthority, withoutUserinfo } from "../hostNames";
+import {
+  directoryNames,
+  isLocalhost,
+  namespaceOfDirectory,
+  needsOverridePath,
+  parseEndpointUrl,
+  upstreamAuthority,
+  withoutUserinfo,
+} from "../hostNames";
 import type { ObservedNode } from "../observed";
-import { isTable, parseToml, stringAt, stringsAt, tableAt, type Table } from "../toml/toml";
+import { isTable, parseToml, stringAt, stringsAt, type Table, tableAt } from "../toml/toml";
 import { headerLines } from "../toml/tomlScan";
 import { atLeast, type ContainerdVersion } from "../version";
 
@@ -29,7 +38,10 @@ export function namespacesIn(observed: ObservedNode, hostsDir: string): string[]
   return [...found].sort();
 }
 
-/** Every directory that is known to exist: a file below it was seen, or the observer named it. An empty one counts for containerd. */
+/**
+ * Every directory that is known to exist: a file below it was seen, or the observer named it. An empty one counts for
+ * containerd.
+ */
 export function directoriesOf(observed: ObservedNode): ReadonlySet<string> {
   const found = new Set(observed.directories);
   for (const path of Object.keys(observed.files)) {
@@ -44,8 +56,15 @@ export function directoriesOf(observed: ObservedNode): ReadonlySet<string> {
   return found;
 }
 
-/** The directory that containerd takes for a namespace below the hosts directories, `_default` included; undefined for none. */
-export function directoryFor(directories: ReadonlySet<string>, hostsDirs: string[], namespace: string): string | undefined {
+/**
+ * The directory that containerd takes for a namespace below the hosts directories, `_default` included; undefined for
+ * none.
+ */
+export function directoryFor(
+  directories: ReadonlySet<string>,
+  hostsDirs: string[],
+  namespace: string,
+): string | undefined {
   for (const root of hostsDirs) {
     for (const name of [...directoryNames(namespace), "_default"]) {
       if (directories.has(`${root}/${name}`)) {
@@ -56,8 +75,16 @@ export function directoryFor(directories: ReadonlySet<string>, hostsDirs: string
   return undefined;
 }
 
-/** Reads one host's directory as this release does. Never throws: what containerd would make of a broken file is a finding. */
-export function readHost(observed: ObservedNode, directory: string, namespace: string, version: ContainerdVersion): ReadHost {
+/**
+ * Reads one host's directory as this release does. Never throws: what containerd would make of a broken file is a
+ * finding.
+ */
+export function readHost(
+  observed: ObservedNode,
+  directory: string,
+  namespace: string,
+  version: ContainerdVersion,
+): ReadHost {
   const file = `${directory}/hosts.toml`;
   const problems: string[] = [];
   const toUpstream = (why?: string): ReadHost => {
@@ -82,7 +109,9 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
   }
   const headers = headerLines(seen.text);
   if (!atLeast(version, 2) && headers.some((one) => one.keys.some((key) => /[[\]]/.test(key)))) {
-    return toUpstream(`containerd ${version.text} cannot read a header with brackets in it, as an IPv6 address has them`);
+    return toUpstream(
+      `containerd ${version.text} cannot read a header with brackets in it, as an IPv6 address has them`,
+    );
   }
   const inFile = Object.keys(tableAt(doc, "host") ?? {});
   const named = headers
@@ -91,7 +120,9 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
   const ordered = [...new Set(named)];
   const withoutHeader = inFile.filter((host) => !ordered.includes(host));
   if (withoutHeader.length > 0 && atLeast(version, 2)) {
-    problems.push(`${file}: ${withoutHeader.join(", ")} has no [host."…"] header of its own, so containerd ${version.text} ignores it`);
+    problems.push(
+      `${file}: ${withoutHeader.join(", ")} has no [host."…"] header of its own, so containerd ${version.text} ignores it`,
+    );
   }
   const hosts = atLeast(version, 2) ? ordered : ordered.length === 0 ? inFile : [...ordered, ...withoutHeader];
   if (hosts.length === 0 && !atLeast(version, 1, 7, 32)) {
@@ -117,7 +148,9 @@ export function readHost(observed: ObservedNode, directory: string, namespace: s
       endpoints.push(itself ? "upstream" : url);
       own ??= itself ? table : undefined;
       if (!can(table, "resolve")) {
-        problems.push(`${file}: ${withoutUserinfo(host)} lacks the capability "resolve": tags are resolved by the next one, and only digests come from it`);
+        problems.push(
+          `${file}: ${withoutUserinfo(host)} lacks the capability "resolve": tags are resolved by the next one, and only digests come from it`,
+        );
       }
     }
   }

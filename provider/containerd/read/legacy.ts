@@ -1,11 +1,11 @@
 import { isLocalhost, namespaceOf, parseEndpointUrl, upstreamAuthority, withoutUserinfo } from "../hostNames";
-import { upstreamUrl, subTables } from "./hostsDirectory";
 import type { HostEntry, HostsToml, HostTls } from "../render/hostsToml";
-import { pluginTable, type ConfigFile } from "./configFiles";
-import { newPlugin, oldPlugin } from "./criSettings";
 import type { TomlEdit } from "../toml/editToml";
-import { isTable, stringAt, stringsAt, tableAt, type Table } from "../toml/toml";
+import { isTable, stringAt, stringsAt, type Table, tableAt } from "../toml/toml";
 import { atLeast, type ContainerdVersion } from "../version";
+import { type ConfigFile, pluginTable } from "./configFiles";
+import { newPlugin, oldPlugin } from "./criSettings";
+import { subTables, upstreamUrl } from "./hostsDirectory";
 
 /** The registry settings that stand in config.toml itself and cannot stand beside `config_path`. */
 export interface LegacyRegistry {
@@ -15,7 +15,9 @@ export interface LegacyRegistry {
   tls: Map<string, HostTls>;
 }
 
-/** Reads `mirrors` and `configs.*.tls`. What is not of the right type is left out, as containerd would refuse it anyway. */
+/**
+ * Reads `mirrors` and `configs.*.tls`. What is not of the right type is left out, as containerd would refuse it anyway.
+ */
 export function legacyRegistry(registry: Table): LegacyRegistry {
   const mirrors = new Map<string, string[]>();
   for (const [namespace, table] of subTables(registry, "mirrors")) {
@@ -33,11 +35,14 @@ export function legacyRegistry(registry: Table): LegacyRegistry {
 
 function withScheme(listed: string): string {
   const endpoint = withoutUserinfo(listed);
-  return endpoint.includes("://") ? endpoint : `${isLocalhost(endpoint.split("/")[0] as string) ? "http" : "https"}://${endpoint}`;
+  return endpoint.includes("://")
+    ? endpoint
+    : `${isLocalhost(endpoint.split("/")[0] as string) ? "http" : "https"}://${endpoint}`;
 }
 
 function readTls(table: Table): HostTls {
-  // The daemon runs in /, so that is what a relative path means in config.toml; in hosts.toml it would mean the host's directory.
+  // The daemon runs in /, so that is what a relative path means in config.toml; in hosts.toml it would mean the host's
+  // directory.
   const file = (key: string): string => (stringAt(table, key) ?? "").replace(/^(?=[^/])/, "/");
   const [ca, cert, key] = [file("ca_file"), file("cert_file"), file("key_file")];
   return {
@@ -47,7 +52,10 @@ function readTls(table: Table): HostTls {
   };
 }
 
-/** Endpoints that legacy settings make containerd ask for a namespace, in order, the public host among them where it is asked. */
+/**
+ * Endpoints that legacy settings make containerd ask for a namespace, in order, the public host among them where it is
+ * asked.
+ */
 export function legacyEndpoints(legacy: LegacyRegistry, namespace: string): string[] {
   const listed = legacy.mirrors.get(namespace) ?? legacy.mirrors.get("*") ?? [];
   const upstream = upstreamUrl(namespace);
@@ -57,8 +65,9 @@ export function legacyEndpoints(legacy: LegacyRegistry, namespace: string): stri
 }
 
 /**
- * The same as hosts.toml files, by namespace: each mirrored one, and each host that has TLS settings of its own. A `*` becomes
- * `_default`. Credentials (`configs.*.auth`), `auths` and `headers` work beside `config_path` and are not moved.
+ * The same as hosts.toml files, by namespace: each mirrored one, and each host that has TLS settings of its own. A `*`
+ * becomes `_default`. Credentials (`configs.*.auth`), `auths` and `headers` work beside `config_path` and are not
+ * moved.
  */
 export function legacyAsHostsToml(legacy: LegacyRegistry): Map<string, HostsToml> {
   const namespaces = new Set([...legacy.mirrors.keys(), ...[...legacy.tls.keys()].map(namespaceOf)]);
@@ -107,10 +116,12 @@ export function legacyRemovals(file: ConfigFile, version: ContainerdVersion): To
     }
     for (const [host, config] of subTables(registry, "configs")) {
       if (isTable(config["tls"])) {
-        edits.push({ op: "delete", path: Object.keys(config).length === 1 ? [...at, "configs", host] : [...at, "configs", host, "tls"] });
+        edits.push({
+          op: "delete",
+          path: Object.keys(config).length === 1 ? [...at, "configs", host] : [...at, "configs", host, "tls"],
+        });
       }
     }
   }
   return edits;
 }
-

@@ -1,11 +1,11 @@
 import type { RecognisedFile } from "../containerdPlan";
+import type { ObservedNode } from "../observed";
 import { managedComment } from "../render/hostsToml";
 import { splitManagedBlock, withoutManagedBlock } from "../toml/managedBlock";
-import type { ObservedNode } from "../observed";
 
 /**
- * Files that bear our mark although our record on the node does not name them: it was lost. They are no originals of anybody's.
- * A certificate is ours when it lies beside a hosts.toml of ours.
+ * Files that bear our mark although our record on the node does not name them: it was lost. They are no originals of
+ * anybody's. A certificate is ours when it lies beside a hosts.toml of ours.
  */
 export function markedFiles(observed: ObservedNode): RecognisedFile[] {
   const marked = (path: string): boolean => observed.files[path]?.text?.startsWith(managedComment) === true;

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+
 import type { EffectiveHost } from "../containerdPlan";
 import type { DesiredHost } from "../desired";
 
@@ -13,7 +14,8 @@ export function missingAccess({ host, access, mirrors }: DesiredHost, effective:
   const missing: string[] = [];
   const asked = effective?.endpoints ?? [];
   if (mirrors.length === 0 && asked.join(" ") !== "upstream") {
-    const instead = asked.length === 0 ? ": nothing is configured for it" : ` is asked at ${asked.join(", ")}, not directly`;
+    const instead =
+      asked.length === 0 ? ": nothing is configured for it" : ` is asked at ${asked.join(", ")}, not directly`;
     missing.push(`${host}${instead}`);
   }
   const { ca = [], credential = false } = effective?.access ?? {};

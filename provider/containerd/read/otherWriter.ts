@@ -7,7 +7,8 @@ import { parseToml, stringAt, tableAt } from "../toml/toml";
 export interface OtherWriter {
   /**
    * - `named`: its comments name the program that wrote it.
-   * - `same-mirror`: it asks a mirror that is declared for the same host. So does bmctl from 1.34 on, from the same cluster file.
+   * - `same-mirror`: it asks a mirror that is declared for the same host. So does bmctl from 1.34 on, from the same
+   *   cluster file.
    * - `unknown`: neither.
    */
   kind: "named" | "same-mirror" | "unknown";
@@ -16,8 +17,8 @@ export interface OtherWriter {
 }
 
 /**
- * Programs that say in a comment that they wrote a file. What bmctl writes is documented nowhere, so its name is looked for and
- * not relied on.
+ * Programs that say in a comment that they wrote a file. What bmctl writes is documented nowhere, so its name is looked
+ * for and not relied on.
  */
 const programs: { name: string; comment: RegExp }[] = [
   { name: "bmctl", comment: /\bbmctl\b/i },
@@ -31,7 +32,10 @@ export function otherWriter(found: string, wanted: string): OtherWriter | undefi
   if (found.startsWith(managedComment)) {
     return undefined;
   }
-  const comments = found.split("\n").filter((line) => line.trimStart().startsWith("#")).join("\n");
+  const comments = found
+    .split("\n")
+    .filter((line) => line.trimStart().startsWith("#"))
+    .join("\n");
   const program = programs.find(({ comment }) => comment.test(comments));
   if (program !== undefined) {
     return { kind: "named", evidence: `names ${program.name} in a comment` };
@@ -39,7 +43,10 @@ export function otherWriter(found: string, wanted: string): OtherWriter | undefi
   const declared = new Set(mirrorsOf(wanted).map(({ authority }) => authority));
   const shared = mirrorsOf(found).find(({ authority }) => declared.has(authority));
   if (shared !== undefined) {
-    return { kind: "same-mirror", evidence: `asks the declared mirror (${shared.url}), as the files of bmctl 1.34 and later do` };
+    return {
+      kind: "same-mirror",
+      evidence: `asks the declared mirror (${shared.url}), as the files of bmctl 1.34 and later do`,
+    };
   }
   return { kind: "unknown", evidence: "does not say whose it is" };
 }

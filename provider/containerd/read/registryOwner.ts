@@ -1,14 +1,16 @@
-import { pluginTable, type ConfigFile } from "./configFiles";
-import { newPlugin, oldPlugin, type CriSettings } from "./criSettings";
 import type { DraftInput } from "../plan/draft";
 import { splitManagedBlock } from "../toml/managedBlock";
-import { parseToml, tableAt, type Table } from "../toml/toml";
+import { parseToml, type Table, tableAt } from "../toml/toml";
 import { atLeast, type ContainerdVersion } from "../version";
+import { type ConfigFile, pluginTable } from "./configFiles";
+import { type CriSettings, newPlugin, oldPlugin } from "./criSettings";
 
 /** Files whose registry tables count on this release. */
 export function filesWithRegistry(input: DraftInput): ConfigFile[] {
   const { config, version, settings } = input;
-  const having = config.files.filter((file) => pluginIds(version, settings).some((id) => pluginTable(file, id) !== undefined));
+  const having = config.files.filter((file) =>
+    pluginIds(version, settings).some((id) => pluginTable(file, id) !== undefined),
+  );
   // On 1.x the last file's table replaces all others, so only that one counts.
   return atLeast(version, 2) ? having : having.slice(-1);
 }
@@ -47,8 +49,9 @@ export function registryOwner(input: DraftInput): { path: string; plugin: string
 }
 
 /**
- * Where our tables stand already, as long as they count there. What made us choose that file may be gone since: the site's own
- * registry table of a drop-in, for one, when its mirrors were carried over. To move would be a restart for nothing.
+ * Where our tables stand already, as long as they count there. What made us choose that file may be gone since: the
+ * site's own registry table of a drop-in, for one, when its mirrors were carried over. To move would be a restart for
+ * nothing.
  */
 function ownerBefore(input: DraftInput, files: ConfigFile[]): { path: string; plugin: string } | undefined {
   const { observed, config, version } = input;
@@ -62,7 +65,11 @@ function ownerBefore(input: DraftInput, files: ConfigFile[]): { path: string; pl
     }
     const later = files.filter((file) => paths.indexOf(file.path) > n);
     const overruled = atLeast(version, 2)
-      ? later.some((file) => [oldPlugin, newPlugin].some((id) => tableAt(pluginTable(file, id), "registry")?.["config_path"] !== undefined))
+      ? later.some((file) =>
+          [oldPlugin, newPlugin].some(
+            (id) => tableAt(pluginTable(file, id), "registry")?.["config_path"] !== undefined,
+          ),
+        )
       : later.length > 0;
     return overruled ? undefined : { path, plugin };
   }

@@ -1,7 +1,7 @@
-import { importPatterns, readConfigFiles } from "./configFiles";
-import { criSettings, namedHostsDirs } from "./criSettings";
 import type { ObservedNode } from "../observed";
 import { parseContainerdVersion } from "../version";
+import { importPatterns, readConfigFiles } from "./configFiles";
+import { criSettings, namedHostsDirs } from "./criSettings";
 
 /** What a node's observer has still to read, beyond the main config file. */
 export interface ToObserve {
@@ -12,8 +12,9 @@ export interface ToObserve {
 }
 
 /**
- * Says what else must be read of a node for planContainerd and effectiveRegistry to see all of it. To be asked again with what
- * was found, until it names nothing new: an imported file may import others. One round is enough on a node without imports.
+ * Says what else must be read of a node for planContainerd and effectiveRegistry to see all of it. To be asked again
+ * with what was found, until it names nothing new: an imported file may import others. One round is enough on a node
+ * without imports.
  *
  * @param hostsDir the declared hosts directory
  * @throws ContainerdError CONTAINERD_VERSION, CONTAINERD_TOML

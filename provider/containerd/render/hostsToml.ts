@@ -1,17 +1,20 @@
-import { dialTimeoutText } from "../plan/dialTimeout";
 import { needsOverridePath, parseEndpointUrl } from "../hostNames";
+import { dialTimeoutText } from "../plan/dialTimeout";
 import { quote } from "../toml/toml";
 
 /** First line of every file that is ours. */
 export const managedComment =
   "# Managed by pulumi-registry-mirror: a change made here by hand shows as drift, and the next update undoes it.";
 
-/** First line of a file that says what the node's config.toml said before: not declared, but needed to keep what worked. */
+/**
+ * First line of a file that says what the node's config.toml said before: not declared, but needed to keep what worked.
+ */
 export const carriedComment =
   "# Carried over by pulumi-registry-mirror from this node's config.toml, where it cannot stand beside config_path.";
 
 /** Stands above the public host's own TLS settings, which were found on the node and are no part of the declaration. */
-export const keptTlsComment = "# Kept from this node's earlier configuration: how the public host's certificate is checked.";
+export const keptTlsComment =
+  "# Kept from this node's earlier configuration: how the public host's certificate is checked.";
 
 /** TLS of one place, as hosts.toml writes it. Paths are absolute on the node. */
 export interface HostTls {
@@ -46,9 +49,9 @@ export interface HostsToml {
 /** How a release reads hosts.toml. */
 export interface HostsTomlDialect {
   /**
-   * containerd 1.x: its TOML parser takes a `]` inside a quoted header key for the header's end, so the hosts of a file with an
-   * IPv6 endpoint stand as dotted keys (inline tables would lose their order there). 2.x takes hosts from headers alone, so no
-   * text serves both.
+   * containerd 1.x: its TOML parser takes a `]` inside a quoted header key for the header's end, so the hosts of a file
+   * with an IPv6 endpoint stand as dotted keys (inline tables would lose their order there). 2.x takes hosts from
+   * headers alone, so no text serves both.
    */
   oldParser?: boolean;
 }
@@ -56,11 +59,15 @@ export interface HostsTomlDialect {
 /**
  * The exact text of a hosts.toml.
  *
- * Written so that every containerd from 1.6 to 2.3 reads it alike: hosts as `[host."…"]` headers (2.x ignores inline tables),
- * `ca` and `skip_verify` never on http (a port other than 80 would be tried with TLS first), `Authorization` in its canonical
- * spelling (another one becomes a second header). Only an IPv6 endpoint needs another text on 1.x.
+ * Written so that every containerd from 1.6 to 2.3 reads it alike: hosts as `[host."…"]` headers (2.x ignores inline
+ * tables), `ca` and `skip_verify` never on http (a port other than 80 would be tried with TLS first), `Authorization`
+ * in its canonical spelling (another one becomes a second header). Only an IPv6 endpoint needs another text on 1.x.
  */
-export function renderHostsToml(file: HostsToml, comment: string = managedComment, dialect: HostsTomlDialect = {}): string {
+export function renderHostsToml(
+  file: HostsToml,
+  comment: string = managedComment,
+  dialect: HostsTomlDialect = {},
+): string {
   const lines = [comment];
   if (file.server !== undefined) {
     lines.push(`server = ${quote(file.server.url)}`, ...entryLines(file.server));

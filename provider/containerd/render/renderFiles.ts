@@ -1,9 +1,9 @@
-import { checkDesired } from "../plan/checkDesired";
 import { ContainerdError } from "../containerdError";
-import { credentialPlaceholder } from "../plan/credentials";
 import type { DesiredHost, DesiredMirror, HostAccess } from "../desired";
 import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "../hostNames";
-import { managedComment, renderHostsToml, type HostEntry, type HostsTomlDialect, type HostTls } from "./hostsToml";
+import { checkDesired } from "../plan/checkDesired";
+import { credentialPlaceholder } from "../plan/credentials";
+import { type HostEntry, type HostsTomlDialect, type HostTls, managedComment, renderHostsToml } from "./hostsToml";
 
 /** Default of DesiredRegistry.hostsDir. */
 export const defaultHostsDir = "/etc/containerd/certs.d";
@@ -25,12 +25,12 @@ export interface RenderOptions {
 }
 
 /**
- * The files of a hosts directory: `<hostsDir>/<host>/hosts.toml` for each host, the same for each mirror's own HOST:PORT (so
- * that an image can also be pulled by the mirror's name), and the CA files. A private registry's hosts.toml says how
- * it is asked.
+ * The files of a hosts directory: `<hostsDir>/<host>/hosts.toml` for each host, the same for each mirror's own
+ * HOST:PORT (so that an image can also be pulled by the mirror's name), and the CA files. A private registry's
+ * hosts.toml says how it is asked.
  *
- * Pure and deterministic; a program calls it while it is planned, so that a preview shows each changed line. Credentials stand
- * in the texts as `{{credential HOST:PORT}}`.
+ * Pure and deterministic; a program calls it while it is planned, so that a preview shows each changed line.
+ * Credentials stand in the texts as `{{credential HOST:PORT}}`.
  *
  * @param cas PEM text by the path on the node, for each `caPath` named by a mirror or a private registry
  * @throws ContainerdError as checkDesired does, and CONTAINERD_DESIRED for a `caPath` without a text
@@ -111,10 +111,14 @@ export function headerCredentials(hosts: DesiredHost[]): Map<string, string> {
 function renderHost(host: DesiredHost, mirrors: Map<string, DesiredMirror>, options: RenderOptions): string {
   const entries = host.mirrors.map((mirror) => mirrorEntry(mirror, options));
   if (host.skipFallback) {
-    // `server` is asked last and must be a mirror too: left out, it means the public host. With a single mirror it stands twice,
-    // because containerd before 1.7.32 refuses a file without any [host] and would go to the public host.
+    // `server` is asked last and must be a mirror too: left out, it means the public host. With a single mirror it
+    // stands twice, because containerd before 1.7.32 refuses a file without any [host] and would go to the public host.
     const last = entries.at(-1) as HostEntry;
-    return renderHostsToml({ hosts: entries.length === 1 ? entries : entries.slice(0, -1), server: last }, managedComment, dialect(options));
+    return renderHostsToml(
+      { hosts: entries.length === 1 ? entries : entries.slice(0, -1), server: last },
+      managedComment,
+      dialect(options),
+    );
   }
   const upstream = upstreamAuthority(host.host);
   if (upstream === undefined || (isLocalhost(upstream) && host.access === undefined)) {
@@ -131,7 +135,10 @@ function renderHost(host: DesiredHost, mirrors: Map<string, DesiredMirror>, opti
   return renderHostsToml({ hosts: entries, server, ...kept }, managedComment, dialect(options));
 }
 
-/** The mirror's own name, e.g. `172.18.0.20:5000/ns/a/b:1`: the namespace stands in the image's name already, so no path here. */
+/**
+ * The mirror's own name, e.g. `172.18.0.20:5000/ns/a/b:1`: the namespace stands in the image's name already, so no path
+ * here.
+ */
 function renderOwnHost(mirror: DesiredMirror, options: RenderOptions): string {
   const entry: HostEntry = { url: baseUrl(mirror), ...access(mirror, options) };
   return renderHostsToml({ hosts: [entry], server: entry }, managedComment, dialect(options));

@@ -1,13 +1,27 @@
 import { isTable, parseToml } from "../toml/toml";
 
 /** Keys whose values are secrets in config.toml and hosts.toml, the node owner's own included. */
-const secretKeys = ["password", "auth", "identitytoken", "identity_token", "authorization", "proxy-authorization", "x-meta-auth", "cookie"];
-const inLine = new RegExp(`((?:^|[\\s{,."'])(?:${secretKeys.join("|")})["']?\\s*=\\s*)("(?:\\\\.|[^"\\\\])*"?|'[^']*'?|\\[[^\\]]*\\]?|\\{[^}]*\\}?)`, "gi");
+const secretKeys = [
+  "password",
+  "auth",
+  "identitytoken",
+  "identity_token",
+  "authorization",
+  "proxy-authorization",
+  "x-meta-auth",
+  "cookie",
+];
+const inLine = new RegExp(
+  `((?:^|[\\s{,."'])(?:${secretKeys.join("|")})["']?\\s*=\\s*)("(?:\\\\.|[^"\\\\])*"?|'[^']*'?|\\[[^\\]]*\\]?|\\{[^}]*\\}?)`,
+  "gi",
+);
 
 /** Stands in a shown text for a secret. */
 export const hidden = "(secret)";
 
-/** A text of a node's file as it may be shown: every credential in it is hidden, ours or not. Works on broken TOML too. */
+/**
+ * A text of a node's file as it may be shown: every credential in it is hidden, ours or not. Works on broken TOML too.
+ */
 export function hideSecrets(text: string): string {
   let shown = text;
   // The longest first, so that one value inside another does not leave a rest.

@@ -1,8 +1,9 @@
 import { parse as parseForPatch, patch } from "@decimalturn/toml-patch";
+
 import { messageOf } from "../../model/errors";
 import { ContainerdError } from "../containerdError";
 import { managedBlock, splitManagedBlock, withoutManagedBlock } from "./managedBlock";
-import { copyToml, dottedKey, isTable, parseToml, quote, sameToml, tableAt, type Table } from "./toml";
+import { copyToml, dottedKey, isTable, parseToml, quote, sameToml, type Table, tableAt } from "./toml";
 import { deleteByHeader, insertBelowHeader, setStringInPlace } from "./tomlText";
 
 /** What is to be different in a TOML file. */
@@ -15,17 +16,17 @@ export type TomlEdit =
   | { op: "table"; path: string[]; value: Table };
 
 /**
- * Applies edits to a config.toml and keeps everything else: comments, order, spelling, line ends. Tables that an earlier run
- * added (our marked block) are dropped first, so the edits must name all that are wanted now.
+ * Applies edits to a config.toml and keeps everything else: comments, order, spelling, line ends. Tables that an
+ * earlier run added (our marked block) are dropped first, so the edits must name all that are wanted now.
  *
  * The result is parsed by another parser than the one that edits, and compared with what was meant.
  *
  * @returns the new text; the very same text when nothing changes
- * @throws ContainerdError CONTAINERD_TOML when the file does not parse, CONTAINERD_EDIT when no way of writing it changes the
- * named parts and nothing else
+ * @throws ContainerdError CONTAINERD_TOML when the file does not parse, CONTAINERD_EDIT when no way of writing it
+ * changes the named parts and nothing else
  *
- * Lines first, because that keeps a file as people wrote it; what is written with inline tables or dotted keys goes through
- * toml-patch, which rewrites less nicely and takes seconds for a file of 5,000 lines.
+ * Lines first, because that keeps a file as people wrote it; what is written with inline tables or dotted keys goes
+ * through toml-patch, which rewrites less nicely and takes seconds for a file of 5,000 lines.
  */
 export function editToml(text: string, edits: TomlEdit[], path: string): string {
   const own = withoutManagedBlock(text);
@@ -49,7 +50,10 @@ export function editToml(text: string, edits: TomlEdit[], path: string): string 
   );
 }
 
-/** A table that had no header of its own goes with the last of what stood below it: empty or not there is the same to containerd. */
+/**
+ * A table that had no header of its own goes with the last of what stood below it: empty or not there is the same to
+ * containerd.
+ */
 function withoutEmptied(doc: Table, edits: TomlEdit[]): Table {
   const result = copyToml(doc);
   for (const { path } of edits) {
@@ -88,9 +92,13 @@ function byLines(text: string, own: string, edits: TomlEdit[]): string {
       result = changed;
     }
   }
-  const block = managedBlock([...bracketed(added), ...added.filter((one) => !hasBracket(one.path)).flatMap(tableLines)], newline);
+  const block = managedBlock(
+    [...bracketed(added), ...added.filter((one) => !hasBracket(one.path)).flatMap(tableLines)],
+    newline,
+  );
   if (result === own) {
-    // Our block stays where it is: a table that another tool appended behind it is no reason to move it, and to restart.
+    // Our block stays where it is: a table that another tool appended behind it is no reason to move it, and to
+    // restart.
     const split = splitManagedBlock(text);
     if (split.block !== "" && block !== "") {
       return split.before + block + split.after;
@@ -144,14 +152,20 @@ function hasBracket(path: string[]): boolean {
   return path.some((key) => /[[\]]/.test(key));
 }
 
-/** containerd 1.x takes a `]` in a quoted header key for the header's end: such a key (IPv6) stands in its parent's table instead. */
+/**
+ * containerd 1.x takes a `]` in a quoted header key for the header's end: such a key (IPv6) stands in its parent's
+ * table instead.
+ */
 function bracketed(tables: { path: string[]; value: Table }[]): string[] {
   const parents = new Map<string, Table>();
   for (const table of tables) {
     const at = table.path.findIndex((key) => hasBracket([key]));
     if (at > 0) {
       const parent = dottedKey(table.path.slice(0, at));
-      parents.set(parent, applied(parents.get(parent) ?? {}, [{ op: "table", path: table.path.slice(at), value: table.value }]));
+      parents.set(
+        parent,
+        applied(parents.get(parent) ?? {}, [{ op: "table", path: table.path.slice(at), value: table.value }]),
+      );
     }
   }
   return [...parents].flatMap(([parent, value]) => [
@@ -178,7 +192,9 @@ function literal(value: unknown): string {
     return quote(value);
   }
   if (isTable(value)) {
-    return `{ ${Object.entries(value).map(([key, one]) => `${dottedKey([key])} = ${literal(one)}`).join(", ")} }`;
+    return `{ ${Object.entries(value)
+      .map(([key, one]) => `${dottedKey([key])} = ${literal(one)}`)
+      .join(", ")} }`;
   }
   return Array.isArray(value) ? `[${value.map(literal).join(", ")}]` : String(value);
 }

@@ -1,6 +1,6 @@
 /**
- * Tables that we add to a config.toml stand together between two comment lines, so that the next run, and a person, can tell
- * them from the node's own.
+ * Tables that we add to a config.toml stand together between two comment lines, so that the next run, and a person, can
+ * tell them from the node's own.
  */
 const begin = "# >>> pulumi-registry-mirror: managed tables, a change made here by hand shows as drift";
 const beginStart = "# >>> pulumi-registry-mirror";
@@ -14,7 +14,10 @@ export interface SplitText {
   after: string;
 }
 
-/** Takes a config.toml apart. A block without its last line (cut by hand) counts as foreign text: nothing is thrown away. */
+/**
+ * Takes a config.toml apart. A block without its last line (cut by hand) counts as foreign text: nothing is thrown
+ * away.
+ */
 export function splitManagedBlock(text: string): SplitText {
   const from = text.search(new RegExp(`^${beginStart}`, "m"));
   if (from < 0) {

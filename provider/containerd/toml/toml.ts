@@ -1,4 +1,5 @@
 import * as iarna from "@iarna/toml";
+
 import { messageOf } from "../../model/errors";
 import { ContainerdError } from "../containerdError";
 
@@ -18,7 +19,10 @@ export function parseToml(text: string, path: string): Table {
     const { line, col } = error as { line?: number; col?: number };
     const what = (messageOf(error).split("\n")[0] ?? "").replace(/ at row \d+.*$/, "");
     const where = line === undefined ? "" : ` at line ${line + 1}, column ${(col ?? 0) + 1}`;
-    throw new ContainerdError("CONTAINERD_TOML", `${path} is not valid TOML${where}: ${what}; correct it on the node first, nothing was changed`);
+    throw new ContainerdError(
+      "CONTAINERD_TOML",
+      `${path} is not valid TOML${where}: ${what}; correct it on the node first, nothing was changed`,
+    );
   }
 }
 
@@ -56,7 +60,9 @@ export function stringsAt(table: Table | undefined, key: string): string[] {
 export function sameToml(a: unknown, b: unknown): boolean {
   if (isTable(a) && isTable(b)) {
     const keys = Object.keys(a);
-    return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameToml(a[key], b[key]));
+    return (
+      keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameToml(a[key], b[key]))
+    );
   }
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((one, i) => sameToml(one, b[i]));

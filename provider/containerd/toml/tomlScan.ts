@@ -14,9 +14,9 @@ export interface Statement {
 }
 
 /**
- * Takes a valid TOML text apart, so that an edit can land in the right place; what only looks like a header inside multi-line
- * strings and arrays is none. The parsers at hand do not say where a table stands, or whether it has a header at all, and
- * containerd 2.x cares: a host of hosts.toml without a header is ignored.
+ * Takes a valid TOML text apart, so that an edit can land in the right place; what only looks like a header inside
+ * multi-line strings and arrays is none. The parsers at hand do not say where a table stands, or whether it has a
+ * header at all, and containerd 2.x cares: a host of hosts.toml without a header is ignored.
  */
 export function statements(text: string): Statement[] {
   const found: Statement[] = [];
@@ -32,7 +32,15 @@ export function statements(text: string): Statement[] {
     const header = text[at] === "[" ? readKeys(text, at + (array ? 2 : 1), "]") : undefined;
     const key = header === undefined && !/[#\r\n]/.test(text[at] ?? "\n") ? readKeys(text, at, "=") : undefined;
     const end = statementEnd(text, at);
-    found.push({ kind: header !== undefined ? "header" : key !== undefined ? "key" : "none", keys: header ?? key ?? [], array: header !== undefined && array, indent, start, end, line });
+    found.push({
+      kind: header !== undefined ? "header" : key !== undefined ? "key" : "none",
+      keys: header ?? key ?? [],
+      array: header !== undefined && array,
+      indent,
+      start,
+      end,
+      line,
+    });
     line += count(text, start, end);
     at = end;
   }
@@ -134,11 +142,23 @@ function readKeys(text: string, from: number, close: "]" | "="): string[] | unde
 }
 
 function unescape(inner: string): string {
-  const simple: Record<string, string> = { b: "\b", t: "\t", n: "\n", f: "\f", r: "\r", e: "\u001b", '"': '"', "\\": "\\" };
-  return inner.replace(/\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))/g, (_, four?: string, eight?: string, one?: string) => {
-    const code = four ?? eight;
-    return code === undefined ? (simple[one ?? ""] ?? "") : String.fromCodePoint(Number.parseInt(code, 16));
-  });
+  const simple: Record<string, string> = {
+    b: "\b",
+    t: "\t",
+    n: "\n",
+    f: "\f",
+    r: "\r",
+    e: "\u001b",
+    '"': '"',
+    "\\": "\\",
+  };
+  return inner.replace(
+    /\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))/g,
+    (_, four?: string, eight?: string, one?: string) => {
+      const code = four ?? eight;
+      return code === undefined ? (simple[one ?? ""] ?? "") : String.fromCodePoint(Number.parseInt(code, 16));
+    },
+  );
 }
 
 function count(text: string, from: number, to: number): number {

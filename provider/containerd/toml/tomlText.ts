@@ -1,9 +1,10 @@
 import { quote } from "./toml";
-import { statements, type Statement } from "./tomlScan";
+import { type Statement, statements } from "./tomlScan";
 
 /**
- * Takes a table away that is written with headers, all tables below it, and a key of that name in its parent's table. Comments
- * on lines of their own stay, for they are their writer's. Other ways of writing are not touched: the caller compares.
+ * Takes a table away that is written with headers, all tables below it, and a key of that name in its parent's table.
+ * Comments on lines of their own stay, for they are their writer's. Other ways of writing are not touched: the caller
+ * compares.
  */
 export function deleteByHeader(text: string, path: string[]): string {
   const all = statements(text);
@@ -27,7 +28,12 @@ export function deleteByHeader(text: string, path: string[]): string {
     }
     blank = [];
   }
-  return gone.size === 0 ? text : all.filter((one) => !gone.has(one)).map((one) => text.slice(one.start, one.end)).join("");
+  return gone.size === 0
+    ? text
+    : all
+        .filter((one) => !gone.has(one))
+        .map((one) => text.slice(one.start, one.end))
+        .join("");
 }
 
 /** Sets a string where its key stands on one line in its table: the kind of quotes and the comment behind it stay. */
@@ -50,7 +56,9 @@ export function setStringInPlace(text: string, path: string[], value: string): s
   return undefined;
 }
 
-/** Puts one line below a table's header, one step further in than the header; undefined when there is no such header. */
+/**
+ * Puts one line below a table's header, one step further in than the header; undefined when there is no such header.
+ */
 export function insertBelowHeader(text: string, header: string[], line: string, newline: string): string | undefined {
   const found = statements(text).find((one) => one.kind === "header" && !one.array && same(one.keys, header));
   if (found === undefined) {

@@ -1,9 +1,18 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { messageOf } from "../../model/errors";
-import { NodeError, isNodeError, quoteRemote } from "../nodeError";
-import { decodeResponse, encodeRequest, methodPath, type CriImage, type CriMethod, type CriStatus, type CriVersion } from "./criService";
-import { GrpcError, UnaryClient, grpcStatus } from "./unaryClient";
+import { isNodeError, NodeError, quoteRemote } from "../nodeError";
+import {
+  type CriImage,
+  type CriMethod,
+  type CriStatus,
+  type CriVersion,
+  decodeResponse,
+  encodeRequest,
+  methodPath,
+} from "./criService";
+import { GrpcError, grpcStatus, UnaryClient } from "./unaryClient";
 
 /** Given with a pull, as a pod's pull secret would be. */
 export interface CriAuth {
@@ -22,8 +31,8 @@ export interface CriOptions {
 }
 
 /**
- * containerd's CRI, as the kubelet uses it. Methods throw `NODE_CRI` with containerd's own message; `status` of the cause (GrpcError)
- * tells the kind.
+ * containerd's CRI, as the kubelet uses it. Methods throw `NODE_CRI` with containerd's own message; `status` of the
+ * cause (GrpcError) tells the kind.
  */
 export class CriClient {
   private client: UnaryClient | undefined;
@@ -33,11 +42,14 @@ export class CriClient {
   constructor(private readonly options: CriOptions) {}
 
   async version(): Promise<CriVersion> {
-    return await this.call("Version", {}) as unknown as CriVersion;
+    return (await this.call("Version", {})) as unknown as CriVersion;
   }
 
   async status(verbose = false): Promise<CriStatus> {
-    const answer = await this.call("Status", { verbose }) as { status?: { conditions?: CriStatus["conditions"] }; info?: Record<string, string> };
+    const answer = (await this.call("Status", { verbose })) as {
+      status?: { conditions?: CriStatus["conditions"] };
+      info?: Record<string, string>;
+    };
     return { conditions: answer.status?.conditions ?? [], info: answer.info ?? {} };
   }
 
@@ -51,7 +63,9 @@ export class CriClient {
   async imageStatus(image: string): Promise<CriImage | undefined> {
     const answer = await this.call("ImageStatus", { image: { image } });
     const found = answer["image"] as CriImage | null | undefined;
-    return found && found.id !== "" ? { id: found.id, repoTags: found.repoTags, repoDigests: found.repoDigests } : undefined;
+    return found && found.id !== ""
+      ? { id: found.id, repoTags: found.repoTags, repoDigests: found.repoDigests }
+      : undefined;
   }
 
   async listImages(): Promise<CriImage[]> {
@@ -65,8 +79,9 @@ export class CriClient {
   }
 
   /**
-   * Waits until CRI answers and says it is ready. A daemon whose CRI plugin did not load is up and answers `Unimplemented` to everything:
-   * that never gets better by waiting, but the first moments after a start look the same, hence the short grace.
+   * Waits until CRI answers and says it is ready. A daemon whose CRI plugin did not load is up and answers
+   * `Unimplemented` to everything: that never gets better by waiting, but the first moments after a start look the
+   * same, hence the short grace.
    */
   async waitReady(limitMs: number): Promise<CriVersion> {
     const until = Date.now() + limitMs;
@@ -78,11 +93,15 @@ export class CriClient {
         const { conditions } = await this.status();
         await this.call("ImageStatus", { image: { image: "registry-mirror.invalid/ready:check" } });
         // NetworkReady is the CNI plugin's business, and false on a node that has not joined its cluster yet.
-        const runtime = conditions.find(c => c.type === "RuntimeReady");
+        const runtime = conditions.find((c) => c.type === "RuntimeReady");
         if (runtime?.status === true) {
           return version;
         }
-        last = new NodeError("NODE_CRI", this.options.node, `containerd says that its runtime is not ready: ${quoteRemote(runtime?.message ?? runtime?.reason ?? "no reason given", 200)}`);
+        last = new NodeError(
+          "NODE_CRI",
+          this.options.node,
+          `containerd says that its runtime is not ready: ${quoteRemote(runtime?.message ?? runtime?.reason ?? "no reason given", 200)}`,
+        );
       } catch (error) {
         if (isNodeError(error, "NODE_LOST", "NODE_ABORTED", "NODE_SUDO")) {
           throw error;
@@ -97,9 +116,14 @@ export class CriClient {
       }
       await sleep(150, undefined, { signal: this.options.signal }).catch(() => undefined);
     }
-    throw new NodeError("NODE_CRI", this.options.node, unimplemented(last)
-      ? "containerd runs, but its CRI plugin did not load (every call is answered Unimplemented); see journalctl -u containerd for \"failed to load plugin\""
-      : `containerd's CRI did not answer within ${Math.round(limitMs / 1000)} s: ${messageOf(last).replace(`Node ${this.options.node}: `, "")}`, { cause: last });
+    throw new NodeError(
+      "NODE_CRI",
+      this.options.node,
+      unimplemented(last)
+        ? 'containerd runs, but its CRI plugin did not load (every call is answered Unimplemented); see journalctl -u containerd for "failed to load plugin"'
+        : `containerd's CRI did not answer within ${Math.round(limitMs / 1000)} s: ${messageOf(last).replace(`Node ${this.options.node}: `, "")}`,
+      { cause: last },
+    );
   }
 
   close(): void {
@@ -107,15 +131,29 @@ export class CriClient {
     this.client?.close();
   }
 
-  private async call(method: CriMethod, message: Record<string, unknown>, timeoutMs = this.options.callTimeoutMs ?? 20_000): Promise<Record<string, unknown>> {
+  private async call(
+    method: CriMethod,
+    message: Record<string, unknown>,
+    timeoutMs = this.options.callTimeoutMs ?? 20_000,
+  ): Promise<Record<string, unknown>> {
     const client = await this.connect();
     try {
-      return decodeResponse(method, await client.call(methodPath(method), encodeRequest(method, message), timeoutMs, this.options.signal));
+      return decodeResponse(
+        method,
+        await client.call(methodPath(method), encodeRequest(method, message), timeoutMs, this.options.signal),
+      );
     } catch (error) {
       if (this.options.signal.aborted) {
-        throw new NodeError("NODE_ABORTED", this.options.node, `the operation was interrupted during ${method}`, { cause: error });
+        throw new NodeError("NODE_ABORTED", this.options.node, `the operation was interrupted during ${method}`, {
+          cause: error,
+        });
       }
-      throw new NodeError("NODE_CRI", this.options.node, `containerd's CRI refused ${method}: ${quoteRemote(messageOf(error))}`, { cause: error });
+      throw new NodeError(
+        "NODE_CRI",
+        this.options.node,
+        `containerd's CRI refused ${method}: ${quoteRemote(messageOf(error))}`,
+        { cause: error },
+      );
     }
   }
 
@@ -127,14 +165,19 @@ export class CriClient {
     if (this.client && !this.client.closed) {
       return this.client;
     }
-    this.opening ??= this.options.open().then(stream => new UnaryClient(stream)).finally(() => {
-      this.opening = undefined;
-    });
+    this.opening ??= this.options
+      .open()
+      .then((stream) => new UnaryClient(stream))
+      .finally(() => {
+        this.opening = undefined;
+      });
     this.client = await this.opening;
     return this.client;
   }
 }
 
 function unimplemented(error: unknown): boolean {
-  return error instanceof NodeError && error.cause instanceof GrpcError && error.cause.status === grpcStatus.unimplemented;
+  return (
+    error instanceof NodeError && error.cause instanceof GrpcError && error.cause.status === grpcStatus.unimplemented
+  );
 }

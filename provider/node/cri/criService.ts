@@ -1,8 +1,9 @@
 import { fromJSON, type MethodDefinition } from "@grpc/proto-loader";
 
 /**
- * The part of Kubernetes' Container Runtime Interface that this package uses, as protobuf.js JSON (dist/ carries no .proto files): names and field numbers are those of
- * the public runtime.v1 API. Fields we do not read are left out; protobuf skips them.
+ * The part of Kubernetes' Container Runtime Interface that this package uses, as protobuf.js JSON (dist/ carries no
+ * .proto files): names and field numbers are those of the public runtime.v1 API. Fields we do not read are left out;
+ * protobuf skips them.
  */
 const messages = {
   VersionRequest: { fields: { version: { type: "string", id: 1 } } },
@@ -96,11 +97,14 @@ export type CriMethod = "Version" | "Status" | "PullImage" | "ImageStatus" | "Li
 
 type Method = MethodDefinition<Record<string, unknown>, Record<string, unknown>>;
 
-const definition = fromJSON({ nested: { runtime: { nested: { v1: { nested: { ...messages, ...services } } } } } },
-  { defaults: true, arrays: true, objects: true, longs: String });
+const definition = fromJSON(
+  { nested: { runtime: { nested: { v1: { nested: { ...messages, ...services } } } } } },
+  { defaults: true, arrays: true, objects: true, longs: String },
+);
 
-const methods = Object.fromEntries(Object.keys(services).flatMap(service =>
-  Object.entries(definition[`runtime.v1.${service}`] ?? {}))) as unknown as Record<CriMethod, Method>;
+const methods = Object.fromEntries(
+  Object.keys(services).flatMap((service) => Object.entries(definition[`runtime.v1.${service}`] ?? {})),
+) as unknown as Record<CriMethod, Method>;
 
 export function encodeRequest(name: CriMethod, message: Record<string, unknown>): Buffer {
   return methods[name].requestSerialize(message);

@@ -1,5 +1,5 @@
 import { messageOf } from "../../model/errors";
-import { NodeError, isNodeError, quoteRemote } from "../nodeError";
+import { isNodeError, NodeError, quoteRemote } from "../nodeError";
 import { GrpcError, grpcStatus } from "./unaryClient";
 
 /**
@@ -35,12 +35,13 @@ export interface PullFailure {
 }
 
 /**
- * containerd says why a pull failed in words only: the gRPC status is Unknown (2) for all but NotFound and, from 2.1 on,
- * DeadlineExceeded. This table is the one place where they are read. The first line that fits decides: what stands nearest to the
- * cause comes first, as a token server that is down reads `failed to authorize: ... connection refused`.
+ * containerd says why a pull failed in words only: the gRPC status is Unknown (2) for all but NotFound and, from 2.1
+ * on, DeadlineExceeded. This table is the one place where they are read. The first line that fits decides: what stands
+ * nearest to the cause comes first, as a token server that is down reads `failed to authorize: ... connection refused`.
  *
- * Sources: remotes/docker/{resolver,fetcher,authorizer}.go and remotes/errors of containerd 1.6, 1.7 and core/remotes/docker of 2.1;
- * net and crypto/x509 of Go. tests/lab/containerd/pullErrors.test.ts has each from a real daemon of 1.6.20, 1.7.24 and 2.1.9.
+ * Sources: remotes/docker/{resolver,fetcher,authorizer}.go and remotes/errors of containerd 1.6, 1.7 and
+ * core/remotes/docker of 2.1; net and crypto/x509 of Go. tests/lab/containerd/pullErrors.test.ts has each from a real
+ * daemon of 1.6.20, 1.7.24 and 2.1.9.
  */
 const words: readonly (readonly [PullCause, RegExp])[] = [
   // crypto/tls, crypto/x509
@@ -48,14 +49,24 @@ const words: readonly (readonly [PullCause, RegExp])[] = [
   // net.DNSError
   ["dns", /\bno such host\b|\blookup \S+( on \S+)?: |server misbehaving|name resolution/],
   // net.OpError, context, and the client's own limits
-  ["timeout", /\bi\/o timeout\b|connection timed out|TLS handshake timeout|context deadline exceeded|Client\.Timeout exceeded|awaiting headers/],
-  ["connection", /connection (refused|reset)|network is unreachable|no route to host|host is unreachable|broken pipe|\bEOF\b/],
-  // 1.6: "pulling from host H failed with status code [...]: 403 Forbidden"; from 1.7 on: "unexpected status from HEAD request to URL: 403 Forbidden"
+  [
+    "timeout",
+    /\bi\/o timeout\b|connection timed out|TLS handshake timeout|context deadline exceeded|Client\.Timeout exceeded|awaiting headers/,
+  ],
+  [
+    "connection",
+    /connection (refused|reset)|network is unreachable|no route to host|host is unreachable|broken pipe|\bEOF\b/,
+  ],
+  // 1.6: "pulling from host H failed with status code [...]: 403 Forbidden"; from 1.7 on: "unexpected status from HEAD
+  // request to URL: 403 Forbidden"
   ["unauthorized", /: (401 Unauthorized|403 Forbidden)\b/],
   ["rate-limit", /: 429 Too Many Requests\b/],
   ["server-error", /: 5\d\d [A-Z]/],
   ["not-found", /: 404 Not Found\b/],
-  ["unauthorized", /no basic auth credentials|authorization failed|pull access denied|failed to authorize|insufficient_scope/],
+  [
+    "unauthorized",
+    /no basic auth credentials|authorization failed|pull access denied|failed to authorize|insufficient_scope/,
+  ],
   ["not-found", /: not found\b/],
 ];
 
@@ -96,7 +107,10 @@ function isAnswer(cause: PullCause | undefined): cause is "unauthorized" | "not-
   return cause === "unauthorized" || cause === "not-found" || cause === "server-error" || cause === "rate-limit";
 }
 
-/** The query of a URL can be a signature, its user part a password; the port that a node called from is another each time. */
+/**
+ * The query of a URL can be a signature, its user part a password; the port that a node called from is another each
+ * time.
+ */
 function evidenceText(said: string): string {
   return said
     .replace(/^failed to pull and unpack image "[^"]*": /, "")

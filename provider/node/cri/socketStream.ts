@@ -1,5 +1,7 @@
 import type { Duplex } from "node:stream";
+
 import type { ClientChannel } from "ssh2";
+
 import { messageOf } from "../../model/errors";
 import { NodeError, quoteRemote } from "../nodeError";
 import { explainRefusal, type Privilege } from "../privilege";
@@ -8,12 +10,14 @@ import { openExec } from "../ssh/execChannel";
 import type { SshConnection } from "../ssh/sshConnection";
 
 /**
- * A stream to a unix socket on the node. Root asks sshd for it; where sshd does not do that (AllowStreamLocalForwarding no) or the user
- * is not root, who alone may open containerd's socket, a small program on the node joins our channel to it.
+ * A stream to a unix socket on the node. Root asks sshd for it; where sshd does not do that (AllowStreamLocalForwarding
+ * no) or the user is not root, who alone may open containerd's socket, a small program on the node joins our channel to
+ * it.
  */
 export async function openSocketStream(ssh: SshConnection, privilege: Privilege, path: string): Promise<Duplex> {
   if (privilege.prefix === "") {
-    // A refusal does not tell whether sshd may not or the socket is not there (OpenSSH answers "open failed" to both): joining will.
+    // A refusal does not tell whether sshd may not or the socket is not there (OpenSSH answers "open failed" to both):
+    // joining will.
     const stream = await forwarded(ssh, path).catch(() => undefined);
     if (stream) {
       return stream;
@@ -96,9 +100,17 @@ async function joined(ssh: SshConnection, privilege: Privilege, path: string): P
   } catch (error) {
     channel.close();
     const refused = explainRefusal(ssh.name, privilege, undefined, stderr, "");
-    throw refused ?? new NodeError("NODE_CRI", ssh.name, /no socat/.test(stderr)
-      ? `reaching containerd's socket as ${privilege.user} needs socat (or python3, or perl) on the node; install one of them, or connect as root`
-      : `containerd's socket ${path} cannot be opened (${quoteRemote(stderr, 200) || messageOf(error)})`, { cause: error });
+    throw (
+      refused ??
+      new NodeError(
+        "NODE_CRI",
+        ssh.name,
+        /no socat/.test(stderr)
+          ? `reaching containerd's socket as ${privilege.user} needs socat (or python3, or perl) on the node; install one of them, or connect as root`
+          : `containerd's socket ${path} cannot be opened (${quoteRemote(stderr, 200) || messageOf(error)})`,
+        { cause: error },
+      )
+    );
   }
   return channel;
 }

@@ -17,8 +17,9 @@ export const grpcStatus = { deadlineExceeded: 4, notFound: 5, unimplemented: 12,
 const maxMessage = 64 * 1024 * 1024;
 
 /**
- * Unary gRPC calls over one stream. gRPC is HTTP/2 with five bytes before each message, so Node's own client does it on the SSH channel
- * itself; @grpc/grpc-js can only dial an address, which would mean a socket on the admin's machine that its other users could knock at.
+ * Unary gRPC calls over one stream. gRPC is HTTP/2 with five bytes before each message, so Node's own client does it on
+ * the SSH channel itself; @grpc/grpc-js can only dial an address, which would mean a socket on the admin's machine that
+ * its other users could knock at.
  */
 export class UnaryClient {
   private readonly session: http2.ClientHttp2Session;
@@ -27,7 +28,7 @@ export class UnaryClient {
   constructor(stream: Duplex) {
     // The authority that containerd's socket is dialled with by everyone else; grpc-go refuses an empty one.
     this.session = http2.connect("http://localhost", { createConnection: () => stream });
-    this.session.on("error", error => {
+    this.session.on("error", (error) => {
       this.failure = error;
     });
     this.session.on("close", () => {
@@ -64,7 +65,10 @@ export class UnaryClient {
           detail = decodeGrpcMessage(String(headers["grpc-message"] ?? ""));
         }
       };
-      const timer = setTimeout(() => finish(new GrpcError(grpcStatus.deadlineExceeded, `no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+      const timer = setTimeout(
+        () => finish(new GrpcError(grpcStatus.deadlineExceeded, `no answer within ${timeoutMs / 1000} s`)),
+        timeoutMs,
+      );
       const onAbort = () => finish(new GrpcError(1, "interrupted"));
       signal?.addEventListener("abort", onAbort);
       const finish = (error?: Error) => {
@@ -75,7 +79,7 @@ export class UnaryClient {
           reject(error);
         }
       };
-      request.on("response", headers => {
+      request.on("response", (headers) => {
         if (headers[":status"] !== 200) {
           finish(new GrpcError(grpcStatus.unavailable, `HTTP status ${headers[":status"]}`));
         }
@@ -91,8 +95,10 @@ export class UnaryClient {
           chunks.push(chunk);
         }
       });
-      request.on("error", error => finish(new GrpcError(grpcStatus.unavailable, error.message)));
-      request.on("close", () => finish(new GrpcError(grpcStatus.unavailable, this.failure?.message ?? "the call was cut off")));
+      request.on("error", (error) => finish(new GrpcError(grpcStatus.unavailable, error.message)));
+      request.on("close", () =>
+        finish(new GrpcError(grpcStatus.unavailable, this.failure?.message ?? "the call was cut off")),
+      );
       request.on("end", () => {
         if (status === undefined) {
           return;

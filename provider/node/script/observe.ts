@@ -1,7 +1,7 @@
 /**
  * Reading: everything that a plan needs, in one go. Files are named one a line as
- * `data file KIND PATH MODE UID GID SIZE LINK CONTENT`: KIND f, d, l or o(ther); LINK `-` or where a link points; CONTENT `-` (not read:
- * too large, outside, no regular file) or `.` and base64.
+ * `data file KIND PATH MODE UID GID SIZE LINK CONTENT`: KIND f, d, l or o(ther); LINK `-` or where a link points;
+ * CONTENT `-` (not read: too large, outside, no regular file) or `.` and base64.
  */
 export const observe = `
 entries=0

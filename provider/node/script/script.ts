@@ -1,5 +1,5 @@
-import { epilogue, prologue } from "./prologue";
 import { observe } from "./observe";
+import { epilogue, prologue } from "./prologue";
 import { transaction } from "./transaction";
 
 /** Seconds without a word from us after which the node takes us for gone and puts things back. We ping every 20. */
@@ -18,8 +18,9 @@ export function remoteScript(options: { root?: string; idleSeconds?: number } = 
 }
 
 /**
- * The command line that starts it: it reads lines up to \`go\` and the script after that from its standard input, so that neither stands in
- * a process list, and a sudo password that sudo did not ask for is thrown away instead of being run.
+ * The command line that starts it: it reads lines up to \`go\` and the script after that from its standard input, so
+ * that neither stands in a process list, and a sudo password that sudo did not ask for is thrown away instead of being
+ * run.
  */
 export function bootCommand(scriptBytes: number): string {
   return `sh -c 'echo ${bootReady}; while IFS= read -r l; do test "$l" = ${bootGo} && break; done; eval "$(head -c ${scriptBytes})"'`;

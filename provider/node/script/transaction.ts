@@ -1,6 +1,7 @@
 /**
- * Changing: a journal of what is going to be done is made durable first, then carried out; what is in the journal can be undone from any
- * point, by this session, by this program alone when the connection is gone, or by the next session after a power cut.
+ * Changing: a journal of what is going to be done is made durable first, then carried out; what is in the journal can
+ * be undone from any point, by this session, by this program alone when the connection is gone, or by the next session
+ * after a power cut.
  *
  * A journal's line is `KIND N HAD NEW FLAGS MODE PATH`, unused fields `-`:
  *   d  make the directory PATH
@@ -15,8 +16,9 @@
  *   z  remove the directory PATH once committed, if it is empty
  * FLAGS has r where containerd reads the file only at its start.
  *
- * The new content waits beside its target as .registry-mirror-TX-N.new and comes in by rename; the old file itself, not a copy, waits as
- * .registry-mirror-TX-N.old, so that putting it back needs no space and brings back its inode with times, owner and attributes.
+ * The new content waits beside its target as .registry-mirror-TX-N.new and comes in by rename; the old file itself, not
+ * a copy, waits as .registry-mirror-TX-N.old, so that putting it back needs no space and brings back its inode with
+ * times, owner and attributes.
  */
 export const transaction = `
 names() {

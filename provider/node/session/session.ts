@@ -1,10 +1,12 @@
 import { setInterval as every } from "node:timers";
+
 import type { ClientChannel } from "ssh2";
+
 import { NodeError, quoteRemote } from "../nodeError";
 import { explainRefusal, type Privilege } from "../privilege";
+import { bootCommand, bootGo, bootReady, greeting, remoteScript } from "../script/script";
 import { openExec } from "../ssh/execChannel";
 import type { SshConnection } from "../ssh/sshConnection";
-import { bootCommand, bootGo, bootReady, greeting, remoteScript } from "../script/script";
 import { explainRemote } from "./remoteError";
 
 /** The answer to one command. */
@@ -38,8 +40,8 @@ const maxBeforeGreeting = 1024 * 1024;
 const startMs = 30_000;
 
 /**
- * A conversation with the program on the node (remote/). Commands may be sent without waiting for the answer to the one before: the node
- * takes them in order and skips what follows a failure, so a whole transaction costs few round trips.
+ * A conversation with the program on the node (remote/). Commands may be sent without waiting for the answer to the one
+ * before: the node takes them in order and skips what follows a failure, so a whole transaction costs few round trips.
  */
 export class ShellSession {
   /** How often we waited for the node with nothing else under way. */
@@ -68,7 +70,7 @@ export class ShellSession {
     private readonly maxOutput: number,
     private readonly signal: AbortSignal,
   ) {
-    this.ended = new Promise(resolve => {
+    this.ended = new Promise((resolve) => {
       this.tellEnded = resolve;
     });
     channel.setEncoding("utf8");
@@ -93,9 +95,19 @@ export class ShellSession {
   /** Starts the program as root. Errors: `NODE_SUDO`, `NODE_SHELL`, `NODE_LOST`, `NODE_OUTPUT`, `NODE_TIMEOUT`. */
   static async open(ssh: SshConnection, privilege: Privilege, options: SessionOptions): Promise<ShellSession> {
     const script = options.script ?? remoteScript();
-    const channel = await openExec(ssh.client, `${privilege.prefix}${bootCommand(Buffer.byteLength(script))}`, ssh.name);
-    const session = new ShellSession(channel, ssh.name, privilege, options.maxOutput ?? defaultMaxOutput, options.signal);
-    void ssh.ended.then(error => session.end(error));
+    const channel = await openExec(
+      ssh.client,
+      `${privilege.prefix}${bootCommand(Buffer.byteLength(script))}`,
+      ssh.name,
+    );
+    const session = new ShellSession(
+      channel,
+      ssh.name,
+      privilege,
+      options.maxOutput ?? defaultMaxOutput,
+      options.signal,
+    );
+    void ssh.ended.then((error) => session.end(error));
     await session.start(script);
     return session;
   }
@@ -103,10 +115,16 @@ export class ShellSession {
   private start(script: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.end(new NodeError("NODE_TIMEOUT", this.node, `its shell did not start our program within ${startMs / 1000} s` +
-          (this.before.trim() === "" ? "" : `; it printed: ${quoteRemote(this.before, 200)}`)));
+        this.end(
+          new NodeError(
+            "NODE_TIMEOUT",
+            this.node,
+            `its shell did not start our program within ${startMs / 1000} s` +
+              (this.before.trim() === "" ? "" : `; it printed: ${quoteRemote(this.before, 200)}`),
+          ),
+        );
       }, startMs);
-      this.onOver = error => {
+      this.onOver = (error) => {
         clearTimeout(timer);
         reject(error);
       };
@@ -131,8 +149,8 @@ export class ShellSession {
   }
 
   /**
-   * Sends a command, with a body when it has one. Rejects with the node's error, `NODE_LOST` when the connection goes, `NODE_TIMEOUT`.
-   * A body travels as base64; `command` gets its length in place of `{size}`.
+   * Sends a command, with a body when it has one. Rejects with the node's error, `NODE_LOST` when the connection goes,
+   * `NODE_TIMEOUT`. A body travels as base64; `command` gets its length in place of `{size}`.
    */
   request(command: string, options: { body?: string; timeoutMs?: number } = {}): Promise<Reply> {
     return new Promise((resolve, reject) => {
@@ -146,13 +164,25 @@ export class ShellSession {
       const body = options.body === undefined ? "" : Buffer.from(options.body, "utf8").toString("base64");
       const line = command.replace("{size}", String(body.length));
       if (/[\n\r\0]/.test(line)) {
-        reject(new NodeError("NODE_PROTOCOL", this.node, `a command for the node must be one line: ${quoteRemote(line, 100)}`));
+        reject(
+          new NodeError(
+            "NODE_PROTOCOL",
+            this.node,
+            `a command for the node must be one line: ${quoteRemote(line, 100)}`,
+          ),
+        );
         return;
       }
       const timeoutMs = options.timeoutMs ?? 60_000;
       const timer = setTimeout(() => {
-        this.end(new NodeError("NODE_TIMEOUT", this.node, `no answer to "${line.split(" ")[0]}" within ${timeoutMs / 1000} s; ` +
-          "what was not committed is taken back by the node itself"));
+        this.end(
+          new NodeError(
+            "NODE_TIMEOUT",
+            this.node,
+            `no answer to "${line.split(" ")[0]}" within ${timeoutMs / 1000} s; ` +
+              "what was not committed is taken back by the node itself",
+          ),
+        );
       }, timeoutMs);
       this.waiting.push({ command: line.split(" ")[0] ?? "", data: [], resolve, reject, timer });
       this.channel.write(`${line}\n${body}`);
@@ -168,7 +198,7 @@ export class ShellSession {
     if (this.over) {
       return;
     }
-    await new Promise<void>(resolve => {
+    await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, waitMs);
       this.channel.once("close", () => {
         clearTimeout(timer);
@@ -181,7 +211,13 @@ export class ShellSession {
   }
 
   private readonly onAbort = () => {
-    this.end(new NodeError("NODE_ABORTED", this.node, "the operation was interrupted; what was not committed is taken back by the node itself"));
+    this.end(
+      new NodeError(
+        "NODE_ABORTED",
+        this.node,
+        "the operation was interrupted; what was not committed is taken back by the node itself",
+      ),
+    );
   };
 
   private end(error: NodeError): void {
@@ -209,11 +245,22 @@ export class ShellSession {
     }
     if (!this.greeted) {
       const said = quoteRemote(`${this.before} ${this.stderr}`, 300);
-      return new NodeError("NODE_SHELL", this.node, `the user ${this.privilege.user} cannot run sh there` +
-        (this.exitCode === undefined ? "" : ` (exit ${this.exitCode})`) + (said === "" ? "" : `: ${said}`));
+      return new NodeError(
+        "NODE_SHELL",
+        this.node,
+        `the user ${this.privilege.user} cannot run sh there` +
+          (this.exitCode === undefined ? "" : ` (exit ${this.exitCode})`) +
+          (said === "" ? "" : `: ${said}`),
+      );
     }
-    return new NodeError("NODE_LOST", this.node, "the session on the node ended before its time" +
-      (this.stderr.trim() === "" ? "; what was not committed is taken back there" : `: ${quoteRemote(this.stderr, 300)}`));
+    return new NodeError(
+      "NODE_LOST",
+      this.node,
+      "the session on the node ended before its time" +
+        (this.stderr.trim() === ""
+          ? "; what was not committed is taken back there"
+          : `: ${quoteRemote(this.stderr, 300)}`),
+    );
   }
 
   private receiveError(text: string): void {
@@ -232,12 +279,24 @@ export class ShellSession {
   private count(text: string): boolean {
     this.received += Buffer.byteLength(text);
     if (!this.greeted && this.received > maxBeforeGreeting) {
-      this.end(new NodeError("NODE_OUTPUT", this.node, `it sends without end before our program has started; look at the shell's start-up files of the user ${this.privilege.user}`));
+      this.end(
+        new NodeError(
+          "NODE_OUTPUT",
+          this.node,
+          `it sends without end before our program has started; look at the shell's start-up files of the user ${this.privilege.user}`,
+        ),
+      );
       return false;
     }
     if (this.received > this.maxOutput) {
-      this.end(new NodeError("NODE_OUTPUT", this.node, `it sent more than ${Math.round(this.maxOutput / 1048576)} MiB, far more than any answer has; ` +
-        "look at the files in containerd's hosts directory"));
+      this.end(
+        new NodeError(
+          "NODE_OUTPUT",
+          this.node,
+          `it sent more than ${Math.round(this.maxOutput / 1048576)} MiB, far more than any answer has; ` +
+            "look at the files in containerd's hosts directory",
+        ),
+      );
       return false;
     }
     return true;
@@ -286,7 +345,11 @@ export class ShellSession {
     } else if (word === "skip") {
       current.reject(new SkippedCommand(current.command));
     } else {
-      const error = new NodeError("NODE_PROTOCOL", this.node, `its answer to "${current.command}" makes no sense: ${quoteRemote(line, 100)}`);
+      const error = new NodeError(
+        "NODE_PROTOCOL",
+        this.node,
+        `its answer to "${current.command}" makes no sense: ${quoteRemote(line, 100)}`,
+      );
       current.reject(error);
       this.end(error);
     }
@@ -303,11 +366,11 @@ export class SkippedCommand extends Error {
 /** Waits for all of a batch and throws the first real failure among them. */
 export async function batch(requests: Promise<Reply>[]): Promise<Reply[]> {
   const results = await Promise.allSettled(requests);
-  const failures = results.flatMap(r => (r.status === "rejected" ? [r.reason as unknown] : []));
+  const failures = results.flatMap((r) => (r.status === "rejected" ? [r.reason as unknown] : []));
   if (failures.length > 0) {
-    throw failures.find(f => !(f instanceof SkippedCommand)) ?? failures[0];
+    throw failures.find((f) => !(f instanceof SkippedCommand)) ?? failures[0];
   }
-  return results.flatMap(r => (r.status === "fulfilled" ? [r.value] : []));
+  return results.flatMap((r) => (r.status === "fulfilled" ? [r.value] : []));
 }
 
 /** `=BASE64` or plain, as the node's `enc` writes it. Bytes that are no UTF-8 come out as U+FFFD. */

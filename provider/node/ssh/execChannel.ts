@@ -1,4 +1,5 @@
 import type { Client, ClientChannel } from "ssh2";
+
 import { messageOf } from "../../model/errors";
 import { NodeError } from "../nodeError";
 
@@ -8,8 +9,15 @@ export function openExec(client: Client, command: string, node: string): Promise
     try {
       client.exec(command, (error, channel) => {
         if (error) {
-          reject(new NodeError("NODE_SHELL", node, `no command could be started over SSH (${messageOf(error)}); the server may limit sessions ` +
-            "(MaxSessions) or this user", { cause: error }));
+          reject(
+            new NodeError(
+              "NODE_SHELL",
+              node,
+              `no command could be started over SSH (${messageOf(error)}); the server may limit sessions ` +
+                "(MaxSessions) or this user",
+              { cause: error },
+            ),
+          );
         } else {
           resolve(channel);
         }

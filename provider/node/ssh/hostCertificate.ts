@@ -1,9 +1,10 @@
-import { createPublicKey, verify as verifySignature, type KeyObject } from "node:crypto";
-import { algorithmsFor, fingerprint, keyTypeOf, type HostKey } from "./hostKey";
+import { createPublicKey, type KeyObject, verify as verifySignature } from "node:crypto";
+
+import { algorithmsFor, fingerprint, type HostKey, keyTypeOf } from "./hostKey";
 
 /**
- * OpenSSH host certificates (PROTOCOL.certkeys of OpenSSH): a host key signed by an authority, for named hosts and a time.
- * Only what deciding about a host needs.
+ * OpenSSH host certificates (PROTOCOL.certkeys of OpenSSH): a host key signed by an authority, for named hosts and a
+ * time. Only what deciding about a host needs.
  */
 export interface HostCertificate {
   /** `ssh-ed25519-cert-v01@openssh.com` and so on. */
@@ -25,10 +26,17 @@ export interface HostCertificate {
 
 const suffix = "-cert-v01@openssh.com";
 
-/** Offered when an authority is known, strongest first. The RSA names differ from the blob's own type, like those of plain RSA keys. */
+/**
+ * Offered when an authority is known, strongest first. The RSA names differ from the blob's own type, like those of
+ * plain RSA keys.
+ */
 export const certificateAlgorithms = [
-  `ssh-ed25519${suffix}`, `ecdsa-sha2-nistp256${suffix}`, `ecdsa-sha2-nistp384${suffix}`, `ecdsa-sha2-nistp521${suffix}`,
-  `rsa-sha2-512${suffix}`, `rsa-sha2-256${suffix}`,
+  `ssh-ed25519${suffix}`,
+  `ecdsa-sha2-nistp256${suffix}`,
+  `ecdsa-sha2-nistp384${suffix}`,
+  `ecdsa-sha2-nistp521${suffix}`,
+  `rsa-sha2-512${suffix}`,
+  `rsa-sha2-256${suffix}`,
 ];
 
 export function isCertificate(blob: Buffer): boolean {
@@ -88,10 +96,10 @@ export function checkHostCertificate(
   if (certificate.kind !== "host") {
     return "it is a user certificate, not a host certificate";
   }
-  if (expected.revoked.some(key => key.blob.equals(authority) || key.blob.equals(certificate.key))) {
+  if (expected.revoked.some((key) => key.blob.equals(authority) || key.blob.equals(certificate.key))) {
     return "its key or its authority is marked @revoked";
   }
-  if (!expected.authorities.some(key => key.blob.equals(authority))) {
+  if (!expected.authorities.some((key) => key.blob.equals(authority))) {
     return `its authority ${keyTypeOf(authority) ?? "unknown"} ${fingerprint(authority)} is not a known one`;
   }
   if (certificate.criticalOptions.length > 0) {
@@ -136,7 +144,11 @@ function signatureHolds(certificate: HostCertificate): boolean {
       default: {
         const parts = new BlobReader(value);
         const size = { "ecdsa-sha2-nistp256": 32, "ecdsa-sha2-nistp384": 48, "ecdsa-sha2-nistp521": 66 }[algorithm];
-        const hash = { "ecdsa-sha2-nistp256": "sha256", "ecdsa-sha2-nistp384": "sha384", "ecdsa-sha2-nistp521": "sha512" }[algorithm];
+        const hash = {
+          "ecdsa-sha2-nistp256": "sha256",
+          "ecdsa-sha2-nistp384": "sha384",
+          "ecdsa-sha2-nistp521": "sha512",
+        }[algorithm];
         if (size === undefined || hash === undefined) {
           return false;
         }
@@ -168,7 +180,10 @@ function publicKeyOf(blob: Buffer): KeyObject {
     throw new RangeError(`key of type ${type}`);
   }
   const half = (point.length - 1) / 2;
-  return createPublicKey({ format: "jwk", key: { kty: "EC", crv, x: url(point.subarray(1, 1 + half)), y: url(point.subarray(1 + half)) } });
+  return createPublicKey({
+    format: "jwk",
+    key: { kty: "EC", crv, x: url(point.subarray(1, 1 + half)), y: url(point.subarray(1 + half)) },
+  });
 }
 
 function stripZero(bytes: Buffer): Buffer {
@@ -237,4 +252,3 @@ class BlobReader {
     return items;
   }
 }
-

@@ -1,12 +1,14 @@
 import type { Client } from "ssh2";
-import { isCertificate, parseHostCertificate, plainAlgorithm, certificateAlgorithms } from "./hostCertificate";
+
+import { certificateAlgorithms, isCertificate, parseHostCertificate, plainAlgorithm } from "./hostCertificate";
 import { keyTypeOf } from "./hostKey";
 
 /**
- * ssh2 (1.17) knows plain host keys only. A certificate needs three things of its key exchange: the algorithm's name must be allowed
- * in the offer, the blob's type may differ from it (RSA), and after our own check of the certificate the exchange hash covers the
- * certificate while the signature is checked with the plain key in it. The library has no door for that, so this file, and no other,
- * reaches into it; what it needs is looked for first, and where a later version lacks it host certificates are simply not offered.
+ * ssh2 (1.17) knows plain host keys only. A certificate needs three things of its key exchange: the algorithm's name
+ * must be allowed in the offer, the blob's type may differ from it (RSA), and after our own check of the certificate
+ * the exchange hash covers the certificate while the signature is checked with the plain key in it. The library has no
+ * door for that, so this file, and no other, reaches into it; what it needs is looked for first, and where a later
+ * version lacks it host certificates are simply not offered.
  */
 interface KeyExchange {
   negotiated: { serverHostKey: string };
@@ -20,7 +22,10 @@ interface ProtocolInside {
 
 let supported: boolean | undefined;
 
-/** True when this ssh2 can be taught host certificates. Adds the names to its list of what may be asked for, never to its defaults. */
+/**
+ * True when this ssh2 can be taught host certificates. Adds the names to its list of what may be asked for, never to
+ * its defaults.
+ */
 export function hostCertificatesSupported(): boolean {
   if (supported === undefined) {
     try {
@@ -29,7 +34,7 @@ export function hostCertificatesSupported(): boolean {
       const list = constants.SUPPORTED_SERVER_HOST_KEY;
       supported = Array.isArray(list) && list.includes("ssh-ed25519");
       if (supported) {
-        (list as string[]).push(...certificateAlgorithms.filter(name => !(list as string[]).includes(name)));
+        (list as string[]).push(...certificateAlgorithms.filter((name) => !(list as string[]).includes(name)));
       }
     } catch {
       supported = false;
@@ -51,7 +56,11 @@ export function watchKeyExchange(client: Client): void {
     get: () => current,
     set: (kex: KeyExchange | undefined) => {
       current = kex;
-      if (kex && kex.negotiated.serverHostKey.startsWith("rsa-sha2-") && kex.negotiated.serverHostKey.includes("-cert-")) {
+      if (
+        kex &&
+        kex.negotiated.serverHostKey.startsWith("rsa-sha2-") &&
+        kex.negotiated.serverHostKey.includes("-cert-")
+      ) {
         relaxRsaName(kex);
       }
     },
@@ -76,7 +85,8 @@ export function acceptHostCertificates(client: Client, blob: Buffer): void {
     return;
   }
   const algorithm = wanted.get(kex) ?? kex.negotiated.serverHostKey;
-  kex.negotiated.serverHostKey = keyTypeOf(blob) === rsaCertificateType && algorithm === rsaCertificateType ? "ssh-rsa" : plainAlgorithm(algorithm);
+  kex.negotiated.serverHostKey =
+    keyTypeOf(blob) === rsaCertificateType && algorithm === rsaCertificateType ? "ssh-rsa" : plainAlgorithm(algorithm);
   const plain = parseHostCertificate(blob).key;
   let reads = 0;
   Object.defineProperty(kex, "_hostKey", {

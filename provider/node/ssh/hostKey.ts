@@ -39,7 +39,10 @@ export function parseHostKey(text: string): HostKey | undefined {
   return keyTypeOf(blob) === type ? { type, blob } : undefined;
 }
 
-/** The signature algorithms under which a key of this type is offered in the handshake, strongest first (RFC 8332 for RSA). */
+/**
+ * The signature algorithms under which a key of this type is offered in the handshake, strongest first (RFC 8332 for
+ * RSA).
+ */
 export function algorithmsFor(type: string): string[] {
   return type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"] : [type];
 }

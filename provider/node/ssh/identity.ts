@@ -1,6 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
-import { utils } from "ssh2";
+
 import type { AnyAuthMethod, AuthenticationType, ParsedKey } from "ssh2";
+import { utils } from "ssh2";
+
 import { messageOf } from "../../model/errors";
 import type { NodeConnection } from "../connection";
 import { NodeError } from "../nodeError";
@@ -14,7 +16,10 @@ export interface Identity {
   described: string[];
 }
 
-/** Errors: `NODE_KEY` (unreadable, encrypted without or with a wrong passphrase, a public key), `NODE_AUTH` (nothing given at all). */
+/**
+ * Errors: `NODE_KEY` (unreadable, encrypted without or with a wrong passphrase, a public key), `NODE_AUTH` (nothing
+ * given at all).
+ */
 export async function loadIdentity(connection: NodeConnection, node: string): Promise<Identity> {
   const user = connection.user ?? "root";
   const methods: AnyAuthMethod[] = [];
@@ -40,26 +45,35 @@ export async function loadIdentity(connection: NodeConnection, node: string): Pr
       type: "keyboard-interactive",
       username: user,
       prompt: (_name, _instructions, _language, prompts, finish) => {
-        // Only a hidden prompt is a password prompt; a visible one may be a user name or a code, and is not to get the password.
-        finish(prompts.map(prompt => prompt.echo === true ? "" : password));
+        // Only a hidden prompt is a password prompt; a visible one may be a user name or a code, and is not to get the
+        // password.
+        finish(prompts.map((prompt) => (prompt.echo === true ? "" : password)));
       },
     });
     described.push("password");
   }
   if (methods.length === 0) {
-    throw new NodeError("NODE_AUTH", node, "no way to log in was given: set privateKey, privateKeyPath, password or agentSocketPath, " +
-      "or run with SSH_AUTH_SOCK pointing to an agent");
+    throw new NodeError(
+      "NODE_AUTH",
+      node,
+      "no way to log in was given: set privateKey, privateKeyPath, password or agentSocketPath, " +
+        "or run with SSH_AUTH_SOCK pointing to an agent",
+    );
   }
   return { user, methods, described };
 }
 
-/** An agent named by the program is always used; the environment's only where nothing else was given, so that its keys do not use up the server's tries. */
+/**
+ * An agent named by the program is always used; the environment's only where nothing else was given, so that its keys
+ * do not use up the server's tries.
+ */
 function agentSocket(connection: NodeConnection, otherGiven: boolean): string | undefined {
   if (connection.agentSocketPath !== undefined) {
     return expandHome(connection.agentSocketPath);
   }
   // Windows' own OpenSSH agent needs no variable.
-  const usual = process.env["SSH_AUTH_SOCK"] || (process.platform === "win32" ? "\\\\.\\pipe\\openssh-ssh-agent" : undefined);
+  const usual =
+    process.env["SSH_AUTH_SOCK"] || (process.platform === "win32" ? "\\\\.\\pipe\\openssh-ssh-agent" : undefined);
   return otherGiven ? undefined : usual;
 }
 
@@ -71,11 +85,18 @@ async function checkAgentSocket(path: string, connection: NodeConnection, node: 
   const given = connection.agentSocketPath !== undefined ? "agentSocketPath" : "SSH_AUTH_SOCK";
   const found = await stat(path).catch(() => undefined);
   if (!found?.isSocket()) {
-    throw new NodeError("NODE_AUTH", node, `${given} ${path} is ${found ? "no socket" : "not there"}; start an agent (ssh-agent, ssh-add) or give a privateKeyPath`);
+    throw new NodeError(
+      "NODE_AUTH",
+      node,
+      `${given} ${path} is ${found ? "no socket" : "not there"}; start an agent (ssh-agent, ssh-add) or give a privateKeyPath`,
+    );
   }
 }
 
-async function loadPrivateKey(connection: NodeConnection, node: string): Promise<{ name: string; parsed: ParsedKey } | undefined> {
+async function loadPrivateKey(
+  connection: NodeConnection,
+  node: string,
+): Promise<{ name: string; parsed: ParsedKey } | undefined> {
   if (connection.privateKey === undefined && connection.privateKeyPath === undefined) {
     return undefined;
   }
@@ -91,7 +112,8 @@ async function loadPrivateKey(connection: NodeConnection, node: string): Promise
       throw new NodeError("NODE_KEY", node, `${name} cannot be read (${messageOf(error)})`, { cause: error });
     }
   }
-  // A key pasted into a configuration value often lost its last newline or got Windows line ends; OpenSSH's format needs neither.
+  // A key pasted into a configuration value often lost its last newline or got Windows line ends; OpenSSH's format
+  // needs neither.
   const parsed = utils.parseKey(`${text.replace(/\r\n/g, "\n").trim()}\n`, connection.privateKeyPassword);
   const first: ParsedKey | Error | undefined = Array.isArray(parsed) ? parsed[0] : parsed;
   if (first === undefined || first instanceof Error) {
@@ -105,16 +127,24 @@ async function loadPrivateKey(connection: NodeConnection, node: string): Promise
 
 function keyError(node: string, name: string, message: string, passphraseGiven: boolean): NodeError {
   if (/no passphrase given/i.test(message)) {
-    return new NodeError("NODE_KEY", node, `${name} is encrypted; give its passphrase as privateKeyPassword, or use an agent`);
+    return new NodeError(
+      "NODE_KEY",
+      node,
+      `${name} is encrypted; give its passphrase as privateKeyPassword, or use an agent`,
+    );
   }
   if (passphraseGiven && /passphrase|integrity check|bad decrypt|Malformed OpenSSH private key/i.test(message)) {
     return new NodeError("NODE_KEY", node, `${name} does not open with the given privateKeyPassword`);
   }
   // The library's words for what is wrong with the format name no part of the key.
-  return new NodeError("NODE_KEY", node, `${name} is no private key that can be read (${message}); OpenSSH, PEM and PuTTY formats are`);
+  return new NodeError(
+    "NODE_KEY",
+    node,
+    `${name} is no private key that can be read (${message}); OpenSSH, PEM and PuTTY formats are`,
+  );
 }
 
 /** The names of the methods, for comparison with what a server says it takes. */
 export function methodName(method: AnyAuthMethod): AuthenticationType {
-  return method.type === "agent" ? "publickey" : method.type as AuthenticationType;
+  return method.type === "agent" ? "publickey" : (method.type as AuthenticationType);
 }

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { parseHostKey, type HostKey } from "./hostKey";
+
+import { type HostKey, parseHostKey } from "./hostKey";
 
 /** What a known_hosts file says about one host. */
 export interface KnownKeys {
@@ -16,7 +17,10 @@ export interface KnownHostsLine {
   key: HostKey;
 }
 
-/** Lines of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). Comments, blank and unreadable lines are left out. */
+/**
+ * Lines of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). Comments, blank and unreadable lines are left
+ * out.
+ */
 export function parseKnownHosts(text: string): KnownHostsLine[] {
   const lines: KnownHostsLine[] = [];
   for (const raw of text.split(/\r?\n/)) {
@@ -47,7 +51,9 @@ export function hostsFieldMatches(field: string, name: string): boolean {
   if (field.startsWith("|1|")) {
     const [, , salt, hash] = field.split("|");
     const want = Buffer.from(hash ?? "", "base64");
-    const have = createHmac("sha1", Buffer.from(salt ?? "", "base64")).update(name).digest();
+    const have = createHmac("sha1", Buffer.from(salt ?? "", "base64"))
+      .update(name)
+      .digest();
     return want.length === have.length && timingSafeEqual(want, have);
   }
   let matched = false;
@@ -68,15 +74,23 @@ function patternMatches(pattern: string, name: string): boolean {
   if (!/[*?]/.test(pattern)) {
     return pattern === name || pattern === `[${name}]:22`;
   }
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, ".*").replace(/\?/g, ".");
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replace(/\*+/g, ".*")
+    .replace(/\?/g, ".");
   return new RegExp(`^${source}$`).test(name);
 }
 
 /**
- * What the lines say about host and port. Like OpenSSH, keys of the plain host name count for another port too, but only to
- * accept: a node on port 2222 behind the same name may well have other keys, so they never make a mismatch (`fallback`).
+ * What the lines say about host and port. Like OpenSSH, keys of the plain host name count for another port too, but
+ * only to accept: a node on port 2222 behind the same name may well have other keys, so they never make a mismatch
+ * (`fallback`).
  */
-export function lookUpKnownHosts(lines: KnownHostsLine[], host: string, port: number): KnownKeys & { fallback: HostKey[] } {
+export function lookUpKnownHosts(
+  lines: KnownHostsLine[],
+  host: string,
+  port: number,
+): KnownKeys & { fallback: HostKey[] } {
   const found: KnownKeys & { fallback: HostKey[] } = { keys: [], authorities: [], revoked: [], fallback: [] };
   const name = knownHostsName(host, port);
   const plain = host.toLowerCase();

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+
 import type { OperationContext } from "../../model/context";
 import type { NodeConnection } from "../connection";
 import { isNodeError } from "../nodeError";
@@ -22,8 +23,9 @@ interface Entry {
 const idleMs = 3000;
 
 /**
- * The process's SSH connections. One provider process serves all resources of a deployment, several at once: the resources of one node
- * share a connection, and nodes behind one bastion share the connection to it (sshd drops logins beyond MaxStartups).
+ * The process's SSH connections. One provider process serves all resources of a deployment, several at once: the
+ * resources of one node share a connection, and nodes behind one bastion share the connection to it (sshd drops logins
+ * beyond MaxStartups).
  */
 export class SshPool {
   private readonly entries = new Map<string, Entry>();
@@ -81,10 +83,15 @@ export class SshPool {
     for (const [key, entry] of [...this.entries]) {
       if (entry.users === 0) {
         this.forget(key, entry);
-        ends.push(entry.ready.then(({ ssh }) => {
-          ssh.end();
-          return ssh.ended;
-        }, () => undefined));
+        ends.push(
+          entry.ready.then(
+            ({ ssh }) => {
+              ssh.end();
+              return ssh.ended;
+            },
+            () => undefined,
+          ),
+        );
       }
     }
     await Promise.all(ends);
@@ -98,7 +105,10 @@ export class SshPool {
     return this.entries.size;
   }
 
-  private async open(connection: NodeConnection, ctx: OperationContext): Promise<{ ssh: SshConnection; bastion: Lease | undefined }> {
+  private async open(
+    connection: NodeConnection,
+    ctx: OperationContext,
+  ): Promise<{ ssh: SshConnection; bastion: Lease | undefined }> {
     const bastion = connection.proxy ? await this.acquire(connection.proxy, ctx) : undefined;
     try {
       return { ssh: await connectSsh(connection, bastion?.ssh, ctx, this.tuning), bastion };
@@ -127,10 +137,21 @@ export class SshPool {
   }
 }
 
-/** The same arguments mean the same connection. A hash, because the arguments hold secrets and keys of maps show up in heap dumps and debuggers. */
+/**
+ * The same arguments mean the same connection. A hash, because the arguments hold secrets and keys of maps show up in
+ * heap dumps and debuggers.
+ */
 function connectionKey(connection: NodeConnection): string {
-  const sorted = (value: unknown): unknown => typeof value === "object" && value !== null
-    ? Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]))
-    : value;
-  return createHash("sha256").update(JSON.stringify(sorted(connection))).digest("hex");
+  const sorted = (value: unknown): unknown =>
+    typeof value === "object" && value !== null
+      ? Object.fromEntries(
+          Object.entries(value)
+            .filter(([, v]) => v !== undefined)
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(([k, v]) => [k, sorted(v)]),
+        )
+      : value;
+  return createHash("sha256")
+    .update(JSON.stringify(sorted(connection)))
+    .digest("hex");
 }

@@ -1,16 +1,24 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { isCriDisabled } from "../../containerd/read/criDisabled";
 import type { CriClient } from "../cri/criClient";
 import type { Node } from "../node";
 import { NodeError } from "../nodeError";
-import { observeCommand, observeNode, type NodeObservation } from "../observation";
-import { holderOf, requireOwnership, type Holder, type NodeOwner } from "../ownership";
+import { type NodeObservation, observeCommand, observeNode } from "../observation";
+import { type Holder, holderOf, type NodeOwner, requireOwnership } from "../ownership";
 import type { NodeRecord } from "../record";
 import { decodeValue, encodeValue, type Reply, type ShellSession } from "../session/session";
-import { changeToPlan, changeToRestore, savedPath, savedTextsWanted, type ChangeSet, type SavedTexts } from "./changeSet";
-import { Transaction, type StepListener } from "./transaction";
+import {
+  type ChangeSet,
+  changeToPlan,
+  changeToRestore,
+  savedPath,
+  type SavedTexts,
+  savedTextsWanted,
+} from "./changeSet";
+import { type StepListener, Transaction } from "./transaction";
 
 export interface ApplyOptions<T> {
   /** Who configures the node. A second owner is refused. */
@@ -19,7 +27,10 @@ export interface ApplyOptions<T> {
   adopt?: boolean;
   /** Hosts directories to read besides containerd's usual ones. */
   hostsDirs?: string[];
-  /** From what is there to what is to be done; called with the node locked. What it throws ends the apply with nothing touched. */
+  /**
+   * From what is there to what is to be done; called with the node locked. What it throws ends the apply with nothing
+   * touched.
+   */
   plan: (observed: NodeObservation) => ContainerdPlan | Promise<ContainerdPlan>;
   /** Decides whether the change stays: what it throws undoes it. Also called when nothing had to change. */
   verify?: (node: { cri: CriClient; plan: ContainerdPlan; observed: NodeObservation; changed: boolean }) => Promise<T>;
@@ -43,15 +54,19 @@ export interface ApplyResult<T> {
   restarts: number;
   /** What `verify` gave. */
   verification: T | undefined;
-  /** What a person should know; of the plan, of files that others changed, of an earlier run that had to be taken back. No secrets. */
+  /**
+   * What a person should know; of the plan, of files that others changed, of an earlier run that had to be taken back.
+   * No secrets.
+   */
   notes: string[];
   roundTrips: number;
   connections: number;
 }
 
 /**
- * Brings a node to a plan, as one transaction: lock, take back what an earlier run left unfinished, read, plan, stage, check, swap, restart
- * only when containerd's own configuration changes and then once, wait for CRI, verify, commit; or everything back.
+ * Brings a node to a plan, as one transaction: lock, take back what an earlier run left unfinished, read, plan, stage,
+ * check, swap, restart only when containerd's own configuration changes and then once, wait for CRI, verify, commit; or
+ * everything back.
  */
 export async function applyToNode<T = undefined>(node: Node, options: ApplyOptions<T>): Promise<ApplyResult<T>> {
   return await locked(node, options, async (session, transaction, recovered, seen) => {
@@ -60,13 +75,24 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
     const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], first: seen });
     const holder = requireOwnership(node.name, observed.record, options.owner, options.adopt === true);
     const plan = await options.plan(observed);
-    const change = changeToPlan(node.name, plan, observed, options.owner, transaction.id, await savedTexts(session, observed));
+    const change = changeToPlan(
+      node.name,
+      plan,
+      observed,
+      options.owner,
+      transaction.id,
+      await savedTexts(session, observed),
+    );
     // A configuration that was changed and never loaded: nothing to write, and yet containerd has to read it.
     const restart = change.restart || observed.notLoaded;
     const changed = change.operations.length > 0 || restart;
     if (restart && !change.restart && observed.dump === undefined) {
-      throw new NodeError("NODE_CONFIG_REFUSED", node.name, `${observed.configPath} was changed after containerd was started, and containerd does not ` +
-        `accept it (containerd --config ${observed.configPath} config dump); it runs with what it read before. Mend the file, then run again`);
+      throw new NodeError(
+        "NODE_CONFIG_REFUSED",
+        node.name,
+        `${observed.configPath} was changed after containerd was started, and containerd does not ` +
+          `accept it (containerd --config ${observed.configPath} config dump); it runs with what it read before. Mend the file, then run again`,
+      );
     }
     const cri = node.cri(observed.socketPath);
     try {
@@ -79,13 +105,27 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
         return await options.verify?.({ cri, plan, observed, changed });
       };
       const verification = changed
-        ? await transaction.run({ ...change, restart }, {
-          binary: observed.binary, configPath: observed.configPath, restartSeconds: options.restartTimeout ?? 120, onStep, afterSwap: verify,
-        })
+        ? await transaction.run(
+            { ...change, restart },
+            {
+              binary: observed.binary,
+              configPath: observed.configPath,
+              restartSeconds: options.restartTimeout ?? 120,
+              onStep,
+              afterSwap: verify,
+            },
+          )
         : await verify();
       return {
-        plan, observed, holder, changed, restarts: transaction.restarts, verification,
-        notes: [...recovered, ...plan.notes, ...change.notes], roundTrips: session.roundTrips, connections: node.connectionsMade,
+        plan,
+        observed,
+        holder,
+        changed,
+        restarts: transaction.restarts,
+        verification,
+        notes: [...recovered, ...plan.notes, ...change.notes],
+        roundTrips: session.roundTrips,
+        connections: node.connectionsMade,
       };
     } finally {
       cri.close();
@@ -114,19 +154,24 @@ export interface RestoreResult {
 }
 
 /**
- * Delete: what stood on the node before us comes back byte for byte, with its times, owners and modes; what we added goes. Doing it twice
- * is no error, nor is a node that has passed to another resource, which may be the one that replaces this one: that is left alone.
+ * Delete: what stood on the node before us comes back byte for byte, with its times, owners and modes; what we added
+ * goes. Doing it twice is no error, nor is a node that has passed to another resource, which may be the one that
+ * replaces this one: that is left alone.
  *
- * A file that somebody changed after us: of containerd's configuration only our part is taken out. Where that cannot be, because they
- * changed the very lines that we wrote or containerd refuses what they made of it, and for any other file, their version is kept beside
- * as FILE.changed-ID, and the original comes back.
+ * A file that somebody changed after us: of containerd's configuration only our part is taken out. Where that cannot
+ * be, because they changed the very lines that we wrote or containerd refuses what they made of it, and for any other
+ * file, their version is kept beside as FILE.changed-ID, and the original comes back.
  */
 export async function restoreNode(node: Node, options: RestoreOptions): Promise<RestoreResult> {
   return await locked(node, options, async (session, transaction, recovered, seen) => {
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
     // A node whose containerd is down can still get its files back.
-    const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], allowDown: true, first: seen });
+    const observed = await observeNode(session, node.name, {
+      hostsDirs: options.hostsDirs ?? [],
+      allowDown: true,
+      first: seen,
+    });
     const holder = holderOf(observed.record, options.owner);
     const { record } = observed;
     if (holder === "namesake" || holder === "other") {
@@ -138,24 +183,39 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
     if (changed) {
       const cri = node.cri(observed.socketPath);
       try {
-        await transaction.run({ ...change, restart: change.restart && running }, {
-          binary: observed.binary, configPath: observed.configPath, restartSeconds: options.restartTimeout ?? 120, onStep,
-          afterSwap: async () => {
-            if (change.restart && running && !isCriDisabled(observed)) {
-              await onStep("cri");
-              await cri.waitReady((options.criTimeout ?? 60) * 1000);
-            }
+        await transaction.run(
+          { ...change, restart: change.restart && running },
+          {
+            binary: observed.binary,
+            configPath: observed.configPath,
+            restartSeconds: options.restartTimeout ?? 120,
+            onStep,
+            afterSwap: async () => {
+              if (change.restart && running && !isCriDisabled(observed)) {
+                await onStep("cri");
+                await cri.waitReady((options.criTimeout ?? 60) * 1000);
+              }
+            },
           },
-        });
+        );
       } finally {
         cri.close();
       }
     }
     await session.request("leave");
     if (change.restart && !running) {
-      change.notes.push(`containerd was not restarted, because it is ${observed.unitState === "masked" ? "masked" : observed.serviceState}`);
+      change.notes.push(
+        `containerd was not restarted, because it is ${observed.unitState === "masked" ? "masked" : observed.serviceState}`,
+      );
     }
-    return { holder, record, changed, restarts: transaction.restarts, notes: [...recovered, ...change.notes], roundTrips: session.roundTrips };
+    return {
+      holder,
+      record,
+      changed,
+      restarts: transaction.restarts,
+      notes: [...recovered, ...change.notes],
+      roundTrips: session.roundTrips,
+    };
   });
 }
 
@@ -169,7 +229,11 @@ async function locked<R>(
     const transaction = new Transaction(session, node.name, node.ctx);
     await options.onStep?.("lock");
     const holder = `${options.owner.urn} on ${hostname()}, process ${process.pid}, run ${randomBytes(2).toString("hex")}`;
-    const { recovered, observed } = await transaction.begin(holder, (options.lockTimeout ?? 120) * 1000, observeCommand(options.hostsDirs ?? []));
+    const { recovered, observed } = await transaction.begin(
+      holder,
+      (options.lockTimeout ?? 120) * 1000,
+      observeCommand(options.hostsDirs ?? []),
+    );
     const result = await work(session, transaction, recovered, observed);
     await options.onStep?.("done");
     return result;
@@ -187,11 +251,14 @@ async function savedTexts(session: ShellSession, observed: NodeObservation): Pro
   if (ids.length === 0) {
     return {};
   }
-  const reply = await session.request(`look ${ids.map(id => `F:${encodeValue(savedPath(id))}`).join(" ")}`);
+  const reply = await session.request(`look ${ids.map((id) => `F:${encodeValue(savedPath(id))}`).join(" ")}`);
   const texts: SavedTexts = {};
   for (const line of reply.data) {
     const parts = line.split(" ");
-    const id = decodeValue(parts[2] ?? "").split("/").at(-1) ?? "";
+    const id =
+      decodeValue(parts[2] ?? "")
+        .split("/")
+        .at(-1) ?? "";
     const content = parts[8];
     if (parts[0] === "file" && content?.startsWith(".")) {
       texts[id] = Buffer.from(content.slice(1), "base64").toString("utf8");

@@ -1,14 +1,15 @@
 import { posix } from "node:path";
+
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
-import { managedComment } from "../../containerd/render/hostsToml";
-import { splitManagedBlock, withoutManagedBlock } from "../../containerd/toml/managedBlock";
 import { markedFiles } from "../../containerd/read/markedFiles";
 import { otherWriter } from "../../containerd/read/otherWriter";
+import { managedComment } from "../../containerd/render/hostsToml";
+import { splitManagedBlock, withoutManagedBlock } from "../../containerd/toml/managedBlock";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
-import { formatRecord, recordPath, statePath, type NodeRecord, type OwnedFile } from "../record";
-import { digestOf, requirePath, type JournalOperation } from "./journal";
+import { formatRecord, type NodeRecord, type OwnedFile, recordPath, statePath } from "../record";
+import { digestOf, type JournalOperation, requirePath } from "./journal";
 import { secretValues } from "./redact";
 import { revertChange } from "./revert";
 
@@ -23,14 +24,17 @@ export interface ChangeSet {
   secrets: string[];
 }
 
-/** Texts of saved originals and of what we wrote, by id below originals/; asked for only where a file was changed by others since. */
+/**
+ * Texts of saved originals and of what we wrote, by id below originals/; asked for only where a file was changed by
+ * others since.
+ */
 export type SavedTexts = Record<string, string | undefined>;
 
 /** Ids whose texts `changeToPlan` and `changeToRestore` want, because those files are no longer what we wrote. */
 export function savedTextsWanted(observed: NodeObservation): string[] {
   return (observed.record?.files ?? [])
-    .filter(f => f.original !== undefined && currentDigest(observed, f.path) !== f.digest)
-    .flatMap(f => [f.original, f.written].filter(id => id !== undefined));
+    .filter((f) => f.original !== undefined && currentDigest(observed, f.path) !== f.digest)
+    .flatMap((f) => [f.original, f.written].filter((id) => id !== undefined));
 }
 
 export function savedPath(id: string): string {
@@ -43,7 +47,7 @@ function currentDigest(observed: NodeObservation, path: string): string {
   if (!stat) {
     return observed.directories.includes(path) ? "other" : "absent";
   }
-  return stat.kind === "file" ? stat.digest ?? "unread" : stat.kind === "link" ? "link" : "other";
+  return stat.kind === "file" ? (stat.digest ?? "unread") : stat.kind === "link" ? "link" : "other";
 }
 
 /** Read by containerd at its start only: the main configuration and its imports, not what lies in a hosts directory. */
@@ -52,8 +56,9 @@ function restartRelevant(observed: NodeObservation, path: string): boolean {
 }
 
 /**
- * Collects operations in the order in which they are carried out. containerd reads hosts.toml at every pull, and a pull whose hosts.toml
- * names a certificate that is not there fails, without asking anybody else: so certificates come before what names them, and go after it.
+ * Collects operations in the order in which they are carried out. containerd reads hosts.toml at every pull, and a pull
+ * whose hosts.toml names a certificate that is not there fails, without asking anybody else: so certificates come
+ * before what names them, and go after it.
  */
 class Builder {
   readonly directories: JournalOperation[] = [];
@@ -70,7 +75,11 @@ class Builder {
   readonly secrets: string[] = [];
   private readonly existing: Set<string>;
 
-  constructor(readonly node: string, readonly observed: NodeObservation, readonly tx: string) {
+  constructor(
+    readonly node: string,
+    readonly observed: NodeObservation,
+    readonly tx: string,
+  ) {
     this.existing = new Set(observed.directories);
   }
 
@@ -80,14 +89,22 @@ class Builder {
     const had = currentDigest(this.observed, path);
     if (had === "link") {
       const target = this.observed.files[path]?.linkTarget ?? "?";
-      throw new NodeError("NODE_SYMLINK", this.node, `${path} -> ${target} is a symbolic link, and this provider does not write through links. ` +
-        "Replace it by what it stands for, or name the real directory as hostsDir");
+      throw new NodeError(
+        "NODE_SYMLINK",
+        this.node,
+        `${path} -> ${target} is a symbolic link, and this provider does not write through links. ` +
+          "Replace it by what it stands for, or name the real directory as hostsDir",
+      );
     }
     if (had === "other") {
       throw new NodeError("NODE_FILES", this.node, `${path} is no regular file; move it away`);
     }
     if (had === "unread") {
-      throw new NodeError("NODE_FILES", this.node, `${path} is too large to be one of containerd's files (more than 4 MiB, or 256 KiB in a hosts directory); move it away`);
+      throw new NodeError(
+        "NODE_FILES",
+        this.node,
+        `${path} is too large to be one of containerd's files (more than 4 MiB, or 256 KiB in a hosts directory); move it away`,
+      );
     }
     return had;
   }
@@ -120,7 +137,7 @@ class Builder {
   /** An original that has to be made, because the file itself is no longer it. */
   saveText(id: string, text: string, mode: number): void {
     const folder = `${statePath}/originals`;
-    if (!this.saves.some(operation => "path" in operation && operation.path === folder)) {
+    if (!this.saves.some((operation) => "path" in operation && operation.path === folder)) {
       this.saves.push({ kind: "d", path: folder, mode: 0o700 });
     }
     this.saves.push({ kind: "w", path: savedPath(id), had: "absent", text, mode, restart: false });
@@ -129,8 +146,9 @@ class Builder {
   /** A file of ours that somebody changed since: their version stays beside it, once however often they write it. */
   keep(path: string, had: string, what = "had been changed by hand since we wrote it"): void {
     const text = this.observed.files[path]?.text;
-    const before = Object.keys(this.observed.files)
-      .find(one => one.startsWith(`${path}.changed-`) && text !== undefined && this.observed.files[one]?.text === text);
+    const before = Object.keys(this.observed.files).find(
+      (one) => one.startsWith(`${path}.changed-`) && text !== undefined && this.observed.files[one]?.text === text,
+    );
     const suffix = `changed-${this.tx}`;
     if (before === undefined) {
       this.keeps.push({ kind: "k", path, had, suffix });
@@ -138,25 +156,50 @@ class Builder {
     this.notes.push(`${path} ${what}; that version is kept as ${before ?? `${path}.${suffix}`}`);
   }
 
-  /** What no longer begins as our hosts.toml does, and a certificate that is not the one we put there, is somebody else's: not lost. */
+  /**
+   * What no longer begins as our hosts.toml does, and a certificate that is not the one we put there, is somebody
+   * else's: not lost.
+   */
   keepForeign(path: string, had: string, wanted: string): void {
     const found = this.observed.files[path]?.text;
     if (found?.startsWith(managedComment) === true) {
       return;
     }
-    const writer = posix.basename(path) === "hosts.toml" && found !== undefined ? otherWriter(found, wanted) : undefined;
+    const writer =
+      posix.basename(path) === "hosts.toml" && found !== undefined ? otherWriter(found, wanted) : undefined;
     const evidence = writer === undefined || writer.kind === "unknown" ? "" : ` (it ${writer.evidence})`;
     this.keep(path, had, `had been replaced by others since we wrote it${evidence}`);
   }
 
   build(record: NodeRecord | undefined, restart: boolean): ChangeSet {
-    const work = [...this.directories, ...this.saves, ...this.keeps, ...this.certificates, ...this.hosts, ...this.configs];
+    const work = [
+      ...this.directories,
+      ...this.saves,
+      ...this.keeps,
+      ...this.certificates,
+      ...this.hosts,
+      ...this.configs,
+    ];
     const before = this.observed.record;
     const text = record && formatRecord(record);
     if (text !== (before && formatRecord(before))) {
-      work.push(text === undefined
-        ? { kind: "x", path: recordPath, had: digestOf(formatRecord(before ?? { owner: "", files: [], directories: [] })), restart: false }
-        : { kind: "w", path: recordPath, had: before ? digestOf(formatRecord(before)) : "absent", text, mode: 0o600, restart: false });
+      work.push(
+        text === undefined
+          ? {
+              kind: "x",
+              path: recordPath,
+              had: digestOf(formatRecord(before ?? { owner: "", files: [], directories: [] })),
+              restart: false,
+            }
+          : {
+              kind: "w",
+              path: recordPath,
+              had: before ? digestOf(formatRecord(before)) : "absent",
+              text,
+              mode: 0o600,
+              restart: false,
+            },
+      );
     }
     work.push(...this.unneeded, ...this.afterwards);
     return { operations: work, restart, notes: this.notes, secrets: this.secrets };
@@ -165,16 +208,21 @@ class Builder {
 
 /** From a plan to a transaction. That `owner` may have the node was checked before (requireOwnership). */
 export function changeToPlan(
-  node: string, plan: ContainerdPlan, observed: NodeObservation, owner: NodeOwner, tx: string, saved: SavedTexts,
+  node: string,
+  plan: ContainerdPlan,
+  observed: NodeObservation,
+  owner: NodeOwner,
+  tx: string,
+  saved: SavedTexts,
 ): ChangeSet {
   const builder = new Builder(node, observed, tx);
   const before = observed.record;
-  const owned = new Map((before?.files ?? []).map(f => [f.path, { ...f }]));
-  const written = new Map(plan.write.map(f => [f.path, f]));
-  const recognised = new Map((plan.recognised ?? []).map(f => [f.path, f]));
+  const owned = new Map((before?.files ?? []).map((f) => [f.path, { ...f }]));
+  const written = new Map(plan.write.map((f) => [f.path, f]));
+  const recognised = new Map((plan.recognised ?? []).map((f) => [f.path, f]));
   let next = 0;
 
-  for (const path of new Set([...plan.write.map(f => f.path), ...plan.owns])) {
+  for (const path of new Set([...plan.write.map((f) => f.path), ...plan.owns])) {
     const file = written.get(path);
     // What is right already but a link stays with whoever made the link.
     if (!file && ["absent", "link"].includes(currentDigest(observed, path))) {
@@ -183,7 +231,14 @@ export function changeToPlan(
     const had = builder.target(path);
     const mine = owned.get(path);
     const restart = restartRelevant(observed, path);
-    const entry: OwnedFile = mine ?? { path, digest: had, original: undefined, originalDigest: undefined, written: undefined, restart };
+    const entry: OwnedFile = mine ?? {
+      path,
+      digest: had,
+      original: undefined,
+      originalDigest: undefined,
+      written: undefined,
+      restart,
+    };
     const known = mine ? undefined : recognised.get(path);
     if (known) {
       builder.notes.push(`${path} bears our mark, but our record of it was lost: it is taken for ours`);
@@ -210,7 +265,14 @@ export function changeToPlan(
         builder.keepForeign(path, had, file.text);
       }
       builder.parents(path);
-      builder.add({ kind: "w", path, had, text: file.text, mode: restart ? modeFor(file, entry, observed) : file.mode, restart });
+      builder.add({
+        kind: "w",
+        path,
+        had,
+        text: file.text,
+        mode: restart ? modeFor(file, entry, observed) : file.mode,
+        restart,
+      });
       entry.digest = digest;
     } else {
       entry.digest = had;
@@ -233,10 +295,16 @@ export function changeToPlan(
     }
   }
   const directories = keptDirectories(builder, [...(before?.directories ?? []), ...builder.made], [...owned.keys()]);
-  return builder.build({ owner: owner.urn, token: owner.token, files: [...owned.values()], directories }, plan.restart || builder.configs.length > 0);
+  return builder.build(
+    { owner: owner.urn, token: owner.token, files: [...owned.values()], directories },
+    plan.restart || builder.configs.length > 0,
+  );
 }
 
-/** Everything of ours goes, what was there before comes back. Nothing of others is lost: what cannot stay in its place is kept beside it. */
+/**
+ * Everything of ours goes, what was there before comes back. Nothing of others is lost: what cannot stay in its place
+ * is kept beside it.
+ */
 export function changeToRestore(node: string, observed: NodeObservation, tx: string, saved: SavedTexts): ChangeSet {
   const builder = new Builder(node, observed, tx);
   const record = observed.record;
@@ -274,7 +342,9 @@ function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, 
   const { path, original } = file;
   const found = currentDigest(builder.observed, path);
   if (original === undefined && (found === "link" || found === "other")) {
-    builder.notes.push(`${path} is ${found === "link" ? "a symbolic link" : "no regular file"} by now, which is not ours: it stays`);
+    builder.notes.push(
+      `${path} is ${found === "link" ? "a symbolic link" : "no regular file"} by now, which is not ours: it stays`,
+    );
     return;
   }
   const had = builder.target(path);
@@ -299,7 +369,9 @@ function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, 
     // Where containerd itself refuses what they made of it, the original is what the node can run with.
     const refused = path === observed.configPath && observed.dump === undefined && observed.binary !== "";
     const merged =
-      refused || current === undefined || first === undefined || ours === undefined ? undefined : withoutOurs(first, ours, current);
+      refused || current === undefined || first === undefined || ours === undefined
+        ? undefined
+        : withoutOurs(first, ours, current);
     if (merged !== undefined && !merged.lost) {
       builder.notes.push(`${path} had been changed by others since; only our part was taken out`);
       if (merged.text !== current) {
@@ -326,8 +398,8 @@ function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, 
 }
 
 /**
- * A file without our part. What was changed between our marks goes with them (`lost`); undefined where others changed the
- * very lines that we changed outside of them.
+ * A file without our part. What was changed between our marks goes with them (`lost`); undefined where others changed
+ * the very lines that we changed outside of them.
  */
 function withoutOurs(first: string, ours: string, current: string): { text: string; lost: boolean } | undefined {
   const plain = revertChange(first, ours, current);
@@ -355,19 +427,30 @@ function rebaseOriginal(builder: Builder, file: OwnedFile, observed: NodeObserva
   }
   const merged = withoutOurs(original, ours, current)?.text;
   if (merged === undefined) {
-    builder.notes.push(`${file.path} was changed by others in lines that we wrote; a delete will put back the original from before us`);
+    builder.notes.push(
+      `${file.path} was changed by others in lines that we wrote; a delete will put back the original from before us`,
+    );
   } else if (merged !== original) {
     const path = savedPath(file.original);
     file.originalDigest = digestOf(merged);
-    builder.saves.push({ kind: "w", path, had: digestOf(original), text: merged, mode: observed.stats[path]?.mode ?? 0o600, restart: false });
+    builder.saves.push({
+      kind: "w",
+      path,
+      had: digestOf(original),
+      text: merged,
+      mode: observed.stats[path]?.mode ?? 0o600,
+      restart: false,
+    });
   }
 }
 
-/** Directories of ours that still hold something of ours; the others are removed after the commit, if they are empty. */
+/**
+ * Directories of ours that still hold something of ours; the others are removed after the commit, if they are empty.
+ */
 function keptDirectories(builder: Builder, directories: string[], paths: string[]): string[] {
   const kept: string[] = [];
   for (const dir of directories) {
-    if (paths.some(path => path.startsWith(`${dir}/`))) {
+    if (paths.some((path) => path.startsWith(`${dir}/`))) {
       kept.push(dir);
     } else {
       // Innermost first.

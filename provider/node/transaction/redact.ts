@@ -1,6 +1,6 @@
 /**
- * Values that stand on lines about credentials in a text with secrets: what no error may show, whoever quotes it (containerd's log,
- * its parser).
+ * Values that stand on lines about credentials in a text with secrets: what no error may show, whoever quotes it
+ * (containerd's log, its parser).
  */
 export function secretValues(text: string): string[] {
   const found = new Set<string>();

@@ -1,6 +1,7 @@
 /**
- * Takes one known change out of a text that has been changed further: `written` was made from `original`, `current` from `written`.
- * Gives `original` with what came between `written` and `current`; undefined where both changed the same lines.
+ * Takes one known change out of a text that has been changed further: `written` was made from `original`, `current`
+ * from `written`. Gives `original` with what came between `written` and `current`; undefined where both changed the
+ * same lines.
  *
  * It is how a configuration that an administrator edited after us loses our part, and only that, on delete.
  */
@@ -15,14 +16,25 @@ export function revertChange(original: string, written: string, current: string)
   while (o < ours.length || t < theirs.length) {
     const mine = ours[o];
     const other = theirs[t];
-    const first = mine && (!other || mine.start < other.start || (mine.start === other.start && mine.end <= other.end)) ? mine : other;
+    const first =
+      mine && (!other || mine.start < other.start || (mine.start === other.start && mine.end <= other.end))
+        ? mine
+        : other;
     const second = first === mine ? other : mine;
     if (!first) {
       break;
     }
     // Touching counts as the same place: two insertions at one point have no right order.
-    if (second && second.start <= first.end && !(second.start === first.end && first.end > first.start && second.end > second.start)) {
-      if (second.start === first.start && second.end === first.end && second.lines.join("\0") === first.lines.join("\0")) {
+    if (
+      second &&
+      second.start <= first.end &&
+      !(second.start === first.end && first.end > first.start && second.end > second.start)
+    ) {
+      if (
+        second.start === first.start &&
+        second.end === first.end &&
+        second.lines.join("\0") === first.lines.join("\0")
+      ) {
         o++;
         t++;
         result.push(...base.slice(at, first.start), ...first.lines);
@@ -61,19 +73,25 @@ function hunks(base: string[], next: string[]): Hunk[] {
     head++;
   }
   let tail = 0;
-  while (tail < base.length - head && tail < next.length - head && base[base.length - 1 - tail] === next[next.length - 1 - tail]) {
+  while (
+    tail < base.length - head &&
+    tail < next.length - head &&
+    base[base.length - 1 - tail] === next[next.length - 1 - tail]
+  ) {
     tail++;
   }
   const a = base.slice(head, base.length - tail);
   const b = next.slice(head, next.length - tail);
-  // Longest common subsequence by table; what is left between the equal ends is small in practice, and never more than some thousand lines.
+  // Longest common subsequence by table; what is left between the equal ends is small in practice, and never more than
+  // some thousand lines.
   const width = b.length + 1;
   const table = new Uint32Array((a.length + 1) * width);
   for (let i = a.length - 1; i >= 0; i--) {
     for (let j = b.length - 1; j >= 0; j--) {
-      table[i * width + j] = a[i] === b[j]
-        ? (table[(i + 1) * width + j + 1] ?? 0) + 1
-        : Math.max(table[(i + 1) * width + j] ?? 0, table[i * width + j + 1] ?? 0);
+      table[i * width + j] =
+        a[i] === b[j]
+          ? (table[(i + 1) * width + j + 1] ?? 0) + 1
+          : Math.max(table[(i + 1) * width + j] ?? 0, table[i * width + j + 1] ?? 0);
     }
   }
   const found: Hunk[] = [];

@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
+
 import type { OperationContext } from "../../model/context";
-import { NodeError, isNodeError, quoteRemote } from "../nodeError";
+import { isNodeError, NodeError, quoteRemote } from "../nodeError";
 import { batch, decodeValue, encodeValue, type Reply, type ShellSession } from "../session/session";
-import { digestOf, formatJournal } from "./journal";
 import type { ChangeSet } from "./changeSet";
+import { digestOf, formatJournal } from "./journal";
 import { redact } from "./redact";
 
 /** Where a transaction stands; told to `onStep` before the step is begun. */
-export type TransactionStep = "lock" | "observe" | "stage" | "swap" | "restart" | "cri" | "verify" | "commit" | "undo" | "done";
+export type TransactionStep =
+  "lock" | "observe" | "stage" | "swap" | "restart" | "cri" | "verify" | "commit" | "undo" | "done";
 
 /** Longer than the node itself waits for containerd when it puts the old configuration back. */
 const undoMs = 900_000;
@@ -15,19 +17,24 @@ const undoMs = 900_000;
 export type StepListener = (step: TransactionStep) => void | Promise<void>;
 
 /**
- * One locked change of one node. The lock lies with the session's shell on the node: it goes when the connection goes, and what was not
- * committed is taken back there.
+ * One locked change of one node. The lock lies with the session's shell on the node: it goes when the connection goes,
+ * and what was not committed is taken back there.
  */
 export class Transaction {
   readonly id = randomBytes(4).toString("hex");
   restarts = 0;
   private open = false;
 
-  constructor(private readonly session: ShellSession, private readonly node: string, private readonly ctx: OperationContext) {}
+  constructor(
+    private readonly session: ShellSession,
+    private readonly node: string,
+    private readonly ctx: OperationContext,
+  ) {}
 
   /**
-   * Takes the node's lock, waiting up to `waitMs` for another program, takes back what an earlier one left unfinished, and sends `observe`
-   * along with it: what is read then is what is changed later. Errors: `NODE_LOCKED` naming the holder, `NODE_UNDO`, `NODE_STATE`.
+   * Takes the node's lock, waiting up to `waitMs` for another program, takes back what an earlier one left unfinished,
+   * and sends `observe` along with it: what is read then is what is changed later. Errors: `NODE_LOCKED` naming the
+   * holder, `NODE_UNDO`, `NODE_STATE`.
    */
   async begin(holder: string, waitMs: number, observe: string): Promise<{ recovered: string[]; observed: Reply }> {
     const until = Date.now() + waitMs;
@@ -40,21 +47,33 @@ export class Transaction {
         this.session.request(observe, { timeoutMs: undoMs }),
       ]);
       if (lock?.text === "locked" && recover && observed) {
-        const told = recover.data.filter(line => line.startsWith("recovered ")).map(line => decodeValue(line.slice(10)));
-        return { recovered: told.join("\n").split("\n").filter(line => line !== ""), observed };
+        const told = recover.data
+          .filter((line) => line.startsWith("recovered "))
+          .map((line) => decodeValue(line.slice(10)));
+        return {
+          recovered: told
+            .join("\n")
+            .split("\n")
+            .filter((line) => line !== ""),
+          observed,
+        };
       }
       const other = (lock && quoteRemote(valueOf(lock, "holder") ?? "", 300)) || "another program";
       if (Date.now() >= until) {
-        throw new NodeError("NODE_LOCKED", this.node, `another program is changing it: ${other}. Waited ${Math.round(waitMs / 1000)} s; run again when it has finished`);
+        throw new NodeError(
+          "NODE_LOCKED",
+          this.node,
+          `another program is changing it: ${other}. Waited ${Math.round(waitMs / 1000)} s; run again when it has finished`,
+        );
       }
       this.ctx.log.progress(`${this.node}: waiting for ${other}`);
     }
   }
 
   /**
-   * Sends the journal and all contents, lets containerd read the new configuration, and puts the new files in place: one round trip, where
-   * any failure leaves the rest undone. Errors: `NODE_CHANGED` when a target is no longer what was read, `NODE_CONFIG_REFUSED`,
-   * `NODE_SYMLINK`, `NODE_DISK_FULL`, `NODE_READ_ONLY`, `NODE_FILES`.
+   * Sends the journal and all contents, lets containerd read the new configuration, and puts the new files in place:
+   * one round trip, where any failure leaves the rest undone. Errors: `NODE_CHANGED` when a target is no longer what
+   * was read, `NODE_CONFIG_REFUSED`, `NODE_SYMLINK`, `NODE_DISK_FULL`, `NODE_READ_ONLY`, `NODE_FILES`.
    */
   async stage(change: ChangeSet, check: { binary: string; configPath: string }): Promise<void> {
     const text = formatJournal(change.operations);
@@ -65,7 +84,9 @@ export class Transaction {
     ];
     change.operations.forEach((op, index) => {
       if (op.kind === "w") {
-        requests.push(this.session.request(`put ${index} {size} ${digestOf(op.text)} ${encodeValue(op.path)}`, { body: op.text }));
+        requests.push(
+          this.session.request(`put ${index} {size} ${digestOf(op.text)} ${encodeValue(op.path)}`, { body: op.text }),
+        );
       }
     });
     requests.push(this.session.request(`check ${encodeValue(check.binary)} ${encodeValue(check.configPath)}`));
@@ -83,15 +104,17 @@ export class Transaction {
     this.open = false;
   }
 
-  /** Takes everything back; gives what a person should know. Not needed after a lost connection: then the node does it. */
+  /**
+   * Takes everything back; gives what a person should know. Not needed after a lost connection: then the node does it.
+   */
   async undo(): Promise<string[]> {
     if (!this.open || this.session.closed) {
       return [];
     }
     const reply = await this.session.request("undo", { timeoutMs: undoMs });
     this.open = false;
-    const lines = (valueOf(reply, "undone") ?? "").split("\n").filter(line => line !== "");
-    if (lines.some(line => line.startsWith("containerd was restarted"))) {
+    const lines = (valueOf(reply, "undone") ?? "").split("\n").filter((line) => line !== "");
+    if (lines.some((line) => line.startsWith("containerd was restarted"))) {
       this.restarts++;
     }
     return lines;
@@ -101,9 +124,16 @@ export class Transaction {
    * Runs the steps of a change; any failure takes it back and is thrown with a word about that.
    * `afterSwap` is what decides whether it stays: waiting for CRI, verifying.
    */
-  async run<T>(change: ChangeSet, options: {
-    binary: string; configPath: string; restartSeconds: number; onStep: StepListener; afterSwap: () => Promise<T>;
-  }): Promise<T> {
+  async run<T>(
+    change: ChangeSet,
+    options: {
+      binary: string;
+      configPath: string;
+      restartSeconds: number;
+      onStep: StepListener;
+      afterSwap: () => Promise<T>;
+    },
+  ): Promise<T> {
     const { onStep } = options;
     try {
       await onStep("stage");
@@ -114,7 +144,8 @@ export class Transaction {
         await onStep("restart");
         await this.restart(options.restartSeconds);
       }
-      // Verifying may take minutes; with the session gone the node has taken everything back, and there is nothing left to verify.
+      // Verifying may take minutes; with the session gone the node has taken everything back, and there is nothing left
+      // to verify.
       const lost = this.session.ended.then((error): never => {
         throw error;
       });
@@ -135,11 +166,15 @@ export class Transaction {
       await onStep("undo");
       const told = await this.undo();
       if (error instanceof NodeError) {
-        const what = told.some(line => line.startsWith("containerd was restarted"))
+        const what = told.some((line) => line.startsWith("containerd was restarted"))
           ? "the node is as before, containerd was restarted with its old configuration"
           : "the node is as before";
-        return new NodeError(error.code, this.node, `${error.message.replace(`Node ${this.node}: `, "")} [taken back: ${what}]`,
-          { cause: error, reasons: [...error.reasons, ...told.filter(line => /kept as|left as it is/.test(line))] });
+        return new NodeError(
+          error.code,
+          this.node,
+          `${error.message.replace(`Node ${this.node}: `, "")} [taken back: ${what}]`,
+          { cause: error, reasons: [...error.reasons, ...told.filter((line) => /kept as|left as it is/.test(line))] },
+        );
       }
       return error;
     } catch (undoError) {
@@ -153,13 +188,15 @@ export class Transaction {
 
 /** containerd may quote the configuration that it does not like. */
 function withoutSecrets(error: unknown, secrets: string[]): unknown {
-  if (!(error instanceof NodeError) || !secrets.some(secret => error.message.includes(secret))) {
+  if (!(error instanceof NodeError) || !secrets.some((secret) => error.message.includes(secret))) {
     return error;
   }
-  return new NodeError(error.code, error.node, redact(error.message, secrets).replace(`Node ${error.node}: `, ""), { reasons: error.reasons });
+  return new NodeError(error.code, error.node, redact(error.message, secrets).replace(`Node ${error.node}: `, ""), {
+    reasons: error.reasons,
+  });
 }
 
 export function valueOf(reply: Reply, name: string): string | undefined {
-  const line = reply.data.find(l => l.startsWith(`${name} `));
+  const line = reply.data.find((l) => l.startsWith(`${name} `));
   return line === undefined ? undefined : decodeValue(line.slice(name.length + 1));
 }

@@ -1,11 +1,11 @@
-import { parseChallenges } from "./challenge";
-import type { Challenge } from "./challenge";
-import { baseUrl } from "../endpoint";
 import type { RegistryEndpoint } from "../endpoint";
+import { baseUrl } from "../endpoint";
 import { redacted, responseError, saidError } from "../http/answer";
-import type { RegistryCredentials } from "./registryCredentials";
-import { RegistryError } from "../registryError";
 import type { HttpResponse } from "../http/httpExchange";
+import { RegistryError } from "../registryError";
+import type { Challenge } from "./challenge";
+import { parseChallenges } from "./challenge";
+import type { RegistryCredentials } from "./registryCredentials";
 
 /** A right on one repository, in the token specification's words. */
 export interface Scope {
@@ -14,7 +14,12 @@ export interface Scope {
 }
 
 /** Sends one request of the token flow: with retries, but without authentication of its own. */
-export type PlainSender = (method: string, url: URL, headers: Record<string, string>, body?: Buffer) => Promise<HttpResponse>;
+export type PlainSender = (
+  method: string,
+  url: URL,
+  headers: Record<string, string>,
+  body?: Buffer,
+) => Promise<HttpResponse>;
 
 interface Token {
   value: string;
@@ -33,8 +38,8 @@ const defaultLifetimeSeconds = 60;
 const clientId = "pulumi-registry-mirror";
 
 /**
- * Finds out how a registry wants to be asked, and keeps the tokens. Basic and anonymous are learnt once for the whole registry;
- * bearer tokens are kept per set of scopes, and fetched once however many requests wait for the same.
+ * Finds out how a registry wants to be asked, and keeps the tokens. Basic and anonymous are learnt once for the whole
+ * registry; bearer tokens are kept per set of scopes, and fetched once however many requests wait for the same.
  */
 export class Authorizer {
   private way: "unknown" | "none" | "basic" | "bearer" = "unknown";
@@ -135,7 +140,8 @@ export class Authorizer {
     const key = scopes.join(" ");
     const held = this.tokens.get(key);
     if (held !== undefined) {
-      const margin = held.token === undefined ? 0 : commit ? held.token.lifetimeMs / 2 : Math.min(10_000, held.token.lifetimeMs / 4);
+      const margin =
+        held.token === undefined ? 0 : commit ? held.token.lifetimeMs / 2 : Math.min(10_000, held.token.lifetimeMs / 4);
       if (held.token === undefined || held.token.expiresAt - Date.now() > margin) {
         return held.fetching;
       }
@@ -167,14 +173,23 @@ export class Authorizer {
     const askedAt = Date.now();
     let response: HttpResponse | undefined;
     if (credentials?.kind === "identityToken") {
-      const form = new URLSearchParams({ grant_type: "refresh_token", refresh_token: credentials.token, client_id: clientId });
+      const form = new URLSearchParams({
+        grant_type: "refresh_token",
+        refresh_token: credentials.token,
+        client_id: clientId,
+      });
       if (service !== undefined) {
         form.set("service", service);
       }
       if (scopes.length > 0) {
         form.set("scope", scopes.join(" "));
       }
-      response = await this.send("POST", realm, { "content-type": "application/x-www-form-urlencoded" }, Buffer.from(form.toString()));
+      response = await this.send(
+        "POST",
+        realm,
+        { "content-type": "application/x-www-form-urlencoded" },
+        Buffer.from(form.toString()),
+      );
     }
     if (response === undefined || response.status === 404 || response.status === 405) {
       const url = new URL(realm);
@@ -187,13 +202,29 @@ export class Authorizer {
       if (credentials?.kind === "password") {
         url.searchParams.set("account", credentials.username);
       }
-      response = await this.send("GET", url, credentials === undefined ? {} : { authorization: basicHeader(credentials) });
+      response = await this.send(
+        "GET",
+        url,
+        credentials === undefined ? {} : { authorization: basicHeader(credentials) },
+      );
     }
     if (response.status === 401 || response.status === 403) {
-      throw credentials === undefined ? missingCredentials(this.endpoint) : refusedCredentials(this.endpoint, credentials, saidError(response).message, `its token server ${redacted(realm)}`);
+      throw credentials === undefined
+        ? missingCredentials(this.endpoint)
+        : refusedCredentials(
+            this.endpoint,
+            credentials,
+            saidError(response).message,
+            `its token server ${redacted(realm)}`,
+          );
     }
     if (response.status !== 200) {
-      throw responseError(credentials?.kind === "identityToken" ? "POST" : "GET", realm, response, "This is the token server that the registry names.");
+      throw responseError(
+        credentials?.kind === "identityToken" ? "POST" : "GET",
+        realm,
+        response,
+        "This is the token server that the registry names.",
+      );
     }
     let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown };
     try {
@@ -203,15 +234,22 @@ export class Authorizer {
     }
     const value = answer.token || answer.access_token;
     if (typeof value !== "string") {
-      throw new RegistryError("REGISTRY_TOKEN_INVALID", `the token server ${redacted(realm)} of ${this.endpoint.authority} answered without a token. Check its configuration.`);
+      throw new RegistryError(
+        "REGISTRY_TOKEN_INVALID",
+        `the token server ${redacted(realm)} of ${this.endpoint.authority} answered without a token. Check its configuration.`,
+      );
     }
-    const seconds = typeof answer.expires_in === "number" && answer.expires_in > 0 ? answer.expires_in : defaultLifetimeSeconds;
+    const seconds =
+      typeof answer.expires_in === "number" && answer.expires_in > 0 ? answer.expires_in : defaultLifetimeSeconds;
     return { value, lifetimeMs: seconds * 1000, expiresAt: askedAt + seconds * 1000 };
   }
 }
 
 function basicHeader(credentials: RegistryCredentials): string {
-  const pair = credentials.kind === "password" ? `${credentials.username}:${credentials.password}` : `<token>:${credentials.token}`;
+  const pair =
+    credentials.kind === "password"
+      ? `${credentials.username}:${credentials.password}`
+      : `<token>:${credentials.token}`;
   return `Basic ${Buffer.from(pair).toString("base64")}`;
 }
 
@@ -228,8 +266,9 @@ function isNoRealm(challenge: Challenge): boolean {
 }
 
 /**
- * The token server's address. It may be any host (a private one, too), but a registry that is spoken to by TLS never leads to a
- * server without it: the password would travel in the clear. Nexus behind a proxy may say null://host: then it is its own server.
+ * The token server's address. It may be any host (a private one, too), but a registry that is spoken to by TLS never
+ * leads to a server without it: the password would travel in the clear. Nexus behind a proxy may say null://host: then
+ * it is its own server.
  */
 function realmUrl(realm: string, endpoint: RegistryEndpoint): URL {
   const base = `${baseUrl(endpoint)}/`;
@@ -240,26 +279,36 @@ function realmUrl(realm: string, endpoint: RegistryEndpoint): URL {
       url = new URL(`${url.pathname}${url.search}`, base);
     }
   } catch (cause) {
-    throw new RegistryError("REGISTRY_TOKEN_INVALID", `${endpoint.authority} names "${realm}" as its token server, which is not an address. Check the registry's configuration.`, { cause });
+    throw new RegistryError(
+      "REGISTRY_TOKEN_INVALID",
+      `${endpoint.authority} names "${realm}" as its token server, which is not an address. Check the registry's configuration.`,
+      { cause },
+    );
   }
   return withoutDowngrade(url, endpoint, "token server");
 }
 
 /**
- * A registry behind a proxy that ends TLS may not know that it is reached by https and give http:// addresses of itself: those are
- * asked by https all the same. Any other step from https to http is refused.
+ * A registry behind a proxy that ends TLS may not know that it is reached by https and give http:// addresses of
+ * itself: those are asked by https all the same. Any other step from https to http is refused.
  *
  * @throws RegistryError `REGISTRY_DOWNGRADE`
  */
 export function withoutDowngrade(url: URL, endpoint: RegistryEndpoint, what: string): URL {
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new RegistryError("REGISTRY_DOWNGRADE", `${endpoint.authority} leads to "${url.protocol}//${url.host}" (${what}), which is neither https nor http. Check the registry's configuration.`);
+    throw new RegistryError(
+      "REGISTRY_DOWNGRADE",
+      `${endpoint.authority} leads to "${url.protocol}//${url.host}" (${what}), which is neither https nor http. Check the registry's configuration.`,
+    );
   }
   if (endpoint.scheme === "https" && url.protocol === "http:") {
     if (url.hostname === endpoint.host && (url.port === "" || Number(url.port) === endpoint.port)) {
       return new URL(`${baseUrl(endpoint)}${url.pathname}${url.search}`);
     }
-    throw new RegistryError("REGISTRY_DOWNGRADE", `${endpoint.authority} is reached by https but leads to ${url.origin} without TLS (${what}); nothing was sent there. Correct the external address in the registry's configuration.`);
+    throw new RegistryError(
+      "REGISTRY_DOWNGRADE",
+      `${endpoint.authority} is reached by https but leads to ${url.origin} without TLS (${what}); nothing was sent there. Correct the external address in the registry's configuration.`,
+    );
   }
   return url;
 }
@@ -273,8 +322,16 @@ export function missingCredentials(endpoint: RegistryEndpoint): RegistryError {
   );
 }
 
-export function refusedCredentials(endpoint: RegistryEndpoint, credentials: RegistryCredentials, said: string, by = "the registry"): RegistryError {
-  const who = credentials.kind === "password" ? `user "${credentials.username}" with the given password` : "the given identity token";
+export function refusedCredentials(
+  endpoint: RegistryEndpoint,
+  credentials: RegistryCredentials,
+  said: string,
+  by = "the registry",
+): RegistryError {
+  const who =
+    credentials.kind === "password"
+      ? `user "${credentials.username}" with the given password`
+      : "the given identity token";
   return new RegistryError(
     "REGISTRY_UNAUTHORIZED",
     `${endpoint.authority}: ${by} did not accept ${who}${said === "" ? "" : ` (${said})`}. Check username and password, or log in again if they come from a Docker config.`,

@@ -9,8 +9,8 @@ export interface Challenge {
 const token = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 
 /**
- * Reads a WWW-Authenticate header: several challenges in one, commas and escapes inside quotes, no space after commas. What cannot
- * be read ends the list instead of failing it: what came before may well be enough.
+ * Reads a WWW-Authenticate header: several challenges in one, commas and escapes inside quotes, no space after commas.
+ * What cannot be read ends the list instead of failing it: what came before may well be enough.
  */
 export function parseChallenges(header: string): Challenge[] {
   const found: Challenge[] = [];

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from "node:child_process";
 
-import { asCredentials } from "./registryCredentials";
-import type { RegistryCredentials } from "./registryCredentials";
 import { RegistryError } from "../registryError";
+import type { RegistryCredentials } from "./registryCredentials";
+import { asCredentials } from "./registryCredentials";
 
 /** A helper may open a key store that asks its user; longer than this means that nobody answers. */
 const timeoutMs = 30_000;
@@ -15,7 +15,8 @@ interface HelperRun {
 }
 
 /**
- * Runs `docker-credential-HELPER get` with the server's name on its standard input (docker-credential-helpers' protocol).
+ * Runs `docker-credential-HELPER get` with the server's name on its standard input (docker-credential-helpers'
+ * protocol).
  *
  * @returns undefined when the helper says that it has nothing for this server.
  * @throws RegistryError `CREDENTIAL_HELPER_FAILED`
@@ -60,9 +61,19 @@ export async function runCredentialHelper(
 }
 
 /** The same for the place where a program may not wait: while its arguments are being read. */
-export function runCredentialHelperSync(helper: string, serverUrl: string, limitMs: number = timeoutMs): RegistryCredentials | undefined {
+export function runCredentialHelperSync(
+  helper: string,
+  serverUrl: string,
+  limitMs: number = timeoutMs,
+): RegistryCredentials | undefined {
   const program = programOf(helper, serverUrl);
-  const run = spawnSync(program, ["get"], { input: `${serverUrl}\n`, encoding: "utf8", timeout: limitMs, killSignal: "SIGKILL", windowsHide: true });
+  const run = spawnSync(program, ["get"], {
+    input: `${serverUrl}\n`,
+    encoding: "utf8",
+    timeout: limitMs,
+    killSignal: "SIGKILL",
+    windowsHide: true,
+  });
   const error = run.error as NodeJS.ErrnoException | undefined;
   const late = error?.code === "ETIMEDOUT";
   if (error !== undefined && !late && error.code !== "EPIPE") {
@@ -72,7 +83,11 @@ export function runCredentialHelperSync(helper: string, serverUrl: string, limit
 }
 
 function failed(program: string, serverUrl: string, why: string, cause?: unknown): RegistryError {
-  return new RegistryError("CREDENTIAL_HELPER_FAILED", `the credential helper ${program}, which the Docker config names for ${serverUrl}, ${why}`, { cause });
+  return new RegistryError(
+    "CREDENTIAL_HELPER_FAILED",
+    `the credential helper ${program}, which the Docker config names for ${serverUrl}, ${why}`,
+    { cause },
+  );
 }
 
 function programOf(helper: string, serverUrl: string): string {
@@ -84,14 +99,24 @@ function programOf(helper: string, serverUrl: string): string {
 }
 
 function notStarted(program: string, serverUrl: string, error: NodeJS.ErrnoException): RegistryError {
-  const why = error.code === "ENOENT" ? "is not on PATH. Install it, or give username and password instead." : `could not be started (${error.code ?? error.message}).`;
+  const why =
+    error.code === "ENOENT"
+      ? "is not on PATH. Install it, or give username and password instead."
+      : `could not be started (${error.code ?? error.message}).`;
   return failed(program, serverUrl, why, error);
 }
 
-function answerOf(run: HelperRun, program: string, serverUrl: string, limitMs: number): RegistryCredentials | undefined {
+function answerOf(
+  run: HelperRun,
+  program: string,
+  serverUrl: string,
+  limitMs: number,
+): RegistryCredentials | undefined {
   const fail = (why: string): RegistryError => failed(program, serverUrl, why);
   if (run.late) {
-    throw fail(`gave no answer within ${limitMs / 1000} s. Run it by hand to see what it waits for: echo ${serverUrl} | ${program} get`);
+    throw fail(
+      `gave no answer within ${limitMs / 1000} s. Run it by hand to see what it waits for: echo ${serverUrl} | ${program} get`,
+    );
   }
   if (run.code !== 0) {
     // Only the helper's words about its failure: where it fails, the protocol has no secret on either stream.

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 
 import { messageOf } from "../../model/errors";
-import { runCredentialHelper, runCredentialHelperSync } from "./credentialHelper";
 import type { RegistryEndpoint } from "../endpoint";
-import { asCredentials } from "./registryCredentials";
-import type { RegistryCredentials } from "./registryCredentials";
 import { RegistryError } from "../registryError";
+import { runCredentialHelper, runCredentialHelperSync } from "./credentialHelper";
+import type { RegistryCredentials } from "./registryCredentials";
+import { asCredentials } from "./registryCredentials";
 
 /** Where a Docker config.json says the credentials of one registry are to be had. */
 export type DockerConfigEntry =
@@ -32,9 +32,10 @@ interface AuthEntry {
 export type CredentialPlace = Pick<RegistryEndpoint, "authority" | "host" | "port" | "namespace">;
 
 /**
- * Finds a registry in the text of a Docker config.json, as Docker and podman do: credHelpers of the host first, then the auths
- * entry, then credsStore. Keys may be bare (`127.0.0.1:5000`), URLs (`https://index.docker.io/v1/`), without the default port,
- * or (podman) with a path that the namespace lies below. `auth` is base64 of `user:password`, split at the first colon only.
+ * Finds a registry in the text of a Docker config.json, as Docker and podman do: credHelpers of the host first, then
+ * the auths entry, then credsStore. Keys may be bare (`127.0.0.1:5000`), URLs (`https://index.docker.io/v1/`), without
+ * the default port, or (podman) with a path that the namespace lies below. `auth` is base64 of `user:password`, split
+ * at the first colon only.
  *
  * Pure: no helper is run, nothing is read.
  *
@@ -51,7 +52,8 @@ export function findInDockerConfig(text: string, place: CredentialPlace, where: 
     return { kind: "helper", helper: helpers[helperKey] as string, serverUrl: helperKey };
   }
   const key = bestKey(Object.keys(auths), place);
-  const credentials = key === undefined ? undefined : credentialsOf(auths[key] as AuthEntry, `${where}, auths."${key}"`);
+  const credentials =
+    key === undefined ? undefined : credentialsOf(auths[key] as AuthEntry, `${where}, auths."${key}"`);
   if (credentials !== undefined) {
     return { kind: "found", credentials };
   }
@@ -65,7 +67,8 @@ export function findInDockerConfig(text: string, place: CredentialPlace, where: 
 /**
  * Reads a Docker config.json and, where it says so, asks its credential helper.
  *
- * @throws RegistryError `DOCKER_CONFIG_UNREADABLE`, `DOCKER_CONFIG_INVALID`, `DOCKER_CONFIG_NO_ENTRY`, `CREDENTIAL_HELPER_FAILED`
+ * @throws RegistryError `DOCKER_CONFIG_UNREADABLE`, `DOCKER_CONFIG_INVALID`, `DOCKER_CONFIG_NO_ENTRY`,
+ * `CREDENTIAL_HELPER_FAILED`
  */
 export async function readDockerConfig(
   path: string,
@@ -77,7 +80,11 @@ export async function readDockerConfig(
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    throw new RegistryError("DOCKER_CONFIG_UNREADABLE", `${where} cannot be read: ${messageOf(cause)}. Give the path of a Docker config.json.`, { cause });
+    throw new RegistryError(
+      "DOCKER_CONFIG_UNREADABLE",
+      `${where} cannot be read: ${messageOf(cause)}. Give the path of a Docker config.json.`,
+      { cause },
+    );
   }
   const entry = findInDockerConfig(text, place, where);
   if (entry.kind === "found") {
@@ -94,20 +101,31 @@ export async function readDockerConfig(
 }
 
 /**
- * The user and password for a node's containerd, from the text of a Docker config.json (pullCredentialConfigPath). Waits for a
- * credential helper where the text names one.
+ * The user and password for a node's containerd, from the text of a Docker config.json (pullCredentialConfigPath).
+ * Waits for a credential helper where the text names one.
  *
  * @param where Names the argument and file in errors.
- * @throws RegistryError `DOCKER_CONFIG_INVALID`, `DOCKER_CONFIG_NO_ENTRY`, `DOCKER_CONFIG_IDENTITY_TOKEN`, `CREDENTIAL_HELPER_FAILED`
+ * @throws RegistryError `DOCKER_CONFIG_INVALID`, `DOCKER_CONFIG_NO_ENTRY`, `DOCKER_CONFIG_IDENTITY_TOKEN`,
+ * `CREDENTIAL_HELPER_FAILED`
  */
-export function readDockerConfigEntry(text: string, place: CredentialPlace, where: string): { username: string; password: string } {
+export function readDockerConfigEntry(
+  text: string,
+  place: CredentialPlace,
+  where: string,
+): { username: string; password: string } {
   const entry = findInDockerConfig(text, place, where);
   if (entry.kind === "absent") {
     throw noEntry(where, place, entry.hosts, "");
   }
-  const credentials = entry.kind === "found" ? entry.credentials : runCredentialHelperSync(entry.helper, entry.serverUrl);
+  const credentials =
+    entry.kind === "found" ? entry.credentials : runCredentialHelperSync(entry.helper, entry.serverUrl);
   if (credentials === undefined) {
-    throw noEntry(where, place, [], entry.kind === "helper" ? ` (asked docker-credential-${entry.helper} for "${entry.serverUrl}")` : "");
+    throw noEntry(
+      where,
+      place,
+      [],
+      entry.kind === "helper" ? ` (asked docker-credential-${entry.helper} for "${entry.serverUrl}")` : "",
+    );
   }
   if (credentials.kind === "identityToken") {
     throw new RegistryError(
@@ -119,7 +137,8 @@ export function readDockerConfigEntry(text: string, place: CredentialPlace, wher
 }
 
 function noEntry(where: string, place: CredentialPlace, hosts: string[], asked: string): RegistryError {
-  const has = asked !== "" ? asked : hosts.length === 0 ? "; it names no registry at all" : `; it has: ${hosts.join(", ")}`;
+  const has =
+    asked !== "" ? asked : hosts.length === 0 ? "; it names no registry at all" : `; it has: ${hosts.join(", ")}`;
   return new RegistryError(
     "DOCKER_CONFIG_NO_ENTRY",
     `${where} has no credentials for ${place.authority}${has}. Log in once (docker login ${place.authority}), or give username and password.`,
@@ -132,10 +151,16 @@ function parseConfig(text: string, where: string): ConfigFile {
     value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch {
     // V8's message would quote a piece of the file, which may be a password.
-    throw new RegistryError("DOCKER_CONFIG_INVALID", `${where} is not JSON. Expected a Docker config.json, such as docker login writes.`);
+    throw new RegistryError(
+      "DOCKER_CONFIG_INVALID",
+      `${where} is not JSON. Expected a Docker config.json, such as docker login writes.`,
+    );
   }
   const invalid = (what: string): RegistryError =>
-    new RegistryError("DOCKER_CONFIG_INVALID", `${where}: ${what}. Expected a Docker config.json: {"auths": {"HOST:PORT": {"auth": "base64 of user:password"}}}.`);
+    new RegistryError(
+      "DOCKER_CONFIG_INVALID",
+      `${where}: ${what}. Expected a Docker config.json: {"auths": {"HOST:PORT": {"auth": "base64 of user:password"}}}.`,
+    );
   if (!isRecord(value)) {
     throw invalid("it is not a JSON object");
   }

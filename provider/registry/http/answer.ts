@@ -1,7 +1,10 @@
 import { RegistryError } from "../registryError";
 import type { HttpResponse } from "./httpExchange";
 
-/** What a registry said in the body of an error (distribution-spec v1.1.1, "Error codes"), or the start of anything else. */
+/**
+ * What a registry said in the body of an error (distribution-spec v1.1.1, "Error codes"), or the start of anything
+ * else.
+ */
 export interface SaidError {
   code: string | undefined;
   /** All of them, where a registry lists several errors. */
@@ -14,20 +17,39 @@ const maxShown = 300;
 export function saidError(response: HttpResponse): SaidError {
   const text = response.body.toString("utf8", 0, 64 * 1024);
   try {
-    const parsed = JSON.parse(text) as { errors?: { code?: unknown; message?: unknown; detail?: unknown }[]; error?: unknown; error_description?: unknown; details?: unknown; message?: unknown };
+    const parsed = JSON.parse(text) as {
+      errors?: { code?: unknown; message?: unknown; detail?: unknown }[];
+      error?: unknown;
+      error_description?: unknown;
+      details?: unknown;
+      message?: unknown;
+    };
     const errors = Array.isArray(parsed.errors) ? parsed.errors : [];
     const first = errors[0];
     if (first !== undefined) {
       const messages = errors.map((e) => {
-        const detail = typeof e.detail === "string" ? e.detail : e.detail === undefined || e.detail === null ? "" : JSON.stringify(e.detail);
+        const detail =
+          typeof e.detail === "string"
+            ? e.detail
+            : e.detail === undefined || e.detail === null
+              ? ""
+              : JSON.stringify(e.detail);
         return `${String(e.message ?? "")}${detail === "" || detail === "{}" ? "" : ` (${detail})`}`;
       });
       const codes = errors.map(({ code }) => code).filter((code) => typeof code === "string");
-      return { code: typeof first.code === "string" ? first.code : undefined, codes, message: shorten(messages.join("; ")) };
+      return {
+        code: typeof first.code === "string" ? first.code : undefined,
+        codes,
+        message: shorten(messages.join("; ")),
+      };
     }
     const message = parsed.error_description ?? parsed.details ?? parsed.message ?? parsed.error;
     const code = typeof parsed.error === "string" ? parsed.error : undefined;
-    return { code, codes: code === undefined ? [] : [code], message: shorten(typeof message === "string" ? message : "") };
+    return {
+      code,
+      codes: code === undefined ? [] : [code],
+      message: shorten(typeof message === "string" ? message : ""),
+    };
   } catch {
     return { code: undefined, codes: [], message: shorten(text.replace(/<[^>]*>/g, " ")) };
   }
@@ -48,7 +70,10 @@ export function responseError(method: string, url: URL, response: HttpResponse, 
   const { code, message } = saidError(response);
   const said = [code, message].filter((part) => part !== undefined && part !== "").join(": ");
   const text = `${method} ${redacted(url)}: ${response.status}${said === "" ? "" : ` ${said}`}${wayOut === "" ? "" : `. ${wayOut}`}`;
-  return new RegistryError(ourCode(response.status), text, { status: response.status, ...(code === undefined ? {} : { registryCode: code }) });
+  return new RegistryError(ourCode(response.status), text, {
+    status: response.status,
+    ...(code === undefined ? {} : { registryCode: code }),
+  });
 }
 
 function ourCode(status: number): string {

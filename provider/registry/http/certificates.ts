@@ -21,7 +21,9 @@ const block = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUST
  *
  * @throws RegistryError `CA_UNREADABLE`, `CA_NOT_PEM`, `CA_CONFLICT`
  */
-export function givenCertificates(connection: Pick<RegistryConnection, "caCert" | "caCertPath">): GivenCertificates | undefined {
+export function givenCertificates(
+  connection: Pick<RegistryConnection, "caCert" | "caCertPath">,
+): GivenCertificates | undefined {
   const { caCert, caCertPath } = connection;
   if (caCert !== undefined && caCertPath !== undefined) {
     throw new RegistryError("CA_CONFLICT", "registry.caCert and registry.caCertPath are both given; give one of them.");
@@ -36,7 +38,11 @@ export function givenCertificates(connection: Pick<RegistryConnection, "caCert" 
   try {
     text = readFileSync(caCertPath, "utf8");
   } catch (cause) {
-    throw new RegistryError("CA_UNREADABLE", `caCertPath "${caCertPath}" cannot be read: ${messageOf(cause)}. Give the path of the PEM file of the CA that signed the registry's certificate.`, { cause });
+    throw new RegistryError(
+      "CA_UNREADABLE",
+      `caCertPath "${caCertPath}" cannot be read: ${messageOf(cause)}. Give the path of the PEM file of the CA that signed the registry's certificate.`,
+      { cause },
+    );
   }
   return parseCertificates(text, `caCertPath "${caCertPath}"`);
 }
@@ -50,13 +56,20 @@ export function parseCertificates(text: string, where: string): GivenCertificate
       : /CERTIFICATE REQUEST/.test(text)
         ? " It holds a certificate request, not a certificate."
         : "";
-    throw new RegistryError("CA_NOT_PEM", `${where} holds no PEM certificate (-----BEGIN CERTIFICATE-----).${hint} A DER file converts with: openssl x509 -inform der -in FILE -out ca.crt`);
+    throw new RegistryError(
+      "CA_NOT_PEM",
+      `${where} holds no PEM certificate (-----BEGIN CERTIFICATE-----).${hint} A DER file converts with: openssl x509 -inform der -in FILE -out ca.crt`,
+    );
   }
   const certificates = blocks.map((pem, i) => {
     try {
       return new X509Certificate(pem);
     } catch (cause) {
-      throw new RegistryError("CA_NOT_PEM", `${where}: certificate ${i + 1} of ${blocks.length} cannot be parsed: ${messageOf(cause)}.`, { cause });
+      throw new RegistryError(
+        "CA_NOT_PEM",
+        `${where}: certificate ${i + 1} of ${blocks.length} cannot be parsed: ${messageOf(cause)}.`,
+        { cause },
+      );
     }
   });
   return { where, pem: blocks.join("\n"), certificates };
@@ -70,8 +83,8 @@ export function oneLine(name: string): string {
 let trusted: string[] | undefined;
 
 /**
- * What this machine trusts: Node's own list, NODE_EXTRA_CA_CERTS, and the system's store (where most companies put their CA).
- * The system's store takes some 50 ms to read, so once per process.
+ * What this machine trusts: Node's own list, NODE_EXTRA_CA_CERTS, and the system's store (where most companies put
+ * their CA). The system's store takes some 50 ms to read, so once per process.
  */
 export function trustedCertificates(): string[] {
   if (trusted === undefined) {

@@ -1,6 +1,6 @@
 /**
- * How many requests may be under way at once, found out as we go (additive increase, multiplicative decrease): a registry that
- * answers 429 or lets requests time out gets fewer, one that keeps up gets more.
+ * How many requests may be under way at once, found out as we go (additive increase, multiplicative decrease): a
+ * registry that answers 429 or lets requests time out gets fewer, one that keeps up gets more.
  */
 export class AdaptiveLimiter {
   private running = 0;
@@ -39,7 +39,9 @@ export class AdaptiveLimiter {
     }
   }
 
-  /** @param pauseMs Nobody starts anything for that long: the wait that a 429 asked for concerns every request, not one. */
+  /**
+   * @param pauseMs Nobody starts anything for that long: the wait that a 429 asked for concerns every request, not one.
+   */
   overloaded(pauseMs = 0): void {
     this.limit = Math.max(1, Math.floor(this.limit / 2));
     this.successes = 0;

@@ -7,19 +7,28 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The proxy for one URL, or undefined for a direct connection.
  *
- * An explicit `registry.proxy` holds for every host of that registry, token servers included, and NO_PROXY does not touch it:
- * who writes it down for one registry means it. Otherwise HTTPS_PROXY or HTTP_PROXY, with NO_PROXY, are read as bmctl (Go) reads
- * them: lower or upper case; loopback addresses and `localhost` never go by a proxy of the environment.
+ * An explicit `registry.proxy` holds for every host of that registry, token servers included, and NO_PROXY does not
+ * touch it: who writes it down for one registry means it. Otherwise HTTPS_PROXY or HTTP_PROXY, with NO_PROXY, are read
+ * as bmctl (Go) reads them: lower or upper case; loopback addresses and `localhost` never go by a proxy of the
+ * environment.
  *
  * @throws RegistryError `PROXY_INVALID`
  */
-export function proxyFor(url: URL, explicit: string | undefined, environment: Environment = process.env): URL | undefined {
+export function proxyFor(
+  url: URL,
+  explicit: string | undefined,
+  environment: Environment = process.env,
+): URL | undefined {
   if (explicit !== undefined && explicit !== "") {
     return parseProxy(explicit, "registry.proxy");
   }
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const value = environment[name] || environment[name.toLowerCase()];
-  if (value === undefined || value === "" || !usesProxy(url, environment["NO_PROXY"] || environment["no_proxy"] || "")) {
+  if (
+    value === undefined ||
+    value === "" ||
+    !usesProxy(url, environment["NO_PROXY"] || environment["no_proxy"] || "")
+  ) {
     return undefined;
   }
   return parseProxy(value, name);
@@ -32,15 +41,25 @@ export function parseProxy(text: string, where: string): URL {
   try {
     url = new URL(/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text) ? text : `http://${text}`);
   } catch (cause) {
-    throw new RegistryError("PROXY_INVALID", `${where} "${shown}" is not an address; expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT.`, { cause });
+    throw new RegistryError(
+      "PROXY_INVALID",
+      `${where} "${shown}" is not an address; expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT.`,
+      { cause },
+    );
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new RegistryError("PROXY_INVALID", `${where} "${shown}": "${url.protocol}//" is not supported; use an http:// or https:// proxy.`);
+    throw new RegistryError(
+      "PROXY_INVALID",
+      `${where} "${shown}": "${url.protocol}//" is not supported; use an http:// or https:// proxy.`,
+    );
   }
   return url;
 }
 
-/** Whether NO_PROXY leaves this URL to the proxy. Entries: `*`, `example.com` (and below), `.example.com` (only below), IP, CIDR, each with an optional port. */
+/**
+ * Whether NO_PROXY leaves this URL to the proxy. Entries: `*`, `example.com` (and below), `.example.com` (only below),
+ * IP, CIDR, each with an optional port.
+ */
 export function usesProxy(url: URL, noProxy: string): boolean {
   const host = url.hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const port = url.port || (url.protocol === "https:" ? "443" : "80");

@@ -1,21 +1,21 @@
 import type { Readable } from "node:stream";
 
 import type { OperationContext } from "../../model/context";
-import { responseError, redacted } from "./answer";
-import { Authorizer, refusedCredentials, withoutDowngrade } from "../auth/authorizer";
 import type { Scope } from "../auth/authorizer";
-import type { RegistryConnection } from "../connection";
+import { Authorizer, refusedCredentials, withoutDowngrade } from "../auth/authorizer";
 import { readDockerConfig } from "../auth/dockerConfig";
-import { baseUrl, parseRegistryEndpoint } from "../endpoint";
-import type { RegistryEndpoint } from "../endpoint";
-import { AdaptiveLimiter } from "./limiter";
-import { asCredentials } from "../auth/registryCredentials";
 import type { RegistryCredentials } from "../auth/registryCredentials";
+import { asCredentials } from "../auth/registryCredentials";
+import type { RegistryConnection } from "../connection";
+import type { RegistryEndpoint } from "../endpoint";
+import { baseUrl, parseRegistryEndpoint } from "../endpoint";
 import { RegistryError } from "../registryError";
-import { defaultRetryPolicy, delayAfter, isTransientStatus, parseRetryAfter, sleep } from "./retry";
-import type { RetryPolicy } from "./retry";
-import { Transport } from "./transport";
+import { redacted, responseError } from "./answer";
 import type { HttpResponse } from "./httpExchange";
+import { AdaptiveLimiter } from "./limiter";
+import type { RetryPolicy } from "./retry";
+import { defaultRetryPolicy, delayAfter, isTransientStatus, parseRetryAfter, sleep } from "./retry";
+import { Transport } from "./transport";
 import { transientCodes } from "./transportFailure";
 
 /** Limits of all exchanges with one registry. */
@@ -27,9 +27,14 @@ export interface RegistryOptions {
   connectTimeoutMs?: number;
   /** Wait for the answer to a request that asks for little. Default 60 s. */
   answerTimeoutMs?: number;
-  /** Wait for the answer to the end of an upload: a registry on object storage copies the blob first. Default 15 min. */
+  /**
+   * Wait for the answer to the end of an upload: a registry on object storage copies the blob first. Default 15 min.
+   */
   commitTimeoutMs?: number;
-  /** Size of the pieces when something in front of the registry takes no larger bodies. Default 16 MiB; halved where that is still too much. */
+  /**
+   * Size of the pieces when something in front of the registry takes no larger bodies. Default 16 MiB; halved where
+   * that is still too much.
+   */
   pieceBytes?: number;
 }
 
@@ -62,15 +67,15 @@ const tokenAfterAbortMs = 3_000;
 const defaultPieceBytes = 16 * 1024 * 1024;
 
 /**
- * A registry that is gone fails a hundred images one after the other, each after all its tries. After this many such failures in a
- * row the next ones are not even tried for a while.
+ * A registry that is gone fails a hundred images one after the other, each after all its tries. After this many such
+ * failures in a row the next ones are not even tried for a while.
  */
 const breakdownsBeforeDown = 3;
 const downMs = 15_000;
 
 /**
- * Sends requests to one registry: authentication, redirects, repetition and concurrency. Answers of every status that is not worth
- * another try are returned; the caller knows which of them are errors.
+ * Sends requests to one registry: authentication, redirects, repetition and concurrency. Answers of every status that
+ * is not worth another try are returned; the caller knows which of them are errors.
  */
 export class Sender {
   readonly endpoint: RegistryEndpoint;
@@ -95,8 +100,15 @@ export class Sender {
     this.policy = { ...defaultRetryPolicy, ...options.retry };
     this.pieceBytes = options.pieceBytes ?? defaultPieceBytes;
     this.timeouts = { answer: options.answerTimeoutMs ?? 60_000, commit: options.commitTimeoutMs ?? 900_000 };
-    this.transport = new Transport(connection, { connectTimeoutMs: options.connectTimeoutMs ?? 15_000, connections: max + 2 });
-    this.authorizer = new Authorizer(this.endpoint, () => this.loadCredentials(), (method, url, headers, body) => this.sendPlain(method, url, headers, body));
+    this.transport = new Transport(connection, {
+      connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
+      connections: max + 2,
+    });
+    this.authorizer = new Authorizer(
+      this.endpoint,
+      () => this.loadCredentials(),
+      (method, url, headers, body) => this.sendPlain(method, url, headers, body),
+    );
     checkCredentials(connection);
   }
 
@@ -112,18 +124,27 @@ export class Sender {
     return request.once === true ? once() : this.repeat(request, signal, once);
   }
 
-  /** Set while the registry is taken to be down: several requests in a row have failed for good, and the last not long ago. */
+  /**
+   * Set while the registry is taken to be down: several requests in a row have failed for good, and the last not long
+   * ago.
+   */
   get down(): RegistryError | undefined {
-    return this.breakdown !== undefined && this.breakdown.count >= breakdownsBeforeDown && Date.now() - this.breakdown.at < downMs ? this.breakdown.error : undefined;
+    return this.breakdown !== undefined &&
+      this.breakdown.count >= breakdownsBeforeDown &&
+      Date.now() - this.breakdown.at < downMs
+      ? this.breakdown.error
+      : undefined;
   }
 
   /**
-   * One try with a body that flows. The caller decides what to do after a failure, because only it knows whether the content can be
-   * had again. A 401 is returned like any other answer, and the authorizer has learnt from it.
+   * One try with a body that flows. The caller decides what to do after a failure, because only it knows whether the
+   * content can be had again. A 401 is returned like any other answer, and the authorizer has learnt from it.
    *
    * @param queue False: does not wait for the limiter, for streams that must flow side by side.
    */
-  async sendStream(request: Omit<SendRequest, "body" | "attempts"> & { body: Readable; queue?: boolean }): Promise<SendResponse> {
+  async sendStream(
+    request: Omit<SendRequest, "body" | "attempts"> & { body: Readable; queue?: boolean },
+  ): Promise<SendResponse> {
     const signal = request.signal ?? this.ctx.signal;
     const work = async (): Promise<SendResponse> => {
       const authorization = await this.authorization(request.url, request.scopes, request.commit);
@@ -138,7 +159,9 @@ export class Sender {
   }
 
   async close(): Promise<void> {
-    this.limiter.close(new RegistryError("REGISTRY_CLOSED", `the connection to ${this.endpoint.authority} was closed.`));
+    this.limiter.close(
+      new RegistryError("REGISTRY_CLOSED", `the connection to ${this.endpoint.authority} was closed.`),
+    );
     await this.transport.close();
   }
 
@@ -162,8 +185,17 @@ export class Sender {
   }
 
   /** Waits as the policy says after a try that failed, or says that it is not worth another. */
-  async waitAfter(attempt: number, retryAfterMs: number | undefined, what: string, signal: AbortSignal, attempts = this.policy.attempts): Promise<boolean> {
-    const delay = delayAfter(attempt, retryAfterMs, { ...this.policy, attempts: Math.min(attempts, this.policy.attempts) });
+  async waitAfter(
+    attempt: number,
+    retryAfterMs: number | undefined,
+    what: string,
+    signal: AbortSignal,
+    attempts = this.policy.attempts,
+  ): Promise<boolean> {
+    const delay = delayAfter(attempt, retryAfterMs, {
+      ...this.policy,
+      attempts: Math.min(attempts, this.policy.attempts),
+    });
     if (delay === undefined) {
       return false;
     }
@@ -172,7 +204,11 @@ export class Sender {
     return true;
   }
 
-  private async repeat(request: SendRequest, signal: AbortSignal, once: () => Promise<SendResponse>): Promise<SendResponse> {
+  private async repeat(
+    request: SendRequest,
+    signal: AbortSignal,
+    once: () => Promise<SendResponse>,
+  ): Promise<SendResponse> {
     for (let attempt = 1; ; attempt++) {
       try {
         const response = await once();
@@ -180,14 +216,25 @@ export class Sender {
           return response;
         }
         const wait = parseRetryAfter(response.headers["retry-after"]);
-        if (!(await this.waitAfter(attempt, wait, `${request.method} ${redacted(request.url)}: ${response.status}`, signal, request.attempts))) {
+        if (
+          !(await this.waitAfter(
+            attempt,
+            wait,
+            `${request.method} ${redacted(request.url)}: ${response.status}`,
+            signal,
+            request.attempts,
+          ))
+        ) {
           throw responseError(request.method, request.url, response, exhausted(attempt, wait));
         }
       } catch (error) {
         if (!isTransientFailure(error)) {
           throw error;
         }
-        if (this.down !== undefined || !(await this.waitAfter(attempt, undefined, error.message, signal, request.attempts))) {
+        if (
+          this.down !== undefined ||
+          !(await this.waitAfter(attempt, undefined, error.message, signal, request.attempts))
+        ) {
           if (request.attempts === undefined) {
             this.breakdown = { error, count: (this.breakdown?.count ?? 0) + 1, at: Date.now() };
           }
@@ -240,7 +287,14 @@ export class Sender {
     }
     const headersTimeoutMs = request.commit === true ? this.timeouts.commit : this.timeouts.answer;
     try {
-      return await this.transport.exchange({ method: request.method, url, headers, ...(body === undefined ? {} : { body }), headersTimeoutMs, signal });
+      return await this.transport.exchange({
+        method: request.method,
+        url,
+        headers,
+        ...(body === undefined ? {} : { body }),
+        headersTimeoutMs,
+        signal,
+      });
     } catch (error) {
       if (error instanceof RegistryError && error.code === "REGISTRY_TIMEOUT") {
         this.limiter.overloaded();
@@ -268,11 +322,19 @@ export class Sender {
     return url.origin === this.base.origin;
   }
 
-  private async sendPlain(method: string, url: URL, headers: Record<string, string>, body?: Buffer): Promise<HttpResponse> {
+  private async sendPlain(
+    method: string,
+    url: URL,
+    headers: Record<string, string>,
+    body?: Buffer,
+  ): Promise<HttpResponse> {
     // After an abort only uploads are given back, which may take a token that has not been fetched yet.
     const signal = this.ctx.signal.aborted ? AbortSignal.timeout(tokenAfterAbortMs) : this.ctx.signal;
     const request: SendRequest = { method, url, headers, scopes: [] };
-    return this.repeat(request, signal, async () => ({ ...(await this.wire(request, url, undefined, signal, body)), url }));
+    return this.repeat(request, signal, async () => ({
+      ...(await this.wire(request, url, undefined, signal, body)),
+      url,
+    }));
   }
 
   private async loadCredentials(): Promise<RegistryCredentials | undefined> {
@@ -290,16 +352,24 @@ export function isTransientFailure(error: unknown): error is RegistryError {
 }
 
 function exhausted(attempts: number, wait: number | undefined): string {
-  return wait === undefined ? `Given up after ${attempts} tries` : `Given up after ${attempts} tries; it asks to wait ${Math.ceil(wait / 1000)} s`;
+  return wait === undefined
+    ? `Given up after ${attempts} tries`
+    : `Given up after ${attempts} tries; it asks to wait ${Math.ceil(wait / 1000)} s`;
 }
 
 /** @throws RegistryError `CREDENTIALS_CONFLICT`, `CREDENTIALS_INCOMPLETE` */
 function checkCredentials(connection: RegistryConnection): void {
   const { username, password, dockerConfigPath } = connection;
   if (dockerConfigPath !== undefined && (username !== undefined || password !== undefined)) {
-    throw new RegistryError("CREDENTIALS_CONFLICT", "registry.dockerConfigPath and registry.username or password are both given; give one of them.");
+    throw new RegistryError(
+      "CREDENTIALS_CONFLICT",
+      "registry.dockerConfigPath and registry.username or password are both given; give one of them.",
+    );
   }
   if ((username === undefined || username === "") !== (password === undefined || password === "")) {
-    throw new RegistryError("CREDENTIALS_INCOMPLETE", `registry.${username === undefined || username === "" ? "password is given without username" : "username is given without password"}; give both, or neither.`);
+    throw new RegistryError(
+      "CREDENTIALS_INCOMPLETE",
+      `registry.${username === undefined || username === "" ? "password is given without username" : "username is given without password"}; give both, or neither.`,
+    );
   }
 }

@@ -1,14 +1,14 @@
 import { isIP } from "node:net";
 import type { Readable } from "node:stream";
-import { createSecureContext } from "node:tls";
 import type { SecureContext } from "node:tls";
+import { createSecureContext } from "node:tls";
 
-import { Agent, Pool, ProxyAgent, buildConnector } from "undici";
 import type { Dispatcher } from "undici";
+import { Agent, buildConnector, Pool, ProxyAgent } from "undici";
 
-import { givenCertificates, trustedCertificates } from "./certificates";
-import type { GivenCertificates } from "./certificates";
 import type { RegistryConnection } from "../connection";
+import type { GivenCertificates } from "./certificates";
+import { givenCertificates, trustedCertificates } from "./certificates";
 import type { HttpRequest, HttpResponse } from "./httpExchange";
 import { proxyFor } from "./proxyChoice";
 import { explainFailure } from "./transportFailure";
@@ -22,7 +22,9 @@ export interface TransportOptions {
 /** Answers are small here (manifests, JSON): a larger one is cut off. Registries limit manifests to 4 MiB. */
 const maxAnswerBytes = 32 * 1024 * 1024;
 
-/** HTTP/1.1 on kept-alive connections, direct or by a proxy, with the CAs a program gave in addition to the machine's. */
+/**
+ * HTTP/1.1 on kept-alive connections, direct or by a proxy, with the CAs a program gave in addition to the machine's.
+ */
 export class Transport {
   private readonly dispatchers = new Map<string, Dispatcher>();
   private readonly given: GivenCertificates | undefined;
@@ -49,7 +51,11 @@ export class Transport {
         headersTimeout: request.headersTimeoutMs,
         bodyTimeout: 60_000,
       });
-      return { status: response.statusCode, headers: flatHeaders(response.headers), body: await collect(response.body) };
+      return {
+        status: response.statusCode,
+        headers: flatHeaders(response.headers),
+        body: await collect(response.body),
+      };
     } catch (error) {
       if (request.signal.aborted) {
         throw request.signal.reason;
@@ -61,7 +67,8 @@ export class Transport {
   async close(): Promise<void> {
     const all = [...this.dispatchers.values()];
     this.dispatchers.clear();
-    // destroy, not close: nothing that is still under way after close() is of use to anyone, and close() would wait for it.
+    // destroy, not close: nothing that is still under way after close() is of use to anyone, and close() would wait for
+    // it.
     await Promise.all(all.map((dispatcher) => dispatcher.destroy()));
   }
 
@@ -77,7 +84,8 @@ export class Transport {
 
   private get shared(): Agent.Options {
     return {
-      // Uploads over HTTP/2 share one connection's flow control; six of HTTP/1.1 are faster and every registry speaks it.
+      // Uploads over HTTP/2 share one connection's flow control; six of HTTP/1.1 are faster and every registry speaks
+      // it.
       allowH2: false,
       connections: this.options.connections,
       pipelining: 1,
@@ -88,8 +96,14 @@ export class Transport {
 
   private get tls(): { secureContext: SecureContext; rejectUnauthorized: boolean; timeout: number } {
     // One context for all connections: parsing several hundred CAs takes longer than a handshake.
-    this.context ??= createSecureContext({ ca: [...trustedCertificates(), ...(this.given === undefined ? [] : [this.given.pem])] });
-    return { secureContext: this.context, rejectUnauthorized: this.connection.insecure !== true, timeout: this.options.connectTimeoutMs };
+    this.context ??= createSecureContext({
+      ca: [...trustedCertificates(), ...(this.given === undefined ? [] : [this.given.pem])],
+    });
+    return {
+      secureContext: this.context,
+      rejectUnauthorized: this.connection.insecure !== true,
+      timeout: this.options.connectTimeoutMs,
+    };
   }
 
   private direct(): Dispatcher {

@@ -1,10 +1,10 @@
-import { connect as tlsConnect } from "node:tls";
 import type { PeerCertificate } from "node:tls";
+import { connect as tlsConnect } from "node:tls";
 
 import { messageOf } from "../../model/errors";
-import { oneLine } from "./certificates";
-import type { GivenCertificates } from "./certificates";
 import { RegistryError } from "../registryError";
+import type { GivenCertificates } from "./certificates";
+import { oneLine } from "./certificates";
 import type { HttpRequest } from "./httpExchange";
 
 interface Surroundings {
@@ -13,10 +13,18 @@ interface Surroundings {
 }
 
 /** Codes after which the same request may well succeed a moment later. */
-export const transientCodes: readonly string[] = ["REGISTRY_UNREACHABLE", "REGISTRY_TIMEOUT", "REGISTRY_CONNECTION_LOST"];
+export const transientCodes: readonly string[] = [
+  "REGISTRY_UNREACHABLE",
+  "REGISTRY_TIMEOUT",
+  "REGISTRY_CONNECTION_LOST",
+];
 
 /** Turns what the HTTP library or TLS said into an error that names the place and the way out. */
-export async function explainFailure(error: unknown, request: HttpRequest, around: Surroundings): Promise<RegistryError> {
+export async function explainFailure(
+  error: unknown,
+  request: HttpRequest,
+  around: Surroundings,
+): Promise<RegistryError> {
   const place = `${request.url.hostname}:${request.url.port || (request.url.protocol === "https:" ? "443" : "80")}`;
   const via = around.proxy === undefined ? "" : ` by the proxy ${around.proxy.protocol}//${around.proxy.host}`;
   const what = `${request.method} ${request.url.origin}${request.url.pathname}`;
@@ -30,7 +38,10 @@ export async function explainFailure(error: unknown, request: HttpRequest, aroun
     return certificateFailure(error, code, request, place, around);
   }
   if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(`${code} ${text}`)) {
-    return make("REGISTRY_NOT_TLS", `${place} does not speak TLS${via}: it answered the https handshake with something else. If this registry has no TLS, say so with http:// in front of its endpoint.`);
+    return make(
+      "REGISTRY_NOT_TLS",
+      `${place} does not speak TLS${via}: it answered the https handshake with something else. If this registry has no TLS, say so with http:// in front of its endpoint.`,
+    );
   }
   const tunnel = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(text);
   if (tunnel !== null && around.proxy !== undefined) {
@@ -44,7 +55,10 @@ export async function explainFailure(error: unknown, request: HttpRequest, aroun
   }
   switch (code) {
     case "ENOTFOUND":
-      return make("REGISTRY_UNKNOWN_HOST", `${what}: the name "${around.proxy?.hostname ?? request.url.hostname}" cannot be resolved. Check the spelling of the ${around.proxy === undefined ? "endpoint" : "proxy"}, or this machine's DNS.`);
+      return make(
+        "REGISTRY_UNKNOWN_HOST",
+        `${what}: the name "${around.proxy?.hostname ?? request.url.hostname}" cannot be resolved. Check the spelling of the ${around.proxy === undefined ? "endpoint" : "proxy"}, or this machine's DNS.`,
+      );
     case "ECONNREFUSED":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
@@ -53,7 +67,10 @@ export async function explainFailure(error: unknown, request: HttpRequest, aroun
     case "EAI_AGAIN":
     case "UND_ERR_CONNECT_TIMEOUT":
     case "ETIMEDOUT":
-      return make("REGISTRY_UNREACHABLE", `${what}: no connection to ${around.proxy === undefined ? place : `the proxy ${around.proxy.host}`} (${text}). Check address and port, that it is running, and firewalls or proxy settings in between.`);
+      return make(
+        "REGISTRY_UNREACHABLE",
+        `${what}: no connection to ${around.proxy === undefined ? place : `the proxy ${around.proxy.host}`} (${text}). Check address and port, that it is running, and firewalls or proxy settings in between.`,
+      );
     case "UND_ERR_HEADERS_TIMEOUT":
     case "UND_ERR_BODY_TIMEOUT":
       return make("REGISTRY_TIMEOUT", `${what}: ${place} gave no answer in time${via} (${text}).`);
@@ -77,10 +94,20 @@ function rootOf(error: unknown): { code: string; text: string } {
     texts.push(messageOf(e));
     e = (e as { cause?: unknown }).cause;
   }
-  return { code, text: texts.filter((t) => t !== "").join(": ").split("\n")[0] ?? "" };
+  return {
+    code,
+    text:
+      texts
+        .filter((t) => t !== "")
+        .join(": ")
+        .split("\n")[0] ?? "",
+  };
 }
 
-/** The other side ended the handshake with an alert (RFC 8446, 6), or chose a version that is not taken here: another try ends the same. */
+/**
+ * The other side ended the handshake with an alert (RFC 8446, 6), or chose a version that is not taken here: another
+ * try ends the same.
+ */
 function handshakeFailure(error: unknown, code: string, place: string, via: string): RegistryError {
   const make = (ours: string, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
   if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) {
@@ -90,10 +117,19 @@ function handshakeFailure(error: unknown, code: string, place: string, via: stri
     );
   }
   if (/CERTIFICATE_REQUIRED/.test(code)) {
-    return make("REGISTRY_CLIENT_CERTIFICATE", `${place} wants a client certificate${via}, which cannot be given here. Let it take a user and password, or requests without them, from this machine.`);
+    return make(
+      "REGISTRY_CLIENT_CERTIFICATE",
+      `${place} wants a client certificate${via}, which cannot be given here. Let it take a user and password, or requests without them, from this machine.`,
+    );
   }
-  const alert = code.replace(/^ERR_SSL_.*_ALERT_/, "").replaceAll("_", " ").toLowerCase();
-  return make("REGISTRY_TLS_REFUSED", `${place} broke the TLS handshake off${via} (${alert}). Check which TLS versions, ciphers and client certificates it asks for.`);
+  const alert = code
+    .replace(/^ERR_SSL_.*_ALERT_/, "")
+    .replaceAll("_", " ")
+    .toLowerCase();
+  return make(
+    "REGISTRY_TLS_REFUSED",
+    `${place} broke the TLS handshake off${via} (${alert}). Check which TLS versions, ciphers and client certificates it asks for.`,
+  );
 }
 
 async function certificateFailure(
@@ -116,18 +152,26 @@ async function certificateFailure(
   }
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {
     const dates = seen === undefined ? "" : `: valid from ${seen.valid_from} to ${seen.valid_to}`;
-    return make("REGISTRY_CERTIFICATE_EXPIRED", `the certificate of ${place}${names}, or a CA above it, is ${code === "CERT_HAS_EXPIRED" ? "expired" : "not yet valid"}${dates}. Renew it, or check this machine's clock.`);
+    return make(
+      "REGISTRY_CERTIFICATE_EXPIRED",
+      `the certificate of ${place}${names}, or a CA above it, is ${code === "CERT_HAS_EXPIRED" ? "expired" : "not yet valid"}${dates}. Renew it, or check this machine's clock.`,
+    );
   }
   const ca =
     around.given === undefined
       ? "by any CA that this machine trusts: give the CA that signed it as registry.caCertPath or caCert"
       : `by the CA in ${around.given.where} (subject ${around.given.certificates.map((c) => oneLine(c.subject)).join("; ")}) or any CA that this machine trusts: give the CA that did sign it`;
   const who = around.proxy === undefined ? place : `${place} or of the proxy ${around.proxy.host}`;
-  return make("REGISTRY_CERTIFICATE_UNKNOWN", `the certificate of ${who}${names} is not signed ${ca}; insecure: true would accept any certificate (${code}).`);
+  return make(
+    "REGISTRY_CERTIFICATE_UNKNOWN",
+    `the certificate of ${who}${names} is not signed ${ca}; insecure: true would accept any certificate (${code}).`,
+  );
 }
 
 function nameOf(name: PeerCertificate["subject"] | undefined): string {
-  const parts = Object.entries(name ?? {}).map(([key, value]) => `${key}=${Array.isArray(value) ? value.join("+") : String(value)}`);
+  const parts = Object.entries(name ?? {}).map(
+    ([key, value]) => `${key}=${Array.isArray(value) ? value.join("+") : String(value)}`,
+  );
   return parts.length === 0 ? "(empty)" : parts.reverse().join(", ");
 }
 
@@ -135,7 +179,13 @@ function nameOf(name: PeerCertificate["subject"] | undefined): string {
 function peerCertificate(url: URL): Promise<PeerCertificate | undefined> {
   return new Promise((resolve) => {
     const host = url.hostname.replace(/^\[|\]$/g, "");
-    const socket = tlsConnect({ host, port: Number(url.port || "443"), rejectUnauthorized: false, timeout: 5_000, ...(/^[0-9.:]+$/.test(host) ? {} : { servername: host }) });
+    const socket = tlsConnect({
+      host,
+      port: Number(url.port || "443"),
+      rejectUnauthorized: false,
+      timeout: 5_000,
+      ...(/^[0-9.:]+$/.test(host) ? {} : { servername: host }),
+    });
     const done = (certificate: PeerCertificate | undefined): void => {
       socket.destroy();
       resolve(certificate);

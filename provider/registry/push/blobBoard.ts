@@ -77,7 +77,14 @@ export class BlobBoard {
       return;
     }
     if (!blob.inPackage) {
-      this.fail(blob, repository, new RegistryError("PACKAGE_INCOMPLETE", `blob ${blob.digest} is neither in the package nor in ${repository} on the registry. Make the package again, with all layers.`));
+      this.fail(
+        blob,
+        repository,
+        new RegistryError(
+          "PACKAGE_INCOMPLETE",
+          `blob ${blob.digest} is neither in the package nor in ${repository} on the registry. Make the package again, with all layers.`,
+        ),
+      );
       return;
     }
     place.state = "wanted";

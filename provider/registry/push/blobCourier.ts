@@ -2,15 +2,15 @@ import type { Readable } from "node:stream";
 
 import type { PackageBlob } from "../../archive/imagePackage";
 import type { Digest } from "../../model/digest";
-import type { BlobBoard, BoardBlob } from "./blobBoard";
+import type { Registry } from "../registry";
 import type { BlobSource } from "../upload/blobUpload";
 import { StreamSpent } from "../upload/blobUpload";
 import { ByteBudget } from "../upload/byteBudget";
 import { fanOut } from "../upload/fanOut";
+import type { BlobBoard, BoardBlob } from "./blobBoard";
 import { inTurns } from "./inTurns";
 import type { PushProgress } from "./pushProgress";
 import type { PushResult } from "./pushResult";
-import type { Registry } from "../registry";
 
 /** How much of a package may be in memory. */
 export interface PushMemory {
@@ -22,7 +22,10 @@ export interface PushMemory {
 
 const defaultMemory: Required<PushMemory> = { blobBytes: 16 * 1024 * 1024, totalBytes: 64 * 1024 * 1024 };
 
-/** Blobs in memory on their way, however small: a package of many small ones would have all of them on their way at once. */
+/**
+ * Blobs in memory on their way, however small: a package of many small ones would have all of them on their way at
+ * once.
+ */
 const blobsAtOnce = 256;
 
 /** Files of a folder or plain tar that are sent side by side. */
@@ -67,7 +70,9 @@ export class BlobCourier {
     this.files = new ByteBudget(filesAtOnce, tools.signal);
   }
 
-  /** Finds out for each place not yet known whether the blob is there, can be mounted, or is wanted from the package. */
+  /**
+   * Finds out for each place not yet known whether the blob is there, can be mounted, or is wanted from the package.
+   */
   async survey(): Promise<void> {
     await inTurns(this.board.all, (blob) => this.surveyBlob(blob));
   }
@@ -131,7 +136,8 @@ export class BlobCourier {
         return true;
       }
       if (answer === "declined" && this.mounts === "unknown") {
-        // Declined may also mean that the source has it no more: only a blob that is surely there says something of the registry.
+        // Declined may also mean that the source has it no more: only a blob that is surely there says something of the
+        // registry.
         if (await this.registry.hasBlob(from, blob.digest)) {
           this.mounts = "refused";
         } else {
@@ -144,8 +150,8 @@ export class BlobCourier {
   }
 
   /**
-   * Takes one blob out of the package's pass. Resolves when the pass may go on: as soon as the content is in memory, can be read
-   * at any time, or has flowed by.
+   * Takes one blob out of the package's pass. Resolves when the pass may go on: as soon as the content is in memory,
+   * can be read at any time, or has flowed by.
    */
   async deliver(given: PackageBlob): Promise<void> {
     const blob = this.board.get(given.digest);
@@ -169,7 +175,14 @@ export class BlobCourier {
     }
     if (given.reopenable) {
       const giveBack = await this.files.take(1);
-      this.start(this.distribute(blob, { digest: given.digest, size: given.size, open: () => given.open(), reopenable: true }).finally(giveBack));
+      this.start(
+        this.distribute(blob, {
+          digest: given.digest,
+          size: given.size,
+          open: () => given.open(),
+          reopenable: true,
+        }).finally(giveBack),
+      );
       return;
     }
     await this.flow(blob, given);
@@ -211,7 +224,12 @@ export class BlobCourier {
     const uploads = now.map((repository, i) =>
       branches === undefined
         ? this.upload(blob, repository, passing)
-        : this.upload(blob, repository, { digest: given.digest, size: given.size, open: () => branches[i] as Readable }, false)
+        : this.upload(
+            blob,
+            repository,
+            { digest: given.digest, size: given.size, open: () => branches[i] as Readable },
+            false,
+          )
             // An upload that failed before it read anything would hold up the others.
             .finally(() => void (branches[i] as Readable).destroy()),
     );
@@ -222,7 +240,11 @@ export class BlobCourier {
 
   private async upload(blob: BoardBlob, repository: string, source: BlobSource, queue = true): Promise<void> {
     try {
-      await this.registry.uploadBlob(repository, source, { signal: this.signal, queue, onTry: () => this.counter(`${blob.digest} ${repository}`) });
+      await this.registry.uploadBlob(repository, source, {
+        signal: this.signal,
+        queue,
+        onTry: () => this.counter(`${blob.digest} ${repository}`),
+      });
       this.stats.blobsSent++;
       this.board.there(blob, repository);
     } catch (error) {
@@ -249,7 +271,12 @@ export class BlobCourier {
    * @param elsewhere Repositories that may have the blob from an earlier push.
    * @param settled Told where the blob is now, or why it could not be sent.
    */
-  async stage(given: PackageBlob, repository: string, elsewhere: readonly string[], settled: (at: string | Error) => void): Promise<void> {
+  async stage(
+    given: PackageBlob,
+    repository: string,
+    elsewhere: readonly string[],
+    settled: (at: string | Error) => void,
+  ): Promise<void> {
     const found = async (): Promise<boolean> => {
       for (const place of [...elsewhere, repository]) {
         if (await this.registry.hasBlob(place, given.digest)) {
@@ -262,7 +289,10 @@ export class BlobCourier {
     };
     const send = async (source: BlobSource): Promise<void> => {
       try {
-        await this.registry.uploadBlob(repository, source, { signal: this.signal, onTry: () => this.counter(given.digest) });
+        await this.registry.uploadBlob(repository, source, {
+          signal: this.signal,
+          onTry: () => this.counter(given.digest),
+        });
         this.stats.blobsSent++;
         settled(repository);
       } catch (error) {

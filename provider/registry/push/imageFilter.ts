@@ -1,35 +1,53 @@
 import { RegistryError } from "../registryError";
 
 /**
- * Which images of a package are meant, by patterns on the public name as the package has it (`gcr.io/a/b:1`, `host/a@sha256:...`).
+ * Which images of a package are meant, by patterns on the public name as the package has it (`gcr.io/a/b:1`,
+ * `host/a@sha256:...`).
  *
- * - `*` stands for any characters within one part of the path, `**` for any characters at all, `?` for one character that is not `/`.
- * - A pattern covers the whole name. Without a tag or digest it covers all of them: `gcr.io/a/b` is every tag of that image, and
- *   `gcr.io/anthos-baremetal-release/*` every image directly below, whatever its tag; `gcr.io/anthos-baremetal-release/**` also
- *   those in folders further down.
+ * - `*` stands for any characters within one part of the path, `**` for any characters at all, `?` for one character
+ *   that is not `/`.
+ * - A pattern covers the whole name. Without a tag or digest it covers all of them: `gcr.io/a/b` is every tag of that
+ *   image, and `gcr.io/anthos-baremetal-release/*` every image directly below, whatever its tag;
+ *   `gcr.io/anthos-baremetal-release/**` also those in folders further down.
  *
  * No `include` means everything; `exclude` is taken away from what `include` chose.
  *
- * @throws RegistryError `PUSH_FILTER_UNMATCHED` for a pattern that matches no name at all: it is a slip more often than not, and an
- * image that was meant would be missing on the nodes. `PUSH_FILTER_INVALID` for an empty pattern.
+ * @throws RegistryError `PUSH_FILTER_UNMATCHED` for a pattern that matches no name at all: it is a slip more often than
+ * not, and an image that was meant would be missing on the nodes. `PUSH_FILTER_INVALID` for an empty pattern.
  */
-export function selectImages<T extends { source: string }>(images: readonly T[], include: readonly string[], exclude: readonly string[]): T[] {
+export function selectImages<T extends { source: string }>(
+  images: readonly T[],
+  include: readonly string[],
+  exclude: readonly string[],
+): T[] {
   const names = images.map((image) => image.source);
   const included = compile("include", include, names);
   const excluded = compile("exclude", exclude, names);
-  return images.filter(({ source }) => (included.length === 0 || included.some((p) => p.test(source))) && !excluded.some((p) => p.test(source)));
+  return images.filter(
+    ({ source }) =>
+      (included.length === 0 || included.some((p) => p.test(source))) && !excluded.some((p) => p.test(source)),
+  );
 }
 
 function compile(argument: string, patterns: readonly string[], names: string[]): RegExp[] {
   return patterns.map((pattern) => {
     if (pattern.trim() === "") {
-      throw new RegistryError("PUSH_FILTER_INVALID", `${argument}: an empty pattern; expected a public name such as gcr.io/anthos-baremetal-release/*.`);
+      throw new RegistryError(
+        "PUSH_FILTER_INVALID",
+        `${argument}: an empty pattern; expected a public name such as gcr.io/anthos-baremetal-release/*.`,
+      );
     }
     const form = imagePattern(pattern);
     if (!names.some((name) => form.test(name))) {
       const near = nearest(pattern, names);
-      const hint = near.length === 0 ? "The package holds no image." : `The nearest of its ${names.length} names: ${near.join(", ")}.`;
-      throw new RegistryError("PUSH_FILTER_UNMATCHED", `${argument}: "${pattern}" matches no image of the package. ${hint} (* stays within one part of the path, ** does not.)`);
+      const hint =
+        near.length === 0
+          ? "The package holds no image."
+          : `The nearest of its ${names.length} names: ${near.join(", ")}.`;
+      throw new RegistryError(
+        "PUSH_FILTER_UNMATCHED",
+        `${argument}: "${pattern}" matches no image of the package. ${hint} (* stays within one part of the path, ** does not.)`,
+      );
     }
     return form;
   });
@@ -65,7 +83,11 @@ function distance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1));
+      next[j] = Math.min(
+        (row[j] as number) + 1,
+        (next[j - 1] as number) + 1,
+        (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
     }
     row = next;
   }

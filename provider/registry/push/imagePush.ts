@@ -1,14 +1,14 @@
-import { sha256 } from "../../model/digest";
 import type { Digest } from "../../model/digest";
-import type { BlobBoard } from "./blobBoard";
-import type { ByteBudget } from "../upload/byteBudget";
-import { childName, layerElsewhere, platformName } from "./platform";
-import { reducedRoot } from "./pushPlan";
-import type { PlannedImage, PlannedManifest } from "./pushPlan";
-import type { PushedImage, PushResult } from "./pushResult";
-import type { ReferrersTags } from "./referrersTag";
+import { sha256 } from "../../model/digest";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
+import type { ByteBudget } from "../upload/byteBudget";
+import type { BlobBoard } from "./blobBoard";
+import { childName, layerElsewhere, platformName } from "./platform";
+import type { PlannedImage, PlannedManifest } from "./pushPlan";
+import { reducedRoot } from "./pushPlan";
+import type { PushedImage, PushResult } from "./pushResult";
+import type { ReferrersTags } from "./referrersTag";
 
 /** What the pushes of one package's images share. */
 export interface PushTools {
@@ -19,8 +19,8 @@ export interface PushTools {
   blobs: ReadonlyMap<Digest, number>;
   stats: PushResult["stats"];
   /**
-   * Taken for a request by itself, and never while a blob is waited for: blobs come in the package's order, and the one that everybody
-   * waits for may be the last.
+   * Taken for a request by itself, and never while a blob is waited for: blobs come in the package's order, and the one
+   * that everybody waits for may be the last.
    */
   slots: ByteBudget;
 }
@@ -52,10 +52,11 @@ export async function lackingManifests(registry: Registry, planned: PlannedImage
 }
 
 /**
- * Puts one image's manifests as its blobs arrive: children before parents, the tag last, signatures after their subject.
+ * Puts one image's manifests as its blobs arrive: children before parents, the tag last, signatures after their
+ * subject.
  *
- * A child that the package lacks may reduce an index; a child that could not be pushed for any other reason fails the image before its tag
- * is touched, because nothing would ever bring it later.
+ * A child that the package lacks may reduce an index; a child that could not be pushed for any other reason fails the
+ * image before its tag is touched, because nothing would ever bring it later.
  */
 export class ImagePush {
   private readonly repository: string;
@@ -76,10 +77,15 @@ export class ImagePush {
   get lacks(): string[] {
     const { root, below } = this.planned;
     const pushed = [...below, root].filter(({ digest }) => !this.absent.has(digest));
-    return [...this.absent].map((digest) => childName(root.children, digest)).concat(pushed.flatMap(({ notSent }) => notSent.map(layerElsewhere)));
+    return [...this.absent]
+      .map((digest) => childName(root.children, digest))
+      .concat(pushed.flatMap(({ notSent }) => notSent.map(layerElsewhere)));
   }
 
-  /** @throws RegistryError `PUSH_PLATFORM_FAILED`, `PACKAGE_INCOMPLETE`, and the registry's refusal of the image's own manifest */
+  /**
+   * @throws RegistryError `PUSH_PLATFORM_FAILED`, `PACKAGE_INCOMPLETE`, and the registry's refusal of the image's own
+   * manifest
+   */
   async run(): Promise<PushedImage> {
     const { planned } = this;
     await this.findAbsent();
@@ -130,12 +136,18 @@ export class ImagePush {
     if (error.code === "REGISTRY_LAYER_URLS") {
       return child.notSent.length > 0;
     }
-    return error.code === "PACKAGE_INCOMPLETE" || (isRefusal(error) && child.children.some(({ digest }) => this.absent.has(digest)));
+    return (
+      error.code === "PACKAGE_INCOMPLETE" ||
+      (isRefusal(error) && child.children.some(({ digest }) => this.absent.has(digest)))
+    );
   }
 
   private childrenFailed(): RegistryError {
     const { root, target } = this.planned;
-    const failures = [...this.failed].map(([digest, error]) => `${childName(root.children, digest)} (${digest}) could not be pushed: ${error.message.replace(/\.$/, "")}`);
+    const failures = [...this.failed].map(
+      ([digest, error]) =>
+        `${childName(root.children, digest)} (${digest}) could not be pushed: ${error.message.replace(/\.$/, "")}`,
+    );
     const [, first] = [...this.failed][0] as [Digest, Error];
     return new RegistryError("PUSH_PLATFORM_FAILED", `${failures.join("; ")}. ${target.name} was left as it is.`, {
       cause: first,
@@ -149,7 +161,12 @@ export class ImagePush {
       await this.put(root, target.reference);
       return this.result(root.digest, root.mediaType, image.preserved, image.reason);
     } catch (error) {
-      if (this.absent.size === 0 || root.children.length === 0 || !(error instanceof RegistryError) || !isRefusal(error)) {
+      if (
+        this.absent.size === 0 ||
+        root.children.length === 0 ||
+        !(error instanceof RegistryError) ||
+        !isRefusal(error)
+      ) {
         throw error;
       }
       return this.putReduced(error);
@@ -163,23 +180,45 @@ export class ImagePush {
     const reduced = reducedRoot(root, this.absent, byDigest);
     const lacks = this.lacks.join(", ");
     if (reduced === undefined) {
-      throw new RegistryError("PACKAGE_INCOMPLETE", `the package holds none of the images that its index ${root.digest} lists (${lacks}), and the registry does not take it so: ${refusal.message}`, { cause: refusal });
+      throw new RegistryError(
+        "PACKAGE_INCOMPLETE",
+        `the package holds none of the images that its index ${root.digest} lists (${lacks}), and the registry does not take it so: ${refusal.message}`,
+        { cause: refusal },
+      );
     }
     if (target.digest !== undefined && target.tag === undefined) {
-      throw new RegistryError("PACKAGE_INCOMPLETE", `its index can only be pushed whole, but the package lacks ${lacks}: ${refusal.message}`, { cause: refusal });
+      throw new RegistryError(
+        "PACKAGE_INCOMPLETE",
+        `its index can only be pushed whole, but the package lacks ${lacks}: ${refusal.message}`,
+        { cause: refusal },
+      );
     }
     const without = `the package lacks ${lacks} of ${root.digest} and the registry takes no incomplete index`;
     if ("index" in reduced) {
       const digest = sha256(reduced.index);
-      await this.tools.registry.putManifest(this.repository, target.reference, { mediaType: root.mediaType, bytes: reduced.index, digest });
+      await this.tools.registry.putManifest(this.repository, target.reference, {
+        mediaType: root.mediaType,
+        bytes: reduced.index,
+        digest,
+      });
       this.tools.stats.manifestsSent++;
-      return this.result(digest, root.mediaType, false, `${without}; pushed an index of the ${reduced.count} images that are there`);
+      return this.result(
+        digest,
+        root.mediaType,
+        false,
+        `${without}; pushed an index of the ${reduced.count} images that are there`,
+      );
     }
     const { manifest, only } = reduced;
     await this.tools.registry.putManifest(this.repository, target.reference, manifest);
     this.tools.stats.manifestsSent++;
     const platform = platformName(only);
-    return this.result(manifest.digest, manifest.mediaType, false, `${without}; pushed its ${platform === undefined ? "" : `${platform} `}image alone`);
+    return this.result(
+      manifest.digest,
+      manifest.mediaType,
+      false,
+      `${without}; pushed its ${platform === undefined ? "" : `${platform} `}image alone`,
+    );
   }
 
   private async putReferrers(): Promise<void> {
@@ -225,7 +264,11 @@ export class ImagePush {
     for (const { digest, size } of manifest.blobs) {
       if (!(await registry.hasBlob(this.repository, digest))) {
         // A manifest that was there already has not asked for its blobs so far.
-        const blob = board.need(this.repository, { digest, size: blobs.get(digest) ?? size, inPackage: blobs.has(digest) });
+        const blob = board.need(this.repository, {
+          digest,
+          size: blobs.get(digest) ?? size,
+          inPackage: blobs.has(digest),
+        });
         board.lost(blob, this.repository);
         board.want(blob, this.repository);
         gone.push(digest);
@@ -235,9 +278,22 @@ export class ImagePush {
     return gone.length > 0;
   }
 
-  private result(digest: Digest, mediaType: string, preserved: PushedImage["preserved"], reason: string | undefined): PushedImage {
+  private result(
+    digest: Digest,
+    mediaType: string,
+    preserved: PushedImage["preserved"],
+    reason: string | undefined,
+  ): PushedImage {
     const { image, target, size } = this.planned;
-    return { source: image.source, target: target.name, digest, mediaType, size, preserved, ...(reason === undefined ? {} : { reason }) };
+    return {
+      source: image.source,
+      target: target.name,
+      digest,
+      mediaType,
+      size,
+      preserved,
+      ...(reason === undefined ? {} : { reason }),
+    };
   }
 }
 
@@ -256,10 +312,15 @@ export function resultInPlace(planned: PlannedImage): PushedImage {
 }
 
 function isBlobUnknown(error: unknown): boolean {
-  return error instanceof RegistryError && (error.registryCode === "MANIFEST_BLOB_UNKNOWN" || error.registryCode === "BLOB_UNKNOWN");
+  return (
+    error instanceof RegistryError &&
+    (error.registryCode === "MANIFEST_BLOB_UNKNOWN" || error.registryCode === "BLOB_UNKNOWN")
+  );
 }
 
-/** What registries answer to a manifest that names something they do not have; which of these, each decides for itself. */
+/**
+ * What registries answer to a manifest that names something they do not have; which of these, each decides for itself.
+ */
 function isRefusal(error: RegistryError): boolean {
   return error.status !== undefined && [400, 404, 405, 422].includes(error.status);
 }

@@ -1,10 +1,14 @@
 /**
- * Does something for each item, a bounded number at a time: thousands of requests that wait for their turn hold memory, and keep the
- * collector from giving back what the finished ones had. Results come in the items' order.
+ * Does something for each item, a bounded number at a time: thousands of requests that wait for their turn hold memory,
+ * and keep the collector from giving back what the finished ones had. Results come in the items' order.
  *
  * @throws what the first failing one throws; the others that were begun go on by themselves, and no more are begun
  */
-export async function inTurns<T, R>(items: Iterable<T>, work: (item: T) => Promise<R>, atOnce = defaultAtOnce): Promise<R[]> {
+export async function inTurns<T, R>(
+  items: Iterable<T>,
+  work: (item: T) => Promise<R>,
+  atOnce = defaultAtOnce,
+): Promise<R[]> {
   const results: R[] = [];
   const rest = [...items].entries();
   let failed = false;

@@ -1,8 +1,8 @@
 import type { PackageManifest } from "../../archive/imagePackage";
-import { isElsewhere } from "../../model/descriptor";
 import type { Descriptor } from "../../model/descriptor";
-import { isDigest } from "../../model/digest";
+import { isElsewhere } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
+import { isDigest } from "../../model/digest";
 import { RegistryError } from "../registryError";
 
 /** What a manifest or index refers to. */
@@ -16,7 +16,10 @@ export interface ManifestParts {
   /** Manifests that an index lists. */
   children: Descriptor[];
   subject: Digest | undefined;
-  /** For a referrers list: the manifest's artifactType, else its config's media type (distribution-spec v1.1.1, "Listing Referrers"). */
+  /**
+   * For a referrers list: the manifest's artifactType, else its config's media type (distribution-spec v1.1.1, "Listing
+   * Referrers").
+   */
   artifactType: string | undefined;
   annotations: Record<string, string> | undefined;
 }
@@ -35,8 +38,16 @@ interface ManifestJson {
  * @param has Whether the package holds a blob: a layer with URLs of its own that it does hold travels along.
  * @throws RegistryError `MANIFEST_UNREADABLE`
  */
-export function manifestParts(digest: Digest, manifest: PackageManifest, has: (digest: Digest) => boolean): ManifestParts {
-  const unreadable = (why: string): RegistryError => new RegistryError("MANIFEST_UNREADABLE", `manifest ${digest} (${manifest.mediaType}) in the package: ${why}. The package is damaged, or made by a tool that writes something else.`);
+export function manifestParts(
+  digest: Digest,
+  manifest: PackageManifest,
+  has: (digest: Digest) => boolean,
+): ManifestParts {
+  const unreadable = (why: string): RegistryError =>
+    new RegistryError(
+      "MANIFEST_UNREADABLE",
+      `manifest ${digest} (${manifest.mediaType}) in the package: ${why}. The package is damaged, or made by a tool that writes something else.`,
+    );
   let json: ManifestJson;
   try {
     json = JSON.parse(manifest.bytes.toString("utf8")) as ManifestJson;
@@ -57,12 +68,22 @@ export function manifestParts(digest: Digest, manifest: PackageManifest, has: (d
   };
   const descriptor = (value: unknown, name: string): Descriptor => {
     const d = value as Partial<Descriptor> | null;
-    if (typeof d !== "object" || d === null || typeof d.digest !== "string" || !isDigest(d.digest) || typeof d.size !== "number") {
+    if (
+      typeof d !== "object" ||
+      d === null ||
+      typeof d.digest !== "string" ||
+      !isDigest(d.digest) ||
+      typeof d.size !== "number"
+    ) {
       throw unreadable(`"${name}" holds something that is not a descriptor`);
     }
     return { mediaType: "", ...d } as Descriptor;
   };
-  const referred = [...(json.config === undefined ? [] : [descriptor(json.config, "config")]), ...list(json.layers, "layers"), ...list(json.blobs, "blobs")];
+  const referred = [
+    ...(json.config === undefined ? [] : [descriptor(json.config, "config")]),
+    ...list(json.layers, "layers"),
+    ...list(json.blobs, "blobs"),
+  ];
   const elsewhere = referred.filter(isElsewhere);
   const notSent = elsewhere.filter((blob) => !has(blob.digest));
   const blobs = new Map(referred.filter((blob) => !notSent.includes(blob)).map((blob) => [blob.digest, blob]));
@@ -71,7 +92,8 @@ export function manifestParts(digest: Digest, manifest: PackageManifest, has: (d
     elsewhere,
     notSent,
     children: list(json.manifests, "manifests"),
-    subject: json.subject === undefined || json.subject === null ? undefined : descriptor(json.subject, "subject").digest,
+    subject:
+      json.subject === undefined || json.subject === null ? undefined : descriptor(json.subject, "subject").digest,
     artifactType: json.artifactType ?? json.config?.mediaType,
     annotations: json.annotations,
   };

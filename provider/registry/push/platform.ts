@@ -1,7 +1,10 @@
 import type { Descriptor } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
 
-/** `linux/arm64/v8`: the platform of an index's child as people write it. Undefined for attestations and for what states none. */
+/**
+ * `linux/arm64/v8`: the platform of an index's child as people write it. Undefined for attestations and for what states
+ * none.
+ */
 export function platformName(child: Descriptor): string | undefined {
   const { platform } = child;
   if (platform === undefined || isAttestation(child)) {

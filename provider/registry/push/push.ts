@@ -1,26 +1,26 @@
 import type { ImagePackage, PackageBlob, PackageIndex } from "../../archive/imagePackage";
 import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
-import { BlobBoard } from "./blobBoard";
-import { BlobCourier } from "./blobCourier";
-import type { PushMemory } from "./blobCourier";
-import { deleteImages } from "../sets/deletePushed";
-import type { Keeper } from "../sets/deletePushed";
-import { ByteBudget } from "../upload/byteBudget";
 import { repositoryBelow } from "../endpoint";
-import { selectImages } from "./imageFilter";
-import { ImagePush, isInPlace, lackingManifests, resultInPlace } from "./imagePush";
-import type { PushTools } from "./imagePush";
-import { inTurns } from "./inTurns";
-import { PushProgress } from "./pushProgress";
-import { lackWarning, planPush } from "./pushPlan";
-import type { PlannedImage } from "./pushPlan";
-import { addManifest } from "../sets/pushSetRecord";
-import type { ManifestsByRepository } from "../sets/pushSetRecord";
-import type { PushedImage, PushResult } from "./pushResult";
-import { ReferrersTags } from "./referrersTag";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
+import type { Keeper } from "../sets/deletePushed";
+import { deleteImages } from "../sets/deletePushed";
+import type { ManifestsByRepository } from "../sets/pushSetRecord";
+import { addManifest } from "../sets/pushSetRecord";
+import { ByteBudget } from "../upload/byteBudget";
+import { BlobBoard } from "./blobBoard";
+import type { PushMemory } from "./blobCourier";
+import { BlobCourier } from "./blobCourier";
+import { selectImages } from "./imageFilter";
+import type { PushTools } from "./imagePush";
+import { ImagePush, isInPlace, lackingManifests, resultInPlace } from "./imagePush";
+import { inTurns } from "./inTurns";
+import type { PlannedImage } from "./pushPlan";
+import { lackWarning, planPush } from "./pushPlan";
+import { PushProgress } from "./pushProgress";
+import type { PushedImage, PushResult } from "./pushResult";
+import { ReferrersTags } from "./referrersTag";
 import { SentBefore } from "./sentBefore";
 import { targetOf } from "./target";
 
@@ -28,17 +28,23 @@ export interface PushOptions {
   /** Patterns on public names, see selectImages(). None: every image of the package. */
   include?: readonly string[];
   exclude?: readonly string[];
-  /** Delete from the registry what an earlier push brought (`previous`) and this one no longer names. Default false: nothing is ever deleted. */
+  /**
+   * Delete from the registry what an earlier push brought (`previous`) and this one no longer names. Default false:
+   * nothing is ever deleted.
+   */
   deleteImages?: boolean;
-  /** With `deleteImages`: what is not deleted although this push set no longer names it. Asked once all images are there. */
+  /**
+   * With `deleteImages`: what is not deleted although this push set no longer names it. Asked once all images are
+   * there.
+   */
   keeper?: () => Promise<Keeper>;
   /** Told which manifests the push set is going to have, before any of them is put or taken for granted. */
   beforePush?: (manifests: ManifestsByRepository) => Promise<void>;
   /** The images of the last push, as the state has them. */
   previous?: readonly PushedImage[];
   /**
-   * Repository below the namespace for blobs of a package whose names come last in its stream. They are mounted from there.
-   * Default `registry-mirror-probe/staging`.
+   * Repository below the namespace for blobs of a package whose names come last in its stream. They are mounted from
+   * there. Default `registry-mirror-probe/staging`.
    */
   stagingRepository?: string;
   /** Memory for contents on their way. */
@@ -53,13 +59,15 @@ const manifestsAtOnce = 64;
 const maxPasses = 4;
 
 /**
- * Brings the chosen images of a package into a registry. What the registry has is not sent: an image that is in place costs one
- * HEAD, a package of which everything is in place is not decoded. One pass over the package; blobs are sent while it is decoded.
+ * Brings the chosen images of a package into a registry. What the registry has is not sent: an image that is in place
+ * costs one HEAD, a package of which everything is in place is not decoded. One pass over the package; blobs are sent
+ * while it is decoded.
  *
- * One image that cannot be pushed does not stop the others: `failures` names each, and everything else is in the registry.
+ * One image that cannot be pushed does not stop the others: `failures` names each, and everything else is in the
+ * registry.
  *
- * @throws RegistryError `PUSH_FILTER_UNMATCHED`, `PUSH_CONFLICT`, `PACKAGE_EMPTY`, before anything is tagged; the context's reason
- * when aborted; the package's own error when it cannot be read and its images are not known by then.
+ * @throws RegistryError `PUSH_FILTER_UNMATCHED`, `PUSH_CONFLICT`, `PACKAGE_EMPTY`, before anything is tagged; the
+ * context's reason when aborted; the package's own error when it cannot be read and its images are not known by then.
  */
 export async function pushPackage(pkg: ImagePackage, registry: Registry, options: PushOptions): Promise<PushResult> {
   const progress = new PushProgress(options.context.log);
@@ -73,7 +81,13 @@ export async function pushPackage(pkg: ImagePackage, registry: Registry, options
 }
 
 class PackagePush {
-  private readonly stats: PushResult["stats"] = { blobsSent: 0, blobsMounted: 0, blobsPresent: 0, bytesSent: 0, manifestsSent: 0 };
+  private readonly stats: PushResult["stats"] = {
+    blobsSent: 0,
+    blobsMounted: 0,
+    blobsPresent: 0,
+    bytesSent: 0,
+    manifestsSent: 0,
+  };
   private readonly board = new BlobBoard();
   private readonly courier: BlobCourier;
   private readonly tools: Omit<PushTools, "blobs">;
@@ -89,7 +103,14 @@ class PackagePush {
     private readonly progress: PushProgress,
   ) {
     this.signal = options.context.signal;
-    this.courier = new BlobCourier({ registry, board: this.board, stats: this.stats, progress, signal: this.signal, memory: options.memory ?? {} });
+    this.courier = new BlobCourier({
+      registry,
+      board: this.board,
+      stats: this.stats,
+      progress,
+      signal: this.signal,
+      memory: options.memory ?? {},
+    });
     const slots = new ByteBudget(manifestsAtOnce, this.signal);
     this.tools = { registry, board: this.board, referrersTags: new ReferrersTags(registry), stats: this.stats, slots };
   }
@@ -102,7 +123,8 @@ class PackagePush {
   async run(): Promise<PushResult> {
     const sentBefore = new SentBefore(this.registry, this.options.previous ?? []);
     const known = await this.pkg.index();
-    const { index, staged } = known === undefined ? await this.stageAll(sentBefore) : { index: known, staged: new Map<Digest, string>() };
+    const { index, staged } =
+      known === undefined ? await this.stageAll(sentBefore) : { index: known, staged: new Map<Digest, string>() };
     if (index.images.length === 0) {
       throw new RegistryError("PACKAGE_EMPTY", `${this.pkg.source}: there is no image with a name in the package.`);
     }
@@ -116,7 +138,15 @@ class PackagePush {
     const pending = await this.findPending(plan.images, outcomes);
     await this.pushAll(index, plan.images, pending, staged, outcomes);
 
-    const result: PushResult = { images: [], failures: [], kept: [], deleted: [], left: [], manifests, stats: this.stats };
+    const result: PushResult = {
+      images: [],
+      failures: [],
+      kept: [],
+      deleted: [],
+      left: [],
+      manifests,
+      stats: this.stats,
+    };
     const before = new Map((this.options.previous ?? []).map((image) => [image.source, image]));
     for (const { source } of chosen) {
       const outcome = outcomes.get(source);
@@ -141,18 +171,23 @@ class PackagePush {
   }
 
   /**
-   * With `deleteImages`: deletes what an earlier push brought and the package, with its filters, no longer names. A manifest that a kept
-   * image of the same repository still uses stays: deleting a digest takes all its tags along.
+   * With `deleteImages`: deletes what an earlier push brought and the package, with its filters, no longer names. A
+   * manifest that a kept image of the same repository still uses stays: deleting a digest takes all its tags along.
    */
   private async deleteDropped(planned: readonly PlannedImage[], result: PushResult): Promise<void> {
-    const names = new Set([...planned.map(({ image }) => image.source), ...result.failures.map(({ source }) => source)]);
+    const names = new Set([
+      ...planned.map(({ image }) => image.source),
+      ...result.failures.map(({ source }) => source),
+    ]);
     const dropped = (this.options.previous ?? []).filter(({ source }) => !names.has(source));
     if (this.options.deleteImages !== true || dropped.length === 0) {
       return;
     }
     const others = await this.options.keeper?.();
     const keeper: Keeper = (repository, digest) =>
-      result.manifests.get(repository)?.has(digest) === true ? "another image of this push set has it" : others?.(repository, digest);
+      result.manifests.get(repository)?.has(digest) === true
+        ? "another image of this push set has it"
+        : others?.(repository, digest);
     const { deleted, left, failures } = await deleteImages(this.registry, dropped, keeper, this.options.context);
     result.deleted.push(...deleted);
     result.left.push(...left);
@@ -164,7 +199,10 @@ class PackagePush {
   }
 
   /** Of the images, those that are not in place. */
-  private async findPending(images: PlannedImage[], outcomes: Map<string, PushedImage | Error>): Promise<{ planned: PlannedImage; lacking: Set<Digest> }[]> {
+  private async findPending(
+    images: PlannedImage[],
+    outcomes: Map<string, PushedImage | Error>,
+  ): Promise<{ planned: PlannedImage; lacking: Set<Digest> }[]> {
     const pending: { planned: PlannedImage; lacking: Set<Digest> }[] = [];
     await inTurns(images, async (planned) => {
       try {
@@ -173,7 +211,10 @@ class PackagePush {
           this.progress.imageDone();
           return;
         }
-        pending.push({ planned, lacking: new Set((await lackingManifests(this.registry, planned)).map((manifest) => manifest.digest)) });
+        pending.push({
+          planned,
+          lacking: new Set((await lackingManifests(this.registry, planned)).map((manifest) => manifest.digest)),
+        });
       } catch (error) {
         this.signal.throwIfAborted();
         outcomes.set(planned.image.source, error as Error);
@@ -196,7 +237,11 @@ class PackagePush {
       for (const manifest of [...planned.below, planned.root, ...planned.referrers]) {
         if (lacking.has(manifest.digest)) {
           for (const { digest, size } of manifest.blobs) {
-            this.board.need(planned.target.repository, { digest, size: index.blobs.get(digest) ?? size, inPackage: index.blobs.has(digest) });
+            this.board.need(planned.target.repository, {
+              digest,
+              size: index.blobs.get(digest) ?? size,
+              inPackage: index.blobs.has(digest),
+            });
           }
         }
       }
@@ -252,7 +297,10 @@ class PackagePush {
     const wanted = this.board.wanted();
     let failure: Error | undefined;
     if (++this.passes > maxPasses) {
-      failure = new RegistryError("PUSH_UNSTABLE", `the package was read ${maxPasses} times and its blobs still did not all arrive at ${this.registry.endpoint.authority}. Check the connection to the registry, then run again: what is there is kept.`);
+      failure = new RegistryError(
+        "PUSH_UNSTABLE",
+        `the package was read ${maxPasses} times and its blobs still did not all arrive at ${this.registry.endpoint.authority}. Check the connection to the registry, then run again: what is there is kept.`,
+      );
     } else {
       try {
         await this.pkg.read({
@@ -279,11 +327,14 @@ class PackagePush {
   }
 
   /**
-   * The names come last: everything the registry lacks goes to a repository of its own on the way, to be mounted from there. A
-   * registry that refuses that repository costs one more pass, no more.
+   * The names come last: everything the registry lacks goes to a repository of its own on the way, to be mounted from
+   * there. A registry that refuses that repository costs one more pass, no more.
    */
   private async stageAll(sentBefore: SentBefore): Promise<{ index: PackageIndex; staged: Map<Digest, string> }> {
-    const repository = repositoryBelow(this.registry.endpoint, this.options.stagingRepository ?? "registry-mirror-probe/staging");
+    const repository = repositoryBelow(
+      this.registry.endpoint,
+      this.options.stagingRepository ?? "registry-mirror-probe/staging",
+    );
     const staged = new Map<Digest, string>();
     let refused: Error | undefined;
     await sentBefore.load();
@@ -297,7 +348,9 @@ class PackagePush {
               staged.set(blob.digest, at);
             } else if (at instanceof RegistryError && at.status !== undefined && at.status < 500 && at.status !== 429) {
               refused ??= at;
-              this.options.context.log.debug(`${repository} does not take blobs, so the package is read once more: ${at.message}`);
+              this.options.context.log.debug(
+                `${repository} does not take blobs, so the package is read once more: ${at.message}`,
+              );
             }
           });
         }

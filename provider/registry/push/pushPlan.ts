@@ -2,12 +2,12 @@ import type { PackageImage, PackageIndex } from "../../archive/imagePackage";
 import type { Descriptor } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
 import type { RegistryEndpoint } from "../endpoint";
-import { manifestParts } from "./manifest";
-import type { ManifestParts } from "./manifest";
-import { childName, isAttestation, layerElsewhere } from "./platform";
 import { RegistryError } from "../registryError";
-import { targetOf } from "./target";
+import type { ManifestParts } from "./manifest";
+import { manifestParts } from "./manifest";
+import { childName, isAttestation, layerElsewhere } from "./platform";
 import type { ImageTarget } from "./target";
+import { targetOf } from "./target";
 
 /** One manifest of an image, with what must be there before it. */
 export interface PlannedManifest extends ManifestParts {
@@ -23,7 +23,10 @@ export interface PlannedImage {
   /** Everything below the root that the package has, children before parents. */
   below: PlannedManifest[];
   root: PlannedManifest;
-  /** Manifests whose subject is one of the above, in the order that they can be put; each with its own children before it. */
+  /**
+   * Manifests whose subject is one of the above, in the order that they can be put; each with its own children before
+   * it.
+   */
   referrers: PlannedManifest[];
   /** Children that an index lists and the package lacks. */
   missing: Set<Digest>;
@@ -62,7 +65,10 @@ function partsOf(index: PackageIndex, image: PackageImage): Omit<PlannedImage, "
   };
   const root = read(image.root.digest);
   if (root === undefined) {
-    throw new RegistryError("PACKAGE_INCOMPLETE", `${image.source}: the package names the manifest ${image.root.digest} but does not hold it. Make the package again.`);
+    throw new RegistryError(
+      "PACKAGE_INCOMPLETE",
+      `${image.source}: the package names the manifest ${image.root.digest} but does not hold it. Make the package again.`,
+    );
   }
 
   const seen = new Set<Digest>([root.digest]);
@@ -107,7 +113,10 @@ function partsOf(index: PackageIndex, image: PackageImage): Omit<PlannedImage, "
   return { below: children, root, referrers, missing, size: [...sizes.values()].reduce((a, b) => a + b, 0) };
 }
 
-/** By image: what its manifests name and the package does not hold. Those that cannot be read are for the push to refuse. */
+/**
+ * By image: what its manifests name and the package does not hold. Those that cannot be read are for the push to
+ * refuse.
+ */
 export function lacksOf(index: PackageIndex): Map<string, string[]> {
   const lacks = new Map<string, string[]>();
   for (const image of index.images) {
@@ -152,7 +161,9 @@ function checkConflicts(images: PlannedImage[]): void {
     if (other === undefined) {
       byTarget.set(image.target.name, image);
     } else if (other.root.digest !== image.root.digest) {
-      reasons.push(`${image.target.name}: ${other.image.source} is ${other.root.digest}, ${image.image.source} is ${image.root.digest}`);
+      reasons.push(
+        `${image.target.name}: ${other.image.source} is ${other.root.digest}, ${image.image.source} is ${image.root.digest}`,
+      );
     }
   }
   if (reasons.length > 0) {

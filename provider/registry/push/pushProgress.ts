@@ -3,8 +3,8 @@ import type { OperationLog } from "../../model/context";
 const tickMs = 500;
 
 /**
- * The push on one line: `images 3 of 8, 120.4 of 410.2 MB, 45.1 MB/s, 6 s left`. No number on it ever goes back, whatever is
- * repeated: a blob counts as far as its best try got, and the total only grows.
+ * The push on one line: `images 3 of 8, 120.4 of 410.2 MB, 45.1 MB/s, 6 s left`. No number on it ever goes back,
+ * whatever is repeated: a blob counts as far as its best try got, and the total only grows.
  */
 export class PushProgress {
   private images = { done: 0, total: 0 };
@@ -68,7 +68,11 @@ export class PushProgress {
     }
     const known = this.bytes.total > 0;
     if (known || this.bytes.done > 0) {
-      parts.push(known ? `${mega(this.bytes.done)} of ${mega(Math.max(this.bytes.total, this.bytes.done))} MB` : `${mega(this.bytes.done)} MB sent`);
+      parts.push(
+        known
+          ? `${mega(this.bytes.done)} of ${mega(Math.max(this.bytes.total, this.bytes.done))} MB`
+          : `${mega(this.bytes.done)} MB sent`,
+      );
     }
     if (!known && this.read.total > 0) {
       parts.push(`${Math.floor((100 * this.read.done) / this.read.total)}% of the package read`);
@@ -85,7 +89,12 @@ export class PushProgress {
 
   private secondsLeft(now: number): number | undefined {
     const elapsed = (now - this.startedAt) / 1000;
-    const share = this.bytes.total > 0 ? this.bytes.done / this.bytes.total : this.read.total > 0 ? this.read.done / this.read.total : 0;
+    const share =
+      this.bytes.total > 0
+        ? this.bytes.done / this.bytes.total
+        : this.read.total > 0
+          ? this.read.done / this.read.total
+          : 0;
     if (elapsed < 2 || share <= 0.01 || share >= 1) {
       return undefined;
     }

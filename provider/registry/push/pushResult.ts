@@ -14,8 +14,9 @@ export interface PushedImage {
   /** Bytes of all blobs and manifests of the image, each digest counted once. */
   size: number;
   /**
-   * Whether the manifest's bytes are the registry's own, so that the public registry has it under `digest`, too; "unknown" where the package
-   * does not tell. The public tag may name an index of several platforms, of which the package has one.
+   * Whether the manifest's bytes are the registry's own, so that the public registry has it under `digest`, too;
+   * "unknown" where the package does not tell. The public tag may name an index of several platforms, of which the
+   * package has one.
    */
   preserved: boolean | "unknown";
   /** Why `preserved` is not true. */
@@ -36,7 +37,10 @@ export interface PushResult {
   images: PushedImage[];
   /** Images that could not be pushed; the rest is in the registry all the same. */
   failures: { source: string; error: Error; deleting?: true }[];
-  /** What an earlier push put under the names that failed now: it is there still, because a failure leaves the tag alone, or deletes nothing. */
+  /**
+   * What an earlier push put under the names that failed now: it is there still, because a failure leaves the tag
+   * alone, or deletes nothing.
+   */
   kept: PushedImage[];
   /** With `deleteImages`: names that an earlier push brought, and that are gone now. */
   deleted: string[];

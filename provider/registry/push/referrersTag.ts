@@ -1,14 +1,14 @@
 import type { Descriptor } from "../../model/descriptor";
-import { sha256 } from "../../model/digest";
 import type { Digest } from "../../model/digest";
+import { sha256 } from "../../model/digest";
 import { mediaTypes } from "../../model/mediaType";
-import type { PlannedManifest } from "./pushPlan";
 import type { Registry } from "../registry";
+import type { PlannedManifest } from "./pushPlan";
 
 /**
  * Keeps the list of referrers under a tag where the registry has no referrers API (distribution-spec v1.1.1, "Backwards
- * Compatibility", `sha256-<hex>`): without it nobody finds the signatures. One writer a subject, because a list is read, changed
- * and put back.
+ * Compatibility", `sha256-<hex>`): without it nobody finds the signatures. One writer a subject, because a list is
+ * read, changed and put back.
  */
 export class ReferrersTags {
   private readonly queues = new Map<string, Promise<void>>();
@@ -26,7 +26,11 @@ export class ReferrersTags {
   private async update(repository: string, subject: Digest, referrers: readonly PlannedManifest[]): Promise<void> {
     const tag = subject.replace(":", "-");
     const held = await this.registry.getManifest(repository, tag);
-    const index: ReferrersIndex = (held === undefined ? undefined : parsed(held.bytes)) ?? { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] };
+    const index: ReferrersIndex = (held === undefined ? undefined : parsed(held.bytes)) ?? {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests: [],
+    };
     const listed = new Set(index.manifests.map((entry) => entry.digest));
     const added = referrers.filter((referrer) => !listed.has(referrer.digest));
     if (added.length === 0) {

@@ -1,14 +1,14 @@
 import type { Digest } from "../../model/digest";
 import { isIndex } from "../../model/mediaType";
+import type { Registry } from "../registry";
 import { inTurns } from "./inTurns";
 import { manifestParts } from "./manifest";
 import type { PushedImage } from "./pushResult";
-import type { Registry } from "../registry";
 import { targetOf } from "./target";
 
 /**
- * Where the blobs of an earlier push lie. Asked only when a package's names are not known before its contents have to be sent:
- * then this is what keeps an unchanged layer from being sent again.
+ * Where the blobs of an earlier push lie. Asked only when a package's names are not known before its contents have to
+ * be sent: then this is what keeps an unchanged layer from being sent again.
  */
 export class SentBefore {
   private readonly where = new Map<Digest, Set<string>>();
@@ -48,4 +48,3 @@ export class SentBefore {
     }
   }
 }
-

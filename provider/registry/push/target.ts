@@ -1,7 +1,7 @@
-import { parseReference } from "../../model/reference";
 import type { Digest } from "../../model/digest";
-import { imageNameBase, repositoryBelow } from "../endpoint";
+import { parseReference } from "../../model/reference";
 import type { RegistryEndpoint } from "../endpoint";
+import { imageNameBase, repositoryBelow } from "../endpoint";
 
 /** Where a public image lies in the mirror. */
 export interface ImageTarget {

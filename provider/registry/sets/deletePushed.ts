@@ -2,11 +2,11 @@ import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
 import { repositoryBelow } from "../endpoint";
 import { inTurns } from "../push/inTurns";
-import type { PushedImage, Probe } from "../push/pushResult";
-import type { OtherRecords } from "./pushSetRecord";
+import type { Probe, PushedImage } from "../push/pushResult";
+import { targetOf } from "../push/target";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
-import { targetOf } from "../push/target";
+import type { OtherRecords } from "./pushSetRecord";
 
 /** Why a manifest may not be deleted; undefined when it may. */
 export type Keeper = (repository: string, digest: Digest) => string | undefined;
@@ -18,7 +18,9 @@ export function keeperOf({ records, unreadable }: OtherRecords): Keeper {
     if (other !== undefined) {
       return `the push set ${other.owner} has it`;
     }
-    return unreadable.length > 0 ? `the record ${unreadable[0] as string} of another push set cannot be read` : undefined;
+    return unreadable.length > 0
+      ? `the record ${unreadable[0] as string} of another push set cannot be read`
+      : undefined;
   };
 }
 
@@ -31,8 +33,8 @@ export interface DeleteResult {
 }
 
 /**
- * Deletes images from the registry by what their tags point at. A tag that has been moved or removed since then is left alone: what it
- * points at now is not ours, and deleting a digest takes along every other tag that somebody gave it.
+ * Deletes images from the registry by what their tags point at. A tag that has been moved or removed since then is left
+ * alone: what it points at now is not ours, and deleting a digest takes along every other tag that somebody gave it.
  */
 export async function deleteImages(
   registry: Registry,
@@ -40,7 +42,11 @@ export async function deleteImages(
   keeper: Keeper,
   context: OperationContext,
 ): Promise<DeleteResult> {
-  const targets = images.map(({ source, digest }) => ({ name: source, digest, ...pick(targetOf(registry.endpoint, source)) }));
+  const targets = images.map(({ source, digest }) => ({
+    name: source,
+    digest,
+    ...pick(targetOf(registry.endpoint, source)),
+  }));
   return deleteTargets(registry, targets, keeper, context);
 }
 
@@ -56,10 +62,19 @@ export async function deletePushed(
   keeper: Keeper,
   context: OperationContext,
 ): Promise<DeleteResult> {
-  const targets: Target[] = images.map(({ source, digest }) => ({ name: source, digest, ...pick(targetOf(registry.endpoint, source)) }));
+  const targets: Target[] = images.map(({ source, digest }) => ({
+    name: source,
+    digest,
+    ...pick(targetOf(registry.endpoint, source)),
+  }));
   if (probe !== undefined) {
     const { digest, tag } = probe;
-    targets.push({ name: `${probe.repository}:${tag}`, digest, repository: repositoryBelow(registry.endpoint, probe.repository), reference: tag });
+    targets.push({
+      name: `${probe.repository}:${tag}`,
+      digest,
+      repository: repositoryBelow(registry.endpoint, probe.repository),
+      reference: tag,
+    });
   }
   const result = await deleteTargets(registry, targets, keeper, context);
   const { failures } = result;
@@ -81,11 +96,19 @@ interface Target {
   digest: Digest;
 }
 
-function pick({ repository, reference }: { repository: string; reference: string }): { repository: string; reference: string } {
+function pick({ repository, reference }: { repository: string; reference: string }): {
+  repository: string;
+  reference: string;
+} {
   return { repository, reference };
 }
 
-async function deleteTargets(registry: Registry, targets: readonly Target[], keeper: Keeper, context: OperationContext): Promise<DeleteResult> {
+async function deleteTargets(
+  registry: Registry,
+  targets: readonly Target[],
+  keeper: Keeper,
+  context: OperationContext,
+): Promise<DeleteResult> {
   const result: DeleteResult = { deleted: [], left: [], failures: [] };
   // Several names may have one digest: it is deleted once, and they are gone together.
   const requests = new Map<string, Promise<boolean>>();

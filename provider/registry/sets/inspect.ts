@@ -3,8 +3,8 @@ import type { Digest } from "../../model/digest";
 import { repositoryBelow } from "../endpoint";
 import { inTurns } from "../push/inTurns";
 import type { Probe, PushedImage } from "../push/pushResult";
-import type { Registry } from "../registry";
 import { targetOf } from "../push/target";
+import type { Registry } from "../registry";
 
 /** What the registry has under a name that was pushed. */
 export interface InspectedImage {
@@ -16,8 +16,8 @@ export interface InspectedImage {
 }
 
 /**
- * Asks the registry for each digest (B7): one HEAD an image, the probe last. An answer other than "there" or "not there" is an
- * error, never "gone": a registry that is down or refuses the credentials has lost nothing.
+ * Asks the registry for each digest (B7): one HEAD an image, the probe last. An answer other than "there" or "not
+ * there" is an error, never "gone": a registry that is down or refuses the credentials has lost nothing.
  *
  * @throws RegistryError
  */
@@ -27,12 +27,23 @@ export async function inspectImages(
   probe: Probe | undefined,
   context: OperationContext,
 ): Promise<InspectedImage[]> {
-  const asked = images.map(({ source, digest }) => ({ image: source, expected: digest, ...targetOf(registry.endpoint, source) }));
+  const asked = images.map(({ source, digest }) => ({
+    image: source,
+    expected: digest,
+    ...targetOf(registry.endpoint, source),
+  }));
   const all: { image: string; expected: Digest; repository: string; reference: string }[] = [
     ...asked,
     ...(probe === undefined
       ? []
-      : [{ image: `${probe.repository}:${probe.tag}`, expected: probe.digest, repository: repositoryBelow(registry.endpoint, probe.repository), reference: probe.tag }]),
+      : [
+          {
+            image: `${probe.repository}:${probe.tag}`,
+            expected: probe.digest,
+            repository: repositoryBelow(registry.endpoint, probe.repository),
+            reference: probe.tag,
+          },
+        ]),
   ];
   let done = 0;
   return inTurns(all, async ({ image, expected, repository, reference }) => {

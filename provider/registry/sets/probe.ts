@@ -9,8 +9,8 @@ import type { Registry } from "../registry";
 import { tinyManifest } from "./tinyImage";
 
 /**
- * Pushes a tiny image of random content, under a random tag: a node that can pull it through a public name has been to this very
- * mirror (B1), because nothing else in the world has it.
+ * Pushes a tiny image of random content, under a random tag: a node that can pull it through a public name has been to
+ * this very mirror (B1), because nothing else in the world has it.
  *
  * @param repositoryPath Below the namespace: `registry-mirror-probe/probe`.
  */
@@ -18,7 +18,15 @@ export async function pushProbe(registry: Registry, repositoryPath: string, cont
   context.log.progress(`pushing the probe image to ${repositoryPath}`);
   const repository = repositoryBelow(registry.endpoint, repositoryPath);
   const manifest = await tinyManifest(registry, repository, randomBytes(32).toString("hex"));
-  const probe: Probe = { repository: repositoryPath, tag: `probe-${randomBytes(6).toString("hex")}`, digest: sha256(manifest) };
-  await registry.putManifest(repository, probe.tag, { mediaType: mediaTypes.ociManifest, bytes: manifest, digest: probe.digest });
+  const probe: Probe = {
+    repository: repositoryPath,
+    tag: `probe-${randomBytes(6).toString("hex")}`,
+    digest: sha256(manifest),
+  };
+  await registry.putManifest(repository, probe.tag, {
+    mediaType: mediaTypes.ociManifest,
+    bytes: manifest,
+    digest: probe.digest,
+  });
   return probe;
 }

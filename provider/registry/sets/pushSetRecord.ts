@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 
-import { sha256 } from "../../model/digest";
 import type { Digest } from "../../model/digest";
+import { sha256 } from "../../model/digest";
 import { mediaTypes } from "../../model/mediaType";
 import { repositoryBelow } from "../endpoint";
 import type { Registry } from "../registry";
@@ -10,8 +10,9 @@ import { RegistryError } from "../registryError";
 import { tinyManifest } from "./tinyImage";
 
 /**
- * What one push set has in a registry, kept in the registry itself: so that a delete can tell what other push sets still name,
- * whatever stack, backend or machine they belong to. It is a small image under the tag `set-TOKEN`; the list is an annotation.
+ * What one push set has in a registry, kept in the registry itself: so that a delete can tell what other push sets
+ * still name, whatever stack, backend or machine they belong to. It is a small image under the tag `set-TOKEN`; the
+ * list is an annotation.
  */
 export interface PushSetRecord {
   /** Random, made when the push set is created, and kept in its state. A replacement has a token of its own. */
@@ -47,24 +48,37 @@ export function recordRepository(probeRepository: string): string {
 }
 
 /** Writes a push set's record, in place of an earlier one. */
-export async function writeRecord(registry: Registry, place: RecordPlace, record: Omit<PushSetRecord, "token">): Promise<void> {
+export async function writeRecord(
+  registry: Registry,
+  place: RecordPlace,
+  record: Omit<PushSetRecord, "token">,
+): Promise<void> {
   const repository = repositoryBelow(registry.endpoint, place.repository);
   const text = JSON.stringify({
     version: 1,
     token: place.token,
     owner: record.owner,
     // Without "sha256:", which would stand there thousands of times.
-    manifests: Object.fromEntries([...record.manifests].map(([name, digests]) => [name, [...digests].map(withoutAlgorithm).sort()])),
+    manifests: Object.fromEntries(
+      [...record.manifests].map(([name, digests]) => [name, [...digests].map(withoutAlgorithm).sort()]),
+    ),
   });
   const bytes = await tinyManifest(registry, repository, "what a push set of pulumi-registry-mirror has here", {
     [annotation]: gzipSync(text).toString("base64"),
   });
-  await registry.putManifest(repository, `${tagPrefix}${place.token}`, { mediaType: mediaTypes.ociManifest, bytes, digest: sha256(bytes) });
+  await registry.putManifest(repository, `${tagPrefix}${place.token}`, {
+    mediaType: mediaTypes.ociManifest,
+    bytes,
+    digest: sha256(bytes),
+  });
 }
 
 /** What a push set's own record says; undefined when there is none that can be read. */
 export async function readRecord(registry: Registry, place: RecordPlace): Promise<PushSetRecord | undefined> {
-  const held = await registry.getManifest(repositoryBelow(registry.endpoint, place.repository), `${tagPrefix}${place.token}`);
+  const held = await registry.getManifest(
+    repositoryBelow(registry.endpoint, place.repository),
+    `${tagPrefix}${place.token}`,
+  );
   return held === undefined ? undefined : parseRecord(held.bytes);
 }
 
@@ -74,7 +88,10 @@ export async function hasRecord(registry: Registry, place: RecordPlace): Promise
   return (await registry.headManifest(repository, `${tagPrefix}${place.token}`)) !== undefined;
 }
 
-/** Takes a push set's record away. @returns false when it was not there. @throws RegistryError `REGISTRY_DELETE_DISABLED` and others */
+/**
+ * Takes a push set's record away. @returns false when it was not there. @throws RegistryError
+ * `REGISTRY_DELETE_DISABLED` and others
+ */
 export async function deleteRecord(registry: Registry, place: RecordPlace): Promise<boolean> {
   const repository = repositoryBelow(registry.endpoint, place.repository);
   const held = await registry.headManifest(repository, `${tagPrefix}${place.token}`);
@@ -93,14 +110,21 @@ export interface OtherRecords {
  *
  * @throws RegistryError where the registry does not list tags: then nobody can tell what others name
  */
-export async function readOtherRecords(registry: Registry, repositories: readonly string[], own: RecordPlace | undefined): Promise<OtherRecords> {
+export async function readOtherRecords(
+  registry: Registry,
+  repositories: readonly string[],
+  own: RecordPlace | undefined,
+): Promise<OtherRecords> {
   const found: OtherRecords = { records: [], unreadable: [] };
   const ownTag = own === undefined ? undefined : `${tagPrefix}${own.token}`;
   for (const path of new Set(repositories)) {
     const repository = repositoryBelow(registry.endpoint, path);
     const listed = await registry.listTags(repository);
     if (own?.repository === path && !listed.includes(`${tagPrefix}${own.token}`) && (await hasRecord(registry, own))) {
-      throw new RegistryError("REGISTRY_NO_TAG_LIST", `${repository}: the registry's list of tags lacks ${tagPrefix}${own.token}, which is there.`);
+      throw new RegistryError(
+        "REGISTRY_NO_TAG_LIST",
+        `${repository}: the registry's list of tags lacks ${tagPrefix}${own.token}, which is there.`,
+      );
     }
     const tags = listed.filter((tag) => tag.startsWith(tagPrefix) && tag !== ownTag);
     await Promise.all(
@@ -125,12 +149,21 @@ export async function readOtherRecords(registry: Registry, repositories: readonl
 function parseRecord(manifest: Buffer): PushSetRecord | undefined {
   try {
     const { annotations } = JSON.parse(manifest.toString("utf8")) as { annotations?: Record<string, string> };
-    const text = gunzipSync(Buffer.from(annotations?.[annotation] ?? "", "base64"), { maxOutputLength: 64 * 1024 * 1024 });
-    const json = JSON.parse(text.toString("utf8")) as { version: number; token: string; owner: string; manifests: Record<string, string[]> };
+    const text = gunzipSync(Buffer.from(annotations?.[annotation] ?? "", "base64"), {
+      maxOutputLength: 64 * 1024 * 1024,
+    });
+    const json = JSON.parse(text.toString("utf8")) as {
+      version: number;
+      token: string;
+      owner: string;
+      manifests: Record<string, string[]>;
+    };
     if (json.version !== 1) {
       return undefined;
     }
-    const manifests = new Map(Object.entries(json.manifests).map(([name, digests]) => [name, new Set(digests.map(withAlgorithm))]));
+    const manifests = new Map(
+      Object.entries(json.manifests).map(([name, digests]) => [name, new Set(digests.map(withAlgorithm))]),
+    );
     return { token: json.token, owner: json.owner, manifests };
   } catch {
     return undefined;

@@ -3,8 +3,8 @@ import { mediaTypes } from "../../model/mediaType";
 import type { Registry } from "../registry";
 
 /**
- * An image manifest of one tiny layer, whose blobs are in the repository when this returns; the manifest is still to be put.
- * The plainest kind there is, so that every registry takes it.
+ * An image manifest of one tiny layer, whose blobs are in the repository when this returns; the manifest is still to be
+ * put. The plainest kind there is, so that every registry takes it.
  *
  * @param text Content of the layer's one file, ASCII.
  */
@@ -18,7 +18,12 @@ export async function tinyManifest(
   const layerDigest = sha256(layer);
   // An uncompressed layer: its digest is also its diff id, and containerd unpacks it like any other.
   const config = Buffer.from(
-    JSON.stringify({ architecture: "amd64", os: "linux", config: {}, rootfs: { type: "layers", diff_ids: [layerDigest] } }),
+    JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      config: {},
+      rootfs: { type: "layers", diff_ids: [layerDigest] },
+    }),
   );
   for (const bytes of [layer, config]) {
     const digest = sha256(bytes);
@@ -50,7 +55,13 @@ function oneFileTar(name: string, text: string): Buffer {
   header.write("        ", 148);
   header.write("0", 156);
   header.write("ustar\x0000", 257);
-  header.write(`${header.reduce((a, b) => a + b, 0).toString(8).padStart(6, "0")}\0 `, 148);
+  header.write(
+    `${header
+      .reduce((a, b) => a + b, 0)
+      .toString(8)
+      .padStart(6, "0")}\0 `,
+    148,
+  );
   const body = Buffer.alloc(Math.ceil(text.length / 512) * 512);
   body.write(text);
   return Buffer.concat([header, body, Buffer.alloc(1024)]);

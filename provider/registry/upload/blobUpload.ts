@@ -1,15 +1,15 @@
-import { Transform } from "node:stream";
 import type { Readable } from "node:stream";
+import { Transform } from "node:stream";
 
 import type { Digest } from "../../model/digest";
-import { redacted } from "../http/answer";
 import type { Scope } from "../auth/authorizer";
-import { RegistryError } from "../registryError";
+import { redacted } from "../http/answer";
 import { isTransientStatus, parseRetryAfter } from "../http/retry";
-import { isTransientFailure } from "../http/sender";
 import type { Sender, SendResponse } from "../http/sender";
-import { sendPieces } from "./pieceUpload";
+import { isTransientFailure } from "../http/sender";
+import { RegistryError } from "../registryError";
 import type { PieceUpload } from "./pieceUpload";
+import { sendPieces } from "./pieceUpload";
 import { cancelUpload } from "./uploadCancel";
 import { commitUrl, uploadLocation } from "./uploadLocation";
 
@@ -34,8 +34,8 @@ export interface UploadOptions {
 }
 
 /**
- * The upload failed for a reason that another try may overcome, but the content has flowed by and cannot be opened again: read the
- * package again for it.
+ * The upload failed for a reason that another try may overcome, but the content has flowed by and cannot be opened
+ * again: read the package again for it.
  */
 export class StreamSpent extends RegistryError {
   constructor(digest: Digest, reason: Error) {
@@ -44,8 +44,8 @@ export class StreamSpent extends RegistryError {
 }
 
 /**
- * One blob into one repository: POST, then one PUT with everything (distribution-spec v1.1.1, "Pushing a blob monolithically"); in
- * pieces (PATCH) when something in front of the registry takes only small bodies.
+ * One blob into one repository: POST, then one PUT with everything (distribution-spec v1.1.1, "Pushing a blob
+ * monolithically"); in pieces (PATCH) when something in front of the registry takes only small bodies.
  */
 export class BlobUpload {
   private readonly scopes: Scope[];
@@ -83,7 +83,10 @@ export class BlobUpload {
         return;
       }
       const spent = this.touched && this.source.bytes === undefined && this.source.reopenable !== true;
-      const more = failure.again && !spent && (await this.sender.waitAfter(attempt, failure.retryAfterMs, failure.error.message, this.signal));
+      const more =
+        failure.again &&
+        !spent &&
+        (await this.sender.waitAfter(attempt, failure.retryAfterMs, failure.error.message, this.signal));
       // The commit may have been done and only its answer lost: the registry says so, and nothing is sent twice.
       if (failure.unsure && (await this.isThere())) {
         return;
@@ -135,7 +138,16 @@ export class BlobUpload {
     try {
       if (this.source.bytes !== undefined) {
         // once: a PUT that broke off leaves its upload in an unknown state, and run() begins a new one.
-        response = await this.sender.send({ method: "PUT", url, headers, body: this.source.bytes, scopes: this.scopes, commit: true, once: true, signal: this.signal });
+        response = await this.sender.send({
+          method: "PUT",
+          url,
+          headers,
+          body: this.source.bytes,
+          scopes: this.scopes,
+          commit: true,
+          once: true,
+          signal: this.signal,
+        });
         this.count(this.source.size);
       } else {
         response = await this.stream(url, headers);
@@ -148,7 +160,10 @@ export class BlobUpload {
     return (await this.tooLarge(response)) ?? this.judge(response);
   }
 
-  /** A body that is too large as a whole may go in pieces. Several uploads under way at a time find out one after the other. */
+  /**
+   * A body that is too large as a whole may go in pieces. Several uploads under way at a time find out one after the
+   * other.
+   */
   private async tooLarge(response: SendResponse): Promise<Failure | undefined> {
     if (response.status !== 413) {
       return undefined;
@@ -156,7 +171,9 @@ export class BlobUpload {
     const error = await this.sender.failure("PUT", response);
     if (this.learnt.pieces === undefined) {
       this.learnt.pieces = this.sender.pieceBytes;
-      this.sender.ctx.log.debug(`${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${this.sender.pieceBytes}`);
+      this.sender.ctx.log.debug(
+        `${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${this.sender.pieceBytes}`,
+      );
     }
     return { error, again: true, unsure: false, retryAfterMs: 0 };
   }
@@ -216,7 +233,12 @@ export class BlobUpload {
   private async inPieces(begun: SendResponse, size: number): Promise<Failure | undefined> {
     try {
       const body = this.source.bytes ?? this.openCounted().counted;
-      const end = await sendPieces(this.sender, { ...this.shared(), begun, body, size: Math.max(size, minimum(begun)) });
+      const end = await sendPieces(this.sender, {
+        ...this.shared(),
+        begun,
+        body,
+        size: Math.max(size, minimum(begun)),
+      });
       if (this.source.bytes !== undefined) {
         this.count(this.source.size);
       }
@@ -229,7 +251,12 @@ export class BlobUpload {
   }
 
   private shared(): Pick<PieceUpload, "scopes" | "signal" | "digest" | "moved"> {
-    return { scopes: this.scopes, signal: this.signal, digest: this.source.digest, moved: (to) => (this.unfinished = to) };
+    return {
+      scopes: this.scopes,
+      signal: this.signal,
+      digest: this.source.digest,
+      moved: (to) => (this.unfinished = to),
+    };
   }
 
   private async judge(response: SendResponse): Promise<Failure | undefined> {
@@ -239,7 +266,10 @@ export class BlobUpload {
       this.unfinished = undefined;
       const stored = response.headers["docker-content-digest"];
       if (stored !== undefined && stored !== digest) {
-        throw new RegistryError("REGISTRY_DIGEST_MISMATCH", `PUT ${redacted(response.url)}: the registry says that it stored ${stored} instead of ${digest}. It, or a proxy in front of it, changes what is uploaded.`);
+        throw new RegistryError(
+          "REGISTRY_DIGEST_MISMATCH",
+          `PUT ${redacted(response.url)}: the registry says that it stored ${stored} instead of ${digest}. It, or a proxy in front of it, changes what is uploaded.`,
+        );
       }
       return undefined;
     }
@@ -248,8 +278,15 @@ export class BlobUpload {
       this.unfinished = undefined;
     }
     // 401: the token ran out while the content flowed; 404 and 416: the upload is no longer known. A new upload may do.
-    const again = isTransientStatus(status) || ((status === 401 || status === 404 || status === 416) && ++this.refusals <= maxRefusals);
-    return { error, again, unsure: status >= 500, retryAfterMs: status === 401 ? 0 : parseRetryAfter(response.headers["retry-after"]) };
+    const again =
+      isTransientStatus(status) ||
+      ((status === 401 || status === 404 || status === 416) && ++this.refusals <= maxRefusals);
+    return {
+      error,
+      again,
+      unsure: status >= 500,
+      retryAfterMs: status === 401 ? 0 : parseRetryAfter(response.headers["retry-after"]),
+    };
   }
 
   private failed(error: unknown): Failure {
@@ -262,7 +299,13 @@ export class BlobUpload {
   private async isThere(): Promise<boolean> {
     try {
       const url = this.sender.url(`${this.repository}/blobs/${this.source.digest}`);
-      const response = await this.sender.send({ method: "HEAD", url, scopes: this.scopes, signal: this.signal, attempts: 2 });
+      const response = await this.sender.send({
+        method: "HEAD",
+        url,
+        scopes: this.scopes,
+        signal: this.signal,
+        attempts: 2,
+      });
       return response.status === 200;
     } catch (error) {
       this.signal.throwIfAborted();

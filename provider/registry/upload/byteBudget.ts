@@ -36,7 +36,11 @@ export class ByteBudget {
   }
 
   private next(): void {
-    for (let first = this.waiting[0]; first !== undefined && (this.used === 0 || this.used + first.size <= this.total); first = this.waiting[0]) {
+    for (
+      let first = this.waiting[0];
+      first !== undefined && (this.used === 0 || this.used + first.size <= this.total);
+      first = this.waiting[0]
+    ) {
       this.waiting.shift();
       this.used += first.size;
       first.resolve();

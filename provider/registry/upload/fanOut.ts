@@ -1,9 +1,9 @@
-import { PassThrough } from "node:stream";
 import type { Readable } from "node:stream";
+import { PassThrough } from "node:stream";
 
 /**
- * One content into several readers that flow at the pace of the slowest. A reader that is destroyed drops out; the content's own
- * failure reaches all that are left.
+ * One content into several readers that flow at the pace of the slowest. A reader that is destroyed drops out; the
+ * content's own failure reaches all that are left.
  */
 export function fanOut(content: Readable, count: number): Readable[] {
   const outs = Array.from({ length: count }, () => new PassThrough({ highWaterMark: 1024 * 1024 }));

@@ -2,10 +2,10 @@ import type { Readable } from "node:stream";
 
 import type { Digest } from "../../model/digest";
 import type { Scope } from "../auth/authorizer";
-import { RegistryError } from "../registryError";
 import { isTransientStatus, parseRetryAfter } from "../http/retry";
-import { isTransientFailure } from "../http/sender";
 import type { Sender, SendResponse } from "../http/sender";
+import { isTransientFailure } from "../http/sender";
+import { RegistryError } from "../registryError";
 import { commitUrl, uploadLocation } from "./uploadLocation";
 
 export interface PieceUpload {
@@ -24,8 +24,9 @@ const smallestPiece = 256 * 1024;
 const maxRepairs = 8;
 
 /**
- * Sends a blob in pieces, in order (distribution-spec v1.1.1, "Pushing a blob in chunks"), and commits it. Each piece is held in
- * memory, so that after a broken connection or a 416 the registry is asked how far it got, and only the rest is sent.
+ * Sends a blob in pieces, in order (distribution-spec v1.1.1, "Pushing a blob in chunks"), and commits it. Each piece
+ * is held in memory, so that after a broken connection or a 416 the registry is asked how far it got, and only the rest
+ * is sent.
  *
  * @returns the answer to the commit, or to the piece that the registry finally refused.
  */
@@ -60,7 +61,10 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
         if (!isTransientFailure(error)) {
           throw error;
         }
-        if (++repairs > maxRepairs || !(await sender.waitAfter(repairs, undefined, (error as Error).message, upload.signal))) {
+        if (
+          ++repairs > maxRepairs ||
+          !(await sender.waitAfter(repairs, undefined, (error as Error).message, upload.signal))
+        ) {
           throw error;
         }
       }
@@ -77,7 +81,10 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
       }
       if (response !== undefined && isTransientStatus(response.status)) {
         const wait = parseRetryAfter(response.headers["retry-after"]);
-        if (++repairs > maxRepairs || !(await sender.waitAfter(repairs, wait, `PATCH: ${response.status}`, upload.signal))) {
+        if (
+          ++repairs > maxRepairs ||
+          !(await sender.waitAfter(repairs, wait, `PATCH: ${response.status}`, upload.signal))
+        ) {
           return response;
         }
       } else if (response !== undefined && response.status !== 416) {
@@ -88,7 +95,10 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
       }
       const state = await askState(sender, upload, at);
       if (state === undefined || state.next < offset || state.next > offset + piece.length) {
-        throw new RegistryError("REGISTRY_CONNECTION_LOST", `blob ${upload.digest}: the registry lost the upload after ${offset} bytes.`);
+        throw new RegistryError(
+          "REGISTRY_CONNECTION_LOST",
+          `blob ${upload.digest}: the registry lost the upload after ${offset} bytes.`,
+        );
       }
       at = state.location;
       upload.moved(at);
@@ -96,11 +106,21 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
     }
     offset += piece.length;
   }
-  return sender.send({ method: "PUT", url: commitUrl(at, upload.digest), scopes: upload.scopes, commit: true, signal: upload.signal });
+  return sender.send({
+    method: "PUT",
+    url: commitUrl(at, upload.digest),
+    scopes: upload.scopes,
+    commit: true,
+    signal: upload.signal,
+  });
 }
 
 /** How far the registry got: `Range: 0-N` means that N + 1 bytes are there. */
-async function askState(sender: Sender, upload: PieceUpload, at: URL): Promise<{ next: number; location: URL } | undefined> {
+async function askState(
+  sender: Sender,
+  upload: PieceUpload,
+  at: URL,
+): Promise<{ next: number; location: URL } | undefined> {
   const response = await sender.send({ method: "GET", url: at, scopes: upload.scopes, signal: upload.signal });
   if (response.status !== 204 && response.status !== 200 && response.status !== 202) {
     return undefined;
@@ -108,12 +128,15 @@ async function askState(sender: Sender, upload: PieceUpload, at: URL): Promise<{
   const range = /^(?:bytes=)?0-(\d+)$/.exec(response.headers["range"] ?? "");
   // distribution says 0-0 for an empty upload, too; nobody sends pieces of one byte.
   const end = range === null ? 0 : Number(range[1]);
-  return { next: end === 0 ? 0 : end + 1, location: response.headers["location"] === undefined ? at : uploadLocation(response, sender) };
+  return {
+    next: end === 0 ? 0 : end + 1,
+    location: response.headers["location"] === undefined ? at : uploadLocation(response, sender),
+  };
 }
 
 async function* piecesOf(body: Buffer | Readable, size: () => number): AsyncGenerator<Buffer> {
   if (Buffer.isBuffer(body)) {
-    for (let at = 0; at < body.length; ) {
+    for (let at = 0; at < body.length;) {
       const piece = body.subarray(at, at + size());
       at += piece.length;
       yield piece;

@@ -1,14 +1,17 @@
 import type { Digest } from "../../model/digest";
-import { redacted } from "../http/answer";
 import { withoutDowngrade } from "../auth/authorizer";
-import { RegistryError } from "../registryError";
+import { redacted } from "../http/answer";
 import type { Sender, SendResponse } from "../http/sender";
+import { RegistryError } from "../registryError";
 
 /** Where an upload goes on: may be relative, on another path or host, with a query that must be kept. */
 export function uploadLocation(response: SendResponse, sender: Sender): URL {
   const location = response.headers["location"];
   if (location === undefined) {
-    throw new RegistryError("REGISTRY_REFUSED", `${redacted(response.url)}: the registry began an upload without saying where (no Location). It, or a proxy in front of it, is not configured rightly.`);
+    throw new RegistryError(
+      "REGISTRY_REFUSED",
+      `${redacted(response.url)}: the registry began an upload without saying where (no Location). It, or a proxy in front of it, is not configured rightly.`,
+    );
   }
   return withoutDowngrade(new URL(location, response.url), sender.endpoint, "upload location");
 }

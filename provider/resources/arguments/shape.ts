@@ -28,15 +28,16 @@ const words: Readonly<Record<string, string>> = {
 };
 
 /**
- * What is wrong with the values of arguments: from a program without a compiler, or from another resource's output that turned out to be
- * nothing. The same is asked in a preview of what is known, and in an update, when all is; what is not known yet is passed over. An
- * optional argument that is undefined was not given.
+ * What is wrong with the values of arguments: from a program without a compiler, or from another resource's output that
+ * turned out to be nothing. The same is asked in a preview of what is known, and in an update, when all is; what is not
+ * known yet is passed over. An optional argument that is undefined was not given.
  */
 export function shapeProblems(value: unknown, shape: Shape, name: string): string[] {
   if (isUnknown(value)) {
     return [];
   }
-  const full = typeof shape === "string" || Array.isArray(shape) ? { kind: shape as Kind } : (shape as Exclude<Shape, Kind>);
+  const full =
+    typeof shape === "string" || Array.isArray(shape) ? { kind: shape as Kind } : (shape as Exclude<Shape, Kind>);
   if (value === undefined && full.optional === true) {
     return [];
   }
@@ -50,9 +51,13 @@ export function shapeProblems(value: unknown, shape: Shape, name: string): strin
       return [problem(name, value, `an object with ${Object.keys(full.fields).slice(0, 3).join(", ")}`, full.optional)];
     }
     const fields = value as Record<string, unknown>;
-    return Object.entries(full.fields).flatMap(([field, one]) => shapeProblems(fields[field], one, name === "" ? field : `${name}.${field}`));
+    return Object.entries(full.fields).flatMap(([field, one]) =>
+      shapeProblems(fields[field], one, name === "" ? field : `${name}.${field}`),
+    );
   }
-  return fits(value, full.kind, full.empty === true) ? [] : [problem(name, value, full.way ?? wanted(full.kind), full.optional, full.secret)];
+  return fits(value, full.kind, full.empty === true)
+    ? []
+    : [problem(name, value, full.way ?? wanted(full.kind), full.optional, full.secret)];
 }
 
 function fits(value: unknown, kind: Kind, empty: boolean): boolean {
@@ -96,5 +101,7 @@ function shown(value: unknown, secret: boolean): string {
   if (type === "object" || type === "function" || type === "symbol") {
     return type === "object" ? "an object" : `a ${type}`;
   }
-  return secret ? `a ${type}` : `${type === "string" ? "" : `the ${type} `}${JSON.stringify(String(value).slice(0, 80))}`;
+  return secret
+    ? `a ${type}`
+    : `${type === "string" ? "" : `the ${type} `}${JSON.stringify(String(value).slice(0, 80))}`;
 }

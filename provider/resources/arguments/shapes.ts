@@ -11,7 +11,10 @@ const texts: Shape = { list: "text", optional: true };
 /** Whatever has fields of its own, which are looked at where they are known. */
 const any: Shape = { fields: {} };
 
-const mirrorEndpoint = { kind: "text", way: "the mirror's address, https://HOST:PORT or https://HOST:PORT/v2/NAMESPACE" } as const;
+const mirrorEndpoint = {
+  kind: "text",
+  way: "the mirror's address, https://HOST:PORT or https://HOST:PORT/v2/NAMESPACE",
+} as const;
 const endpointWay = "a registry's address, HOST:PORT or HOST:PORT/NAMESPACE";
 
 /** Values as they are once they are known, by resource; names are the arguments'. */
@@ -19,7 +22,9 @@ export const shapes = {
   pushRegistry: { fields: { registry: any } },
   pushEndpoint: { kind: "text", way: endpointWay },
   pushSource: { fields: { source: text, spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } } },
-  pushSources: { fields: { source: { list: text }, spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } } },
+  pushSources: {
+    fields: { source: { list: text }, spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } },
+  },
   pushCa: { fields: { caCert: optionalText, caCertPath: optionalText } },
   pushRest: {
     fields: {
@@ -53,7 +58,16 @@ export const shapes = {
   },
   mirrorCredentials: {
     fields: {
-      registryMirrors: { list: { fields: { endpoint: mirrorEndpoint, pullCredentialConfigPath: emptyIsNone, username: optionalText, password: secret } } },
+      registryMirrors: {
+        list: {
+          fields: {
+            endpoint: mirrorEndpoint,
+            pullCredentialConfigPath: emptyIsNone,
+            username: optionalText,
+            password: secret,
+          },
+        },
+      },
       privateRegistries: {
         list: { fields: { pullCredentialConfigPath: emptyIsNone, username: optionalText, password: secret } },
         optional: true,
@@ -65,7 +79,10 @@ export const shapes = {
   mirrorRest: { fields: { hostsDir: optionalText, checkEndpoints: flag } },
   mirrorSource: { fields: { hosts: { list: any }, hostsDir: text, files: any, endpoints: { list: any } } },
   verify: {
-    fields: { images: { list: any, optional: true }, verify: { fields: { onFailure: { kind: ["error", "warn"], optional: true } } } },
+    fields: {
+      images: { list: any, optional: true },
+      verify: { fields: { onFailure: { kind: ["error", "warn"], optional: true } } },
+    },
   },
   node: {
     fields: {

@@ -1,6 +1,6 @@
 /**
- * A cluster configuration given as an object instead of a file: the bmctl header's fields, the Cluster and its NodePools under
- * the names they have in the file. What is not listed is left alone, so a parsed file fits as it is.
+ * A cluster configuration given as an object instead of a file: the bmctl header's fields, the Cluster and its
+ * NodePools under the names they have in the file. What is not listed is left alone, so a parsed file fits as it is.
  */
 export interface ClusterConfigObject {
   /** Service-account key for pulling from gcr.io what the mirror lacks. Path on this machine. */
@@ -66,7 +66,10 @@ export interface ResourceMetadata {
 
 /** The fields of a Cluster's `spec` that matter here. */
 export interface ClusterSpec {
-  /** `containerRuntime`: containerd, or absent. `registryMirrors`: the newer place for them; must agree with the header's. */
+  /**
+   * `containerRuntime`: containerd, or absent. `registryMirrors`: the newer place for them; must agree with the
+   * header's.
+   */
   nodeConfig?: { containerRuntime?: string; registryMirrors?: ClusterConfigMirror[]; [otherField: string]: unknown };
   /** `loginUser`: the user for SSH. Default root. */
   nodeAccess?: { loginUser?: string; [otherField: string]: unknown };
@@ -114,6 +117,11 @@ export function documentsOf(config: ClusterConfig): unknown[] {
     header,
     ...(cluster === undefined ? [] : [{ apiVersion, kind: "Cluster", ...cluster }]),
     // Within one object there is no doubt which cluster a pool without a name of its own belongs to.
-    ...(nodePools ?? []).map((pool) => ({ apiVersion, kind: "NodePool", ...pool, spec: { clusterName, ...pool.spec } })),
+    ...(nodePools ?? []).map((pool) => ({
+      apiVersion,
+      kind: "NodePool",
+      ...pool,
+      spec: { clusterName, ...pool.spec },
+    })),
   ];
 }

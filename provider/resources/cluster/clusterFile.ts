@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+
 import { messageOf } from "../../model/errors";
 import type { ClusterConfig } from "./clusterConfig";
 import { documentsOf } from "./clusterConfig";
@@ -16,8 +17,8 @@ import type { BmctlPrivateRegistry } from "./privateRegistries";
 import { readPrivateRegistries } from "./privateRegistries";
 
 export type { BmctlMirror } from "./mirrors";
-export type { BmctlPrivateRegistry } from "./privateRegistries";
 export type { BmctlNode, NodeRole } from "./nodes";
+export type { BmctlPrivateRegistry } from "./privateRegistries";
 
 /** What a bmctl cluster file says that matters here. */
 export interface BmctlCluster {
@@ -55,8 +56,8 @@ export interface ReadClusterOptions {
 }
 
 /**
- * Reads a bmctl cluster file as it is: header, Namespace, Cluster and NodePools in any order; comments, unknown documents and
- * unknown fields are left alone.
+ * Reads a bmctl cluster file as it is: header, Namespace, Cluster and NodePools in any order; comments, unknown
+ * documents and unknown fields are left alone.
  *
  * @throws ClusterFileError with every problem found, each with file, line, document and field.
  */
@@ -70,7 +71,9 @@ export function readClusterFile(file: string, options: ReadClusterOptions = {}):
   return clusterOf(documentsOfText(text, file), basesOf(file), options);
 }
 
-/** The same for a text that was read elsewhere; `file` names it in errors and is what relative paths are relative to. */
+/**
+ * The same for a text that was read elsewhere; `file` names it in errors and is what relative paths are relative to.
+ */
 export function parseClusterFile(text: string, file: string, options: ReadClusterOptions = {}): BmctlCluster {
   return clusterOf(documentsOfText(text, file), basesOf(file), options);
 }
@@ -78,7 +81,11 @@ export function parseClusterFile(text: string, file: string, options: ReadCluste
 /** The same for an object. Relative paths are relative to the program's folder. */
 export function clusterOfConfig(config: ClusterConfig, options: ReadClusterOptions = {}): BmctlCluster {
   if (hasOutput(config)) {
-    throw clusterFileError("CLUSTER_FIELD_TYPE", { file: "clusterConfig" }, "a value in it is a Pulumi output; which nodes there are must be known while the program runs, so give plain values");
+    throw clusterFileError(
+      "CLUSTER_FIELD_TYPE",
+      { file: "clusterConfig" },
+      "a value in it is a Pulumi output; which nodes there are must be known while the program runs, so give plain values",
+    );
   }
   return clusterOf(documentsOfObjects(documentsOf(config), "clusterConfig"), [""], options);
 }
@@ -86,7 +93,10 @@ export function clusterOfConfig(config: ClusterConfig, options: ReadClusterOptio
 function clusterOf(documents: ClusterDocuments, bases: readonly string[], options: ReadClusterOptions): BmctlCluster {
   const { file, problems } = documents;
   const cluster = choose(documents, options.clusterName);
-  const rules = (field: OverriddenField) => ({ bases, check: options.checkFiles !== false && options.overridden?.includes(field) !== true });
+  const rules = (field: OverriddenField) => ({
+    bases,
+    check: options.checkFiles !== false && options.overridden?.includes(field) !== true,
+  });
   const name = nameOf(cluster);
   const spec = cluster.get("spec");
   const nodeConfig = spec.get("nodeConfig");
@@ -103,7 +113,9 @@ function clusterOf(documents: ClusterDocuments, bases: readonly string[], option
     file,
     name,
     registryMirrors: readMirrors(headerMirrors, nodeConfig.get("registryMirrors"), rules("registryMirrors")),
-    privateRegistries: givesPrivate ? [] : readPrivateRegistries(headerPrivate, nodePrivate, rules("privateRegistries")),
+    privateRegistries: givesPrivate
+      ? []
+      : readPrivateRegistries(headerPrivate, nodePrivate, rules("privateRegistries")),
     loginUser: spec.get("nodeAccess").get("loginUser").text() ?? "root",
     nodes: readNodes(cluster, ownPools(documents, cluster), name),
   };
@@ -121,7 +133,10 @@ function clusterOf(documents: ClusterDocuments, bases: readonly string[], option
 function checkRuntime(field: Field): void {
   const runtime = field.text();
   if (runtime !== undefined && runtime !== "containerd") {
-    field.problem("CLUSTER_RUNTIME_UNSUPPORTED", `the container runtime is ${JSON.stringify(runtime)}, and a registry mirror works only with containerd: set containerRuntime: containerd, or remove the line`);
+    field.problem(
+      "CLUSTER_RUNTIME_UNSUPPORTED",
+      `the container runtime is ${JSON.stringify(runtime)}, and a registry mirror works only with containerd: set containerRuntime: containerd, or remove the line`,
+    );
   }
 }
 
@@ -130,7 +145,13 @@ function choose({ file, problems, clusters }: ClusterDocuments, wanted: string |
   clusters.forEach((cluster, at) => {
     const first = clusters[names.indexOf(nameOf(cluster))];
     if (first !== cluster && first !== undefined && names[at] !== "") {
-      cluster.get("metadata").get("name").problem("CLUSTER_AMBIGUOUS", `a Cluster of this name stands in ${first.get("metadata").get("name").where()} already`);
+      cluster
+        .get("metadata")
+        .get("name")
+        .problem(
+          "CLUSTER_AMBIGUOUS",
+          `a Cluster of this name stands in ${first.get("metadata").get("name").where()} already`,
+        );
     }
   });
   problems.throwIfAny();
@@ -145,12 +166,19 @@ function choose({ file, problems, clusters }: ClusterDocuments, wanted: string |
     );
   }
   if (second !== undefined) {
-    throw clusterFileError("CLUSTER_AMBIGUOUS", { file }, `it has the Clusters ${names.join(", ")}: say which one with clusterName, and declare one MirroredCluster for each`);
+    throw clusterFileError(
+      "CLUSTER_AMBIGUOUS",
+      { file },
+      `it has the Clusters ${names.join(", ")}: say which one with clusterName, and declare one MirroredCluster for each`,
+    );
   }
   return found;
 }
 
-/** NodePools of the chosen cluster. One that names a cluster the file does not have is a misspelling: its nodes would be forgotten in silence. */
+/**
+ * NodePools of the chosen cluster. One that names a cluster the file does not have is a misspelling: its nodes would be
+ * forgotten in silence.
+ */
 function ownPools({ clusters, nodePools }: ClusterDocuments, cluster: Field): Field[] {
   const names = clusters.map(nameOf);
   const own: Field[] = [];
@@ -159,13 +187,22 @@ function ownPools({ clusters, nodePools }: ClusterDocuments, cluster: Field): Fi
     const at = pool.get("spec").get("clusterName");
     const clusterName = at.text();
     if (!at.present) {
-      at.problem("CLUSTER_FIELD_MISSING", `a NodePool must say which cluster it belongs to: clusterName: ${nameOf(cluster)}`);
+      at.problem(
+        "CLUSTER_FIELD_MISSING",
+        `a NodePool must say which cluster it belongs to: clusterName: ${nameOf(cluster)}`,
+      );
     } else if (clusterName !== undefined && !names.includes(clusterName)) {
-      at.problem("CLUSTER_POOL_UNKNOWN", `there is no Cluster ${JSON.stringify(clusterName)} in this file; it has ${names.join(", ")}`);
+      at.problem(
+        "CLUSTER_POOL_UNKNOWN",
+        `there is no Cluster ${JSON.stringify(clusterName)} in this file; it has ${names.join(", ")}`,
+      );
     } else if (clusterName === nameOf(cluster)) {
       const twin = seen.get(nameOf(pool));
       if (twin !== undefined) {
-        pool.get("metadata").get("name").problem("CLUSTER_AMBIGUOUS", `a NodePool of this name stands in ${twin.where()} already`);
+        pool
+          .get("metadata")
+          .get("name")
+          .problem("CLUSTER_AMBIGUOUS", `a NodePool of this name stands in ${twin.where()} already`);
       }
       seen.set(nameOf(pool), pool.get("metadata").get("name"));
       own.push(pool);
@@ -201,7 +238,10 @@ function unreadable(error: unknown): string {
   }
 }
 
-/** Pulumi outputs answer to any property name, so they are told by their own mark, and nothing else of theirs is looked at. */
+/**
+ * Pulumi outputs answer to any property name, so they are told by their own mark, and nothing else of theirs is looked
+ * at.
+ */
 function hasOutput(value: unknown, depth = 0): boolean {
   if (typeof value !== "object" || value === null || depth > 20) {
     return typeof value === "function";

@@ -1,4 +1,5 @@
 import { Document, LineCounter, parseAllDocuments } from "yaml";
+
 import { messageOf } from "../../model/errors";
 import { Problems } from "./errors";
 import type { FieldSource } from "./field";
@@ -20,18 +21,33 @@ export interface ClusterDocuments {
   nodePools: Field[];
 }
 
-/** Reads the text of a multi-document YAML file. Problems of the YAML itself are thrown at once: nothing after them is sure. */
+/**
+ * Reads the text of a multi-document YAML file. Problems of the YAML itself are thrown at once: nothing after them is
+ * sure.
+ */
 export function documentsOfText(text: string, file: string): ClusterDocuments {
   const problems = new Problems();
   if (text.length > maxFileBytes) {
-    problems.add("CLUSTER_FILE_UNREADABLE", { file }, `the file has ${text.length} characters; a cluster file has less than ${maxFileBytes}`);
+    problems.add(
+      "CLUSTER_FILE_UNREADABLE",
+      { file },
+      `the file has ${text.length} characters; a cluster file has less than ${maxFileBytes}`,
+    );
     problems.throwIfAny();
   }
   const lines = new LineCounter();
   let parsed: Document[];
   try {
     // `prettyErrors` would quote lines of the file in its messages, and a cluster file may hold an OIDC client secret.
-    parsed = [...parseAllDocuments(text, { lineCounter: lines, merge: true, prettyErrors: false, stringKeys: false, logLevel: "silent" })];
+    parsed = [
+      ...parseAllDocuments(text, {
+        lineCounter: lines,
+        merge: true,
+        prettyErrors: false,
+        stringKeys: false,
+        logLevel: "silent",
+      }),
+    ];
   } catch (error) {
     // The reader's own limits, such as lists nested thousands deep.
     problems.add("CLUSTER_FILE_SYNTAX", { file }, `this cannot be read as YAML: ${messageOf(error)}`);
@@ -41,7 +57,11 @@ export function documentsOfText(text: string, file: string): ClusterDocuments {
   parsed.forEach((document, at) => {
     for (const error of document.errors) {
       const place = lines.linePos(error.pos[0]);
-      problems.add("CLUSTER_FILE_SYNTAX", { file, line: place.line, column: place.col, document: at + 1 }, syntaxMessage(error.code, error.message));
+      problems.add(
+        "CLUSTER_FILE_SYNTAX",
+        { file, line: place.line, column: place.col, document: at + 1 },
+        syntaxMessage(error.code, error.message),
+      );
     }
   });
   problems.throwIfAny();
@@ -55,7 +75,12 @@ export function documentsOfObjects(objects: readonly unknown[], file: string): C
   return sortDocuments(documents, file, problems, undefined);
 }
 
-function sortDocuments(documents: readonly Document[], file: string, problems: Problems, lines: LineCounter | undefined): ClusterDocuments {
+function sortDocuments(
+  documents: readonly Document[],
+  file: string,
+  problems: Problems,
+  lines: LineCounter | undefined,
+): ClusterDocuments {
   const sorted: ClusterDocuments = { file, problems, headers: [], clusters: [], nodePools: [] };
   documents.forEach((document, at) => {
     const source: FieldSource = { file, index: at + 1, document, problems, ...(lines === undefined ? {} : { lines }) };

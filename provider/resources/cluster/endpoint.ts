@@ -8,8 +8,9 @@ export type ReadEndpoint =
   | { ok: false; problem: string };
 
 /**
- * Reads `https://HOST:PORT`, the same with `/v2/NAMESPACE`, or either without a scheme (bmctl's field reference shows both, and
- * says "The /v2 is required when specifying a namespace": without it containerd would ask at another place than bmctl pushed to).
+ * Reads `https://HOST:PORT`, the same with `/v2/NAMESPACE`, or either without a scheme (bmctl's field reference shows
+ * both, and says "The /v2 is required when specifying a namespace": without it containerd would ask at another place
+ * than bmctl pushed to).
  */
 export function readEndpoint(text: string): ReadEndpoint {
   let parsed: RegistryEndpoint;
@@ -20,7 +21,10 @@ export function readEndpoint(text: string): ReadEndpoint {
   }
   const path = /^(?:[a-z]+:\/\/)?[^/]*(\/.*?)?\/*$/i.exec(text)?.[1] ?? "";
   if (path !== "" && path !== "/v2" && !path.startsWith("/v2/")) {
-    return { ok: false, problem: `"${text}" has the namespace "${path.slice(1)}" without /v2/ before it: write ${mirrorUrl(parsed)}` };
+    return {
+      ok: false,
+      problem: `"${text}" has the namespace "${path.slice(1)}" without /v2/ before it: write ${mirrorUrl(parsed)}`,
+    };
   }
   return { ok: true, parsed, url: mirrorUrl(parsed) };
 }

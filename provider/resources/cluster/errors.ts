@@ -27,7 +27,9 @@ export interface ClusterFilePlace {
   line?: number;
   /** From 1; absent for an object. */
   column?: number;
-  /** From 1, counting every document of the file, the empty ones too. Absent when the finding is about the whole file. */
+  /**
+   * From 1, counting every document of the file, the empty ones too. Absent when the finding is about the whole file.
+   */
   document?: number;
   /** `header`, or kind and name: `Cluster admin1`. */
   documentName?: string;
@@ -52,7 +54,8 @@ export class ClusterFileError extends MirrorError {
   /** In the order of the file. */
   readonly problems: readonly ClusterFileProblem[];
   /**
-   * Pulumi prints an error with this mark without the stack of the program, which has nothing to do with the file's mistakes.
+   * Pulumi prints an error with this mark without the stack of the program, which has nothing to do with the file's
+   * mistakes.
    *
    * @internal
    */
@@ -97,7 +100,8 @@ export class Problems {
 
   add(code: ClusterFileCode, place: ClusterFilePlace, message: string): void {
     // A field is looked at more than once while the file is read; what is wrong with it is said once.
-    const same = (other: ClusterFileProblem) => other.message === message && describePlace(other) === describePlace(place);
+    const same = (other: ClusterFileProblem) =>
+      other.message === message && describePlace(other) === describePlace(place);
     if (!this.found.some(same)) {
       this.found.push({ ...place, code, message });
     }

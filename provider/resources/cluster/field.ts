@@ -1,5 +1,6 @@
-import { isAlias, isMap, isScalar, isSeq } from "yaml";
 import type { Document, LineCounter, Node, ParsedNode, YAMLMap } from "yaml";
+import { isAlias, isMap, isScalar, isSeq } from "yaml";
+
 import type { ClusterFilePlace, Problems } from "./errors";
 
 /** One document of a cluster file, with what is needed to say where something stands in it. */
@@ -16,8 +17,8 @@ export interface FieldSource {
 /**
  * A value in a document that knows its own place.
  *
- * The YAML tree is walked field by field and never turned into plain objects as a whole: positions stay known, fields that
- * are not ours are not looked at, and a file of nested aliases ("billion laughs") costs nothing.
+ * The YAML tree is walked field by field and never turned into plain objects as a whole: positions stay known, fields
+ * that are not ours are not looked at, and a file of nested aliases ("billion laughs") costs nothing.
  */
 export class Field {
   private readonly node: Node | undefined;
@@ -66,7 +67,10 @@ export class Field {
     return this.node.items.map((item, index) => new Field(this.source, `${this.path}[${index}]`, item, this.node));
   }
 
-  /** The text, or undefined when absent. A number or a boolean is a problem: `name: 1` is not what Kubernetes takes either. */
+  /**
+   * The text, or undefined when absent. A number or a boolean is a problem: `name: 1` is not what Kubernetes takes
+   * either.
+   */
   text(): string | undefined {
     if (!this.present) {
       return undefined;
@@ -94,7 +98,11 @@ export class Field {
   }
 
   private wrongType(wanted: string): void {
-    const kind = isMap(this.node) ? "a mapping" : isSeq(this.node) ? "a list" : `a ${typeof (isScalar(this.node) ? this.node.value : this.node)}`;
+    const kind = isMap(this.node)
+      ? "a mapping"
+      : isSeq(this.node)
+        ? "a list"
+        : `a ${typeof (isScalar(this.node) ? this.node.value : this.node)}`;
     this.problem("CLUSTER_FIELD_TYPE", `this is ${kind.replace("a object", "an unknown value")} and must be ${wanted}`);
   }
 }

@@ -1,5 +1,5 @@
-import type { Field } from "./field";
 import { readEndpoint } from "./endpoint";
+import type { Field } from "./field";
 import type { PathRules } from "./paths";
 import { readPath } from "./paths";
 
@@ -25,13 +25,16 @@ interface ReadMirror {
 /**
  * `registryMirrors` of the header and `spec.nodeConfig.registryMirrors` of the Cluster, where bmctl puts them itself.
  *
- * Where both stand they must agree: the same endpoints in the same order, and every field that both name has one value. A
- * field that only one place has counts.
+ * Where both stand they must agree: the same endpoints in the same order, and every field that both name has one value.
+ * A field that only one place has counts.
  */
 export function readMirrors(header: Field | undefined, nodeConfig: Field, rules: PathRules): BmctlMirror[] {
   const inHeader = header?.present === true ? readList(header, rules) : undefined;
   const inSpec = nodeConfig.present ? readList(nodeConfig, rules) : undefined;
-  const mirrors = inHeader !== undefined && inSpec !== undefined && header !== undefined ? agree(header, inHeader, nodeConfig, inSpec) : (inHeader ?? inSpec ?? []);
+  const mirrors =
+    inHeader !== undefined && inSpec !== undefined && header !== undefined
+      ? agree(header, inHeader, nodeConfig, inSpec)
+      : (inHeader ?? inSpec ?? []);
   checkTogether(mirrors);
   return mirrors.map(({ mirror }) => mirror);
 }
@@ -46,7 +49,10 @@ function readList(list: Field, rules: PathRules): ReadMirror[] {
     const hosts = readHosts(item.get("hosts"));
     if (endpoint === undefined) {
       if (!endpointField.present) {
-        endpointField.problem("CLUSTER_FIELD_MISSING", "a mirror needs an endpoint: https://HOST:PORT, or https://HOST:PORT/v2/NAMESPACE");
+        endpointField.problem(
+          "CLUSTER_FIELD_MISSING",
+          "a mirror needs an endpoint: https://HOST:PORT, or https://HOST:PORT/v2/NAMESPACE",
+        );
       }
       continue;
     }
@@ -58,14 +64,23 @@ function readList(list: Field, rules: PathRules): ReadMirror[] {
     mirrors.push({
       at: item,
       server: read.parsed.authority,
-      mirror: { endpoint: read.url, ...(caCertPath === undefined ? {} : { caCertPath }), ...(pullCredentialConfigPath === undefined ? {} : { pullCredentialConfigPath }), hosts },
+      mirror: {
+        endpoint: read.url,
+        ...(caCertPath === undefined ? {} : { caCertPath }),
+        ...(pullCredentialConfigPath === undefined ? {} : { pullCredentialConfigPath }),
+        hosts,
+      },
     });
   }
   return mirrors;
 }
 
-/** A registry as it stands in an image name: a name or an IPv4 address, or an IPv6 address in brackets, and a port where there is one. */
-const hostPattern = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;
+/**
+ * A registry as it stands in an image name: a name or an IPv4 address, or an IPv6 address in brackets, and a port where
+ * there is one.
+ */
+const hostPattern =
+  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i;
 
 function readHosts(list: Field): string[] {
   const hosts = new Map<string, Field>();
@@ -79,12 +94,18 @@ function readHosts(list: Field): string[] {
       continue;
     }
     if (!hostPattern.test(host)) {
-      item.problem("CLUSTER_HOST_INVALID", `${JSON.stringify(host)} is no registry host: write it as it stands in image names, such as quay.io or quay.io:8443, without scheme, path or wildcard`);
+      item.problem(
+        "CLUSTER_HOST_INVALID",
+        `${JSON.stringify(host)} is no registry host: write it as it stands in image names, such as quay.io or quay.io:8443, without scheme, path or wildcard`,
+      );
       continue;
     }
     const before = hosts.get(host.toLowerCase());
     if (before !== undefined) {
-      item.problem("CLUSTER_HOST_CONFLICT", `the host ${host} stands twice for this mirror, here and in ${before.where()}: remove one`);
+      item.problem(
+        "CLUSTER_HOST_CONFLICT",
+        `the host ${host} stands twice for this mirror, here and in ${before.where()}: remove one`,
+      );
       continue;
     }
     hosts.set(host.toLowerCase(), item);
@@ -94,8 +115,9 @@ function readHosts(list: Field): string[] {
 }
 
 /**
- * What no two mirrors may say. One host under two different endpoints is fine: they are asked in the file's order (the page's
- * own config.toml shows gcr.io with two). The node keeps CA and credentials by HOST:PORT, so there can be only one of each.
+ * What no two mirrors may say. One host under two different endpoints is fine: they are asked in the file's order (the
+ * page's own config.toml shows gcr.io with two). The node keeps CA and credentials by HOST:PORT, so there can be only
+ * one of each.
  */
 function checkTogether(mirrors: readonly ReadMirror[]): void {
   const endpoints = new Map<string, ReadMirror>();
@@ -104,14 +126,20 @@ function checkTogether(mirrors: readonly ReadMirror[]): void {
     const { mirror, at, server } = read;
     const twin = endpoints.get(mirror.endpoint);
     if (twin !== undefined) {
-      at.get("endpoint").problem("CLUSTER_HOST_CONFLICT", `the endpoint ${mirror.endpoint} stands twice, here and in ${twin.at.where()}: put all hosts into one entry`);
+      at.get("endpoint").problem(
+        "CLUSTER_HOST_CONFLICT",
+        `the endpoint ${mirror.endpoint} stands twice, here and in ${twin.at.where()}: put all hosts into one entry`,
+      );
       continue;
     }
     endpoints.set(mirror.endpoint, read);
     for (const other of servers.get(server) ?? []) {
       for (const field of ["caCertPath", "pullCredentialConfigPath"] as const) {
         if (mirror[field] !== undefined && other.mirror[field] !== undefined && mirror[field] !== other.mirror[field]) {
-          at.get(field).problem("CLUSTER_HOST_CONFLICT", `${server} has one ${field} here and another in ${other.at.where()}: a node keeps one for a registry, so both entries must name the same`);
+          at.get(field).problem(
+            "CLUSTER_HOST_CONFLICT",
+            `${server} has one ${field} here and another in ${other.at.where()}: a node keeps one for a registry, so both entries must name the same`,
+          );
         }
       }
     }
@@ -120,7 +148,13 @@ function checkTogether(mirrors: readonly ReadMirror[]): void {
   for (const { mirror, at } of mirrors) {
     mirror.hosts.forEach((host, index) => {
       if (servers.has(host.toLowerCase())) {
-        at.get("hosts").items()[index]?.problem("CLUSTER_HOST_CONFLICT", `${host} is a mirror itself; hosts lists the public registries that are mirrored`);
+        at.get("hosts")
+          .items()
+          .at(index)
+          ?.problem(
+            "CLUSTER_HOST_CONFLICT",
+            `${host} is a mirror itself; hosts lists the public registries that are mirrored`,
+          );
       }
     });
   }
@@ -142,14 +176,28 @@ function agree(header: Field, inHeader: ReadMirror[], nodeConfig: Field, inSpec:
     }
     for (const field of ["caCertPath", "pullCredentialConfigPath"] as const) {
       if (mirror[field] !== undefined && other.mirror[field] !== undefined && mirror[field] !== other.mirror[field]) {
-        other.at.get(field).problem("CLUSTER_FIELD_CONFLICT", `"${other.mirror[field]}" here, but "${mirror[field]}" in ${at.get(field).where()}: keep one`);
+        other.at
+          .get(field)
+          .problem(
+            "CLUSTER_FIELD_CONFLICT",
+            `"${other.mirror[field]}" here, but "${mirror[field]}" in ${at.get(field).where()}: keep one`,
+          );
       }
     }
     const sameHosts = [...mirror.hosts].sort().join() === [...other.mirror.hosts].sort().join();
     if (!sameHosts && at.get("hosts").present && other.at.get("hosts").present) {
-      other.at.get("hosts").problem("CLUSTER_FIELD_CONFLICT", `the hosts here (${other.mirror.hosts.join(", ")}) are not those of ${at.get("hosts").where()} (${mirror.hosts.join(", ")}): keep them in one of the two places`);
+      other.at
+        .get("hosts")
+        .problem(
+          "CLUSTER_FIELD_CONFLICT",
+          `the hosts here (${other.mirror.hosts.join(", ")}) are not those of ${at.get("hosts").where()} (${mirror.hosts.join(", ")}): keep them in one of the two places`,
+        );
     }
-    return { at, server, mirror: { ...other.mirror, ...mirror, hosts: mirror.hosts.length > 0 ? mirror.hosts : other.mirror.hosts } };
+    return {
+      at,
+      server,
+      mirror: { ...other.mirror, ...mirror, hosts: mirror.hosts.length > 0 ? mirror.hosts : other.mirror.hosts },
+    };
   });
 }
 

@@ -1,4 +1,5 @@
 import { isIP, isIPv6 } from "node:net";
+
 import type { Field } from "./field";
 
 /** What a node does in its cluster, by the pool it stands in. */
@@ -24,9 +25,9 @@ interface Pool {
 /**
  * The nodes of one cluster in the order of the file: control plane, load balancer, then the NodePools.
  *
- * An address that stands twice is an error also when both are of one pool: bmctl refuses overlapping pools ("Overlapping node
- * IP addresses between node pools block cluster creation"), and a node can be rolled out only once. A Cluster without a load
- * balancer pool balances on its control plane nodes, which are listed there already.
+ * An address that stands twice is an error also when both are of one pool: bmctl refuses overlapping pools
+ * ("Overlapping node IP addresses between node pools block cluster creation"), and a node can be rolled out only once.
+ * A Cluster without a load balancer pool balances on its control plane nodes, which are listed there already.
  */
 export function readNodes(cluster: Field, nodePools: readonly Field[], clusterName: string): BmctlNode[] {
   const spec = cluster.get("spec");
@@ -35,7 +36,11 @@ export function readNodes(cluster: Field, nodePools: readonly Field[], clusterNa
     { name: "load-balancer", role: "load-balancer", nodes: spec.get("loadBalancer").get("nodePoolSpec").get("nodes") },
     ...nodePools
       .filter((pool) => pool.get("spec").get("clusterName").text() === clusterName)
-      .map((pool): Pool => ({ name: pool.get("metadata").get("name").text() ?? "", role: "worker", nodes: pool.get("spec").get("nodes") })),
+      .map((pool): Pool => ({
+        name: pool.get("metadata").get("name").text() ?? "",
+        role: "worker",
+        nodes: pool.get("spec").get("nodes"),
+      })),
   ];
   const seen = new Map<string, { pool: string; at: Field }>();
   const nodes: BmctlNode[] = [];
@@ -50,13 +55,19 @@ export function readNodes(cluster: Field, nodePools: readonly Field[], clusterNa
         continue;
       }
       if (isIP(text) === 0) {
-        at.problem("CLUSTER_ADDRESS_INVALID", `${JSON.stringify(text)} is not an IP address, and bmctl takes nothing else here`);
+        at.problem(
+          "CLUSTER_ADDRESS_INVALID",
+          `${JSON.stringify(text)} is not an IP address, and bmctl takes nothing else here`,
+        );
         continue;
       }
       const address = shortAddress(text);
       const before = seen.get(address);
       if (before !== undefined) {
-        at.problem("CLUSTER_ADDRESS_TWICE", `the node ${address} stands in ${before.pool === pool.name ? "this pool" : `the pool ${before.pool}`} already, in ${before.at.where()}: a node belongs to one pool, once`);
+        at.problem(
+          "CLUSTER_ADDRESS_TWICE",
+          `the node ${address} stands in ${before.pool === pool.name ? "this pool" : `the pool ${before.pool}`} already, in ${before.at.where()}: a node belongs to one pool, once`,
+        );
         continue;
       }
       seen.set(address, { pool: pool.name, at });

@@ -1,5 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
+
 import type { Field } from "./field";
 
 /** How the paths of a cluster file become paths of this machine. */
@@ -11,8 +12,9 @@ export interface PathRules {
 }
 
 /**
- * Relative paths are relative to the cluster file. bmctl itself takes them relative to the folder it was started in, which is
- * the one that holds `bmctl-workspace/CLUSTER/CLUSTER.yaml`: that folder comes second, so that a file works where bmctl left it.
+ * Relative paths are relative to the cluster file. bmctl itself takes them relative to the folder it was started in,
+ * which is the one that holds `bmctl-workspace/CLUSTER/CLUSTER.yaml`: that folder comes second, so that a file works
+ * where bmctl left it.
  */
 export function basesOf(file: string): string[] {
   const folder = dirname(file);
@@ -20,7 +22,10 @@ export function basesOf(file: string): string[] {
   return basename(workspace) === "bmctl-workspace" ? [folder, dirname(workspace)] : [folder];
 }
 
-/** The path a field names, undefined when it is absent. A file that is missing or not to be read is a problem of the field. */
+/**
+ * The path a field names, undefined when it is absent. A file that is missing or not to be read is a problem of the
+ * field.
+ */
 export function readPath(field: Field, rules: PathRules): string | undefined {
   const text = field.text();
   if (text === undefined) {
@@ -34,12 +39,20 @@ export function readPath(field: Field, rules: PathRules): string | undefined {
   const candidates = isAbsolute(text) ? [text] : rules.bases.map((base) => join(base, text));
   const found = candidates.find((candidate) => !rules.check || stateOf(candidate) !== "missing");
   if (found === undefined) {
-    field.problem("CLUSTER_PATH_MISSING", `there is no file ${candidates.map((path) => `"${path}"`).join(" or ")}${isAbsolute(text) ? "" : ` (a relative path is taken from the cluster file's folder)`}`);
+    field.problem(
+      "CLUSTER_PATH_MISSING",
+      `there is no file ${candidates.map((path) => `"${path}"`).join(" or ")}${isAbsolute(text) ? "" : ` (a relative path is taken from the cluster file's folder)`}`,
+    );
     return undefined;
   }
   const state = rules.check ? stateOf(found) : "file";
   if (state !== "file") {
-    field.problem("CLUSTER_PATH_MISSING", state === "unreadable" ? `"${found}" is there, but this user may not read it` : `"${found}" is not a file${found.endsWith(sep) ? "" : " but a folder"}`);
+    field.problem(
+      "CLUSTER_PATH_MISSING",
+      state === "unreadable"
+        ? `"${found}" is there, but this user may not read it`
+        : `"${found}" is not a file${found.endsWith(sep) ? "" : " but a folder"}`,
+    );
     return undefined;
   }
   return found;

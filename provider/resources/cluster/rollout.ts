@@ -12,15 +12,18 @@ export interface RolloutArgs {
   /** Most nodes that change at the same time. Default 10. */
   maxParallel?: number;
   /**
-   * Most control plane nodes that change at the same time, never more than `maxParallel`. Default 1: a cluster's etcd then
-   * never depends on two nodes that are both in the middle of a change.
+   * Most control plane nodes that change at the same time, never more than `maxParallel`. Default 1: a cluster's etcd
+   * then never depends on two nodes that are both in the middle of a change.
    */
   controlPlaneParallel?: number;
-  /** The order of the roles. One that is left out comes after the named ones. Default worker, load-balancer, control-plane. */
+  /**
+   * The order of the roles. One that is left out comes after the named ones. Default worker, load-balancer,
+   * control-plane.
+   */
   order?: NodeRole[];
   /**
-   * Limits this run to these nodes (addresses) or pools (names; `control-plane` and `load-balancer` for the Cluster's own).
-   * All other nodes keep what they have, whatever the program says of them. Default: all nodes.
+   * Limits this run to these nodes (addresses) or pools (names; `control-plane` and `load-balancer` for the Cluster's
+   * own). All other nodes keep what they have, whatever the program says of them. Default: all nodes.
    */
   only?: string[];
 }
@@ -51,15 +54,18 @@ const roles: readonly NodeRole[] = ["worker", "load-balancer", "control-plane"];
 /**
  * Lays the nodes of a cluster into waves. Pure: the same nodes and arguments give the same plan.
  *
- * Within a role the file's order counts, and a wave never mixes roles, the named canaries excepted. A node keeps its place
- * relative to the others when nodes are added or removed. Which wave a node is in is no argument of the node's resource:
- * laying the waves anew changes no node.
+ * Within a role the file's order counts, and a wave never mixes roles, the named canaries excepted. A node keeps its
+ * place relative to the others when nodes are added or removed. Which wave a node is in is no argument of the node's
+ * resource: laying the waves anew changes no node.
  *
  * @throws RolloutError for a number below what makes sense, an unknown role, or a name that no node or pool has.
  */
 export function planRollout(nodes: readonly BmctlNode[], rollout: RolloutArgs = {}): RolloutPlan {
   const maxParallel = wholeNumber("maxParallel", rollout.maxParallel ?? 10, 1);
-  const controlPlaneParallel = Math.min(maxParallel, wholeNumber("controlPlaneParallel", rollout.controlPlaneParallel ?? 1, 1));
+  const controlPlaneParallel = Math.min(
+    maxParallel,
+    wholeNumber("controlPlaneParallel", rollout.controlPlaneParallel ?? 1, 1),
+  );
   const order = roleOrder(rollout.order);
   const wanted = rollout.only === undefined ? new Set(nodes) : named("only", rollout.only, nodes);
   const inOrder = order.flatMap((role) => nodes.filter((node) => node.role === role && wanted.has(node)));
@@ -81,7 +87,7 @@ export function planRollout(nodes: readonly BmctlNode[], rollout: RolloutArgs = 
 /** A few lines for a person: the canary, then each run of waves of one role, then who is left out. */
 export function describeWaves({ waves, held }: RolloutPlan): string[] {
   const lines: string[] = [];
-  for (let at = 0; at < waves.length; ) {
+  for (let at = 0; at < waves.length;) {
     const wave = waves[at] as Wave;
     const role = wave.nodes[0]?.role;
     let end = at + 1;
@@ -104,7 +110,9 @@ export function describeWaves({ waves, held }: RolloutPlan): string[] {
 
 /** Up to six names, or the first five and how many more. */
 export function listNodes(names: readonly string[], shown = 6): string {
-  return names.length <= shown ? names.join(", ") : `${names.slice(0, shown - 1).join(", ")} and ${names.length - shown + 1} more`;
+  return names.length <= shown
+    ? names.join(", ")
+    : `${names.slice(0, shown - 1).join(", ")} and ${names.length - shown + 1} more`;
 }
 
 function countNodes(nodes: readonly BmctlNode[]): string {
@@ -112,12 +120,21 @@ function countNodes(nodes: readonly BmctlNode[]): string {
     const ofRole = nodes.filter((node) => node.role === role);
     const pools = [...new Set(ofRole.map((node) => node.pool))];
     const of = role === "worker" ? ` of ${listNodes(pools)}` : "";
-    return ofRole.length === 0 ? [] : [`${ofRole.length} ${role}${role === "worker" && ofRole.length > 1 ? "s" : ""}${role === "worker" ? "" : ofRole.length === 1 ? " node" : " nodes"}${of}`];
+    return ofRole.length === 0
+      ? []
+      : [
+          `${ofRole.length} ${role}${role === "worker" && ofRole.length > 1 ? "s" : ""}${role === "worker" ? "" : ofRole.length === 1 ? " node" : " nodes"}${of}`,
+        ];
   });
   return parts.join(", ");
 }
 
-function chooseCanaries(canary: number | string[], inOrder: BmctlNode[], nodes: readonly BmctlNode[], wanted: ReadonlySet<BmctlNode>): BmctlNode[] {
+function chooseCanaries(
+  canary: number | string[],
+  inOrder: BmctlNode[],
+  nodes: readonly BmctlNode[],
+  wanted: ReadonlySet<BmctlNode>,
+): BmctlNode[] {
   if (Array.isArray(canary)) {
     const chosen = named("canary", canary, nodes);
     return inOrder.filter((node) => chosen.has(node) && wanted.has(node));
@@ -135,13 +152,19 @@ function named(argument: string, names: readonly string[], nodes: readonly Bmctl
       const pools = [...new Set(nodes.map((node) => node.pool))];
       throw new RolloutError(
         "ROLLOUT_NAME_UNKNOWN",
-        `rollout.${argument}: no node and no pool is called ${JSON.stringify(name)}. Pools: ${listNodes(pools, 20)}. Nodes: ${listNodes(nodes.map((node) => node.address), 20)}.`,
+        `rollout.${argument}: no node and no pool is called ${JSON.stringify(name)}. Pools: ${listNodes(pools, 20)}. Nodes: ${listNodes(
+          nodes.map((node) => node.address),
+          20,
+        )}.`,
       );
     }
     matches.forEach((node) => found.add(node));
   }
   if (names.length === 0 && argument === "only") {
-    throw new RolloutError("ROLLOUT_NOTHING_CHOSEN", "rollout.only is empty, so no node would change: name nodes or pools, or leave it out for all nodes.");
+    throw new RolloutError(
+      "ROLLOUT_NOTHING_CHOSEN",
+      "rollout.only is empty, so no node would change: name nodes or pools, or leave it out for all nodes.",
+    );
   }
   return found;
 }
@@ -149,7 +172,10 @@ function named(argument: string, names: readonly string[], nodes: readonly Bmctl
 function roleOrder(order: readonly NodeRole[] = []): NodeRole[] {
   for (const [at, role] of order.entries()) {
     if (!roles.includes(role)) {
-      throw new RolloutError("ROLLOUT_ROLE_UNKNOWN", `rollout.order: ${JSON.stringify(role)} is no role; the roles are ${roles.join(", ")}.`);
+      throw new RolloutError(
+        "ROLLOUT_ROLE_UNKNOWN",
+        `rollout.order: ${JSON.stringify(role)} is no role; the roles are ${roles.join(", ")}.`,
+      );
     }
     if (order.indexOf(role) !== at) {
       throw new RolloutError("ROLLOUT_ROLE_TWICE", `rollout.order names ${role} twice.`);
@@ -160,7 +186,10 @@ function roleOrder(order: readonly NodeRole[] = []): NodeRole[] {
 
 function wholeNumber(argument: string, value: number, least: number): number {
   if (!Number.isInteger(value) || value < least) {
-    throw new RolloutError("ROLLOUT_NUMBER_INVALID", `rollout.${argument} is ${String(value)} and must be a whole number of at least ${least}.`);
+    throw new RolloutError(
+      "ROLLOUT_NUMBER_INVALID",
+      `rollout.${argument} is ${String(value)} and must be a whole number of at least ${least}.`,
+    );
   }
   return value;
 }

@@ -1,11 +1,11 @@
 import type { Credentials } from "../../containerd/desired";
 import { upstreamAuthority } from "../../containerd/hostNames";
-import { MirrorError, messageOf } from "../../model/errors";
+import { messageOf, MirrorError } from "../../model/errors";
 import { localPath } from "../../model/localPath";
+import { readTextFile } from "../../model/textFile";
 import { readDockerConfig } from "../../registry/auth/dockerConfig";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import { privateHostProblem } from "./privateRegistries";
-import { readTextFile } from "../../model/textFile";
 
 /** Milliseconds for a credential helper, which may wait for a key ring to be unlocked. */
 const helperTimeout = 60_000;
@@ -82,7 +82,10 @@ async function givenCredential(
   const { pullCredentialConfigPath, username, password } = given;
   if (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") {
     if (username !== undefined || password !== undefined) {
-      throw new MirrorError("CREDENTIALS_TWICE", `${argument}: both pullCredentialConfigPath and username or password are given; leave one of them out.`);
+      throw new MirrorError(
+        "CREDENTIALS_TWICE",
+        `${argument}: both pullCredentialConfigPath and username or password are given; leave one of them out.`,
+      );
     }
     const where = `${argument}.pullCredentialConfigPath "${pullCredentialConfigPath}"`;
     const signal = AbortSignal.timeout(helperTimeout);
@@ -97,7 +100,10 @@ async function givenCredential(
     return { username: found.username, password: found.password };
   }
   if ((username === undefined) !== (password === undefined)) {
-    throw new MirrorError("CREDENTIALS_HALF", `${argument}: ${username === undefined ? "password without username" : "username without password"}; give both, or neither.`);
+    throw new MirrorError(
+      "CREDENTIALS_HALF",
+      `${argument}: ${username === undefined ? "password without username" : "username without password"}; give both, or neither.`,
+    );
   }
   if (username !== undefined && password !== undefined) {
     return { username, password };
@@ -128,11 +134,22 @@ function gcrKey(args: CredentialArgs): string | undefined {
   } catch (error) {
     // The parser's message may quote the key.
     const at = /position \d+/.exec(messageOf(error))?.[0] ?? "its text";
-    throw new MirrorError("GCR_KEY_INVALID", `${argument}: not a service-account key: it is not JSON (${at}). Give the key file as Google Cloud hands it out.`);
+    throw new MirrorError(
+      "GCR_KEY_INVALID",
+      `${argument}: not a service-account key: it is not JSON (${at}). Give the key file as Google Cloud hands it out.`,
+    );
   }
   const fields = key as Record<string, unknown> | null;
-  if (typeof fields !== "object" || fields === null || typeof fields["private_key"] !== "string" || typeof fields["client_email"] !== "string") {
-    throw new MirrorError("GCR_KEY_INVALID", `${argument}: not a service-account key: private_key or client_email is missing. Give the key file as Google Cloud hands it out.`);
+  if (
+    typeof fields !== "object" ||
+    fields === null ||
+    typeof fields["private_key"] !== "string" ||
+    typeof fields["client_email"] !== "string"
+  ) {
+    throw new MirrorError(
+      "GCR_KEY_INVALID",
+      `${argument}: not a service-account key: private_key or client_email is missing. Give the key file as Google Cloud hands it out.`,
+    );
   }
   return JSON.stringify(key);
 }

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 
-import { checkDesired } from "../../containerd/plan/checkDesired";
 import type { DesiredHost, DesiredMirror } from "../../containerd/desired";
+import { checkDesired } from "../../containerd/plan/checkDesired";
 import { defaultDialTimeout, dialTimeoutProblem } from "../../containerd/plan/dialTimeout";
 import { renderFiles } from "../../containerd/render/renderFiles";
-import { stableText } from "../../pulumi/plainValue";
 import { MirrorError } from "../../model/errors";
+import { readCertificates } from "../../model/textFile";
+import { stableText } from "../../pulumi/plainValue";
 import { mirrorUrl, parseRegistryEndpoint } from "../../registry/endpoint";
 import type { PlainPrivateRegistry } from "./privateRegistries";
 import { addPrivateRegistries } from "./privateRegistries";
-import { readCertificates } from "../../model/textFile";
 
 /** A mirror as declared, secrets left out. */
 export interface PlainMirror {
@@ -50,7 +50,10 @@ export function resolveHosts(
     );
   }
   if (!/^\/[^\s:]*[^\s:/]$/.test(hostsDir)) {
-    throw new MirrorError("HOSTS_DIR_INVALID", `hostsDir: "${hostsDir}" is not an absolute path without blanks and colons; the usual one is /etc/containerd/certs.d.`);
+    throw new MirrorError(
+      "HOSTS_DIR_INVALID",
+      `hostsDir: "${hostsDir}" is not an absolute path without blanks and colons; the usual one is /etc/containerd/certs.d.`,
+    );
   }
   const cas: Record<string, string> = {};
   const byHost = new Map<string, DesiredHost>();
@@ -65,7 +68,12 @@ export function resolveHosts(
     }
     const address = parseRegistryEndpoint(mirror.endpoint).authority;
     const twin = unlike.get(address);
-    if (twin !== undefined && (twin.ca !== ca || twin.mirror.withCredential !== mirror.withCredential || (twin.mirror.insecure ?? false) !== (mirror.insecure ?? false))) {
+    if (
+      twin !== undefined &&
+      (twin.ca !== ca ||
+        twin.mirror.withCredential !== mirror.withCredential ||
+        (twin.mirror.insecure ?? false) !== (mirror.insecure ?? false))
+    ) {
       throw new MirrorError(
         "MIRRORS_CONFLICT",
         `registryMirrors[${twin.n}] and ${argument}: both are ${address} but differ in CA, credentials or insecure; a node keeps these once per host and port, so make them the same.`,
@@ -85,7 +93,13 @@ export function resolveHosts(
   return { hosts, files, fingerprint: createHash("sha256").update(stableText({ hosts, files })).digest("hex") };
 }
 
-function addMirror(byHost: Map<string, DesiredHost>, host: string, desired: DesiredMirror, mirror: PlainMirror, argument: string): void {
+function addMirror(
+  byHost: Map<string, DesiredHost>,
+  host: string,
+  desired: DesiredMirror,
+  mirror: PlainMirror,
+  argument: string,
+): void {
   const skipFallback = mirror.skipFallback ?? false;
   const entry = byHost.get(host);
   if (entry === undefined) {
@@ -100,7 +114,10 @@ function addMirror(byHost: Map<string, DesiredHost>, host: string, desired: Desi
     );
   }
   if (entry.mirrors.some((other) => other.endpoint === desired.endpoint)) {
-    throw new MirrorError("MIRRORS_CONFLICT", `${argument}: host "${host}" has the mirror ${desired.endpoint} twice; take one away.`);
+    throw new MirrorError(
+      "MIRRORS_CONFLICT",
+      `${argument}: host "${host}" has the mirror ${desired.endpoint} twice; take one away.`,
+    );
   }
   entry.mirrors.push(desired);
 }
@@ -128,10 +145,14 @@ function desiredMirror(mirror: PlainMirror, argument: string, hostsDir: string, 
     if (!/^https?:\/\//.test(mirror.endpoint)) {
       throw new MirrorError("ENDPOINT_INVALID", `"${mirror.endpoint}" has no scheme; write https://${mirror.endpoint}`);
     }
-    // bmctl's rule: a namespace stands behind /v2/ (facts of its documentation); anything else would be asked at another place.
+    // bmctl's rule: a namespace stands behind /v2/ (facts of its documentation); anything else would be asked at
+    // another place.
     const path = mirror.endpoint.replace(/^https?:\/\/[^/]+/, "").replace(/\/+$/, "");
     if (path !== "" && path !== "/v2" && !path.startsWith("/v2/")) {
-      throw new MirrorError("ENDPOINT_INVALID", `"${mirror.endpoint}": a namespace stands behind /v2/; write ${mirror.endpoint.replace(path, `/v2${path}`)}`);
+      throw new MirrorError(
+        "ENDPOINT_INVALID",
+        `"${mirror.endpoint}": a namespace stands behind /v2/; write ${mirror.endpoint.replace(path, `/v2${path}`)}`,
+      );
     }
     const address = endpoint.authority;
     return {

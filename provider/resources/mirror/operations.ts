@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 
 import type { Credentials, DesiredHost } from "../../containerd/desired";
-import { dialTimeoutNote, hasDialTimeout } from "../../containerd/plan/dialTimeout";
 import { upstreamAuthority } from "../../containerd/hostNames";
+import { dialTimeoutNote, hasDialTimeout } from "../../containerd/plan/dialTimeout";
 import type { OperationContext } from "../../model/context";
-import { dynamicProvider } from "../../pulumi/boundary";
-import type { Difference, Operations } from "../../pulumi/boundary";
-import { holdsUnknown, sameValue } from "../../pulumi/plainValue";
-import { MirrorError, messageOf } from "../../model/errors";
+import { messageOf, MirrorError } from "../../model/errors";
 import { lineDiff } from "../../model/lineDiff";
+import type { Difference, Operations } from "../../pulumi/boundary";
+import { dynamicProvider } from "../../pulumi/boundary";
+import { holdsUnknown, sameValue } from "../../pulumi/plainValue";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { EndpointSeen } from "../../registry/push/pushResult";
 import { Registry } from "../../registry/registry";
@@ -33,7 +33,8 @@ export interface RegistryMirrorOutputs extends RegistryMirrorInputs {
 }
 
 const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
-  // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so it is told here.
+  // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so
+  // it is told here.
   check(olds, news) {
     const isNew = olds.files === undefined && !holdsUnknown([news.files, news.hosts]);
     return { inputs: news, notes: isNew ? told({}, news) : [] };
@@ -44,7 +45,8 @@ const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
       return { changes: false };
     }
     const notes = holdsUnknown([news.files, news.hosts]) ? [] : told(olds, news);
-    const replaces = !holdsUnknown(news.mirrors) && !sameValue(olds.mirrors, news.mirrors) ? { replaces: ["mirrors"] } : {};
+    const replaces =
+      !holdsUnknown(news.mirrors) && !sameValue(olds.mirrors, news.mirrors) ? { replaces: ["mirrors"] } : {};
     return { changes: true, ...replaces, notes: [...notes, ...credentialNotes(olds.credentials, news.credentials)] };
   },
 
@@ -65,7 +67,9 @@ const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
     for (const before of outs.endpoints) {
       const found = now.get(before.endpoint);
       if (found !== undefined && !sameValue(found, before)) {
-        context.log.warn(`${before.endpoint}: ${describe(found)} by now, it was: ${describe(before)}; pulumi up adapts the nodes`);
+        context.log.warn(
+          `${before.endpoint}: ${describe(found)} by now, it was: ${describe(before)}; pulumi up adapts the nodes`,
+        );
       }
     }
     return { outs: { ...outs, endpoints } };
@@ -189,6 +193,8 @@ function placesToAsk(inputs: RegistryMirrorInputs): PlaceToAsk[] {
 }
 
 function describe({ auth, authenticated }: EndpointSeen): string {
-  const kind = { none: "asks for no credentials", basic: "asks for user and password", bearer: "asks for a token" }[auth];
+  const kind = { none: "asks for no credentials", basic: "asks for user and password", bearer: "asks for a token" }[
+    auth
+  ];
   return authenticated ? kind : `${kind} and was given none`;
 }

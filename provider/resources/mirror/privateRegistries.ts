@@ -1,6 +1,6 @@
-import { hostProblems } from "../../containerd/plan/checkDesired";
 import type { DesiredHost, HostAccess } from "../../containerd/desired";
 import { upstreamAuthority } from "../../containerd/hostNames";
+import { hostProblems } from "../../containerd/plan/checkDesired";
 import { MirrorError } from "../../model/errors";
 import { readCertificates } from "../../model/textFile";
 

@@ -8,7 +8,9 @@ export function twiceDeclared(address: string, urn: string): string[] {
   if (other === undefined || other === urn) {
     return [];
   }
-  return [`connection: ${address} is the node of ${nameOf(other)} already, and here it is that of ${nameOf(urn)}; two resources would undo each other's work, so take one of them out.`];
+  return [
+    `connection: ${address} is the node of ${nameOf(other)} already, and here it is that of ${nameOf(urn)}; two resources would undo each other's work, so take one of them out.`,
+  ];
 }
 
 function nameOf(urn: string): string {

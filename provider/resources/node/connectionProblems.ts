@@ -1,6 +1,6 @@
-import { connectionShapeProblems } from "../arguments/shapes";
-import { isUnknown } from "../../pulumi/plainValue";
 import type { NodeConnection } from "../../node";
+import { isUnknown } from "../../pulumi/plainValue";
+import { connectionShapeProblems } from "../arguments/shapes";
 
 /** What can be said of a connection without dialling. */
 export function connectionProblems(connection: NodeConnection, name = "connection"): string[] {
@@ -10,7 +10,9 @@ export function connectionProblems(connection: NodeConnection, name = "connectio
   }
   const { host } = connection;
   if (!isUnknown(host) && (host === "" || /[\s/@]/.test(host))) {
-    problems.push(`${name}.host: "${host}" is not a host name or address; give the plain one (the user goes into ${name}.user, the port into ${name}.port).`);
+    problems.push(
+      `${name}.host: "${host}" is not a host name or address; give the plain one (the user goes into ${name}.user, the port into ${name}.port).`,
+    );
   }
   if (connection.privateKey !== undefined && connection.privateKeyPath !== undefined) {
     problems.push(`${name}: both privateKey and privateKeyPath are given; leave one of them out.`);
@@ -18,8 +20,13 @@ export function connectionProblems(connection: NodeConnection, name = "connectio
   if (connection.hostKey !== undefined && connection.knownHostsPath !== undefined) {
     problems.push(`${name}: both hostKey and knownHostsPath are given; leave one of them out.`);
   }
-  if (connection.insecureIgnoreHostKey === true && (connection.hostKey !== undefined || connection.knownHostsPath !== undefined)) {
-    problems.push(`${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`);
+  if (
+    connection.insecureIgnoreHostKey === true &&
+    (connection.hostKey !== undefined || connection.knownHostsPath !== undefined)
+  ) {
+    problems.push(
+      `${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`,
+    );
   }
   if (connection.proxy !== undefined && !isUnknown(connection.proxy)) {
     problems.push(...connectionProblems(connection.proxy, `${name}.proxy`));

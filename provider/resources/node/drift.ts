@@ -2,12 +2,12 @@ import { describeDrift } from "../../containerd/plan/describeDrift";
 import { planContainerd } from "../../containerd/plan/planContainerd";
 import { parseContainerdVersion } from "../../containerd/version";
 import { MirrorError } from "../../model/errors";
-import { NodeError, holderOf, isNodeError } from "../../node";
 import type { Node, NodeErrorCode, NodeObservation, NodeOwner } from "../../node";
+import { holderOf, isNodeError, NodeError } from "../../node";
 import { passedOn } from "./owner";
-import { desiredBefore, filesOf, verifyOf } from "./state";
-import type { NodeContainerdOutputs } from "./state";
 import { readVerify } from "./shownVerify";
+import type { NodeContainerdOutputs } from "./state";
+import { desiredBefore, filesOf, verifyOf } from "./state";
 
 /** One thing about a node that is not as it was left. */
 export interface NodeFinding {
@@ -15,8 +15,8 @@ export interface NodeFinding {
    * - `owner`: the node belongs to another resource by now; `record`: our record on it is gone or cannot be read.
    * - `file`: a file that we put there is missing, changed, or no file any more.
    * - `configuration`: containerd's own configuration is such that nothing can be planned on it.
-   * - `service`: containerd is down, masked or gone; `version`: it is another release; `not-loaded`: it runs with an earlier
-   *   configuration than the one that is written.
+   * - `service`: containerd is down, masked or gone; `version`: it is another release; `not-loaded`: it runs with an
+   *   earlier configuration than the one that is written.
    * - `image`: a compared image has another digest.
    */
   kind: "owner" | "record" | "file" | "configuration" | "service" | "version" | "not-loaded" | "image";
@@ -32,7 +32,10 @@ export interface NodeDrift {
   restart: boolean;
 }
 
-/** Errors that mean: the node could not be looked at, so nothing is known of it. Anything else that is found there is drift. */
+/**
+ * Errors that mean: the node could not be looked at, so nothing is known of it. Anything else that is found there is
+ * drift.
+ */
 const unseen: NodeErrorCode[] = [
   "NODE_UNREACHABLE",
   "NODE_LOST",
@@ -57,7 +60,11 @@ const unseen: NodeErrorCode[] = [
  *
  * @throws NodeError when the node could not be looked at
  */
-export async function findDrift(node: Node, outs: NodeContainerdOutputs, owner: NodeOwner): Promise<NodeDrift | undefined> {
+export async function findDrift(
+  node: Node,
+  outs: NodeContainerdOutputs,
+  owner: NodeOwner,
+): Promise<NodeDrift | undefined> {
   let observed: NodeObservation;
   try {
     observed = await node.observe({ hostsDirs: [outs.hostsDir], allowDown: true });
@@ -91,12 +98,18 @@ function ownerFindings(observed: NodeObservation, owner: NodeOwner): NodeFinding
 function fileFindings(observed: NodeObservation, outs: NodeContainerdOutputs): NodeDrift {
   const { files, lost } = filesOf(outs, observed);
   const put = Object.fromEntries(Object.entries(files).filter(([path]) => !lost.includes(path)));
-  const findings = lost.map((path): NodeFinding => ({ kind: "file", lines: [`${path}: ${certificateState(observed, path)}`] }));
+  const findings = lost.map((path): NodeFinding => ({
+    kind: "file",
+    lines: [`${path}: ${certificateState(observed, path)}`],
+  }));
   try {
     const plan = planContainerd(observed, desiredBefore(outs, files));
     for (const { path, kind, lines } of describeDrift(plan, observed)) {
       if (!lost.includes(path)) {
-        const what = observed.stats[path]?.kind === "directory" || observed.directories.includes(path) ? "a directory stands in its place" : kind;
+        const what =
+          observed.stats[path]?.kind === "directory" || observed.directories.includes(path)
+            ? "a directory stands in its place"
+            : kind;
         findings.push({ kind: "file", lines: [`${path}: ${what}`, ...lines.map((line) => `  ${line}`)] });
       }
     }
@@ -150,7 +163,11 @@ function versionOf(observed: NodeObservation): string | undefined {
   }
 }
 
-async function imageFindings(node: Node, observed: NodeObservation, outs: NodeContainerdOutputs): Promise<NodeFinding[]> {
+async function imageFindings(
+  node: Node,
+  observed: NodeObservation,
+  outs: NodeContainerdOutputs,
+): Promise<NodeFinding[]> {
   const verify = verifyOf(outs);
   if (verify === false) {
     return [];
@@ -163,7 +180,10 @@ async function imageFindings(node: Node, observed: NodeObservation, outs: NodeCo
       const status = await cri.imageStatus(image.source);
       const digest = status?.repoDigests.find((d) => d.startsWith(`${repository}@`))?.slice(repository.length + 1);
       if (digest !== undefined && digest !== image.digest) {
-        findings.push({ kind: "image", lines: [`${image.source}: the node has ${digest}, pushed was ${image.digest}`] });
+        findings.push({
+          kind: "image",
+          lines: [`${image.source}: the node has ${digest}, pushed was ${image.digest}`],
+        });
       }
     }
   } catch (error) {

@@ -1,41 +1,61 @@
-import { shapeProblems } from "../arguments/shape";
-import { shapes } from "../arguments/shapes";
-import { connectionProblems } from "./connectionProblems";
 import type { DesiredRegistry } from "../../containerd/desired";
-import { dialTimeoutRisk } from "../../containerd/plan/dialTimeout";
-import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
 import { canNameImages } from "../../containerd/hostNames";
+import { dialTimeoutRisk } from "../../containerd/plan/dialTimeout";
 import { planContainerd } from "../../containerd/plan/planContainerd";
+import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
 import { parseContainerdVersion } from "../../containerd/version";
 import type { OperationContext } from "../../model/context";
-import { dynamicProvider } from "../../pulumi/boundary";
-import type { Difference, Operations } from "../../pulumi/boundary";
-import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
-import { MirrorError, messageOf } from "../../model/errors";
+import { messageOf, MirrorError } from "../../model/errors";
+import type {
+  ApplyResult,
+  CriClient,
+  Node,
+  NodeConnection,
+  NodeObservation,
+  NodeOwner,
+  TransactionStep,
+} from "../../node";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "../../node";
-import type { ApplyResult, CriClient, Node, NodeConnection, NodeObservation, NodeOwner, TransactionStep } from "../../node";
-import { twiceDeclared } from "./addresses";
-import { findDrift } from "./drift";
-import { checkDeclaration, declarationProblems } from "./declaration";
-import { createHeld, isOfThisRun, isReplacedByHeld, newOwner, ownerOf, passedOn, restoreLater, takenOver } from "./owner";
-import { recallNode, storeNode } from "./stored";
-import type { StoredNode } from "./stored";
-import { reviewedFiles } from "./review";
-import { nodeStatus } from "./status";
-import { addressOf, desiredOf, rememberedState, stateOf, verifyOf } from "./state";
-import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire } from "./state";
-import { runLedger } from "./runLedger";
+import type { Difference, Operations } from "../../pulumi/boundary";
+import { dynamicProvider } from "../../pulumi/boundary";
+import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
 import { gatherEvidence } from "../../verify/evidence";
 import type { NodeVerification } from "../../verify/nodeVerification";
-import { readVerify, showVerify } from "./shownVerify";
-import type { NodeVerify } from "./shownVerify";
 import { isGood, judge } from "../../verify/verdict";
+import { shapeProblems } from "../arguments/shape";
+import { shapes } from "../arguments/shapes";
+import { twiceDeclared } from "./addresses";
+import { connectionProblems } from "./connectionProblems";
+import { checkDeclaration, declarationProblems } from "./declaration";
+import { findDrift } from "./drift";
+import {
+  createHeld,
+  isOfThisRun,
+  isReplacedByHeld,
+  newOwner,
+  ownerOf,
+  passedOn,
+  restoreLater,
+  takenOver,
+} from "./owner";
+import { reviewedFiles } from "./review";
+import { runLedger } from "./runLedger";
+import type { NodeVerify } from "./shownVerify";
+import { readVerify, showVerify } from "./shownVerify";
+import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire } from "./state";
+import { addressOf, desiredOf, rememberedState, stateOf, verifyOf } from "./state";
+import { nodeStatus } from "./status";
+import type { StoredNode } from "./stored";
+import { recallNode, storeNode } from "./stored";
 
 const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWire> = {
   check(_olds, news) {
     const given = [...shapeProblems(news, shapes.node, ""), ...declarationProblems(news.mirror)];
     if (given.length > 0) {
-      return { inputs: news as unknown as NodeContainerdInputs, problems: [...connectionProblems(news.connection), ...given] };
+      return {
+        inputs: news as unknown as NodeContainerdInputs,
+        problems: [...connectionProblems(news.connection), ...given],
+      };
     }
     const { verify, problems } = checkVerify(news.verify);
     const { resourceUrn } = news as { resourceUrn?: string };
@@ -53,7 +73,9 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
     if (olds.containerd === undefined) {
       return { changes: true, status: "held so far: configured for the first time now" };
     }
-    const moved = !holdsUnknown([news.connection.host, news.connection.port]) && addressOf(olds.connection) !== addressOf(news.connection);
+    const moved =
+      !holdsUnknown([news.connection.host, news.connection.port]) &&
+      addressOf(olds.connection) !== addressOf(news.connection);
     if (moved) {
       return { changes: true, replaces: ["connection"], deleteBeforeReplace: true };
     }
@@ -71,7 +93,9 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       createHeld(context);
       return { id, outs: storeNode(stateOf(inputs)) };
     }
-    const outs = await runLedger.track(inputs.connection.host, context.log, () => configure(inputs, undefined, newOwner(context), context));
+    const outs = await runLedger.track(inputs.connection.host, context.log, () =>
+      configure(inputs, undefined, newOwner(context), context),
+    );
     return { id, outs: storeNode(outs) };
   },
 
@@ -109,7 +133,11 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       // Another key, password or time limit: nothing to do but to remember it.
       return storeNode(rememberedState(olds, news));
     }
-    return storeNode(await runLedger.track(news.connection.host, context.log, () => configure(news, olds, ownerOf(olds, context), context)));
+    return storeNode(
+      await runLedger.track(news.connection.host, context.log, () =>
+        configure(news, olds, ownerOf(olds, context), context),
+      ),
+    );
   },
 
   async delete(_id, stored, context) {
@@ -124,7 +152,12 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
     try {
       await withNode(outs.connection, context, async (node) => {
         const owner = ownerOf(outs, context);
-        const { holder, record, notes } = await restoreNode(node, { owner, hostsDirs: [outs.hostsDir], ...criTimeout(outs), onStep: told(context) });
+        const { holder, record, notes } = await restoreNode(node, {
+          owner,
+          hostsDirs: [outs.hostsDir],
+          ...criTimeout(outs),
+          onStep: told(context),
+        });
         tell(context, notes);
         const passed = passedOn(holder, record?.owner);
         if (passed !== undefined && isOfThisRun(record?.token)) {
@@ -149,7 +182,18 @@ type Declared = Omit<NodeContainerdInputs, "files">;
 
 /** The inputs of which a state came, but for the files. */
 function before(state: NodeContainerdOutputs): Declared {
-  const { containerd: _containerd, verification: _verification, filesDigest: _digest, certificates: _certificates, hosts: _hosts, auth: _auth, hostsDir: _dir, token: _token, driftRestarts: _restarts, ...rest } = state;
+  const {
+    containerd: _containerd,
+    verification: _verification,
+    filesDigest: _digest,
+    certificates: _certificates,
+    hosts: _hosts,
+    auth: _auth,
+    hostsDir: _dir,
+    token: _token,
+    driftRestarts: _restarts,
+    ...rest
+  } = state;
   return { ...rest, verify: verifyOf(state) };
 }
 
@@ -166,7 +210,10 @@ function onNode(state: Declared): unknown {
 }
 
 /** From the wire's text; what `ignoreChanges` brings back from the state goes through as it is. */
-function checkVerify(wire: NodeContainerdWire["verify"]): { verify: NodeContainerdInputs["verify"]; problems: string[] } {
+function checkVerify(wire: NodeContainerdWire["verify"]): {
+  verify: NodeContainerdInputs["verify"];
+  problems: string[];
+} {
   if (typeof wire !== "string" || isUnknown(wire)) {
     return { verify: wire as NodeContainerdInputs["verify"], problems: [] };
   }
@@ -178,7 +225,11 @@ function criTimeout(inputs: { criTimeout?: number }): { criTimeout: number } {
   return { criTimeout: inputs.criTimeout ?? 120 };
 }
 
-async function withNode<T>(connection: NodeConnection, context: OperationContext, work: (node: Node) => Promise<T>): Promise<T> {
+async function withNode<T>(
+  connection: NodeConnection,
+  context: OperationContext,
+  work: (node: Node) => Promise<T>,
+): Promise<T> {
   const node = await connectNode(connection, context);
   try {
     return await work(node);
@@ -191,7 +242,9 @@ async function withNode<T>(connection: NodeConnection, context: OperationContext
 
 /** What is wrong with a file does not say whose file it is; among fifty nodes that is what a person asks first. */
 function naming(host: string, error: unknown): unknown {
-  return error instanceof MirrorError && !error.message.includes(host) ? new MirrorError(error.code, `Node ${host}: ${error.message}`, { cause: error, reasons: error.reasons }) : error;
+  return error instanceof MirrorError && !error.message.includes(host)
+    ? new MirrorError(error.code, `Node ${host}: ${error.message}`, { cause: error, reasons: error.reasons })
+    : error;
 }
 
 async function configure(
@@ -208,7 +261,8 @@ async function configure(
       adopt: inputs.adopt === true,
       hostsDirs: [desired.hostsDir],
       plan: (observed) => planContainerd(observed, desired),
-      verify: ({ cri, observed, plan, changed }) => verifyNode(node, inputs, desired, { cri, observed, version: plan.version, changed }, context),
+      verify: ({ cri, observed, plan, changed }) =>
+        verifyNode(node, inputs, desired, { cri, observed, version: plan.version, changed }, context),
       ...criTimeout(inputs),
       onStep: told(context),
     }),
@@ -216,13 +270,18 @@ async function configure(
   tell(context, result.notes);
   const taken = takenOver(result.holder, result.observed.record?.owner);
   if (taken !== undefined) {
-    // With every forced replacement the new resource takes over from the old one; an update of what has a state never should have to.
+    // With every forced replacement the new resource takes over from the old one; an update of what has a state never
+    // should have to.
     context.log[olds?.containerd === undefined ? "info" : "warn"](taken);
   }
   return {
     ...stateOf(inputs),
     token: owner.token,
-    containerd: { version: result.plan.version, configStyle: result.plan.style, restarts: (olds?.containerd?.restarts ?? 0) + result.restarts },
+    containerd: {
+      version: result.plan.version,
+      configStyle: result.plan.style,
+      restarts: (olds?.containerd?.restarts ?? 0) + result.restarts,
+    },
     ...(result.verification === undefined ? {} : { verification: result.verification }),
   };
 }
@@ -260,7 +319,9 @@ async function verifyNode(
         { reasons },
       );
     }
-    context.log.warn(`verdict "${verification.verdict}"; kept, because verify.onFailure is "warn"\n${reasons.map((reason) => `  - ${reason}`).join("\n")}`);
+    context.log.warn(
+      `verdict "${verification.verdict}"; kept, because verify.onFailure is "warn"\n${reasons.map((reason) => `  - ${reason}`).join("\n")}`,
+    );
   }
   return verification;
 }
@@ -295,8 +356,12 @@ function withWayOut(error: unknown): unknown {
   if (!isNodeError(error, "NODE_UNREACHABLE")) {
     return error;
   }
-  return new MirrorError(error.code, `${error.message} If the node is gone for good, set forgetUnreachable: true on it, run pulumi up (or pulumi state delete), and destroy again.`, {
-    cause: error,
-    reasons: error.reasons,
-  });
+  return new MirrorError(
+    error.code,
+    `${error.message} If the node is gone for good, set forgetUnreachable: true on it, run pulumi up (or pulumi state delete), and destroy again.`,
+    {
+      cause: error,
+      reasons: error.reasons,
+    },
+  );
 }

@@ -1,6 +1,6 @@
 import type { OperationContext } from "../../model/context";
-import { isToken, newToken } from "../../node";
 import type { Holder, NodeOwner } from "../../node";
+import { isToken, newToken } from "../../node";
 import type { NodeContainerdOutputs } from "./state";
 
 type Tokened = Pick<NodeContainerdOutputs, "token">;

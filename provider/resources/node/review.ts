@@ -1,16 +1,16 @@
 import { X509Certificate } from "node:crypto";
 
 import { managedComment } from "../../containerd/render/hostsToml";
-import { messageOf } from "../../model/errors";
 import { shortDigest } from "../../model/digest";
+import { messageOf } from "../../model/errors";
 
 const certificate = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g;
 const serverLine = /^server = "(.*)"$/m;
 
 /**
- * A node's files as a reviewer reads them, and as the state keeps them: each text once. Of hosts.toml files that are alike but for the
- * public registry behind the mirror the first is shown in full, but for the comment that all begin with; of a certificate, what it says of
- * itself and its digest.
+ * A node's files as a reviewer reads them, and as the state keeps them: each text once. Of hosts.toml files that are
+ * alike but for the public registry behind the mirror the first is shown in full, but for the comment that all begin
+ * with; of a certificate, what it says of itself and its digest.
  */
 export function reviewedFiles(files: Record<string, string>): Record<string, string> {
   const first = new Map<string, string>();
@@ -27,12 +27,18 @@ export function reviewedFiles(files: Record<string, string>): Record<string, str
       first.set(alike, path);
     }
     const server = serverLine.exec(text)?.[1];
-    reviewed[path] = model === undefined ? text : `as ${model.split("/").slice(-2).join("/")}${server === undefined ? "" : `, with server = "${server}"`}`;
+    reviewed[path] =
+      model === undefined
+        ? text
+        : `as ${model.split("/").slice(-2).join("/")}${server === undefined ? "" : `, with server = "${server}"`}`;
   }
   return reviewed;
 }
 
-/** gcr.io is always mirrored: shown in full, it leaves the lines of the others as they are when one more host comes before them. */
+/**
+ * gcr.io is always mirrored: shown in full, it leaves the lines of the others as they are when one more host comes
+ * before them.
+ */
 function modelFirst(a: string, b: string): number {
   const [first, second] = [a, b].map((path) => path.endsWith("/gcr.io/hosts.toml"));
   return Number(second) - Number(first) || (a < b ? -1 : 1);

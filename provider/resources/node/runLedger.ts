@@ -1,18 +1,21 @@
 import type { OperationLog } from "../../model/context";
 
 /**
- * What became of the nodes in this run, for the one sentence that a person needs after a failure: which are new, which failed, which are
- * as they were.
+ * What became of the nodes in this run, for the one sentence that a person needs after a failure: which are new, which
+ * failed, which are as they were.
  *
- * One provider process serves all nodes of a deployment, so it can count them; which nodes it was never asked about it cannot know, and
- * need not: Pulumi begins nothing after a failure, so all others are as they were.
+ * One provider process serves all nodes of a deployment, so it can count them; which nodes it was never asked about it
+ * cannot know, and need not: Pulumi begins nothing after a failure, so all others are as they were.
  */
 export class RunLedger {
   private readonly running = new Set<string>();
   private readonly changed: string[] = [];
   private readonly failed: string[] = [];
 
-  /** Runs the change of one node. When one has failed and the last that was under way has ended, the summary goes to that node's log. */
+  /**
+   * Runs the change of one node. When one has failed and the last that was under way has ended, the summary goes to
+   * that node's log.
+   */
   async track<T>(node: string, log: OperationLog, work: () => Promise<T>): Promise<T> {
     this.running.add(node);
     let outcome = this.failed;
@@ -42,7 +45,9 @@ export class RunLedger {
 
 function some(names: readonly string[]): string {
   const shown = 20;
-  return names.length <= shown ? names.join(", ") : `${names.slice(0, shown).join(", ")} and ${names.length - shown} more`;
+  return names.length <= shown
+    ? names.join(", ")
+    : `${names.slice(0, shown).join(", ")} and ${names.length - shown} more`;
 }
 
 /** The one of this process. */

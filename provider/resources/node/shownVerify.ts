@@ -42,5 +42,8 @@ function readProbe(text: string): Probe {
 }
 
 function unreadable(text: string): never {
-  throw new MirrorError("VERIFY_TEXT", `"${text}" in the state is not what was written there; run pulumi up with verify: false, then as before.`);
+  throw new MirrorError(
+    "VERIFY_TEXT",
+    `"${text}" in the state is not what was written there; run pulumi up with verify: false, then as before.`,
+  );
 }

@@ -1,14 +1,14 @@
 import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredRegistry } from "../../containerd/desired";
 import type { ObservedNode } from "../../containerd/observed";
 import { renderFiles } from "../../containerd/render/renderFiles";
-import { isUnknown, stableText } from "../../pulumi/plainValue";
+import { shortDigest } from "../../model/digest";
 import type { NodeConnection } from "../../node";
+import { isUnknown, stableText } from "../../pulumi/plainValue";
+import type { NodeVerification } from "../../verify/nodeVerification";
 import { declarationOf } from "./declaration";
 import { holdsCertificate } from "./review";
-import { shortDigest } from "../../model/digest";
-import type { NodeVerification } from "../../verify/nodeVerification";
-import { showVerify } from "./shownVerify";
 import type { ShownVerify } from "./shownVerify";
+import { showVerify } from "./shownVerify";
 
 /** What a node is to do, but for the texts and the secrets. */
 export interface NodeMirror {
@@ -33,17 +33,24 @@ export interface NodeContainerdInputs {
   forgetUnreachable?: boolean;
   adopt?: boolean;
   hold?: boolean;
-  /** Only ever in the state, put there by refresh: how the node differs. That it is not declared makes `up` repair it. */
+  /**
+   * Only ever in the state, put there by refresh: how the node differs. That it is not declared makes `up` repair it.
+   */
   drift?: string[];
 }
 
-/** The same as the program sends them. Texts are made once for all nodes of a mirror, and cost the same however much stands in them. */
+/**
+ * The same as the program sends them. Texts are made once for all nodes of a mirror, and cost the same however much
+ * stands in them.
+ */
 export interface NodeContainerdWire extends Omit<NodeContainerdInputs, "files" | "verify" | "drift"> {
   /** JSON of NodeMirror. */
   mirror: string;
   /** JSON: path on the node -> text. After `ignoreChanges` what the state has. */
   files: string | Record<string, string>;
-  /** JSON of NodeVerify, with `problems` of the selection where it has any. After `ignoreChanges` what the state has. */
+  /**
+   * JSON of NodeVerify, with `problems` of the selection where it has any. After `ignoreChanges` what the state has.
+   */
   verify: false | string | ShownVerify;
 }
 
@@ -64,9 +71,9 @@ export interface HostGroup extends Omit<DesiredHost, "host" | "skipFallback"> {
 }
 
 /**
- * What the state keeps of a node besides its inputs. Every byte counts a thousand times in a fleet of a thousand nodes, and Pulumi rewrites
- * the whole state at each step. So: not the files, which follow from the hosts; of a certificate the digest, because the node has it; not
- * the images to compare, which the verification lists.
+ * What the state keeps of a node besides its inputs. Every byte counts a thousand times in a fleet of a thousand nodes,
+ * and Pulumi rewrites the whole state at each step. So: not the files, which follow from the hosts; of a certificate
+ * the digest, because the node has it; not the images to compare, which the verification lists.
  */
 export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files" | "verify"> {
   /** Of the files as the inputs have them. */
@@ -77,7 +84,10 @@ export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files
   /** Path on the node -> digest. */
   certificates?: Record<string, string>;
   verify: false | Omit<ShownVerify, "images">;
-  /** Whose the node is: its record has the same. The URN, where 0.1.0 made the state; none before the node was first configured. */
+  /**
+   * Whose the node is: its record has the same. The URN, where 0.1.0 made the state; none before the node was first
+   * configured.
+   */
   token?: string;
   /** With `drift`: repairing it restarts containerd. */
   driftRestarts?: true;
@@ -96,14 +106,24 @@ export function stateOf(inputs: NodeContainerdInputs): NodeContainerdOutputs {
     auth: mirror.auth,
     hostsDir: mirror.hostsDir,
     verify: withoutImages(verify),
-    ...(certificates.length > 0 ? { certificates: Object.fromEntries(certificates.map(([path, text]) => [path, shortDigest(text)])) } : {}),
+    ...(certificates.length > 0
+      ? { certificates: Object.fromEntries(certificates.map(([path, text]) => [path, shortDigest(text)])) }
+      : {}),
     ...(hold === true ? { hold } : {}),
   };
 }
 
 /** The state when nothing but how to reach the node, and what is to be remembered for later, was declared otherwise. */
 export function rememberedState(olds: NodeContainerdOutputs, news: NodeContainerdInputs): NodeContainerdOutputs {
-  const { criTimeout: _limit, forgetUnreachable: _forget, adopt: _adopt, hold: _hold, drift: _drift, driftRestarts: _restarts, ...kept } = olds;
+  const {
+    criTimeout: _limit,
+    forgetUnreachable: _forget,
+    adopt: _adopt,
+    hold: _hold,
+    drift: _drift,
+    driftRestarts: _restarts,
+    ...kept
+  } = olds;
   const { files: _files, verify: _verify, hold: _held, ...rest } = news;
   return { ...kept, ...rest };
 }
@@ -117,7 +137,11 @@ export function verifyOf(outs: NodeContainerdOutputs): false | ShownVerify {
   if (outs.verify === false) {
     return false;
   }
-  const images = (outs.verification?.images ?? []).map(({ image, mirrorImage, expectedDigest }) => ({ source: image, target: mirrorImage, digest: expectedDigest }));
+  const images = (outs.verification?.images ?? []).map(({ image, mirrorImage, expectedDigest }) => ({
+    source: image,
+    target: mirrorImage,
+    digest: expectedDigest,
+  }));
   return { ...outs.verify, ...showVerify({ images }) };
 }
 
@@ -152,7 +176,10 @@ export function mirrorOf(outs: NodeContainerdOutputs): NodeMirror {
 /** The files that were put on a node, made again from the state and the node's own certificates. */
 export interface RestoredFiles {
   files: Record<string, string>;
-  /** Certificates that the node no longer has as they were: nobody can say what to compare them with, and `files` has a stand-in. */
+  /**
+   * Certificates that the node no longer has as they were: nobody can say what to compare them with, and `files` has a
+   * stand-in.
+   */
   lost: string[];
 }
 

@@ -1,13 +1,13 @@
+import type { Credentials } from "../../containerd/desired";
 import { credentialsInConfig } from "../../containerd/plan/authEdits";
 import { placeholdersIn } from "../../containerd/plan/credentials";
-import type { Credentials } from "../../containerd/desired";
 import { declareDialTimeout, hasDialTimeout, knowsDialTimeout } from "../../containerd/plan/dialTimeout";
-import { atLeast, parseContainerdVersion } from "../../containerd/version";
 import type { ContainerdVersion } from "../../containerd/version";
+import { atLeast, parseContainerdVersion } from "../../containerd/version";
 import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
 import { declarationOf } from "./declaration";
-import { digestOfFiles, mirrorOf } from "./state";
 import type { NodeContainerdInputs, NodeContainerdOutputs, NodeMirror } from "./state";
+import { digestOfFiles, mirrorOf } from "./state";
 
 /**
  * Words for the reviewer about what an update does to one node: what is written there, and whether containerd restarts.
@@ -19,7 +19,8 @@ export function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInpu
     parts.push("repairs what was changed since");
   }
   const change = changeOf(olds, news);
-  const restyled = news.configStyle !== undefined && news.configStyle !== "auto" && news.configStyle !== olds.containerd?.configStyle;
+  const restyled =
+    news.configStyle !== undefined && news.configStyle !== "auto" && news.configStyle !== olds.containerd?.configStyle;
   if (change.credentials.length > 0) {
     parts.push(`other credentials for ${change.credentials.join(", ")}`);
   }
@@ -48,7 +49,9 @@ interface Change {
 function changeOf(olds: NodeContainerdOutputs, news: NodeContainerdInputs): Change {
   const now = isUnknown(news.mirror) || news.mirror === olds.mirror ? undefined : declarationOf(news.mirror).mirror;
   const before = mirrorOf(olds);
-  const keys = holdsUnknown(news.credentials) ? [] : [...new Set([...Object.keys(olds.credentials), ...Object.keys(news.credentials)])];
+  const keys = holdsUnknown(news.credentials)
+    ? []
+    : [...new Set([...Object.keys(olds.credentials), ...Object.keys(news.credentials)])];
   return {
     files: isUnknown(news.files) || olds.filesDigest !== digestOfFiles(news.files),
     credentials: keys.filter((key) => !sameValue(olds.credentials[key], news.credentials[key])).sort(),
@@ -70,11 +73,17 @@ function restartWords(olds: NodeContainerdOutputs, news: NodeContainerdInputs, c
   }
   const version = parseContainerdVersion(olds.containerd.version);
   const before = mirrorOf(olds);
-  const stood = texts(credentialsInConfig({ ...before, credentials: olds.credentials }, version).placed, olds.credentials);
+  const stood = texts(
+    credentialsInConfig({ ...before, credentials: olds.credentials }, version).placed,
+    olds.credentials,
+  );
   const hosts = change.now?.hosts ?? (change.files ? undefined : before.hosts);
   if (hosts !== undefined) {
     const auth = change.now?.auth ?? before.auth;
-    const stands = texts(credentialsInConfig({ hosts, auth, credentials: news.credentials }, version).placed, news.credentials);
+    const stands = texts(
+      credentialsInConfig({ hosts, auth, credentials: news.credentials }, version).placed,
+      news.credentials,
+    );
     return sameValue(stood, stands) ? none : once;
   }
   const headers = [...new Set(Object.values(news.files).flatMap(placeholdersIn))];
@@ -98,10 +107,14 @@ function withoutDialTimeout(olds: NodeContainerdOutputs, news: NodeContainerdInp
 }
 
 /**
- * The same while the mirror is not known because its endpoints are asked in the update: by the placeholders in the files,
- * and by how each endpoint authenticated before.
+ * The same while the mirror is not known because its endpoints are asked in the update: by the placeholders in the
+ * files, and by how each endpoint authenticated before.
  */
-function likely(news: NodeContainerdInputs, before: NodeMirror, version: ContainerdVersion): { host: string; key: string }[] {
+function likely(
+  news: NodeContainerdInputs,
+  before: NodeMirror,
+  version: ContainerdVersion,
+): { host: string; key: string }[] {
   const headers = new Set(Object.values(news.files).flatMap(placeholdersIn));
   const tokenInHeader = atLeast(version, 2, 1);
   return Object.keys(news.credentials)

@@ -3,11 +3,15 @@ import type { NodeContainerdOutputs } from "./state";
 import { recallVerification, storeVerification } from "./storedVerification";
 
 /** What the provider alone reads again. */
-type Recorded = Pick<NodeContainerdOutputs, "mirror" | "filesDigest" | "hosts" | "auth" | "hostsDir" | "certificates" | "verify" | "token">;
+type Recorded = Pick<
+  NodeContainerdOutputs,
+  "mirror" | "filesDigest" | "hosts" | "auth" | "hostsDir" | "certificates" | "verify" | "token"
+>;
 
 /**
- * A node's outputs as they lie in the state. An object is handed on value by value at every preview, through the engine, the provider and
- * the program, and with a thousand nodes that is a large part of what a run takes; so what has many parts is one text.
+ * A node's outputs as they lie in the state. An object is handed on value by value at every preview, through the
+ * engine, the provider and the program, and with a thousand nodes that is a large part of what a run takes; so what has
+ * many parts is one text.
  */
 export interface StoredNode extends Omit<NodeContainerdOutputs, keyof Recorded | "verification"> {
   /** JSON of Recorded. */
@@ -25,13 +29,18 @@ export function storeNode(outs: NodeContainerdOutputs): StoredNode {
     ...(certificates === undefined ? {} : { certificates }),
     ...(token === undefined ? {} : { token }),
   };
-  return { ...rest, record: stableText(recorded), ...(verification === undefined ? {} : { verified: storeVerification(verification) }) };
+  return {
+    ...rest,
+    record: stableText(recorded),
+    ...(verification === undefined ? {} : { verified: storeVerification(verification) }),
+  };
 }
 
 export function recallNode({ record, verified, resourceUrn, ...rest }: StoredNode): NodeContainerdOutputs {
   return {
     ...rest,
-    // 0.1.0 marked a node with the URN. It is kept as it was then, for what comes later may change nothing but the name.
+    // 0.1.0 marked a node with the URN. It is kept as it was then, for what comes later may change nothing but the
+    // name.
     ...(resourceUrn === undefined ? {} : { token: resourceUrn }),
     ...(JSON.parse(record) as Recorded),
     ...(verified === undefined ? {} : { verification: recallVerification(verified) }),

@@ -11,8 +11,8 @@ interface StoredVerification extends Omit<NodeVerification, "hosts" | "images"> 
 }
 
 /**
- * A verification as the state keeps it: one text that says nothing twice. Twenty hosts behind one mirror differ in nothing but their names,
- * and an image that matches has one digest, not three.
+ * A verification as the state keeps it: one text that says nothing twice. Twenty hosts behind one mirror differ in
+ * nothing but their names, and an image that matches has one digest, not three.
  */
 export function storeVerification({ hosts, images, ...rest }: NodeVerification): string {
   const groups = new Map<string, HostGroup>();
@@ -36,7 +36,9 @@ export function recallVerification(text: string): NodeVerification {
     ...rest,
     hosts: hosts.flatMap(({ hosts: names, ...found }) => names.map((host) => ({ host, ...found }))),
     images: images.map((image) =>
-      "match" in image ? image : { ...image, publicRepoDigest: image.expectedDigest, mirrorRepoDigest: image.expectedDigest, match: true },
+      "match" in image
+        ? image
+        : { ...image, publicRepoDigest: image.expectedDigest, mirrorRepoDigest: image.expectedDigest, match: true },
     ),
   };
 }

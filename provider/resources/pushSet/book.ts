@@ -1,7 +1,10 @@
 import type { OperationContext } from "../../model/context";
-import { MirrorError, messageOf } from "../../model/errors";
-import { keeperOf } from "../../registry/sets/deletePushed";
+import { messageOf, MirrorError } from "../../model/errors";
+import type { Registry } from "../../registry/registry";
+import { RegistryError } from "../../registry/registryError";
 import type { Keeper } from "../../registry/sets/deletePushed";
+import { keeperOf } from "../../registry/sets/deletePushed";
+import type { ManifestsByRepository, RecordPlace } from "../../registry/sets/pushSetRecord";
 import {
   defaultRecordRepository,
   deleteRecord,
@@ -12,9 +15,6 @@ import {
   union,
   writeRecord,
 } from "../../registry/sets/pushSetRecord";
-import type { ManifestsByRepository, RecordPlace } from "../../registry/sets/pushSetRecord";
-import type { Registry } from "../../registry/registry";
-import { RegistryError } from "../../registry/registryError";
 
 /** What decides where a push set's record lies. */
 export interface RecordWanted {
@@ -25,8 +25,8 @@ export interface RecordWanted {
 /**
  * The record that one push set keeps in its registry (registry/pushSetRecord.ts), through one push.
  *
- * With `deleteImages` it has to be there before anything is pushed: a delete relies on each push set of that kind having one.
- * Without, it is kept where the registry takes it, so that others spare what this push set has.
+ * With `deleteImages` it has to be there before anything is pushed: a delete relies on each push set of that kind
+ * having one. Without, it is kept where the registry takes it, so that others spare what this push set has.
  */
 export class PushSetBook {
   readonly place: RecordPlace | undefined;
@@ -50,7 +50,8 @@ export class PushSetBook {
       return;
     }
     try {
-      this.before = (this.old === undefined ? undefined : (await readRecord(this.registry, this.old))?.manifests) ?? this.before;
+      this.before =
+        (this.old === undefined ? undefined : (await readRecord(this.registry, this.old))?.manifests) ?? this.before;
       await this.write(union(this.before, manifests));
     } catch (error) {
       this.context.signal.throwIfAborted();
@@ -94,7 +95,9 @@ export class PushSetBook {
 
   private async forget(place: RecordPlace | undefined): Promise<void> {
     if (place !== undefined) {
-      await deleteRecord(this.registry, place).catch((error: unknown) => this.context.log.debug(`${place.repository}: ${messageOf(error)}`));
+      await deleteRecord(this.registry, place).catch((error: unknown) =>
+        this.context.log.debug(`${place.repository}: ${messageOf(error)}`),
+      );
     }
   }
 }
@@ -108,10 +111,14 @@ function repositoryOf({ probeRepository, deleteImages }: RecordWanted): string |
 
 /** Where records of the push sets of one namespace are looked for: beside this one's, and in the usual place. */
 function placesToLook(wanted: RecordWanted, place: RecordPlace | undefined): string[] {
-  return [...new Set([place?.repository, repositoryOf(wanted), defaultRecordRepository].filter((path) => path !== undefined))];
+  return [
+    ...new Set([place?.repository, repositoryOf(wanted), defaultRecordRepository].filter((path) => path !== undefined)),
+  ];
 }
 
-/** What other push sets name, for a delete; undefined where the registry does not tell, and then nothing may be deleted. */
+/**
+ * What other push sets name, for a delete; undefined where the registry does not tell, and then nothing may be deleted.
+ */
 export async function keeperForDelete(
   registry: Registry,
   wanted: RecordWanted,
@@ -128,6 +135,10 @@ export async function keeperForDelete(
 }
 
 function isSame(a: ManifestsByRepository, b: ManifestsByRepository): boolean {
-  const flat = (all: ManifestsByRepository): string => [...all].flatMap(([name, digests]) => [...digests].map((digest) => `${name}@${digest}`)).sort().join("\n");
+  const flat = (all: ManifestsByRepository): string =>
+    [...all]
+      .flatMap(([name, digests]) => [...digests].map((digest) => `${name}@${digest}`))
+      .sort()
+      .join("\n");
   return flat(a) === flat(b);
 }

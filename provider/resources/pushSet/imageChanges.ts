@@ -32,7 +32,10 @@ export function imageChanges(before: readonly NamedImage[], after: readonly Name
  *
  * @param fate What becomes of a dropped image.
  */
-export function describeImages({ added, changed, dropped, kept }: ImageChanges, fate: (source: string) => string): string[] {
+export function describeImages(
+  { added, changed, dropped, kept }: ImageChanges,
+  fate: (source: string) => string,
+): string[] {
   const counts = [
     [added.length, "added"],
     [changed.length, "changed"],

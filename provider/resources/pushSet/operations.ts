@@ -2,25 +2,25 @@ import { createHash } from "node:crypto";
 
 import { openPackages, sourcesOf } from "../../archive/packageList";
 import type { OperationContext } from "../../model/context";
-import { PartialFailure, dynamicProvider } from "../../pulumi/boundary";
-import type { Difference, Operations } from "../../pulumi/boundary";
-import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
-import { MirrorError, messageOf } from "../../model/errors";
-import { describeImages, imageChanges, isChange } from "./imageChanges";
-import type { NamedImage } from "./imageChanges";
+import { messageOf, MirrorError } from "../../model/errors";
 import { localPath } from "../../model/localPath";
-import { PushSetBook, keeperForDelete } from "./book";
+import type { Difference, Operations } from "../../pulumi/boundary";
+import { dynamicProvider, PartialFailure } from "../../pulumi/boundary";
+import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
 import type { RegistryConnection } from "../../registry/connection";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
-import { deletePushed } from "../../registry/sets/deletePushed";
 import { selectImages } from "../../registry/push/imageFilter";
-import { inspectImages } from "../../registry/sets/inspect";
-import { pushProbe } from "../../registry/sets/probe";
 import { pushPackage } from "../../registry/push/push";
 import type { Probe, PushedImage, PushResult } from "../../registry/push/pushResult";
-import { deleteRecord, hasRecord } from "../../registry/sets/pushSetRecord";
-import type { RecordPlace } from "../../registry/sets/pushSetRecord";
 import { Registry } from "../../registry/registry";
+import { deletePushed } from "../../registry/sets/deletePushed";
+import { inspectImages } from "../../registry/sets/inspect";
+import { pushProbe } from "../../registry/sets/probe";
+import type { RecordPlace } from "../../registry/sets/pushSetRecord";
+import { deleteRecord, hasRecord } from "../../registry/sets/pushSetRecord";
+import { keeperForDelete, PushSetBook } from "./book";
+import type { NamedImage } from "./imageChanges";
+import { describeImages, imageChanges, isChange } from "./imageChanges";
 
 /** The wire form of ImagePushSet's arguments. */
 export interface ImagePushSetInputs {
@@ -28,7 +28,10 @@ export interface ImagePushSetInputs {
   source: string | string[];
   /** Of the package's content; what decides whether a push is needed. Absent until the program can read the package. */
   fingerprint?: string;
-  /** For the reviewer: `NAME DIGEST` an image, when it is known without decoding; absent otherwise, and then known at push. */
+  /**
+   * For the reviewer: `NAME DIGEST` an image, when it is known without decoding; absent otherwise, and then known at
+   * push.
+   */
   contents?: string[];
   /** Only ever on the wire: there is no package at the path. */
   missing?: string;
@@ -39,7 +42,10 @@ export interface ImagePushSetInputs {
   deleteImages?: boolean;
   spoolDir?: string;
   maxDecodedBytes?: number;
-  /** Only ever in the state, put there by refresh: what the registry lost or has otherwise. That it is not declared makes `up` repair it. */
+  /**
+   * Only ever in the state, put there by refresh: what the registry lost or has otherwise. That it is not declared
+   * makes `up` repair it.
+   */
   drift?: string[];
 }
 
@@ -47,13 +53,17 @@ export interface ImagePushSetOutputs extends ImagePushSetInputs {
   endpoint: string;
   images: PushedImage[];
   probe?: Probe;
-  /** Where the registry has the list of what this push set has; absent in a state of 0.1.0, and where the registry takes none. */
+  /**
+   * Where the registry has the list of what this push set has; absent in a state of 0.1.0, and where the registry takes
+   * none.
+   */
   record?: RecordPlace;
 }
 
 /**
- * Images by a package's fingerprint, as this run's checks have seen them. The inputs have them only where they had them at the last push,
- * so that a package that became known meanwhile does not look changed; a preview names the images all the same.
+ * Images by a package's fingerprint, as this run's checks have seen them. The inputs have them only where they had them
+ * at the last push, so that a package that became known meanwhile does not look changed; a preview names the images all
+ * the same.
  */
 const listings = new Map<string, string[]>();
 
@@ -67,7 +77,8 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
     }
     const problems = filterProblems(news);
     const notes = problems.length === 0 && olds.fingerprint === undefined ? firstPushNotes(news) : [];
-    // The listing is for the eye only: a package that was not known when it was pushed must not look changed once it is.
+    // The listing is for the eye only: a package that was not known when it was pushed must not look changed once it
+    // is.
     if (!isUnknown(news.fingerprint) && olds.fingerprint === news.fingerprint) {
       const { contents: _ignored, ...rest } = news;
       return { inputs: olds.contents === undefined ? rest : { ...rest, contents: olds.contents }, problems };
@@ -111,7 +122,9 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
       return { outs: { ...outs, drift }, inputs: { ...inputs, drift } };
     } catch (error) {
       // Not reaching the registry says nothing about what lies in it: the state stays as it is.
-      context.log.warn(`${outs.registry.endpoint}: the registry could not be asked, the state is kept as it was: ${messageOf(error)}`);
+      context.log.warn(
+        `${outs.registry.endpoint}: the registry could not be asked, the state is kept as it was: ${messageOf(error)}`,
+      );
       return { outs };
     } finally {
       await registry.close();
@@ -122,7 +135,13 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
     if (isSettled(olds, news)) {
       // Credentials, CA, proxy or the path to the same package: nothing to do but to remember them.
       const { images, probe, record, fingerprint } = olds;
-      return { ...news, fingerprint, endpoint: news.registry.endpoint, images, ...given({ probe, record }) } as ImagePushSetOutputs;
+      return {
+        ...news,
+        fingerprint,
+        endpoint: news.registry.endpoint,
+        images,
+        ...given({ probe, record }),
+      } as ImagePushSetOutputs;
     }
     const { outs, failure } = await push(news, olds, context);
     if (failure !== undefined) {
@@ -164,14 +183,27 @@ function withoutPackage(
   }
   return {
     inputs: { ...inputs, fingerprint, ...(contents === undefined ? {} : { contents }) },
-    notes: [`${missing} It was pushed before, and what the state says of it is kept; whatever needs it again will fail.`],
+    notes: [
+      `${missing} It was pushed before, and what the state says of it is kept; whatever needs it again will fail.`,
+    ],
   };
 }
 
 /** What is compared to tell whether anything at all was declared otherwise. */
 function declared(inputs: ImagePushSetInputs): unknown {
-  const { source, registry, include, exclude, probeRepository, deleteImages, fingerprint, spoolDir, maxDecodedBytes } = inputs;
-  return { source: sourcesOf(source), registry, include, exclude, probeRepository, deleteImages, fingerprint, spoolDir, maxDecodedBytes };
+  const { source, registry, include, exclude, probeRepository, deleteImages, fingerprint, spoolDir, maxDecodedBytes } =
+    inputs;
+  return {
+    source: sourcesOf(source),
+    registry,
+    include,
+    exclude,
+    probeRepository,
+    deleteImages,
+    fingerprint,
+    spoolDir,
+    maxDecodedBytes,
+  };
 }
 
 /** True when the registry need not be touched: same content, same filters, nothing missing. */
@@ -192,7 +224,11 @@ function placeOf(endpoint: string): string {
 /** The package's images after include and exclude; undefined while they are not known. */
 function wantedImages(news: ImagePushSetInputs): NamedImage[] | undefined {
   const { fingerprint, include = [], exclude = [] } = news;
-  const contents = Array.isArray(news.contents) ? news.contents : typeof fingerprint === "string" ? listings.get(fingerprint) : undefined;
+  const contents = Array.isArray(news.contents)
+    ? news.contents
+    : typeof fingerprint === "string"
+      ? listings.get(fingerprint)
+      : undefined;
   if (contents === undefined || holdsUnknown([fingerprint, include, exclude])) {
     return undefined;
   }
@@ -225,7 +261,8 @@ function firstPushNotes(news: ImagePushSetInputs): string[] {
 }
 
 function imageNotes(olds: ImagePushSetOutputs, news: ImagePushSetInputs): string[] {
-  const fate = (): string => (news.deleteImages === true ? "deleted from the registry, unless another push set has it" : "stays in the registry");
+  const fate = (): string =>
+    news.deleteImages === true ? "deleted from the registry, unless another push set has it" : "stays in the registry";
   const samePackage = olds.fingerprint === news.fingerprint;
   const wanted = wantedImages(news);
   if (wanted !== undefined) {
@@ -236,17 +273,23 @@ function imageNotes(olds: ImagePushSetOutputs, news: ImagePushSetInputs): string
   if (!samePackage || holdsUnknown([news.include, news.exclude])) {
     return ["which images that adds, changes or drops is known once the package has been decoded, at push"];
   }
-  // Of a package that is not known here only what was pushed of it is: what no longer passes the filters, not what passes them now.
+  // Of a package that is not known here only what was pushed of it is: what no longer passes the filters, not what
+  // passes them now.
   const left = stillChosen(olds.images, news);
   const lines = describeImages(imageChanges(olds.images, left), fate);
-  return sameValue(filters(olds), filters(news)) ? [] : [...lines, "which images that adds is known once the package has been decoded, at push"];
+  return sameValue(filters(olds), filters(news))
+    ? []
+    : [...lines, "which images that adds is known once the package has been decoded, at push"];
 }
 
 function filters({ include, exclude }: Pick<ImagePushSetInputs, "include" | "exclude">): unknown {
   return { include: include ?? [], exclude: exclude ?? [] };
 }
 
-/** A tag may point at something else than the package's own digest (a manifest made anew): the same package is no change of it. */
+/**
+ * A tag may point at something else than the package's own digest (a manifest made anew): the same package is no change
+ * of it.
+ */
 function sameDigests(images: readonly NamedImage[], wanted: readonly NamedImage[]): NamedImage[] {
   const digests = new Map(wanted.map(({ source, digest }) => [source, digest]));
   return images.map(({ source, digest }) => ({ source, digest: digests.get(source) ?? digest }));
@@ -257,7 +300,10 @@ function packageDigests(olds: ImagePushSetOutputs): NamedImage[] {
   return sameDigests(olds.images ?? [], (olds.contents ?? listings.get(olds.fingerprint ?? "") ?? []).map(namedImage));
 }
 
-function stillChosen(images: readonly PushedImage[], { include = [], exclude = [] }: ImagePushSetInputs): PushedImage[] {
+function stillChosen(
+  images: readonly PushedImage[],
+  { include = [], exclude = [] }: ImagePushSetInputs,
+): PushedImage[] {
   try {
     return selectImages(images, include, exclude);
   } catch (error) {
@@ -279,19 +325,26 @@ async function deleteAll(registry: Registry, outs: ImagePushSetOutputs, context:
     return;
   }
   const { deleted, left } = await deletePushed(registry, outs.images, outs.probe, known.keeper, context);
-  const lines = [...deleted.map((name) => `  - ${name}`), ...left.map(({ name, reason }) => `  ${name} stays: ${reason}`)];
+  const lines = [
+    ...deleted.map((name) => `  - ${name}`),
+    ...left.map(({ name, reason }) => `  ${name} stays: ${reason}`),
+  ];
   if (lines.length > 0) {
     context.log.info(`${deleted.length} deleted from ${outs.endpoint}:\n${lines.join("\n")}`);
   }
 }
 
-/** A record that stays spares images from other push sets' deletes, no more; so it is no reason for a delete to fail. */
+/**
+ * A record that stays spares images from other push sets' deletes, no more; so it is no reason for a delete to fail.
+ */
 async function forgetRecord(registry: Registry, record: RecordPlace, context: OperationContext): Promise<void> {
   try {
     await registry.ping();
     await deleteRecord(registry, record);
   } catch (error) {
-    context.log.info(`the record of this push set stays in the registry, as ${record.repository}:set-${record.token}: ${messageOf(error)}`);
+    context.log.info(
+      `the record of this push set stays in the registry, as ${record.repository}:set-${record.token}: ${messageOf(error)}`,
+    );
   }
 }
 
@@ -300,7 +353,9 @@ function given<T extends object>(values: T): Partial<T> {
 }
 
 function driftLine(entry: { image: string; expected: string; found: string | undefined }): string {
-  return entry.found === undefined ? `${entry.image} is gone` : `${entry.image} is now ${entry.found}, pushed was ${entry.expected}`;
+  return entry.found === undefined
+    ? `${entry.image} is gone`
+    : `${entry.image} is now ${entry.found}, pushed was ${entry.expected}`;
 }
 
 async function push(
@@ -337,10 +392,19 @@ async function push(
         ...(inputs.probeRepository === false ? {} : { stagingRepository: besideProbe(inputs.probeRepository) }),
         context,
       });
-      const probe = inputs.probeRepository === false ? undefined : await keepOrPushProbe(registry, inputs.probeRepository, olds?.probe, context);
+      const probe =
+        inputs.probeRepository === false
+          ? undefined
+          : await keepOrPushProbe(registry, inputs.probeRepository, olds?.probe, context);
       const record = await book.end(result.manifests, result.failures.length === 0);
       const { drift: _drift, ...rest } = inputs;
-      const outs: ImagePushSetOutputs = { ...rest, fingerprint: opened.fingerprint, endpoint: inputs.registry.endpoint, images: [...result.images, ...result.kept], ...given({ probe, record }) };
+      const outs: ImagePushSetOutputs = {
+        ...rest,
+        fingerprint: opened.fingerprint,
+        endpoint: inputs.registry.endpoint,
+        images: [...result.images, ...result.kept],
+        ...given({ probe, record }),
+      };
       const { stats } = result;
       context.log.info(
         `${result.images.length} images in ${inputs.registry.endpoint}: ${stats.blobsSent} blobs (${stats.bytesSent} bytes) sent, ${stats.blobsMounted} mounted, ${stats.blobsPresent} there already`,
@@ -354,10 +418,18 @@ async function push(
         const deletes = result.failures.filter(({ deleting }) => deleting === true).length;
         const pushes = result.failures.length - deletes;
         const said = [
-          ...(pushes > 0 ? [`${pushes} of ${result.images.length + pushes} images could not be pushed to ${inputs.registry.endpoint}`] : []),
+          ...(pushes > 0
+            ? [
+                `${pushes} of ${result.images.length + pushes} images could not be pushed to ${inputs.registry.endpoint}`,
+              ]
+            : []),
           ...(deletes > 0 ? [`${deletes} dropped images could not be deleted from ${inputs.registry.endpoint}`] : []),
         ];
-        const failure = new MirrorError("PUSH_INCOMPLETE", `${said.join(", and ")}; the others are there, and the next pulumi up does only what is missing.`, { reasons });
+        const failure = new MirrorError(
+          "PUSH_INCOMPLETE",
+          `${said.join(", and ")}; the others are there, and the next pulumi up does only what is missing.`,
+          { reasons },
+        );
         // Without a fingerprint the state says "not settled", so that the next up tries again.
         return { outs: { ...outs, fingerprint: "" }, failure };
       }
@@ -380,18 +452,27 @@ function fateOf(source: string, { deleted, left, kept, failures }: PushResult): 
     return "deleted from the registry";
   }
   if (kept.some((image) => image.source === source)) {
-    return failures.some((failure) => failure.source === source) ? "failed: the registry keeps what it had" : "stays in the registry";
+    return failures.some((failure) => failure.source === source)
+      ? "failed: the registry keeps what it had"
+      : "stays in the registry";
   }
   return "stays in the registry";
 }
 
-/** Where blobs wait whose image is not known yet: beside the probe, which the user has placed where writing is allowed. */
+/**
+ * Where blobs wait whose image is not known yet: beside the probe, which the user has placed where writing is allowed.
+ */
 function besideProbe(repository: string): string {
   const slash = repository.lastIndexOf("/");
   return slash < 0 ? `${repository}-staging` : `${repository.slice(0, slash)}/staging`;
 }
 
-async function keepOrPushProbe(registry: Registry, repository: string, old: Probe | undefined, context: OperationContext): Promise<Probe> {
+async function keepOrPushProbe(
+  registry: Registry,
+  repository: string,
+  old: Probe | undefined,
+  context: OperationContext,
+): Promise<Probe> {
   if (old?.repository === repository) {
     const [state] = await inspectImages(registry, [], old, context);
     if (state?.found === old.digest) {

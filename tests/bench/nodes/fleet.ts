@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+
 import { Lab, type LabNode } from "../../lab/lab";
 import { groupRoot, inGroup } from "../../lab/lab/controlGroup";
 import type { Target, Wrap } from "./tool";
@@ -32,7 +33,11 @@ export class Fleet {
   }
 
   static async up(size: number, log: (line: string) => void): Promise<Fleet> {
-    const nodes = Array.from({ length: size }, (_, i) => ({ name: `node-${i + 1}`, release: "trixie" as const, packages: ["python3"] }));
+    const nodes = Array.from({ length: size }, (_, i) => ({
+      name: `node-${i + 1}`,
+      release: "trixie" as const,
+      packages: ["python3"],
+    }));
     return new Fleet(await Lab.up({ nodes, log }));
   }
 
@@ -44,7 +49,10 @@ export class Fleet {
     return this.nodes.map(({ name, address, port, hostKey }) => ({ name, host: address, port, hostKey }));
   }
 
-  /** Runs a tool's command in a group of the lab's: its CPU time can be told, daemons it leaves behind included, and ends with the lab. */
+  /**
+   * Runs a tool's command in a group of the lab's: its CPU time can be told, daemons it leaves behind included, and
+   * ends with the lab.
+   */
   readonly wrap: Wrap = (command) => inGroup(this.toolGroup, command);
 
   /** Pristine disks, freshly booted machines with nothing left to do, and an sshd that says what it is asked for. */
@@ -82,7 +90,11 @@ export class Fleet {
     await some([...this.nodes.entries()], 4, async ([i, node]) => {
       const { stdout } = await node.exec("journalctl --quiet --no-pager -b -t sshd -t sshd-session -o cat");
       const count = (pattern: RegExp): number => stdout.split("\n").filter((line) => pattern.test(line)).length;
-      counts[i] = { restarts: await node.containerdRestarts(), connections: count(/^Connection from /), commands: count(/^Starting session: (command|subsystem|shell)/) };
+      counts[i] = {
+        restarts: await node.containerdRestarts(),
+        connections: count(/^Connection from /),
+        commands: count(/^Starting session: (command|subsystem|shell)/),
+      };
     });
     return counts;
   }

@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { openStack, type ConfigValue, type ProgramStack } from "../../engine/program";
-import { findCli, type Cli } from "../../engine/findCli";
+
+import { type Cli, findCli } from "../../engine/findCli";
+import { type ConfigValue, openStack, type ProgramStack } from "../../engine/program";
 import type { Target, Tool, Wanted, Wrap } from "./tool";
 
 const program = join(__dirname, "..", "..", "e2e", "programs", "flexible");
@@ -48,13 +49,21 @@ export class Ours implements Tool {
 
   run(wanted: Wanted): Promise<number> {
     const verify = this.options.images === undefined ? { verify: false } : {};
-    const connection = ({ host, port, hostKey }: Target): Record<string, unknown> => ({ host, port, user: "root", privateKeyPath: this.options.privateKeyPath, hostKey });
+    const connection = ({ host, port, hostKey }: Target): Record<string, unknown> => ({
+      host,
+      port,
+      user: "root",
+      privateKeyPath: this.options.privateKeyPath,
+      hostKey,
+    });
     return this.up({
       ...(this.options.images === undefined ? {} : { images: this.pushSet(wanted) }),
       mirror: {
         registryMirrors: [{ ...pick(wanted), hosts: wanted.publicHosts }],
       },
-      nodes: Object.fromEntries(this.targets.map((target) => [target.name, { connection: connection(target), ...verify }])),
+      nodes: Object.fromEntries(
+        this.targets.map((target) => [target.name, { connection: connection(target), ...verify }]),
+      ),
     });
   }
 

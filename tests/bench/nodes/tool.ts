@@ -30,6 +30,9 @@ export interface Tool {
   begin(targets: readonly Target[]): Promise<void>;
   /** Brings all nodes to what is wanted; gives the seconds that the whole command took. @throws when it fails */
   run(wanted: Wanted): Promise<number>;
-  /** Ends what the command left behind (Ansible's SSH masters): the next run begins with no connection open, as one does a day later. */
+  /**
+   * Ends what the command left behind (Ansible's SSH masters): the next run begins with no connection open, as one does
+   * a day later.
+   */
   end(): Promise<void>;
 }

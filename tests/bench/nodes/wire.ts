@@ -1,21 +1,27 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+
 import type { Target } from "./tool";
 
 /**
- * A line to a node that counts how often the talk turns: each time the client speaks after the node has, it had to wait for the node once.
- * That is what a slow network multiplies. Key exchange and log-in are counted too.
+ * A line to a node that counts how often the talk turns: each time the client speaks after the node has, it had to wait
+ * for the node once. That is what a slow network multiplies. Key exchange and log-in are counted too.
  */
 export class CountingLine {
   turns = 0;
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
 
-  private constructor(private readonly node: Target, private readonly host: string) {}
+  private constructor(
+    private readonly node: Target,
+    private readonly host: string,
+  ) {}
 
   static async open(node: Target, host: string): Promise<CountingLine> {
     const line = new CountingLine(node, host);
     const server = createServer({ noDelay: true }, (client) => line.accept(client));
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen({ host, port: node.port }, resolve));
+    await new Promise<void>((resolve, reject) =>
+      server.once("error", reject).listen({ host, port: node.port }, resolve),
+    );
     line.server = server;
     return line;
   }

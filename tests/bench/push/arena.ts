@@ -1,12 +1,13 @@
-import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Where a race takes place: a network of its own that has nothing but a loopback (so that the kernel's counters say exactly what was
- * sent), and in it a real registry with TLS, whose disk writes are as durable as it does them by itself.
+ * Where a race takes place: a network of its own that has nothing but a loopback (so that the kernel's counters say
+ * exactly what was sent), and in it a real registry with TLS, whose disk writes are as durable as it does them by
+ * itself.
  */
 export class Arena {
   readonly folder = mkdtempSync(join(tmpdir(), "push-bench-"));
@@ -22,10 +23,14 @@ export class Arena {
 
   async open(): Promise<void> {
     this.makeCertificate();
-    this.holder = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up && echo ready && exec sleep infinity"], { stdio: ["ignore", "pipe", "inherit"] });
+    this.holder = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up && echo ready && exec sleep infinity"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     await new Promise<void>((resolve, reject) => {
       this.holder?.stdout?.once("data", () => resolve());
-      this.holder?.once("exit", (code) => reject(new Error(`unshare --net ended with ${code}: the benchmark needs root and iproute2`)));
+      this.holder?.once("exit", (code) =>
+        reject(new Error(`unshare --net ended with ${code}: the benchmark needs root and iproute2`)),
+      );
     });
   }
 
@@ -36,7 +41,8 @@ export class Arena {
 
   /** Bytes over the network since it began, headers and answers included. */
   bytes(): number {
-    const line = /^\s*lo:\s*(.*)$/m.exec(readFileSync(`/proc/${this.holder?.pid as number}/net/dev`, "utf8"))?.[1] ?? "";
+    const line =
+      /^\s*lo:\s*(.*)$/m.exec(readFileSync(`/proc/${this.holder?.pid as number}/net/dev`, "utf8"))?.[1] ?? "";
     return Number(line.trim().split(/\s+/)[8]);
   }
 
@@ -52,20 +58,35 @@ export class Arena {
         version: 0.1,
         log: { level: "error", accesslog: { disabled: true } },
         storage: { filesystem: { rootdirectory: data }, delete: { enabled: true } },
-        http: { addr: this.hostPort, secret: "benchmark", tls: { certificate: join(this.folder, "server.crt"), key: join(this.folder, "server.key") } },
+        http: {
+          addr: this.hostPort,
+          secret: "benchmark",
+          tls: { certificate: join(this.folder, "server.crt"), key: join(this.folder, "server.key") },
+        },
       }),
     );
     const [program, ...args] = this.inside([this.registryProgram, "serve", config]);
     const log = openSync(join(this.folder, "registry.log"), "a");
-    this.registry = spawn(program as string, args, { stdio: ["ignore", log, log], env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" } });
+    this.registry = spawn(program as string, args, {
+      stdio: ["ignore", log, log],
+      env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" },
+    });
     const deadline = Date.now() + 20_000;
     for (;;) {
-      const probe = spawnSync("nsenter", [`--net=/proc/${this.holder?.pid as number}/ns/net`, "--", process.execPath, "-e", "require('net').connect(5000,'127.0.0.1').on('connect',()=>process.exit(0)).on('error',()=>process.exit(1))"]);
+      const probe = spawnSync("nsenter", [
+        `--net=/proc/${this.holder?.pid as number}/ns/net`,
+        "--",
+        process.execPath,
+        "-e",
+        "require('net').connect(5000,'127.0.0.1').on('connect',()=>process.exit(0)).on('error',()=>process.exit(1))",
+      ]);
       if (probe.status === 0) {
         return;
       }
       if (Date.now() > deadline) {
-        throw new Error(`the registry does not start: ${readFileSync(join(this.folder, "registry.log"), "utf8").slice(-2000)}`);
+        throw new Error(
+          `the registry does not start: ${readFileSync(join(this.folder, "registry.log"), "utf8").slice(-2000)}`,
+        );
       }
     }
   }
@@ -97,9 +118,39 @@ export class Arena {
       }
     };
     writeFileSync(join(this.folder, "ext"), "subjectAltName=IP:127.0.0.1\n");
-    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=benchmark CA");
+    run(
+      "req",
+      "-x509",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-keyout",
+      "ca.key",
+      "-out",
+      "ca.crt",
+      "-days",
+      "2",
+      "-subj",
+      "/CN=benchmark CA",
+    );
     run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=registry");
-    run("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "ext", "-out", "server.crt");
+    run(
+      "x509",
+      "-req",
+      "-in",
+      "server.csr",
+      "-CA",
+      "ca.crt",
+      "-CAkey",
+      "ca.key",
+      "-CAcreateserial",
+      "-days",
+      "2",
+      "-extfile",
+      "ext",
+      "-out",
+      "server.crt",
+    );
     mkdirSync(join(this.folder, "certs.d"));
     writeFileSync(join(this.folder, "certs.d", "ca.crt"), readFileSync(this.caPath));
   }
@@ -107,6 +158,9 @@ export class Arena {
 
 /** The program, or undefined where there is none. */
 export function onPath(program: string): string | undefined {
-  const found = (process.env["PATH"] ?? "").split(":").map((folder) => join(folder, program)).find((path) => existsSync(path));
+  const found = (process.env["PATH"] ?? "")
+    .split(":")
+    .map((folder) => join(folder, program))
+    .find((path) => existsSync(path));
   return found;
 }

@@ -1,6 +1,18 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, openSync, closeSync, readSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -36,12 +48,18 @@ const ownBytes = 60 << 20;
 const imageCount = 8;
 
 /**
- * The packages, from the cache or built into it (some minutes, once). Layers are gzipped, as those of images in public registries are:
- * only so can their digests be preserved. Their content is files of this machine, so that it compresses like any image's. xz -1 with the
- * block size of xz -6: on content that is compressed already, the level changes how long packing takes and hardly anything else.
+ * The packages, from the cache or built into it (some minutes, once). Layers are gzipped, as those of images in public
+ * registries are: only so can their digests be preserved. Their content is files of this machine, so that it compresses
+ * like any image's. xz -1 with the block size of xz -6: on content that is compressed already, the level changes how
+ * long packing takes and hardly anything else.
  */
 export async function benchPackages(log: (line: string) => void): Promise<BenchPackages> {
-  const final = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "pulumi-registry-mirror", "bench", `push-${version}`);
+  const final = join(
+    process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
+    "pulumi-registry-mirror",
+    "bench",
+    `push-${version}`,
+  );
   if (!existsSync(join(final, "done"))) {
     const building = `${final}.building`;
     rmSync(building, { recursive: true, force: true });
@@ -54,7 +72,10 @@ export async function benchPackages(log: (line: string) => void): Promise<BenchP
   }
   const read = (name: string): BenchPackage => {
     const folder = join(final, name);
-    const list = JSON.parse(readText(join(folder, "images.json"))) as { bytes: number; images: { name: string; digest: string }[] };
+    const list = JSON.parse(readText(join(folder, "images.json"))) as {
+      bytes: number;
+      images: { name: string; digest: string }[];
+    };
     return {
       path: join(final, `${name}.tar.xz`),
       bytes: list.bytes,
@@ -95,7 +116,18 @@ async function build(folder: string, log: (line: string) => void): Promise<void>
     return put(zipped, "application/vnd.oci.image.layer.v1.tar+gzip");
   };
   const image = (name: string, layers: Descriptor[]): Descriptor => {
-    const config = put(Buffer.from(JSON.stringify({ architecture: "amd64", os: "linux", config: {}, rootfs: { type: "layers", diff_ids: layers.map((l) => l.digest) }, name })), "application/vnd.oci.image.config.v1+json");
+    const config = put(
+      Buffer.from(
+        JSON.stringify({
+          architecture: "amd64",
+          os: "linux",
+          config: {},
+          rootfs: { type: "layers", diff_ids: layers.map((l) => l.digest) },
+          name,
+        }),
+      ),
+      "application/vnd.oci.image.config.v1+json",
+    );
     const mediaType = "application/vnd.oci.image.manifest.v1+json";
     const manifest = put(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers })), mediaType);
     return { ...manifest, annotations: { "org.opencontainers.image.ref.name": name } };
@@ -106,9 +138,21 @@ async function build(folder: string, log: (line: string) => void): Promise<void>
     own.push(await Promise.all([layer(ownBytes), layer(ownBytes)]));
   }
   const name = (i: number): string => `gcr.io/bench/image-${i}:1.0`;
-  pack(folder, "cold", own.map((layers, i) => image(name(i), [base, ...layers])), ["-1", "--block-size=24MiB"], log);
+  pack(
+    folder,
+    "cold",
+    own.map((layers, i) => image(name(i), [base, ...layers])),
+    ["-1", "--block-size=24MiB"],
+    log,
+  );
   own[3] = [await layer(ownBytes), (own[3] as Descriptor[])[1] as Descriptor];
-  pack(folder, "changed", own.map((layers, i) => image(name(i), [base, ...layers])), ["-1", "--block-size=24MiB"], log);
+  pack(
+    folder,
+    "changed",
+    own.map((layers, i) => image(name(i), [base, ...layers])),
+    ["-1", "--block-size=24MiB"],
+    log,
+  );
   const small = await layer(1 << 20);
   const hundred: Descriptor[] = [];
   for (let i = 0; i < 100; i++) {
@@ -117,7 +161,13 @@ async function build(folder: string, log: (line: string) => void): Promise<void>
   pack(folder, "hundred", hundred, ["-1", "--block-size=1MiB"], log);
   rmSync(store, { recursive: true });
 
-  function pack(into: string, title: string, entries: Descriptor[], options: string[], say: (line: string) => void): void {
+  function pack(
+    into: string,
+    title: string,
+    entries: Descriptor[],
+    options: string[],
+    say: (line: string) => void,
+  ): void {
     const layout = join(into, `layout-${title}`);
     mkdirSync(join(layout, "blobs", "sha256"), { recursive: true });
     mkdirSync(join(into, title));
@@ -142,17 +192,39 @@ async function build(folder: string, log: (line: string) => void): Promise<void>
     }
     say(`  ${title}.tar.xz`);
     const archive = join(into, `${title}.tar.xz`);
-    const packed = spawnSync("sh", ["-c", `tar -C "$1" --dereference --owner=0 --group=0 -cf - oci-layout blobs index.json | xz -T0 ${options.join(" ")} > "$2"`, "sh", layout, archive], { stdio: ["ignore", "ignore", "inherit"] });
+    const packed = spawnSync(
+      "sh",
+      [
+        "-c",
+        `tar -C "$1" --dereference --owner=0 --group=0 -cf - oci-layout blobs index.json | xz -T0 ${options.join(" ")} > "$2"`,
+        "sh",
+        layout,
+        archive,
+      ],
+      { stdio: ["ignore", "ignore", "inherit"] },
+    );
     if (packed.status !== 0) {
       throw new Error(`tar and xz ended with ${packed.status}`);
     }
     const bytes = [...used].reduce((sum, hex) => sum + (blobs.get(hex) ?? 0), 0);
-    writeFileSync(join(into, title, "images.json"), JSON.stringify({ bytes, images: entries.map((entry) => ({ name: entry.annotations?.["org.opencontainers.image.ref.name"], digest: entry.digest })) }));
+    writeFileSync(
+      join(into, title, "images.json"),
+      JSON.stringify({
+        bytes,
+        images: entries.map((entry) => ({
+          name: entry.annotations?.["org.opencontainers.image.ref.name"],
+          digest: entry.digest,
+        })),
+      }),
+    );
     rmSync(layout, { recursive: true });
   }
 }
 
-/** Bytes of this machine's files below /usr, in the order of their names; all over again in another disguise when they are used up. */
+/**
+ * Bytes of this machine's files below /usr, in the order of their names; all over again in another disguise when they
+ * are used up.
+ */
 class MachineContent {
   private readonly files: string[] = [];
   private next = 0;

@@ -2,12 +2,13 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+
 import { debianMirror } from "../../lab/lab/tree";
 import { onPath } from "./arena";
 
 /**
- * crane: what is on PATH, else Debian's package of it, which newer releases than this machine's have: fetched by apt from the mirror
- * that this machine's own sources name, with lists of its own, and unpacked, not installed.
+ * crane: what is on PATH, else Debian's package of it, which newer releases than this machine's have: fetched by apt
+ * from the mirror that this machine's own sources name, with lists of its own, and unpacked, not installed.
  *
  * @returns undefined, with the reason logged, where it cannot be had
  */
@@ -16,7 +17,12 @@ export async function findCrane(log: (line: string) => void): Promise<string | u
   if (present !== undefined) {
     return present;
   }
-  const folder = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "pulumi-registry-mirror", "bench", "crane");
+  const folder = join(
+    process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
+    "pulumi-registry-mirror",
+    "bench",
+    "crane",
+  );
   const program = join(folder, "usr", "bin", "crane");
   if (!existsSync(program)) {
     log("fetching crane (Debian package)");
@@ -30,7 +36,10 @@ export async function findCrane(log: (line: string) => void): Promise<string | u
       if (mirror === "") {
         throw new Error("this machine's apt sources name no Debian mirror");
       }
-      writeFileSync(join(building, "sources.list"), `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror} forky main\n`);
+      writeFileSync(
+        join(building, "sources.list"),
+        `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror} forky main\n`,
+      );
       const options = [
         ["Dir::State", join(building, "state")],
         ["Dir::State::status", "/var/lib/dpkg/status"],
@@ -61,7 +70,12 @@ export async function findCrane(log: (line: string) => void): Promise<string | u
 }
 
 function run(program: string, args: string[], cwd: string): void {
-  const done = spawnSync(program, args, { cwd, encoding: "utf8", timeout: 300_000, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+  const done = spawnSync(program, args, {
+    cwd,
+    encoding: "utf8",
+    timeout: 300_000,
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
   if (done.status !== 0) {
     throw new Error(`${program} ended with ${done.status}: ${done.stderr.trim().split("\n").at(-1) ?? ""}`);
   }

@@ -16,9 +16,17 @@ interface Descriptor {
   size: number;
 }
 
-/** 5,000 images of one layer of 1 kB each, in a .tar.xz of one block whose names come last: the most that has to wait at a time. */
+/**
+ * 5,000 images of one layer of 1 kB each, in a .tar.xz of one block whose names come last: the most that has to wait at
+ * a time.
+ */
 export function manyImages(log: (line: string) => void): BenchPackage {
-  const final = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "pulumi-registry-mirror", "bench", `push-many-${version}`);
+  const final = join(
+    process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
+    "pulumi-registry-mirror",
+    "bench",
+    `push-many-${version}`,
+  );
   const path = join(final, "many.tar.xz");
   const layout = join(`${final}.building`, "layout");
   const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16, 7), Buffer.alloc(16));
@@ -42,18 +50,40 @@ export function manyImages(log: (line: string) => void): BenchPackage {
     const content = { os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [layer.digest] }, i };
     const config = put(Buffer.from(JSON.stringify(content)), "application/vnd.oci.image.config.v1+json");
     const mediaType = "application/vnd.oci.image.manifest.v1+json";
-    const manifest = put(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [layer] })), mediaType);
+    const manifest = put(
+      Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers: [layer] })),
+      mediaType,
+    );
     return { manifest, name: `gcr.io/bench/many-${i}:1.0` };
   });
   if (building) {
-    const manifests = images.map(({ manifest, name }) => ({ ...manifest, annotations: { "org.opencontainers.image.ref.name": name } }));
+    const manifests = images.map(({ manifest, name }) => ({
+      ...manifest,
+      annotations: { "org.opencontainers.image.ref.name": name },
+    }));
     writeFileSync(join(layout, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
     writeFileSync(join(layout, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
-    execFileSync("sh", ["-c", 'tar -C "$1" --owner=0 --group=0 -cf - oci-layout blobs index.json | xz -0 -T1 > "$2"', "sh", layout, join(`${final}.building`, "many.tar.xz")]);
+    execFileSync("sh", [
+      "-c",
+      'tar -C "$1" --owner=0 --group=0 -cf - oci-layout blobs index.json | xz -0 -T1 > "$2"',
+      "sh",
+      layout,
+      join(`${final}.building`, "many.tar.xz"),
+    ]);
     rmSync(layout, { recursive: true });
     rmSync(final, { recursive: true, force: true });
     renameSync(`${final}.building`, final);
   }
   // No peer runs on it: a process an image would take an hour.
-  return { path, bytes, images: images.map(({ manifest, name }, i) => ({ name, repository: `bench/many-${i}`, tag: "1.0", digest: manifest.digest, indexPath: "" })) };
+  return {
+    path,
+    bytes,
+    images: images.map(({ manifest, name }, i) => ({
+      name,
+      repository: `bench/many-${i}`,
+      tag: "1.0",
+      digest: manifest.digest,
+      indexPath: "",
+    })),
+  };
 }

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+
 import { descendantsOf } from "../../engine/processTree";
 import { usageOf } from "../processUsage";
 
@@ -15,11 +16,17 @@ export interface Cost {
 }
 
 /** Runs a command to its end and looks at its processes and folders meanwhile. @throws when it fails */
-export function measure(command: readonly string[], options: { input?: string; env?: NodeJS.ProcessEnv; folders: readonly string[] }): Promise<Cost> {
+export function measure(
+  command: readonly string[],
+  options: { input?: string; env?: NodeJS.ProcessEnv; folders: readonly string[] },
+): Promise<Cost> {
   return new Promise((resolve, reject) => {
     const before = options.folders.reduce((sum, folder) => sum + folderBytes(folder), 0);
     const started = performance.now();
-    const child = spawn(command[0] as string, command.slice(1), { env: options.env ?? process.env, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(command[0] as string, command.slice(1), {
+      env: options.env ?? process.env,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     const cost: Cost = { seconds: 0, cpuSeconds: 0, peakMemoryBytes: 0, extraDiskBytes: 0, output: "" };
     const cpu = new Map<number, number>();
     let said = "";
@@ -40,7 +47,10 @@ export function measure(command: readonly string[], options: { input?: string; e
       }
       cost.peakMemoryBytes = Math.max(cost.peakMemoryBytes, memory);
       if (looks++ % 10 === 0) {
-        cost.extraDiskBytes = Math.max(cost.extraDiskBytes, options.folders.reduce((sum, folder) => sum + folderBytes(folder), 0) - before);
+        cost.extraDiskBytes = Math.max(
+          cost.extraDiskBytes,
+          options.folders.reduce((sum, folder) => sum + folderBytes(folder), 0) - before,
+        );
       }
     };
     const timer = setInterval(look, 20);
@@ -48,7 +58,10 @@ export function measure(command: readonly string[], options: { input?: string; e
     child.once("close", (code) => {
       clearInterval(timer);
       cost.seconds = (performance.now() - started) / 1000;
-      cost.extraDiskBytes = Math.max(cost.extraDiskBytes, options.folders.reduce((sum, folder) => sum + folderBytes(folder), 0) - before);
+      cost.extraDiskBytes = Math.max(
+        cost.extraDiskBytes,
+        options.folders.reduce((sum, folder) => sum + folderBytes(folder), 0) - before,
+      );
       cost.cpuSeconds = [...cpu.values()].reduce((a, b) => a + b, 0);
       if (code === 0) {
         resolve(cost);

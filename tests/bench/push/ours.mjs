@@ -1,6 +1,7 @@
-// Our side of the race, in a process of its own: the built package, as a user's provider process runs it. Arguments on standard input.
-import { text } from "node:stream/consumers";
+// Our side of the race, in a process of its own: the built package, as a user's provider process runs it. Arguments on
+// standard input.
 import { createRequire } from "node:module";
+import { text } from "node:stream/consumers";
 
 const require = createRequire(import.meta.url);
 const { openPackage } = require("../../../dist/provider/archive/openPackage.js");
@@ -10,7 +11,10 @@ const { Registry } = require("../../../dist/provider/registry/registry.js");
 const { connection, source, cacheDir, spoolDir } = JSON.parse(await text(process.stdin));
 const quiet = () => {};
 /* global AbortController */
-const context = { signal: new AbortController().signal, log: { progress: quiet, info: quiet, warn: quiet, debug: quiet } };
+const context = {
+  signal: new AbortController().signal,
+  log: { progress: quiet, info: quiet, warn: quiet, debug: quiet },
+};
 const registry = new Registry(connection, context);
 await registry.ping();
 const pkg = await openPackage(source, { cacheDir, spoolDir, readSoon: true });
@@ -20,4 +24,9 @@ await registry.close();
 if (result.failures.length > 0) {
   throw result.failures[0].error;
 }
-console.log(JSON.stringify({ stats: result.stats, digests: Object.fromEntries(result.images.map((image) => [image.source, image.digest])) }));
+console.log(
+  JSON.stringify({
+    stats: result.stats,
+    digests: Object.fromEntries(result.images.map((image) => [image.source, image.digest])),
+  }),
+);

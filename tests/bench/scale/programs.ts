@@ -3,7 +3,10 @@ import { join } from "node:path";
 
 const repository = join(__dirname, "../../..");
 
-/** `ours`: NodeContainerd; `empty`: a dynamic resource without a property, its provider an inline object, as a user writes one. */
+/**
+ * `ours`: NodeContainerd; `empty`: a dynamic resource without a property, its provider an inline object, as a user
+ * writes one.
+ */
 export type Tool = "ours" | "empty";
 
 /** What the program with our nodes is told. */
@@ -23,21 +26,30 @@ function addresses(count: number): string[] {
 }
 
 /**
- * A copy of the built package, with the one room exchanged that speaks SSH. Put beside the programs, so that a build meanwhile changes
- * nothing; below the repository, so that its dependencies are found.
+ * A copy of the built package, with the one room exchanged that speaks SSH. Put beside the programs, so that a build
+ * meanwhile changes nothing; below the repository, so that its dependencies are found.
  */
 export function installPackage(folder: string): void {
   const own = join(folder, "node_modules", "pulumi-registry-mirror");
   mkdirSync(own, { recursive: true });
   cpSync(join(repository, "dist"), join(own, "dist"), { recursive: true });
   writeFileSync(join(own, "package.json"), readFileSync(join(repository, "package.json")));
-  writeFileSync(join(own, "dist/provider/node/index.js"), `module.exports = require(${JSON.stringify(join(__dirname, "silentNodes.mjs"))});\n`);
+  writeFileSync(
+    join(own, "dist/provider/node/index.js"),
+    `module.exports = require(${JSON.stringify(join(__dirname, "silentNodes.mjs"))});\n`,
+  );
 }
 
-/** Writes a program into a folder of its own. Both kinds run without a compiler and differ in nothing but what they declare. */
+/**
+ * Writes a program into a folder of its own. Both kinds run without a compiler and differ in nothing but what they
+ * declare.
+ */
 export function writeProgram(folder: string, tool: Tool, nodes: number, site: Site): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "Pulumi.yaml"), "name: scale\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n");
+  writeFileSync(
+    join(folder, "Pulumi.yaml"),
+    "name: scale\nruntime:\n  name: nodejs\n  options:\n    typescript: false\n",
+  );
   writeFileSync(join(folder, "package.json"), '{"name": "scale", "private": true, "main": "index.js"}\n');
   writeFileSync(join(folder, "args.json"), JSON.stringify({ nodes: addresses(nodes), site }));
   writeFileSync(join(folder, "index.js"), tool === "ours" ? ours : empty);

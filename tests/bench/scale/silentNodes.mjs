@@ -1,6 +1,7 @@
-// Stands in for the node room (provider/node), for states of nodes that do not exist: every node is a plain containerd that does at once
-// what it is asked, and whose pulls find what was pushed. Everything above it is the real thing. With SCALE_NODES=closed the first
-// connection is an error: what is measured opens none. SCALE_IMAGES names a file, `{NAME: DIGEST}`.
+// Stands in for the node room (provider/node), for states of nodes that do not exist: every node is a plain containerd
+// that does at once what it is asked, and whose pulls find what was pushed. Everything above it is the real thing. With
+// SCALE_NODES=closed the first connection is an error: what is measured opens none. SCALE_IMAGES names a file, `{NAME:
+// DIGEST}`.
 import { readFileSync } from "node:fs";
 
 const configPath = "/etc/containerd/config.toml";
@@ -12,7 +13,9 @@ const imageService = {
   imageStatus(name) {
     const digest = name.split("@")[1] ?? digests[name];
     const repository = name.replace(/@.*$/, "").replace(/:[^:/]*$/, "");
-    return Promise.resolve(digest === undefined ? undefined : { id: name, repoTags: [], repoDigests: [`${repository}@${digest}`] });
+    return Promise.resolve(
+      digest === undefined ? undefined : { id: name, repoTags: [], repoDigests: [`${repository}@${digest}`] },
+    );
   },
   removeImage: () => Promise.resolve(),
   close() {},
@@ -26,7 +29,16 @@ export async function connectNode({ host }) {
   return {
     host,
     files,
-    observe: () => Promise.resolve({ versionText: "containerd github.com/containerd/containerd 1.7.24", configPath, files, owned: {}, serviceState: "active", socketPath: "/run/none", record: undefined }),
+    observe: () =>
+      Promise.resolve({
+        versionText: "containerd github.com/containerd/containerd 1.7.24",
+        configPath,
+        files,
+        owned: {},
+        serviceState: "active",
+        socketPath: "/run/none",
+        record: undefined,
+      }),
     close() {},
   };
 }
@@ -38,7 +50,16 @@ export async function applyToNode(node, options) {
     node.files[path] = { text, mode };
   }
   const verification = await options.verify?.({ cri: imageService, plan, observed, changed: true });
-  return { plan, observed, changed: true, restarts: plan.restart ? 1 : 0, verification, notes: [], roundTrips: 0, connections: 0 };
+  return {
+    plan,
+    observed,
+    changed: true,
+    restarts: plan.restart ? 1 : 0,
+    verification,
+    notes: [],
+    roundTrips: 0,
+    connections: 0,
+  };
 }
 
 export function restoreNode() {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+
 import { descendantsOf } from "../../engine/processTree";
 import type { RunningOperation } from "../../engine/program";
 import { usageOf } from "../processUsage";
@@ -16,7 +17,10 @@ export interface Cost {
 /** Milliseconds between two looks; the kernel remembers the highest memory in between. */
 const interval = 50;
 
-const roles = { programBytes: /@pulumi\/pulumi\/cmd\/run(\/|$)/, providerBytes: /@pulumi\/pulumi\/cmd\/dynamic-provider(\/|$)/ };
+const roles = {
+  programBytes: /@pulumi\/pulumi\/cmd\/run(\/|$)/,
+  providerBytes: /@pulumi\/pulumi\/cmd\/dynamic-provider(\/|$)/,
+};
 type Role = keyof typeof roles;
 
 /** Follows an operation to its end. @throws when one of the two processes was never seen: then nothing was measured */
@@ -39,7 +43,9 @@ export async function watch(operation: RunningOperation): Promise<Cost> {
   }
   cost.cpuSeconds = [...cpu.values()].reduce((a, b) => a + b, 0);
   if (cost.programBytes === 0 || cost.providerBytes === 0) {
-    throw new Error(`the ${cost.programBytes === 0 ? "program" : "provider"}'s process was not found below ${operation.pid}`);
+    throw new Error(
+      `the ${cost.programBytes === 0 ? "program" : "provider"}'s process was not found below ${operation.pid}`,
+    );
   }
   return cost;
 }

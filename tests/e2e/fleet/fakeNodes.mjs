@@ -1,6 +1,7 @@
-// Stands in for the node room (provider/node) in rollouts of nodes that do not exist: what would go over SSH goes into a folder instead.
-// Everything above it is the real thing: front door, plan, verification, Pulumi's runtime and engine. FLEET_DIR holds, for each address,
-// `ADDRESS.json` with the node's files; `log` with one line an event; and `faults.json`, `{ADDRESS: "message"}`.
+// Stands in for the node room (provider/node) in rollouts of nodes that do not exist: what would go over SSH goes into
+// a folder instead. Everything above it is the real thing: front door, plan, verification, Pulumi's runtime and engine.
+// FLEET_DIR holds, for each address, `ADDRESS.json` with the node's files; `log` with one line an event; and
+// `faults.json`, `{ADDRESS: "message"}`.
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,7 +9,8 @@ const folder = process.env["FLEET_DIR"];
 const delay = Number(process.env["FLEET_DELAY"] ?? "30");
 const configPath = "/etc/containerd/config.toml";
 
-const read = (name, fallback) => (existsSync(join(folder, name)) ? JSON.parse(readFileSync(join(folder, name), "utf8")) : fallback);
+const read = (name, fallback) =>
+  existsSync(join(folder, name)) ? JSON.parse(readFileSync(join(folder, name), "utf8")) : fallback;
 const tell = (event, host) => appendFileSync(join(folder, "log"), `${JSON.stringify({ event, host })}\n`);
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const filesOf = (host) => read(`${host}.json`, { [configPath]: { text: "version = 2\n", mode: 0o644 } });
@@ -19,8 +21,24 @@ export class Node {
   }
 
   async observe() {
-    const owned = Object.fromEntries(Object.keys(filesOf(this.host)).filter((path) => path !== configPath).map((path) => [path, ""]));
-    return { versionText: "containerd github.com/containerd/containerd 1.7.24", configPath, files: filesOf(this.host), owned, serviceState: "active", unitState: "loaded", notLoaded: false, socketPath: "/run/none", stats: {}, directories: [], record: read(`${this.host}.record.json`, undefined) };
+    const owned = Object.fromEntries(
+      Object.keys(filesOf(this.host))
+        .filter((path) => path !== configPath)
+        .map((path) => [path, ""]),
+    );
+    return {
+      versionText: "containerd github.com/containerd/containerd 1.7.24",
+      configPath,
+      files: filesOf(this.host),
+      owned,
+      serviceState: "active",
+      unitState: "loaded",
+      notLoaded: false,
+      socketPath: "/run/none",
+      stats: {},
+      directories: [],
+      record: read(`${this.host}.record.json`, undefined),
+    };
   }
 
   cri() {
@@ -49,10 +67,22 @@ export async function applyToNode(node, options) {
   for (const file of plan.write) files[file.path] = { text: file.text, mode: file.mode };
   const changed = plan.write.length + plan.remove.length > 0;
   writeFileSync(join(folder, `${node.host}.json`), JSON.stringify(files));
-  writeFileSync(join(folder, `${node.host}.record.json`), JSON.stringify({ owner: options.owner.urn, token: options.owner.token, files: [], directories: [] }));
+  writeFileSync(
+    join(folder, `${node.host}.record.json`),
+    JSON.stringify({ owner: options.owner.urn, token: options.owner.token, files: [], directories: [] }),
+  );
   const verification = await options.verify?.({ cri: node.cri(), plan, observed: before, changed });
   tell("end", node.host);
-  return { plan, observed: before, changed, restarts: plan.restart ? 1 : 0, verification, notes: [], roundTrips: 0, connections: 0 };
+  return {
+    plan,
+    observed: before,
+    changed,
+    restarts: plan.restart ? 1 : 0,
+    verification,
+    notes: [],
+    roundTrips: 0,
+    connections: 0,
+  };
 }
 
 export async function restoreNode(node) {

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openStack } from "../../engine/program";
-import type { Cli, ProgramStack } from "../../engine/program";
+
 import type { MirroredClusterArgs } from "../../../sdk";
+import type { Cli, ProgramStack } from "../../engine/program";
+import { openStack } from "../../engine/program";
 
 const repository = join(__dirname, "../../..");
 
@@ -22,8 +23,8 @@ export interface FleetOptions {
 }
 
 /**
- * A cluster of nodes that do not exist, for rollouts: a real program with a MirroredCluster, the built package, the real engine,
- * the real front doors; only the room that speaks SSH is replaced, by one that keeps each node in a file.
+ * A cluster of nodes that do not exist, for rollouts: a real program with a MirroredCluster, the built package, the
+ * real engine, the real front doors; only the room that speaks SSH is replaced, by one that keeps each node in a file.
  */
 export class Fleet {
   private readonly folder = mkdtempSync(join(tmpdir(), "registry-mirror-fleet-"));
@@ -63,7 +64,11 @@ export class Fleet {
   /** What happened since the last call. */
   events(): FleetEvent[] {
     const path = join(this.nodes, "log");
-    const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").filter((line) => line !== "") : [];
+    const lines = existsSync(path)
+      ? readFileSync(path, "utf8")
+          .split("\n")
+          .filter((line) => line !== "")
+      : [];
     rmSync(path, { force: true });
     return lines.map((line) => JSON.parse(line) as FleetEvent);
   }
@@ -83,7 +88,14 @@ export class Fleet {
     symlinkSync(join(repository, "node_modules/@pulumi/pulumi"), join(modules, "@pulumi/pulumi"), "junction");
     const js = (path: string, lines: string[]): void => writeFileSync(path, `${lines.join("\n")}\n`);
     const built = (path: string): string => JSON.stringify(join(repository, "dist", path));
-    writeFileSync(join(own, "package.json"), JSON.stringify({ name: "pulumi-registry-mirror", version: "0.0.0", exports: { ".": "./index.js", "./provider": "./provider.js" } }));
+    writeFileSync(
+      join(own, "package.json"),
+      JSON.stringify({
+        name: "pulumi-registry-mirror",
+        version: "0.0.0",
+        exports: { ".": "./index.js", "./provider": "./provider.js" },
+      }),
+    );
     js(join(own, "index.js"), [`module.exports = require(${built("sdk/index.js")});`]);
     js(join(own, "provider.js"), [
       `const room = require.resolve(${built("provider/node/index.js")});`,
@@ -92,7 +104,13 @@ export class Fleet {
       "require.cache[room] = { id: room, filename: room, loaded: true, children: [], paths: [], exports: stand };",
       `module.exports = require(${built("provider/index.js")});`,
     ]);
-    js(join(this.program, "Pulumi.yaml"), ["name: fleet", "runtime:", "  name: nodejs", "  options:", "    typescript: false"]);
+    js(join(this.program, "Pulumi.yaml"), [
+      "name: fleet",
+      "runtime:",
+      "  name: nodejs",
+      "  options:",
+      "    typescript: false",
+    ]);
     js(join(this.program, "package.json"), ['{"name": "fleet", "private": true, "main": "index.js"}']);
     js(join(this.program, "index.js"), [
       'const mirror = require("pulumi-registry-mirror");',

@@ -1,33 +1,52 @@
 import assert from "node:assert/strict";
-import type { OperationResult } from "../../engine/program";
+
 import type { ClusterConfigObject, ClusterVerification, MirroredClusterArgs, RolloutArgs } from "../../../sdk";
+import type { OperationResult } from "../../engine/program";
 import type { FleetEvent } from "./fleet";
 import { Fleet } from "./fleet";
 
 const mirror = (hosts: string[] = ["quay.io"], endpoint = "https://127.0.0.1:5000") => [{ endpoint, hosts }];
 
 /** np1 with workers 10.0.0.1 to .N, and a control plane of two. */
-function site(workers: number, rollout: RolloutArgs = {}, more: Partial<MirroredClusterArgs> & { hosts?: string[] } = {}): MirroredClusterArgs {
+function site(
+  workers: number,
+  rollout: RolloutArgs = {},
+  more: Partial<MirroredClusterArgs> & { hosts?: string[] } = {},
+): MirroredClusterArgs {
   const { hosts, ...rest } = more;
   const clusterConfig: ClusterConfigObject = {
     registryMirrors: mirror(hosts),
-    cluster: { metadata: { name: "c" }, spec: { controlPlane: { nodePoolSpec: { nodes: [{ address: "10.9.0.1" }, { address: "10.9.0.2" }] } } } },
-    nodePools: [{ metadata: { name: "np1" }, spec: { nodes: Array.from({ length: workers }, (_, i) => ({ address: `10.0.0.${i + 1}` })) } }],
+    cluster: {
+      metadata: { name: "c" },
+      spec: { controlPlane: { nodePoolSpec: { nodes: [{ address: "10.9.0.1" }, { address: "10.9.0.2" }] } } },
+    },
+    nodePools: [
+      {
+        metadata: { name: "np1" },
+        spec: { nodes: Array.from({ length: workers }, (_, i) => ({ address: `10.0.0.${i + 1}` })) },
+      },
+    ],
   };
   return { clusterConfig, rollout, ...rest };
 }
 
 const worker = (n: number): string => `10.0.0.${n}`;
-const of = (events: FleetEvent[], event: FleetEvent["event"]): string[] => events.filter((one) => one.event === event).map((one) => one.host);
+const of = (events: FleetEvent[], event: FleetEvent["event"]): string[] =>
+  events.filter((one) => one.event === event).map((one) => one.host);
 
 /** Each wave's nodes, and no others, were begun, none of them before every node of the wave before had ended. */
 function assertWaves(events: FleetEvent[], expected: string[][]): void {
   assert.deepEqual(of(events, "begin").sort(), expected.flat().sort());
   expected.slice(1).forEach((wave, at) => {
     const before = expected[at] as string[];
-    const first = Math.min(...wave.map((host) => events.findIndex((one) => one.event === "begin" && one.host === host)));
+    const first = Math.min(
+      ...wave.map((host) => events.findIndex((one) => one.event === "begin" && one.host === host)),
+    );
     const last = Math.max(...before.map((host) => events.findIndex((one) => one.event === "end" && one.host === host)));
-    assert.ok(last >= 0 && first > last, `${wave.join(", ")} began before ${before.join(", ")} had ended:\n${events.map((one) => `${one.event} ${one.host}`).join("\n")}`);
+    assert.ok(
+      last >= 0 && first > last,
+      `${wave.join(", ")} began before ${before.join(", ")} had ended:\n${events.map((one) => `${one.event} ${one.host}`).join("\n")}`,
+    );
   });
 }
 
@@ -60,11 +79,24 @@ describe("B5: rollout of a cluster", function () {
     ]) {
       assert.ok(plan.includes(line), `${line}\nis not in\n${plan}`);
     }
-    assert.equal(plan.split("/etc/containerd/certs.d/quay.io/hosts.toml").length - 1 <= 2, true, "a file is told again and again");
+    assert.equal(
+      plan.split("/etc/containerd/certs.d/quay.io/hosts.toml").length - 1 <= 2,
+      true,
+      "a file is told again and again",
+    );
 
     assertOk(await fleet.stack.up());
-    assertWaves(fleet.events(), [[worker(1)], [worker(2), worker(3), worker(4), worker(5)], [worker(6), worker(7)], ["10.9.0.1"], ["10.9.0.2"]]);
-    const { verification, waves } = (await fleet.stack.outputs()) as { verification: ClusterVerification; waves: string[] };
+    assertWaves(fleet.events(), [
+      [worker(1)],
+      [worker(2), worker(3), worker(4), worker(5)],
+      [worker(6), worker(7)],
+      ["10.9.0.1"],
+      ["10.9.0.2"],
+    ]);
+    const { verification, waves } = (await fleet.stack.outputs()) as {
+      verification: ClusterVerification;
+      waves: string[];
+    };
     assert.deepEqual([verification.verdict, verification.counts], ["consistent", { consistent: 9 }]);
     assert.deepEqual(waves.slice(0, 2), [`canary: ${worker(1)}`, `wave 2: ${[2, 3, 4, 5].map(worker).join(", ")}`]);
 
@@ -85,12 +117,23 @@ describe("B5: rollout of a cluster", function () {
     const failed = await fleet.stack.up();
     assert.equal(failed.ok, false);
     assert.match(said(failed), /containerd did not come back/);
-    assert.deepEqual(fleet.events(), [{ event: "begin", host: worker(1) }, { event: "failed", host: worker(1) }]);
-    assert.deepEqual([2, 3, 4, 5].map((n) => fleet.filesOf(worker(n))), before);
+    assert.deepEqual(fleet.events(), [
+      { event: "begin", host: worker(1) },
+      { event: "failed", host: worker(1) },
+    ]);
+    assert.deepEqual(
+      [2, 3, 4, 5].map((n) => fleet.filesOf(worker(n))),
+      before,
+    );
 
     fleet.fault(worker(1), undefined);
     assertOk(await fleet.stack.up());
-    assertWaves(fleet.events(), [[worker(1)], [worker(2), worker(3), worker(4), worker(5)], ["10.9.0.1"], ["10.9.0.2"]]);
+    assertWaves(fleet.events(), [
+      [worker(1)],
+      [worker(2), worker(3), worker(4), worker(5)],
+      ["10.9.0.1"],
+      ["10.9.0.2"],
+    ]);
   });
 
   it("a failure in the third wave: old, new and failed nodes are told, and up goes on with the failed one and the rest", async () => {
@@ -130,9 +173,14 @@ describe("B5: rollout of a cluster", function () {
     const state = async () => Promise.all(others.map(async (name) => (await fleet.stack.resource(name)).outputs));
     const before = await state();
 
-    fleet.declare(site(3, { only: [worker(2), "10.9.0.2"] }, { hosts: ["quay.io", "ghcr.io"], connection: { port: 2222 } }));
+    fleet.declare(
+      site(3, { only: [worker(2), "10.9.0.2"] }, { hosts: ["quay.io", "ghcr.io"], connection: { port: 2222 } }),
+    );
     const preview = await fleet.stack.preview();
-    assert.match(said(preview), /left as they are: 2 workers of np1, 1 control-plane node: 10\.9\.0\.1, 10\.0\.0\.1, 10\.0\.0\.3/);
+    assert.match(
+      said(preview),
+      /left as they are: 2 workers of np1, 1 control-plane node: 10\.9\.0\.1, 10\.0\.0\.1, 10\.0\.0\.3/,
+    );
     const limited = await fleet.stack.up();
     assertOk(limited);
     // Another port replaces a node: the old one is given back first.
@@ -184,10 +232,19 @@ describe("B5: rollout of a cluster", function () {
     assert.deepEqual(fleet.events(), []);
     fleet.declare(site(4, { canary: ["10.9.0.2"] }));
     assertOk(await fleet.stack.up());
-    assert.deepEqual(fleet.events(), [{ event: "begin", host: worker(4) }, { event: "end", host: worker(4) }]);
+    assert.deepEqual(fleet.events(), [
+      { event: "begin", host: worker(4) },
+      { event: "end", host: worker(4) },
+    ]);
     fleet.declare(site(2));
     assertOk(await fleet.stack.up());
-    assert.deepEqual(fleet.events().map((one) => `${one.event} ${one.host}`).sort(), [`restore ${worker(3)}`, `restore ${worker(4)}`]);
+    assert.deepEqual(
+      fleet
+        .events()
+        .map((one) => `${one.event} ${one.host}`)
+        .sort(),
+      [`restore ${worker(3)}`, `restore ${worker(4)}`],
+    );
   });
 
   it("destroy gives back in the opposite order, the control plane first and the canary last", async () => {
@@ -211,11 +268,19 @@ describe("B5: rollout of a cluster", function () {
   });
 
   it("a mistake in the cluster file ends the preview with its place and without a stack trace", async () => {
-    fleet.declare({ clusterConfig: { registryMirrors: [{ endpoint: "https://127.0.0.1:5000/ns" }], cluster: { metadata: { name: "c" } } } });
+    fleet.declare({
+      clusterConfig: {
+        registryMirrors: [{ endpoint: "https://127.0.0.1:5000/ns" }],
+        cluster: { metadata: { name: "c" } },
+      },
+    });
     const preview = await fleet.stack.preview();
     assert.equal(preview.ok, false);
     const text = said(preview);
-    assert.match(text, /clusterConfig, document 1 \(header\), registryMirrors\[0\]\.endpoint: "https:\/\/127\.0\.0\.1:5000\/ns" has the namespace "ns" without \/v2\//);
+    assert.match(
+      text,
+      /clusterConfig, document 1 \(header\), registryMirrors\[0\]\.endpoint: "https:\/\/127\.0\.0\.1:5000\/ns" has the namespace "ns" without \/v2\//,
+    );
     assert.doesNotMatch(text, /\bat .*mirroredCluster\.js/);
   });
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 
-import { parseRecord } from "../../../provider/node/record";
 import type { NodeRecord } from "../../../provider/node/record";
+import { parseRecord } from "../../../provider/node/record";
 import { pullOnNode } from "../../demo/pull";
 import type { OperationResult, ProgramStack } from "../../engine/program";
-import { compareSnapshots } from "../../lab/lab";
 import type { Lab, LabNode, Snapshot } from "../../lab/lab";
+import { compareSnapshots } from "../../lab/lab";
 
 const nodeType = "pulumi-nodejs:dynamic/registry-mirror:NodeContainerd";
 
@@ -36,7 +36,10 @@ export async function assertConfigured(lab: Lab, node: LabNode, stack: ProgramSt
   assert.match(record?.token ?? "", /^[0-9a-f]{16}$/);
   assert.equal(record?.token, await tokenOf(stack, name), `${name}: the node's token is the state's`);
   const originals = record?.files.filter((file) => file.original !== undefined);
-  assert.deepEqual(originals?.map((file) => file.path), ["/etc/containerd/config.toml"]);
+  assert.deepEqual(
+    originals?.map((file) => file.path),
+    ["/etc/containerd/config.toml"],
+  );
   const pulled = await pullOnNode(lab, node, "gcr.io/anthos-baremetal-release/pause:1.0");
   assert.equal(pulled.repoDigests.length, 1, `${name}: ${pulled.error}`);
 }

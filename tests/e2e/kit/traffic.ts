@@ -2,11 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { silentLog } from "../../../provider/model/context";
 import { messageOf } from "../../../provider/model/errors";
-import { GrpcError, connectNode, grpcStatus, isNodeError } from "../../../provider/node";
 import type { CriClient, Node } from "../../../provider/node";
+import { connectNode, GrpcError, grpcStatus, isNodeError } from "../../../provider/node";
 import type { Lab, LabNode } from "../../lab/lab";
 
-/** Milliseconds between two pulls of a node: three nodes at full speed would leave a small machine nothing for the rest. */
+/**
+ * Milliseconds between two pulls of a node: three nodes at full speed would leave a small machine nothing for the rest.
+ */
 const pause = 50;
 
 /** What a node's pulls came to. */
@@ -21,8 +23,8 @@ export interface PullLog {
 }
 
 /**
- * Pulls on a node all the time, one image after the other, through CRI and by their public names, as a kubelet with many pods would. Each
- * image is removed again, so that the next pull asks a registry.
+ * Pulls on a node all the time, one image after the other, through CRI and by their public names, as a kubelet with
+ * many pods would. Each image is removed again, so that the next pull asks a registry.
  */
 export class PullTraffic {
   private readonly log: PullLog = { pulled: 0, failed: [], interrupted: 0, longestGap: 0 };
@@ -49,7 +51,8 @@ export class PullTraffic {
     const until = this.log.pulled + 1 + count;
     const deadline = Date.now() + 60_000;
     while (this.log.pulled < until) {
-      if (Date.now() > deadline || this.log.failed.length > 0) throw new Error(`no ${count} pulls within a minute: ${JSON.stringify(this.log)}`);
+      if (Date.now() > deadline || this.log.failed.length > 0)
+        throw new Error(`no ${count} pulls within a minute: ${JSON.stringify(this.log)}`);
       await sleep(20);
     }
   }

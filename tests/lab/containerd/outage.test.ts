@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+
 import { knowsDialTimeout } from "../../../provider/containerd/plan/dialTimeout";
 import { messageOf } from "../../../provider/model/errors";
 import { closeIdleNodes } from "../../../provider/node";
 import { resolveHosts } from "../../../provider/resources/mirror/hosts";
-import { cutOff, synRetries, type HeldChange } from "../fault";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { cutOff, type HeldChange, synRetries } from "../fault";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
 import { ConfiguredNode, hostsDir } from "./kit/configuredNode";
 
@@ -31,16 +32,27 @@ describe("containerd: a dead mirror", function () {
     await lab.pushPublic(lab.packages.folder, ({ name }) => name === fromPublic);
     const caCertPath = lab.privateAuthority.certPath;
     // gcr.io: one mirror, the public registry behind it. otherhost.io: two mirrors, and nothing behind them.
-    const declared = (registry: LabRegistry, hosts: string[]) =>
-      ({ endpoint: registry.endpoint, caCertPath, hosts, skipFallback: !hosts.includes("gcr.io"), withCredential: false });
-    const mirrors = [declared(first, ["gcr.io"]), declared(first, ["otherhost.io"]), declared(second, ["otherhost.io"])];
+    const declared = (registry: LabRegistry, hosts: string[]) => ({
+      endpoint: registry.endpoint,
+      caCertPath,
+      hosts,
+      skipFallback: !hosts.includes("gcr.io"),
+      withCredential: false,
+    });
+    const mirrors = [
+      declared(first, ["gcr.io"]),
+      declared(first, ["otherhost.io"]),
+      declared(second, ["otherhost.io"]),
+    ];
     const { hosts, files } = resolveHosts(mirrors, hostsDir);
-    await Promise.all(["bookworm", "trixie", "forky"].map(async (name) => {
-      const node = new ConfiguredNode(lab, lab.node(name), { "gcr.io": lab.public.description.address });
-      nodes.push(node);
-      await node.reset();
-      await node.apply(hosts, { files });
-    }));
+    await Promise.all(
+      ["bookworm", "trixie", "forky"].map(async (name) => {
+        const node = new ConfiguredNode(lab, lab.node(name), { "gcr.io": lab.public.description.address });
+        nodes.push(node);
+        await node.reset();
+        await node.apply(hosts, { files });
+      }),
+    );
   });
   afterEach(async () => {
     await change?.end();
@@ -54,19 +66,23 @@ describe("containerd: a dead mirror", function () {
   });
 
   /** Pulls side by side on every node, and asks each for the seconds it took. */
-  async function pullEverywhere(images: string[]): Promise<{ node: ConfiguredNode; image: string; seconds: number; error?: string }[]> {
-    const all = await Promise.all(nodes.map(async (node) => {
-      await node.machine.resetImages();
-      return node.reach(async (reached) => {
-        const cri = reached.cri((await reached.observe({ hostsDirs: [] })).socketPath);
-        const pulls = images.map(async (image) => {
-          const begun = Date.now();
-          const error = await cri.pullImage(image, undefined, 200_000).then(() => undefined, messageOf);
-          return { node, image, seconds: (Date.now() - begun) / 1000, ...(error === undefined ? {} : { error }) };
+  async function pullEverywhere(
+    images: string[],
+  ): Promise<{ node: ConfiguredNode; image: string; seconds: number; error?: string }[]> {
+    const all = await Promise.all(
+      nodes.map(async (node) => {
+        await node.machine.resetImages();
+        return node.reach(async (reached) => {
+          const cri = reached.cri((await reached.observe({ hostsDirs: [] })).socketPath);
+          const pulls = images.map(async (image) => {
+            const begun = Date.now();
+            const error = await cri.pullImage(image, undefined, 200_000).then(() => undefined, messageOf);
+            return { node, image, seconds: (Date.now() - begun) / 1000, ...(error === undefined ? {} : { error }) };
+          });
+          return await Promise.all(pulls).finally(() => cri.close());
         });
-        return await Promise.all(pulls).finally(() => cri.close());
-      });
-    }));
+      }),
+    );
     for (const { node, image, seconds } of all.flat()) {
       console.info(`      containerd ${node.version.text}, ${image}: ${seconds.toFixed(1)} s`);
     }
@@ -82,7 +98,10 @@ describe("containerd: a dead mirror", function () {
     for (const { error } of await pullEverywhere([fromPublic, fromSecond])) {
       assert.equal(error, undefined);
     }
-    assert.deepEqual(lab.public.requests(mark).filter((one) => one.method === "GET"), []);
+    assert.deepEqual(
+      lab.public.requests(mark).filter((one) => one.method === "GET"),
+      [],
+    );
   });
 
   it("C15: it drops packets: seconds from 2.0.7 on, until the public registry or the second mirror serves; two minutes before", async () => {

@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
+
 import type { AuthKinds, ConfigStyle, Credentials } from "../../../provider/containerd/desired";
 import { atLeast } from "../../../provider/containerd/version";
 import { closeIdleNodes } from "../../../provider/node";
 import type { EndpointSeen } from "../../../provider/registry/push/pushResult";
-import { registryMirror } from "../../../provider/resources/mirror/operations";
-import { resolveHosts } from "../../../provider/resources/mirror/hosts";
 import type { PlainMirror } from "../../../provider/resources/mirror/hosts";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { resolveHosts } from "../../../provider/resources/mirror/hosts";
+import { registryMirror } from "../../../provider/resources/mirror/operations";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry, withoutHost } from "../lab/publicImages";
 import { ConfiguredNode, hostsDir } from "./kit/configuredNode";
 
 const image = "gcr.io/anthos-baremetal-release/pause:1.0";
 
-/** Registries with a CA of their own that ask for credentials, one for a user and password, one for a token; asked by their names. */
+/**
+ * Registries with a CA of their own that ask for credentials, one for a user and password, one for a token; asked by
+ * their names.
+ */
 describe("containerd: private registries", function () {
   this.timeout(180_000);
   let lab: Lab;
@@ -30,7 +34,10 @@ describe("containerd: private registries", function () {
     caCertPath = lab.privateAuthority.certPath;
     await lab.pushPublic(lab.packages.folder, ({ name }) => name === image);
     for (const kind of kinds) {
-      registries.set(kind, await lab.addRegistry({ name: `private-${kind}`, auth: kind, names: [`${kind}.private.test`] }));
+      registries.set(
+        kind,
+        await lab.addRegistry({ name: `private-${kind}`, auth: kind, names: [`${kind}.private.test`] }),
+      );
       await copyToRegistry(lab.packages.folder, registry(kind), { only: ({ name }) => name === image });
     }
     const names = Object.fromEntries(kinds.map((kind) => [`${kind}.private.test`, registry(kind).description.address]));
@@ -53,14 +60,31 @@ describe("containerd: private registries", function () {
   }
 
   /** Gives the node both registries; says how often containerd restarted for it. */
-  async function apply(node: ConfiguredNode, { ca = true, credentials = true, mirrors = [], configStyle }: Given): Promise<number> {
-    const declared = kinds.map((kind) => ({ host: hostOf(kind), withCredential: credentials, ...(ca ? { caCertPath } : {}) }));
+  async function apply(
+    node: ConfiguredNode,
+    { ca = true, credentials = true, mirrors = [], configStyle }: Given,
+  ): Promise<number> {
+    const declared = kinds.map((kind) => ({
+      host: hostOf(kind),
+      withCredential: credentials,
+      ...(ca ? { caCertPath } : {}),
+    }));
     const { hosts, files } = resolveHosts(mirrors, hostsDir, declared);
     const secrets: Credentials = Object.fromEntries(
-      credentials ? kinds.map((kind) => [hostOf(kind), { username: registry(kind).username ?? "", password: registry(kind).password ?? "" }]) : [],
+      credentials
+        ? kinds.map((kind) => [
+            hostOf(kind),
+            { username: registry(kind).username ?? "", password: registry(kind).password ?? "" },
+          ])
+        : [],
     );
     const auth: AuthKinds = { [hostOf("basic")]: "basic", [hostOf("token")]: "bearer" };
-    const applied = await node.apply(hosts, { files, credentials: secrets, auth, ...(configStyle === undefined ? {} : { configStyle }) });
+    const applied = await node.apply(hosts, {
+      files,
+      credentials: secrets,
+      auth,
+      ...(configStyle === undefined ? {} : { configStyle }),
+    });
     return applied.restarts;
   }
 
@@ -87,14 +111,32 @@ describe("containerd: private registries", function () {
     }));
 
   it("C14: checkEndpoints asks them from here: a wrong CA or password is found before any node is touched", async () => {
-    const ask = async (kind: string, { ca = true, password = registry(kind).password, withCredential = true }): Promise<EndpointSeen> => {
+    const ask = async (
+      kind: string,
+      { ca = true, password = registry(kind).password, withCredential = true },
+    ): Promise<EndpointSeen> => {
       const { hostPort, username = "" } = registry(kind);
-      const { hosts, files, fingerprint } = resolveHosts([], hostsDir, [{ host: hostPort, withCredential, caCertPath: ca ? caCertPath : lab.publicAuthority.certPath }]);
+      const { hosts, files, fingerprint } = resolveHosts([], hostsDir, [
+        { host: hostPort, withCredential, caCertPath: ca ? caCertPath : lab.publicAuthority.certPath },
+      ]);
       const credentials = withCredential ? { [hostPort]: { username, password: password ?? "" } } : {};
-      const created = await registryMirror.create({ mirrors: [], hosts, files, fingerprint, credentials, hostsDir, checkEndpoints: true, resourceUrn: "urn" });
+      const created = await registryMirror.create({
+        mirrors: [],
+        hosts,
+        files,
+        fingerprint,
+        credentials,
+        hostsDir,
+        checkEndpoints: true,
+        resourceUrn: "urn",
+      });
       return (created.outs as { endpoints: EndpointSeen[] }).endpoints[0] as EndpointSeen;
     };
-    const seen = (kind: string, auth: string, authenticated: boolean) => ({ endpoint: registry(kind).endpoint, auth, authenticated });
+    const seen = (kind: string, auth: string, authenticated: boolean) => ({
+      endpoint: registry(kind).endpoint,
+      auth,
+      authenticated,
+    });
     assert.deepEqual(await ask("basic", {}), seen("basic", "basic", true));
     assert.deepEqual(await ask("token", {}), seen("token", "bearer", true));
     // A CA alone: pods bring their own credentials, so that it asks for some is no error.
@@ -104,7 +146,11 @@ describe("containerd: private registries", function () {
       for (const wrong of [{ ca: false }, { password: "wr0ng" }]) {
         await assert.rejects(ask(kind, wrong), (error: unknown) => {
           const told = error instanceof Error ? error.message : "";
-          return /does not answer as the nodes need it/.test(told) && told.includes(registry(kind).hostPort) && !told.includes("wr0ng");
+          return (
+            /does not answer as the nodes need it/.test(told) &&
+            told.includes(registry(kind).hostPort) &&
+            !told.includes("wr0ng")
+          );
         });
       }
     }
@@ -123,9 +169,14 @@ describe("containerd: private registries", function () {
     });
     assert.deepEqual(lab.public.requests(mark), [], "the public registry is asked for nothing");
     for (const [n, kind] of kinds.entries()) {
-      const asked = registry(kind).requests(marks[n]).filter((one) => one.kind === "blobs");
+      const asked = registry(kind)
+        .requests(marks[n])
+        .filter((one) => one.kind === "blobs");
       assert.equal(new Set(asked.map((one) => one.userAgent)).size, nodes.length);
-      assert(asked.every((one) => one.ns === undefined || one.ns === ""), "it is asked as itself, not as a mirror");
+      assert(
+        asked.every((one) => one.ns === undefined || one.ns === ""),
+        "it is asked as itself, not as a mirror",
+      );
     }
     await onAll(async (node) => assert.equal((await node.pull(image)).error, undefined, "gcr.io is as it was"));
   });
@@ -133,7 +184,11 @@ describe("containerd: private registries", function () {
   it("C14: a pod with a pull secret of its own: a header is sent all the same, what stands in config.toml gives way to it", () =>
     onAll(async (node) => {
       for (const kind of kinds) {
-        const { error } = await node.pull(imageOf(kind), { username: "pod", password: "wr0ng", serverAddress: hostOf(kind) });
+        const { error } = await node.pull(imageOf(kind), {
+          username: "pod",
+          password: "wr0ng",
+          serverAddress: hostOf(kind),
+        });
         const inHeader = kind === "basic" || atLeast(node.version, 2, 1);
         assert.equal(error === undefined, inHeader, `${imageOf(kind)} on ${node.version.text}: ${error ?? "pulled"}`);
       }
@@ -158,14 +213,19 @@ describe("containerd: private registries", function () {
   it("C14: as tables of config.toml on 1.x: the same, with one restart", () =>
     onAll(async (node) => {
       if (!node.isOld) {
-        await assert.rejects(apply(node, { configStyle: "config-toml" }), /configStyle "config-toml" is for containerd 1\.x/);
+        await assert.rejects(
+          apply(node, { configStyle: "config-toml" }),
+          /configStyle "config-toml" is for containerd 1\.x/,
+        );
         return;
       }
       assert.equal(await apply(node, { configStyle: "config-toml" }), 1);
       await pulls(node, true);
-      assert.deepEqual((await node.effective()).hosts[hostOf("token")]?.access, { ca: [`${hostsDir}/${hostOf("token")}/ca.crt`], credential: true });
+      assert.deepEqual((await node.effective()).hosts[hostOf("token")]?.access, {
+        ca: [`${hostsDir}/${hostOf("token")}/ca.crt`],
+        credential: true,
+      });
       await node.restore();
       await pulls(node, false);
     }));
-
 });

@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
+
 import { closeIdleNodes } from "../../../provider/node";
 import { frontRegistry, type HttpFault, type HttpFaultProxy } from "../fault";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
 import { AskedLog } from "./kit/askedLog";
-import { host, mirror, type ConfiguredNode } from "./kit/configuredNode";
+import { type ConfiguredNode, host, mirror } from "./kit/configuredNode";
 import { Lines, lines } from "./kit/lines";
 
 const image = "gcr.io/public-only/extra:1.0";
 
 /**
- * Which registry a node asks, in which order, and what happens when one of them says no: on containerd 1.6, 1.7, 2.1 and the newest.
- * "near" and "far" are mirrors with everything below the namespace ns, "upstream" plays the public hosts.
+ * Which registry a node asks, in which order, and what happens when one of them says no: on containerd 1.6, 1.7, 2.1
+ * and the newest. "near" and "far" are mirrors with everything below the namespace ns, "upstream" plays the public
+ * hosts.
  */
 describe("containerd: the route of a pull", function () {
   this.timeout(120_000);
@@ -33,11 +35,21 @@ describe("containerd: the route of a pull", function () {
     await copyToRegistry(lab.packages.publicOnly, store, { namespace: "ns" });
     fronts["near"] = await frontRegistry(lab, store, { tls: "private" });
     fronts["far"] = await frontRegistry(lab, store, { tls: "private" });
-    fronts["upstream"] = await frontRegistry(lab, lab.public, { tls: "public", port: 443, names: ["gcr.io", "registry-1.docker.io", "unlisted.io", "somehost.io"] });
+    fronts["upstream"] = await frontRegistry(lab, lab.public, {
+      tls: "public",
+      port: 443,
+      names: ["gcr.io", "registry-1.docker.io", "unlisted.io", "somehost.io"],
+    });
     fronts["withPort"] = await frontRegistry(lab, lab.public, { tls: "public", port: 8443, names: ["otherhost.io"] });
     log = new AskedLog(fronts);
     const public443 = fronts["upstream"].host;
-    all = await Lines.prepare(lab, { "gcr.io": public443, "registry-1.docker.io": public443, "unlisted.io": public443, "somehost.io": public443, "otherhost.io": withPort().host });
+    all = await Lines.prepare(lab, {
+      "gcr.io": public443,
+      "registry-1.docker.io": public443,
+      "unlisted.io": public443,
+      "somehost.io": public443,
+      "otherhost.io": withPort().host,
+    });
   });
   after(async () => {
     await closeIdleNodes();
@@ -50,7 +62,10 @@ describe("containerd: the route of a pull", function () {
 
   /** The registry of otherhost.io:8443. */
   const withPort = (): HttpFaultProxy => fronts["withPort"] as HttpFaultProxy;
-  const both = (): ReturnType<typeof mirror>[] => [mirror(`${near().endpoint}/v2/ns`, { ca }), mirror(`${far().endpoint}/v2/ns`, { ca })];
+  const both = (): ReturnType<typeof mirror>[] => [
+    mirror(`${near().endpoint}/v2/ns`, { ca }),
+    mirror(`${far().endpoint}/v2/ns`, { ca }),
+  ];
   const answer = (status: number, headers: Record<string, string> = {}): HttpFault => ({ answer: { status, headers } });
 
   for (const line of lines) {
@@ -69,7 +84,11 @@ describe("containerd: the route of a pull", function () {
 
       it("V2: the node's own files say so, `containerd config dump` agrees, and nothing is wrong with them", async () => {
         const found = await node().effective();
-        assert.deepEqual(found.hosts["gcr.io"]?.endpoints, [`${near().endpoint}/v2/ns`, `${far().endpoint}/v2/ns`, "upstream"]);
+        assert.deepEqual(found.hosts["gcr.io"]?.endpoints, [
+          `${near().endpoint}/v2/ns`,
+          `${far().endpoint}/v2/ns`,
+          "upstream",
+        ]);
         assert.deepEqual(found.problems, []);
       });
 
@@ -79,12 +98,20 @@ describe("containerd: the route of a pull", function () {
         const pulled = await node().pull(image);
         assert.equal(pulled.error, undefined);
         assert.deepEqual(log.asked, ["near"]);
-        assert(log.all.every((one) => one.request.path.startsWith("/v2/ns/public-only/extra/") && one.request.ns === "gcr.io"), JSON.stringify(log.all.map((one) => one.request.path)));
+        assert(
+          log.all.every(
+            (one) => one.request.path.startsWith("/v2/ns/public-only/extra/") && one.request.ns === "gcr.io",
+          ),
+          JSON.stringify(log.all.map((one) => one.request.path)),
+        );
       });
 
       const turned: [string, { path?: RegExp; fault: HttpFault }][] = [
         ["404", { fault: answer(404) }],
-        ["401 that asks for basic credentials which nobody has", { fault: answer(401, { "www-authenticate": 'Basic realm="x"' }) }],
+        [
+          "401 that asks for basic credentials which nobody has",
+          { fault: answer(401, { "www-authenticate": 'Basic realm="x"' }) },
+        ],
         ["403", { fault: answer(403) }],
         ["500", { fault: answer(500) }],
       ];
@@ -120,7 +147,9 @@ describe("containerd: the route of a pull", function () {
         assert.equal((await node().pull(image)).error, undefined);
         assert.deepEqual(log.order, ["far"]);
 
-        await node().apply([host("gcr.io", [mirror(`${near().endpoint}/v2/ns`, { insecure: true }), ...both().slice(1)])]);
+        await node().apply([
+          host("gcr.io", [mirror(`${near().endpoint}/v2/ns`, { insecure: true }), ...both().slice(1)]),
+        ]);
         log.start();
         assert.equal((await node().pull(image)).error, undefined);
         assert.deepEqual(log.order, ["near"]);
@@ -134,7 +163,10 @@ describe("containerd: the route of a pull", function () {
         assert.deepEqual(log.blobsFrom, ["far"]);
       });
 
-      const refusing: [string, { path?: RegExp; fault: HttpFault }][] = [...turned, ["404 for a blob", { path: /\/blobs\//, fault: answer(404) }]];
+      const refusing: [string, { path?: RegExp; fault: HttpFault }][] = [
+        ...turned,
+        ["404 for a blob", { path: /\/blobs\//, fault: answer(404) }],
+      ];
       for (const [name, fault] of refusing) {
         it(`skipFallback holds: a mirror that answers ${name} fails the pull, and the public host hears nothing`, async () => {
           await node().apply([host("gcr.io", both().slice(0, 1), true)]);
@@ -145,7 +177,10 @@ describe("containerd: the route of a pull", function () {
       }
 
       it("skipFallback holds for a closed port and for a bad certificate", async () => {
-        for (const one of [mirror(`${near().endpoint.replace(/:\d+$/, ":1")}/v2/ns`, { ca }), mirror(`${near().endpoint}/v2/ns`)]) {
+        for (const one of [
+          mirror(`${near().endpoint.replace(/:\d+$/, ":1")}/v2/ns`, { ca }),
+          mirror(`${near().endpoint}/v2/ns`),
+        ]) {
           await node().apply([host("gcr.io", [one], true)]);
           log.start();
           assert.notEqual((await node().pull(image)).error, undefined);
@@ -218,7 +253,13 @@ describe("containerd: the route of a pull", function () {
       it("an IPv6 mirror, also as the second of three, and by its own name", async () => {
         const six = await frontRegistry(lab, store, { tls: "private", address: "::1", port: 5006 });
         try {
-          await node().apply([host("gcr.io", [mirror(`${near().endpoint}/v2/ns`, { ca }), mirror(`${six.endpoint}/v2/ns`, { ca }), mirror(`${far().endpoint}/v2/ns`, { ca })])]);
+          await node().apply([
+            host("gcr.io", [
+              mirror(`${near().endpoint}/v2/ns`, { ca }),
+              mirror(`${six.endpoint}/v2/ns`, { ca }),
+              mirror(`${far().endpoint}/v2/ns`, { ca }),
+            ]),
+          ]);
           log.start({ near: { fault: answer(404) } });
           six.script();
           assert.equal((await node().pull(image)).error, undefined);

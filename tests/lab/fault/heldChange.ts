@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+
 import type { LabRegistry } from "../lab";
 import { LabError } from "../lab/labError";
 
@@ -9,8 +10,8 @@ export interface HeldChange {
 }
 
 /**
- * The registry's machine is gone (`drop`: no packet gets an answer, as behind a cable that was cut), or the nodes themselves turn
- * connections to it away (`reject`).
+ * The registry's machine is gone (`drop`: no packet gets an answer, as behind a cable that was cut), or the nodes
+ * themselves turn connections to it away (`reject`).
  */
 export function cutOff(registry: LabRegistry, how: "drop" | "reject" = "drop"): Promise<HeldChange> {
   const { address, port } = registry.description;
@@ -25,7 +26,9 @@ export function synRetries(times: number): Promise<HeldChange> {
   return hold(`was=$(cat ${file}) && echo ${times} > ${file}`, `echo "$was" > ${file}`);
 }
 
-/** A shell makes the change, waits for the end of its input, which comes with our own end at the latest, and undoes it. */
+/**
+ * A shell makes the change, waits for the end of its input, which comes with our own end at the latest, and undoes it.
+ */
 async function hold(change: string, undo: string): Promise<HeldChange> {
   const script = `trap '' INT TERM HUP\n${change} || exit 1\necho held\ncat > /dev/null\n${undo}\n`;
   const child = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "pipe"], detached: true });

@@ -1,7 +1,16 @@
-import { Agent as HttpAgent, createServer as createHttpServer, request as httpRequest, type ClientRequest, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  Agent as HttpAgent,
+  type ClientRequest,
+  createServer as createHttpServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { Agent as HttpsAgent, createServer as createHttpsServer, request as httpsRequest } from "node:https";
-import { isIPv6, type AddressInfo, type Socket } from "node:net";
-import { HttpFaultScript, type HttpFault, type HttpFaultRule, type HttpRequestRecord } from "./httpFaultRule";
+import { type AddressInfo, isIPv6, type Socket } from "node:net";
+
+import { type HttpFault, type HttpFaultRule, HttpFaultScript, type HttpRequestRecord } from "./httpFaultRule";
 
 export interface HttpFaultProxyOptions {
   /** The real server, such as "https://127.0.20.1:5000". */
@@ -34,16 +43,28 @@ export class HttpFaultProxy {
 
   constructor(private readonly options: HttpFaultProxyOptions) {
     const secure = options.upstream.startsWith("https:");
-    this.agent = secure ? new HttpsAgent({ keepAlive: true, ...(options.upstreamCa ? { ca: options.upstreamCa } : {}) }) : new HttpAgent({ keepAlive: true });
+    this.agent = secure
+      ? new HttpsAgent({ keepAlive: true, ...(options.upstreamCa ? { ca: options.upstreamCa } : {}) })
+      : new HttpAgent({ keepAlive: true });
   }
 
-  get host(): string { return this.options.host ?? "127.0.0.1"; }
-  get port(): number { return this.bound; }
-  get hostPort(): string { return `${isIPv6(this.host) ? `[${this.host}]` : this.host}:${this.bound}`; }
-  get endpoint(): string { return `${this.options.tls ? "https" : "http"}://${this.hostPort}`; }
+  get host(): string {
+    return this.options.host ?? "127.0.0.1";
+  }
+  get port(): number {
+    return this.bound;
+  }
+  get hostPort(): string {
+    return `${isIPv6(this.host) ? `[${this.host}]` : this.host}:${this.bound}`;
+  }
+  get endpoint(): string {
+    return `${this.options.tls ? "https" : "http"}://${this.hostPort}`;
+  }
 
   /** Requests since the script was set, in the order in which they came. */
-  get requests(): readonly HttpRequestRecord[] { return this.records; }
+  get requests(): readonly HttpRequestRecord[] {
+    return this.records;
+  }
 
   async start(): Promise<this> {
     const handler = (request: IncomingMessage, response: ServerResponse): void => {
@@ -93,9 +114,18 @@ export class HttpFaultProxy {
     const url = new URL(target, "http://proxy");
     const peer = this.peers.get(request.socket);
     const record: HttpRequestRecord = {
-      number: this.records.length + 1, time: new Date(), method: request.method ?? "", path: decodeURIComponent(url.pathname), query: url.searchParams,
-      ns: url.searchParams.get("ns") ?? undefined, headers: request.headers, remotePort: request.socket.remotePort ?? 0, ...(peer === undefined ? {} : { peer }),
-      requestBytes: 0, responseBytes: 0, status: 0,
+      number: this.records.length + 1,
+      time: new Date(),
+      method: request.method ?? "",
+      path: decodeURIComponent(url.pathname),
+      query: url.searchParams,
+      ns: url.searchParams.get("ns") ?? undefined,
+      headers: request.headers,
+      remotePort: request.socket.remotePort ?? 0,
+      ...(peer === undefined ? {} : { peer }),
+      requestBytes: 0,
+      responseBytes: 0,
+      status: 0,
     };
     this.records.push(record);
     const due = this.current.next(record.method, target, Number(request.headers["content-length"] ?? 0));
@@ -112,7 +142,12 @@ export class HttpFaultProxy {
     this.forward(request, response, record, fault);
   }
 
-  private forward(request: IncomingMessage, response: ServerResponse, record: HttpRequestRecord, fault: HttpFault): void {
+  private forward(
+    request: IncomingMessage,
+    response: ServerResponse,
+    record: HttpRequestRecord,
+    fault: HttpFault,
+  ): void {
     const upstream = this.ask(request);
     const reset = (): void => {
       upstream.destroy();
@@ -161,31 +196,57 @@ export class HttpFaultProxy {
   private ask(request: IncomingMessage): ClientRequest {
     const base = new URL(this.options.upstream);
     const headers: Record<string, string | string[]> = {};
-    for (const [name, value] of Object.entries(request.headers)) if (value !== undefined && !hopByHop.has(name)) headers[name] = value;
+    for (const [name, value] of Object.entries(request.headers))
+      if (value !== undefined && !hopByHop.has(name)) headers[name] = value;
     // The registry builds the addresses it sends clients to from these two.
     headers["x-forwarded-proto"] = this.options.tls ? "https" : "http";
-    const options = { method: request.method ?? "GET", path: request.url ?? "/", headers, agent: this.agent, host: base.hostname.replace(/^\[|\]$/g, ""), port: base.port || (base.protocol === "https:" ? 443 : 80) };
+    const options = {
+      method: request.method ?? "GET",
+      path: request.url ?? "/",
+      headers,
+      agent: this.agent,
+      host: base.hostname.replace(/^\[|\]$/g, ""),
+      port: base.port || (base.protocol === "https:" ? 443 : 80),
+    };
     // The Host header names the proxy; Node would check the real server's certificate against that name.
-    return base.protocol === "https:" ? httpsRequest({ ...options, servername: "", checkServerIdentity: () => undefined }) : httpRequest(options);
+    return base.protocol === "https:"
+      ? httpsRequest({ ...options, servername: "", checkServerIdentity: () => undefined })
+      : httpRequest(options);
   }
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, record: HttpRequestRecord, content: NonNullable<HttpFault["answer"]>): void {
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  record: HttpRequestRecord,
+  content: NonNullable<HttpFault["answer"]>,
+): void {
   const send = (): void => {
     record.status = content.status;
     const body = record.method === "HEAD" ? "" : (content.body ?? "");
     record.responseBytes = Buffer.byteLength(body);
-    response.writeHead(content.status, { "content-length": String(Buffer.byteLength(content.body ?? "")), ...content.headers });
+    response.writeHead(content.status, {
+      "content-length": String(Buffer.byteLength(content.body ?? "")),
+      ...content.headers,
+    });
     response.end(body);
   };
-  // A server may well refuse before it has the body; but a client that still writes would take the close for the answer.
+  // A server may well refuse before it has the body; but a client that still writes would take the close for the
+  // answer.
   request.on("data", (chunk: Buffer) => (record.requestBytes += chunk.length));
   request.on("end", send);
 }
 
-function relay(real: IncomingMessage, response: ServerResponse, record: HttpRequestRecord, fault: HttpFault, reset: () => void): void {
+function relay(
+  real: IncomingMessage,
+  response: ServerResponse,
+  record: HttpRequestRecord,
+  fault: HttpFault,
+  reset: () => void,
+): void {
   const headers: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(real.headers)) if (value !== undefined && !hopByHop.has(name)) headers[name] = value;
+  for (const [name, value] of Object.entries(real.headers))
+    if (value !== undefined && !hopByHop.has(name)) headers[name] = value;
   const sendHead = (length?: number): void => {
     if (length !== undefined) headers["content-length"] = String(length);
     for (const [name, change] of Object.entries(fault.headers ?? {})) {

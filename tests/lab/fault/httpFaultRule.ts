@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 /** What is changed in an answer's headers: a new value, undefined to leave it out, or a function of the old value. */
-export type HeaderChanges = Readonly<Record<string, string | undefined | ((value: string | undefined) => string | undefined)>>;
+export type HeaderChanges = Readonly<
+  Record<string, string | undefined | ((value: string | undefined) => string | undefined)>
+>;
 
 /** What goes wrong with a request that a rule matches. The fields combine, in this order. */
 export interface HttpFault {
@@ -10,8 +12,15 @@ export interface HttpFault {
   /** Nothing is ever answered, the connection stays open. */
   readonly hang?: boolean;
   /** Answered here; the real server never sees the request. */
-  readonly answer?: { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string };
-  /** The connection is reset when this many bytes of the request's body have come; the real server sees no more than these. */
+  readonly answer?: {
+    readonly status: number;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string;
+  };
+  /**
+   * The connection is reset when this many bytes of the request's body have come; the real server sees no more than
+   * these.
+   */
   readonly cutRequestAfter?: number;
   /** The real server does it all, but the connection is reset before a byte of its answer. */
   readonly loseAnswer?: boolean;
@@ -74,12 +83,17 @@ export class HttpFaultScript {
   next(method: string, target: string, bodyBytes = 0): { rule: string; fault: HttpFault } | undefined {
     let due: { rule: string; fault: HttpFault } | undefined;
     for (const [index, rule] of this.rules.entries()) {
-      if (rule.method !== undefined && !(typeof rule.method === "string" ? rule.method === method : rule.method.test(method))) continue;
+      if (
+        rule.method !== undefined &&
+        !(typeof rule.method === "string" ? rule.method === method : rule.method.test(method))
+      )
+        continue;
       if (rule.path && !rule.path.test(target)) continue;
       if (rule.body && !rule.body(bodyBytes)) continue;
       const count = (this.counts[index] ?? 0) + 1;
       this.counts[index] = count;
-      const nth = rule.nth === undefined || (typeof rule.nth === "number" ? rule.nth === count : rule.nth.includes(count));
+      const nth =
+        rule.nth === undefined || (typeof rule.nth === "number" ? rule.nth === count : rule.nth.includes(count));
       if (nth && !due) due = { rule: rule.name ?? `rule ${index + 1}`, fault: rule.fault };
     }
     return due;

@@ -1,6 +1,13 @@
-export { cutOff, synRetries, type HeldChange } from "./heldChange";
+export { cutOff, type HeldChange, synRetries } from "./heldChange";
 export { HttpFaultProxy, type HttpFaultProxyOptions } from "./httpFaultProxy";
 export type { HeaderChanges, HttpFault, HttpFaultRule, HttpRequestRecord } from "./httpFaultRule";
 export { frontNode, frontRegistry, type FrontRegistryOptions } from "./labProxies";
 export { nodeOfConnection } from "./peers";
-export { TcpFaultProxy, type Direction, type Ending, type TcpConnectionRecord, type TcpFault, type TcpFaultProxyOptions } from "./tcpFaultProxy";
+export {
+  type Direction,
+  type Ending,
+  type TcpConnectionRecord,
+  type TcpFault,
+  TcpFaultProxy,
+  type TcpFaultProxyOptions,
+} from "./tcpFaultProxy";

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+
 import type { Lab, LabNode, LabRegistry } from "../lab";
 import { issueCertificate } from "../lab/certificates";
 import { HttpFaultProxy } from "./httpFaultProxy";
@@ -32,12 +33,19 @@ export interface FrontRegistryOptions {
  * A faulty registry: the real one behind a proxy with rules. Its log knows which node asked (`peer`). To make a node
  * take it for a public host, use port 443, tls "public", the host's name, and `node.setHostNames`.
  */
-export async function frontRegistry(lab: Lab, registry: LabRegistry, options: FrontRegistryOptions = {}): Promise<HttpFaultProxy> {
+export async function frontRegistry(
+  lab: Lab,
+  registry: LabRegistry,
+  options: FrontRegistryOptions = {},
+): Promise<HttpFaultProxy> {
   const host = options.address ?? `127.${lab.instance.number}.${registryNet}.${++lastRegistryProxy}`;
   const mode = options.tls ?? "private";
   const authority = mode === "public" ? lab.publicAuthority : lab.privateAuthority;
   const label = `front-${host.replaceAll(/[^0-9a-z]/g, "-")}`;
-  const files = mode === "none" ? undefined : await issueCertificate(authority, join(lab.runDir, "fronts"), label, [host, ...(options.names ?? [])]);
+  const files =
+    mode === "none"
+      ? undefined
+      : await issueCertificate(authority, join(lab.runDir, "fronts"), label, [host, ...(options.names ?? [])]);
   return new HttpFaultProxy({
     upstream: registry.endpoint,
     ...(registry.caCertPath ? { upstreamCa: readFileSync(registry.caCertPath, "utf8") } : {}),

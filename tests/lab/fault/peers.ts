@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { processesOf } from "../lab/controlGroup";
+
 import type { Lab } from "../lab";
+import { processesOf } from "../lab/controlGroup";
 
 /**
  * Says which node of the lab made a connection. All nodes share the machine's network and come from 127.0.0.1, so the
@@ -21,7 +22,8 @@ function socketsWithLocalPort(port: number): Set<string> {
   for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
     for (const row of readFileSync(table, "utf8").split("\n").slice(1)) {
       const fields = row.trim().split(/\s+/);
-      if (fields[1]?.endsWith(`:${wanted}`) && fields[9] !== undefined && fields[9] !== "0") inodes.add(`socket:[${fields[9]}]`);
+      if (fields[1]?.endsWith(`:${wanted}`) && fields[9] !== undefined && fields[9] !== "0")
+        inodes.add(`socket:[${fields[9]}]`);
     }
   }
   return inodes;

@@ -1,4 +1,4 @@
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /** Seen from the client: what it sends, what it gets. */
 export type Direction = "toServer" | "toClient";
@@ -56,14 +56,18 @@ export class TcpFaultProxy {
 
   constructor(private readonly options: TcpFaultProxyOptions) {}
 
-  get host(): string { return this.options.host ?? "127.0.0.1"; }
+  get host(): string {
+    return this.options.host ?? "127.0.0.1";
+  }
   get port(): number {
     if (!this.bound) throw new Error("the proxy was not started");
     return this.bound.port;
   }
 
   /** Connections since the script was set. */
-  get connections(): readonly TcpConnectionRecord[] { return this.records; }
+  get connections(): readonly TcpConnectionRecord[] {
+    return this.records;
+  }
 
   async start(): Promise<this> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.accept(client));
@@ -87,11 +91,18 @@ export class TcpFaultProxy {
     for (const live of [...this.live]) this.finish(live, ending);
   }
 
-  /** Refuses connections, as a machine that is up without the service; open ones stay. `start` listens again on the same port. */
+  /**
+   * Refuses connections, as a machine that is up without the service; open ones stay. `start` listens again on the same
+   * port.
+   */
   async refuse(): Promise<void> {
     const { server } = this;
     this.server = undefined;
-    if (server) await new Promise<void>((resolve) => { server.close(() => resolve()); if (this.live.size > 0) resolve(); });
+    if (server)
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        if (this.live.size > 0) resolve();
+      });
   }
 
   async stop(): Promise<void> {
@@ -125,8 +136,17 @@ export class TcpFaultProxy {
     this.forward(live, "toClient", server, client, faults, delay);
   }
 
-  private forward(live: Live, direction: Direction, from: Socket, to: Socket, faults: readonly TcpFault[], delay: number): void {
-    const mine = faults.filter((fault) => fault.after?.direction === direction || fault.pattern?.direction === direction);
+  private forward(
+    live: Live,
+    direction: Direction,
+    from: Socket,
+    to: Socket,
+    faults: readonly TcpFault[],
+    delay: number,
+  ): void {
+    const mine = faults.filter(
+      (fault) => fault.after?.direction === direction || fault.pattern?.direction === direction,
+    );
     let tail = "";
     let queue = Promise.resolve();
     from.on("data", (chunk: Buffer) => {
@@ -150,7 +170,16 @@ export class TcpFaultProxy {
         }
       };
       if (delay === 0) write();
-      else queue = queue.then(() => new Promise((resolve) => setTimeout(() => { write(); resolve(); }, delay)));
+      else
+        queue = queue.then(
+          () =>
+            new Promise((resolve) =>
+              setTimeout(() => {
+                write();
+                resolve();
+              }, delay),
+            ),
+        );
     });
     from.on("end", () => {
       void queue.then(() => {
@@ -165,7 +194,12 @@ export class TcpFaultProxy {
   }
 
   /** How much of a chunk passes, and the fault that strikes after it. */
-  private judge(before: number, chunk: Buffer, tail: string, faults: readonly TcpFault[]): { pass: Buffer; fault?: TcpFault } {
+  private judge(
+    before: number,
+    chunk: Buffer,
+    tail: string,
+    faults: readonly TcpFault[],
+  ): { pass: Buffer; fault?: TcpFault } {
     let cut = chunk.length;
     let struck: TcpFault | undefined;
     for (const fault of faults) {

@@ -17,7 +17,8 @@ export interface AccessLogEntry {
 }
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const line = /^(\S+) \S+ .*?\[(\d+)\/(\w+)\/(\d+):(\d+):(\d+):(\d+) ([+-]\d{4})\] "(\S+) (\S+) [^"]*" (\d{3}) (\d+|-) "(?:[^"\\]|\\.)*" "((?:[^"\\]|\\.)*)"/;
+const line =
+  /^(\S+) \S+ .*?\[(\d+)\/(\w+)\/(\d+):(\d+):(\d+):(\d+) ([+-]\d{4})\] "(\S+) (\S+) [^"]*" (\d{3}) (\d+|-) "(?:[^"\\]|\\.)*" "((?:[^"\\]|\\.)*)"/;
 
 function kindOf(path: string): AccessLogEntry["kind"] {
   if (/^\/v2\/?$/.test(path)) return "ping";
@@ -33,11 +34,35 @@ export function parseAccessLog(text: string): AccessLogEntry[] {
   for (const row of text.split("\n")) {
     const match = line.exec(row);
     if (!match) continue;
-    const [, remote = "", day = "", month = "", year = "", hour = "", minute = "", second = "", zone = "", method = "", target = "", status, bytes, userAgent = ""] = match;
+    const [
+      ,
+      remote = "",
+      day = "",
+      month = "",
+      year = "",
+      hour = "",
+      minute = "",
+      second = "",
+      zone = "",
+      method = "",
+      target = "",
+      status,
+      bytes,
+      userAgent = "",
+    ] = match;
     const url = new URL(target, "http://registry");
     const offset = (zone.startsWith("-") ? -1 : 1) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3, 5)));
     entries.push({
-      time: new Date(Date.UTC(Number(year), months.indexOf(month), Number(day), Number(hour), Number(minute) - offset, Number(second))),
+      time: new Date(
+        Date.UTC(
+          Number(year),
+          months.indexOf(month),
+          Number(day),
+          Number(hour),
+          Number(minute) - offset,
+          Number(second),
+        ),
+      ),
       remote,
       method,
       path: decodeURIComponent(url.pathname),

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
+
 import { must } from "./execute";
 
 /** A certificate authority of the lab. */
@@ -24,8 +25,23 @@ export async function createAuthority(folder: string, name: string): Promise<Cer
   mkdirSync(folder, { recursive: true });
   const certPath = join(folder, `${name}.crt`);
   const keyPath = join(folder, `${name}.key`);
-  await must("openssl", ["req", "-x509", ...ecKey, "-keyout", keyPath, "-out", certPath, "-days", days, "-subj", `/CN=registry mirror lab ${name}`,
-    "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]);
+  await must("openssl", [
+    "req",
+    "-x509",
+    ...ecKey,
+    "-keyout",
+    keyPath,
+    "-out",
+    certPath,
+    "-days",
+    days,
+    "-subj",
+    `/CN=registry mirror lab ${name}`,
+    "-addext",
+    "basicConstraints=critical,CA:TRUE",
+    "-addext",
+    "keyUsage=critical,keyCertSign,cRLSign",
+  ]);
   return { name, certPath, keyPath };
 }
 
@@ -36,17 +52,43 @@ export interface CertificateOptions {
 }
 
 /** Issues a server certificate for names and addresses. The file holds the chain, leaf first. */
-export async function issueCertificate(authority: CertificateAuthority, folder: string, label: string, names: readonly string[], options: CertificateOptions = {}): Promise<ServerCertificate> {
+export async function issueCertificate(
+  authority: CertificateAuthority,
+  folder: string,
+  label: string,
+  names: readonly string[],
+  options: CertificateOptions = {},
+): Promise<ServerCertificate> {
   mkdirSync(folder, { recursive: true });
   const file = (suffix: string): string => join(folder, `${label}.${suffix}`);
   const alternatives = names.map((name) => (isIP(name) ? `IP:${name}` : `DNS:${name}`)).join(",");
-  writeFileSync(file("ext"), `subjectAltName=${alternatives}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n`);
+  writeFileSync(
+    file("ext"),
+    `subjectAltName=${alternatives}\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=serverAuth\n`,
+  );
   await must("openssl", ["req", ...ecKey, "-keyout", file("key"), "-out", file("csr"), "-subj", `/CN=${label}`]);
   if (options.expired) await issueExpired(authority, folder, label);
   else {
     // The serial comes from the folder of the leaf: two registries that start together must not share a serial file.
-    await must("openssl", ["x509", "-req", "-in", file("csr"), "-CA", authority.certPath, "-CAkey", authority.keyPath,
-      "-CAserial", file("srl"), "-CAcreateserial", "-out", file("leaf"), "-days", days, "-extfile", file("ext")]);
+    await must("openssl", [
+      "x509",
+      "-req",
+      "-in",
+      file("csr"),
+      "-CA",
+      authority.certPath,
+      "-CAkey",
+      authority.keyPath,
+      "-CAserial",
+      file("srl"),
+      "-CAcreateserial",
+      "-out",
+      file("leaf"),
+      "-days",
+      days,
+      "-extfile",
+      file("ext"),
+    ]);
   }
   writeFileSync(file("crt"), readFileSync(file("leaf"), "utf8") + readFileSync(authority.certPath, "utf8"));
   return { certPath: file("crt"), keyPath: file("key") };
@@ -58,7 +100,29 @@ async function issueExpired(authority: CertificateAuthority, folder: string, lab
   mkdirSync(base, { recursive: true });
   writeFileSync(join(base, "index.txt"), "");
   writeFileSync(join(base, "serial"), "1000\n");
-  writeFileSync(join(base, "ca.cnf"), `[ca]\ndefault_ca=lab\n[lab]\ndatabase=${base}/index.txt\nserial=${base}/serial\nnew_certs_dir=${base}\ndefault_md=sha256\npolicy=any\nunique_subject=no\n[any]\ncommonName=supplied\n`);
-  await must("openssl", ["ca", "-batch", "-notext", "-config", join(base, "ca.cnf"), "-in", join(folder, `${label}.csr`), "-out", join(folder, `${label}.leaf`),
-    "-cert", authority.certPath, "-keyfile", authority.keyPath, "-startdate", "20200101000000Z", "-enddate", "20200102000000Z", "-extfile", join(folder, `${label}.ext`)]);
+  writeFileSync(
+    join(base, "ca.cnf"),
+    `[ca]\ndefault_ca=lab\n[lab]\ndatabase=${base}/index.txt\nserial=${base}/serial\nnew_certs_dir=${base}\ndefault_md=sha256\npolicy=any\nunique_subject=no\n[any]\ncommonName=supplied\n`,
+  );
+  await must("openssl", [
+    "ca",
+    "-batch",
+    "-notext",
+    "-config",
+    join(base, "ca.cnf"),
+    "-in",
+    join(folder, `${label}.csr`),
+    "-out",
+    join(folder, `${label}.leaf`),
+    "-cert",
+    authority.certPath,
+    "-keyfile",
+    authority.keyPath,
+    "-startdate",
+    "20200101000000Z",
+    "-enddate",
+    "20200102000000Z",
+    "-extfile",
+    join(folder, `${label}.ext`),
+  ]);
 }

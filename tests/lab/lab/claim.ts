@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { automaticInstances, instanceOf, type Instance } from "./instance";
+
+import { automaticInstances, type Instance, instanceOf } from "./instance";
 import { backgroundLab, destroyInstanceSync, readState } from "./instanceState";
 import { LabError } from "./labError";
-import { takeLock, type HeldLock } from "./lock";
+import { type HeldLock, takeLock } from "./lock";
 import { runTypeScript } from "./runTypeScript";
 import { sleep } from "./sleep";
 
@@ -14,23 +15,42 @@ const cleanUpTime = 20_000;
 export async function claimInstance(wanted: number | undefined): Promise<{ instance: Instance; lock: HeldLock }> {
   for (const number of wanted === undefined ? automaticInstances : [wanted]) {
     const instance = instanceOf(number);
-    const onDeath = [...runTypeScript(), join(__dirname, "..", "cli.ts"), "down", "--instance", String(number), "--leftovers"];
+    const onDeath = [
+      ...runTypeScript(),
+      join(__dirname, "..", "cli.ts"),
+      "down",
+      "--instance",
+      String(number),
+      "--leftovers",
+    ];
     const lock = await lockInstance(instance, { onDeath, wait: wanted !== undefined });
     if (!lock) continue;
     if (!backgroundLab(instance)) return { instance, lock };
     await lock.release();
   }
   const state = wanted === undefined ? undefined : readState(instanceOf(wanted));
-  const which = wanted === undefined ? `instances ${automaticInstances[0]} to ${automaticInstances.at(-1)} are` : `instance ${wanted} is`;
+  const which =
+    wanted === undefined
+      ? `instances ${automaticInstances[0]} to ${automaticInstances.at(-1)} are`
+      : `instance ${wanted} is`;
   const way = state?.background ? `"npm run lab -- down" ends it` : `process ${state?.owner ?? "unknown"} uses it`;
-  throw new LabError("LAB_BUSY", `the lab's ${which} in use: ${way}; or choose another number with REGISTRY_MIRROR_LAB_INSTANCE`);
+  throw new LabError(
+    "LAB_BUSY",
+    `the lab's ${which} in use: ${way}; or choose another number with REGISTRY_MIRROR_LAB_INSTANCE`,
+  );
 }
 
 /** The lock of an instance; undefined when a living process has it. A dead one's keeper is waited for. */
-export async function lockInstance(instance: Instance, options: { readonly onDeath?: readonly string[]; readonly wait?: boolean } = {}): Promise<HeldLock | undefined> {
+export async function lockInstance(
+  instance: Instance,
+  options: { readonly onDeath?: readonly string[]; readonly wait?: boolean } = {},
+): Promise<HeldLock | undefined> {
   const deadline = Date.now() + cleanUpTime;
   for (;;) {
-    const lock = await takeLock(instance.lockFile, { wait: false, ...(options.onDeath ? { onDeath: options.onDeath } : {}) });
+    const lock = await takeLock(instance.lockFile, {
+      wait: false,
+      ...(options.onDeath ? { onDeath: options.onDeath } : {}),
+    });
     if (lock || !(options.wait ?? true) || Date.now() > deadline) return lock;
     const owner = readState(instance)?.owner;
     if (owner !== undefined && existsSync(`/proc/${owner}`)) return undefined;
@@ -59,4 +79,3 @@ export function armCleanUp(instance: Instance): () => void {
   };
   return disarm;
 }
-

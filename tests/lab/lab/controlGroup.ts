@@ -1,6 +1,16 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, openSync, closeSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+
 import { machineStateDir } from "./instance";
 import { LabError } from "./labError";
 import { listMounts } from "./mounts";
@@ -16,7 +26,8 @@ export function groupRoot(): string {
   const own = join(machineStateDir, "cgroup2");
   mkdirSync(own, { recursive: true });
   const result = spawnSync("mount", ["-t", "cgroup2", "cgroup2", own], { encoding: "utf8" });
-  if (result.status !== 0) throw new LabError("LAB_CGROUP", `cannot mount the cgroup 2 hierarchy at ${own}: ${result.stderr.trim()}`);
+  if (result.status !== 0)
+    throw new LabError("LAB_CGROUP", `cannot mount the cgroup 2 hierarchy at ${own}: ${result.stderr.trim()}`);
   return own;
 }
 
@@ -65,8 +76,10 @@ export function processesOf(group: string): number[] {
   const pids: number[] = [];
   const walk = (folder: string): void => {
     try {
-      for (const line of readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n")) if (line !== "" && line !== "0") pids.push(Number(line));
-      for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) walk(join(folder, entry.name));
+      for (const line of readFileSync(join(folder, "cgroup.procs"), "utf8").split("\n"))
+        if (line !== "" && line !== "0") pids.push(Number(line));
+      for (const entry of readdirSync(folder, { withFileTypes: true }))
+        if (entry.isDirectory()) walk(join(folder, entry.name));
     } catch (error) {
       // The group went away while we looked.
       if (!["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
@@ -117,7 +130,8 @@ function killQuietly(pid: number): void {
 
 function removeGroup(folder: string): void {
   if (!existsSync(folder)) return;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeGroup(join(folder, entry.name));
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) removeGroup(join(folder, entry.name));
   for (let attempt = 0; attempt < 100; attempt++) {
     try {
       rmdirSync(folder);

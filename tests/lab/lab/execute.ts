@@ -1,4 +1,5 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+
 import { LabError } from "./labError";
 
 /** What a finished command left behind. */
@@ -24,7 +25,11 @@ export interface ExecuteOptions {
 }
 
 /** Runs a command to its end; never throws for a bad exit code. */
-export function execute(command: string, args: readonly string[], options: ExecuteOptions = {}): Promise<CommandResult> {
+export function execute(
+  command: string,
+  args: readonly string[],
+  options: ExecuteOptions = {},
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: options.cwd,
@@ -49,13 +54,21 @@ export function execute(command: string, args: readonly string[], options: Execu
       clearTimeout(timer);
       reject(
         error.code === "ENOENT"
-          ? new LabError("LAB_COMMAND_MISSING", `the lab needs the program "${command}", which is not on this machine's PATH`)
+          ? new LabError(
+              "LAB_COMMAND_MISSING",
+              `the lab needs the program "${command}", which is not on this machine's PATH`,
+            )
           : error,
       );
     });
     child.on("close", (code, signal) => {
       clearTimeout(timer);
-      resolve({ code: code ?? -1, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
+      resolve({
+        code: code ?? -1,
+        signal,
+        stdout: Buffer.concat(out).toString(),
+        stderr: Buffer.concat(err).toString(),
+      });
     });
     // A command that ends without reading its input must not take the test process down with EPIPE.
     child.stdin.on("error", () => undefined);
@@ -64,7 +77,11 @@ export function execute(command: string, args: readonly string[], options: Execu
 }
 
 /** Runs a command that must succeed; the error carries the end of what it printed. */
-export async function must(command: string, args: readonly string[], options: ExecuteOptions = {}): Promise<CommandResult> {
+export async function must(
+  command: string,
+  args: readonly string[],
+  options: ExecuteOptions = {},
+): Promise<CommandResult> {
   const result = await execute(command, args, options);
   if (result.code !== 0) {
     const said = `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-15).join("\n");

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
+
 import { cacheDir } from "./instance";
 
 /** Whether this machine can run the lab. */
@@ -20,7 +21,11 @@ export interface Tool {
 
 export const tools: readonly Tool[] = [
   { program: "debootstrap", package: "debootstrap" },
-  { program: "debian-archive-keyring", package: "debian-archive-keyring", file: "/usr/share/keyrings/debian-archive-keyring.gpg" },
+  {
+    program: "debian-archive-keyring",
+    package: "debian-archive-keyring",
+    file: "/usr/share/keyrings/debian-archive-keyring.gpg",
+  },
   { program: "systemd-nspawn", package: "systemd-container" },
   { program: "ssh", package: "openssh-client" },
   { program: "ssh-keygen", package: "openssh-client" },
@@ -65,24 +70,39 @@ export function missingTools(has: Pick<HostProbe, "hasProgram" | "hasFile"> = th
 /** Looks without installing anything: whether the lab can run here, or could after installing packages. */
 export function checkHost(probe: HostProbe = thisHost): HostCheck {
   const only = (reason: string): HostCheck => ({ ok: false, missing: [reason] });
-  if (probe.platform !== "linux") return only(`the lab boots Debian nodes with systemd-nspawn and needs Linux; this is ${probe.platform}: use a Debian or Ubuntu machine or virtual machine`);
-  if (probe.uid !== 0) return only("the lab mounts file systems and boots nodes and needs root: run the command as root (sudo -E npm test)");
+  if (probe.platform !== "linux")
+    return only(
+      `the lab boots Debian nodes with systemd-nspawn and needs Linux; this is ${probe.platform}: use a Debian or Ubuntu machine or virtual machine`,
+    );
+  if (probe.uid !== 0)
+    return only(
+      "the lab mounts file systems and boots nodes and needs root: run the command as root (sudo -E npm test)",
+    );
   const missing: string[] = [];
   const absent = missingTools(probe).map((tool) => tool.program);
   if (!probe.hasProgram("docker-registry")) absent.push("docker-registry");
   if (absent.length > 0 && !(probe.hasProgram("apt-get") && probe.hasProgram("dpkg"))) {
-    missing.push(`missing are ${absent.join(", ")}, and there is no apt-get to install them: use Debian or Ubuntu, or install them by hand`);
+    missing.push(
+      `missing are ${absent.join(", ")}, and there is no apt-get to install them: use Debian or Ubuntu, or install them by hand`,
+    );
   }
   if (probe.capabilities !== undefined && (probe.capabilities & (1n << capSysAdmin)) === 0n) {
-    missing.push("this root may not mount (no CAP_SYS_ADMIN: an unprivileged container?): use a machine, a virtual machine or a privileged container");
+    missing.push(
+      "this root may not mount (no CAP_SYS_ADMIN: an unprivileged container?): use a machine, a virtual machine or a privileged container",
+    );
   }
-  for (const type of ["overlay", "cgroup2"]) if (!probe.hasFileSystem(type)) missing.push(`the kernel knows no ${type} file system`);
+  for (const type of ["overlay", "cgroup2"])
+    if (!probe.hasFileSystem(type)) missing.push(`the kernel knows no ${type} file system`);
   const cache = probe.cache();
   if (cache.type === overlayMagic) {
-    missing.push(`the lab's cache ${cache.folder} lies on an overlay file system, on which containerd cannot work: set REGISTRY_MIRROR_LAB_CACHE to a folder on another one`);
+    missing.push(
+      `the lab's cache ${cache.folder} lies on an overlay file system, on which containerd cannot work: set REGISTRY_MIRROR_LAB_CACHE to a folder on another one`,
+    );
   }
   if (!cache.filled && cache.freeBytes < neededBytes) {
-    missing.push(`the lab's node trees need ${neededBytes / 1024 ** 3} GB below ${cache.folder} and ${(cache.freeBytes / 1024 ** 3).toFixed(1)} GB are free: set REGISTRY_MIRROR_LAB_CACHE to a folder with more room`);
+    missing.push(
+      `the lab's node trees need ${neededBytes / 1024 ** 3} GB below ${cache.folder} and ${(cache.freeBytes / 1024 ** 3).toFixed(1)} GB are free: set REGISTRY_MIRROR_LAB_CACHE to a folder with more room`,
+    );
   }
   return { ok: missing.length === 0, missing };
 }
@@ -96,7 +116,8 @@ const thisHost: HostProbe = {
   },
   hasProgram: (program) => {
     // /usr/sbin is not on every PATH of root.
-    for (const folder of ["/usr/sbin", "/sbin"]) if (!process.env.PATH?.split(":").includes(folder)) process.env.PATH = `${process.env.PATH ?? ""}:${folder}`;
+    for (const folder of ["/usr/sbin", "/sbin"])
+      if (!process.env.PATH?.split(":").includes(folder)) process.env.PATH = `${process.env.PATH ?? ""}:${folder}`;
     return onPath(program);
   },
   hasFile: existsSync,

@@ -6,7 +6,10 @@ const wantedWatches = 524_288;
 
 /** Raises the machine's limits for many nodes; they stay raised until the next boot. Says what it changed. */
 export function raiseHostLimits(log: (line: string) => void): void {
-  for (const [name, wanted] of [["max_user_instances", wantedInstances], ["max_user_watches", wantedWatches]] as const) {
+  for (const [name, wanted] of [
+    ["max_user_instances", wantedInstances],
+    ["max_user_watches", wantedWatches],
+  ] as const) {
     const file = `/proc/sys/fs/inotify/${name}`;
     const present = Number(readFileSync(file, "utf8"));
     if (present >= wanted) continue;

@@ -1,6 +1,16 @@
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+
 import { must } from "./execute";
 import { unpackDebian } from "./install";
 import { withLock } from "./lock";
@@ -50,14 +60,20 @@ const layoutVersion = 4;
 const native = process.arch === "x64" ? "amd64" : process.arch;
 
 const release = "gcr.io/anthos-baremetal-release";
-export const publicOnlyImages = [`gcr.io/public-only/extra:1.0`, "somehost.io/public-only/more:1.0", "unlisted.io/elsewhere/tool:3.1"];
+export const publicOnlyImages = [
+  `gcr.io/public-only/extra:1.0`,
+  "somehost.io/public-only/more:1.0",
+  "unlisted.io/elsewhere/tool:3.1",
+];
 
 /** The packages, from the cache or built into it. Small: a few MB in all. */
 export async function ensurePackages(cache: string, log: (line: string) => void): Promise<ImagePackages> {
   const final = join(cache, `packages-${layoutVersion}`);
   const listed = (): ImagePackages | undefined => {
     const list = join(final, "packages.json");
-    return existsSync(list) ? (JSON.parse(readFileSync(list, "utf8").replaceAll("{{folder}}", final)) as ImagePackages) : undefined;
+    return existsSync(list)
+      ? (JSON.parse(readFileSync(list, "utf8").replaceAll("{{folder}}", final)) as ImagePackages)
+      : undefined;
   };
   const present = listed();
   if (present) return present;
@@ -70,7 +86,10 @@ export async function ensurePackages(cache: string, log: (line: string) => void)
     removeFolderSync(building);
     mkdirSync(building, { recursive: true });
     const packages = await build(building);
-    writeFileSync(join(building, "packages.json"), JSON.stringify(packages, undefined, 2).replaceAll(building, "{{folder}}"));
+    writeFileSync(
+      join(building, "packages.json"),
+      JSON.stringify(packages, undefined, 2).replaceAll(building, "{{folder}}"),
+    );
     removeFolderSync(final);
     renameSync(building, final);
     return listed() as ImagePackages;
@@ -84,14 +103,32 @@ async function build(folder: string): Promise<ImagePackages> {
   await umoci(["init", "--layout", layout]);
   const from = (path: string, to: string): readonly [string, string] => [join(content, path), to];
   // Releases with a merged /usr ship it below usr.
-  const busybox = ["busybox-static/bin/busybox", "busybox-static/usr/bin/busybox"].find((path) => existsSync(join(content, path))) ?? "";
+  const busybox =
+    ["busybox-static/bin/busybox", "busybox-static/usr/bin/busybox"].find((path) => existsSync(join(content, path))) ??
+    "";
   const base = from("base-files/usr/share/common-licenses", "/usr/share/common-licenses");
   await addImage(layout, `${release}/pause:1.0`, [from("netbase/etc/services", "/etc/services")], native);
   await addImage(layout, `${release}/base:12`, [base], native);
   await addImage(layout, `${release}/tools:1.2.3`, [from(busybox, "/bin/busybox")], native, `${release}/base:12`);
-  await addImage(layout, "somehost.io/team/app:v1", [from("netbase/etc/protocols", "/etc/protocols")], native, `${release}/base:12`);
-  await addImage(layout, "otherhost.io/lib/web:2024-01", [from("tzdata/usr/share/zoneinfo/Europe/Berlin", "/etc/localtime")], native);
-  await addIndex(layout, `${release}/multi:2.0`, ["amd64", "arm64"], [from("tzdata/usr/share/zoneinfo/Etc", "/usr/share/zoneinfo/Etc")]);
+  await addImage(
+    layout,
+    "somehost.io/team/app:v1",
+    [from("netbase/etc/protocols", "/etc/protocols")],
+    native,
+    `${release}/base:12`,
+  );
+  await addImage(
+    layout,
+    "otherhost.io/lib/web:2024-01",
+    [from("tzdata/usr/share/zoneinfo/Europe/Berlin", "/etc/localtime")],
+    native,
+  );
+  await addIndex(
+    layout,
+    `${release}/multi:2.0`,
+    ["amd64", "arm64"],
+    [from("tzdata/usr/share/zoneinfo/Etc", "/usr/share/zoneinfo/Etc")],
+  );
   await umoci(["gc", "--layout", layout]);
   const images = await describeLayout(layout);
 
@@ -115,7 +152,13 @@ async function build(folder: string): Promise<ImagePackages> {
 
   const archive = path("docker-archive.tar");
   const archived = [`${release}/archived:1.0`, `${release}/archived:latest`];
-  await skopeo(["copy", "--additional-tag", archived[1] ?? "", `oci:${layout}:${release}/tools:1.2.3`, `docker-archive:${archive}:${archived[0]}`]);
+  await skopeo([
+    "copy",
+    "--additional-tag",
+    archived[1] ?? "",
+    `oci:${layout}:${release}/tools:1.2.3`,
+    `docker-archive:${archive}:${archived[0]}`,
+  ]);
   const archiveImages = await Promise.all(archived.map((name) => describe(`docker-archive:${archive}:${name}`, name)));
 
   const nestedParts = path("nested");
@@ -150,12 +193,28 @@ async function pack(tar: string, program: string, target: string): Promise<void>
 }
 
 /** An image of files, one layer each, on top of another image where one is given. */
-async function addImage(layout: string, name: string, files: readonly (readonly [string, string])[], architecture: string, parent?: string): Promise<void> {
+async function addImage(
+  layout: string,
+  name: string,
+  files: readonly (readonly [string, string])[],
+  architecture: string,
+  parent?: string,
+): Promise<void> {
   const image = `${layout}:${name}`;
   if (parent === undefined) await umoci(["new", "--image", image]);
   else await umoci(["tag", "--image", `${layout}:${parent}`, name]);
   for (const [source, target] of files) await umoci(["insert", "--image", image, source, target]);
-  await umoci(["config", "--image", image, "--architecture", architecture, "--os", "linux", "--config.cmd", "/bin/busybox"]);
+  await umoci([
+    "config",
+    "--image",
+    image,
+    "--architecture",
+    architecture,
+    "--os",
+    "linux",
+    "--config.cmd",
+    "/bin/busybox",
+  ]);
 }
 
 interface Descriptor {
@@ -172,21 +231,40 @@ interface LayoutIndex {
   manifests: Descriptor[];
 }
 
-/** One name for several platforms. umoci makes the images; it cannot write the index, so its few lines of JSON come from here. */
-async function addIndex(layout: string, name: string, architectures: readonly string[], files: readonly (readonly [string, string])[]): Promise<void> {
+/**
+ * One name for several platforms. umoci makes the images; it cannot write the index, so its few lines of JSON come from
+ * here.
+ */
+async function addIndex(
+  layout: string,
+  name: string,
+  architectures: readonly string[],
+  files: readonly (readonly [string, string])[],
+): Promise<void> {
   const indexFile = join(layout, "index.json");
   for (const architecture of architectures) await addImage(layout, `platform-${architecture}`, files, architecture);
   const top = JSON.parse(readFileSync(indexFile, "utf8")) as LayoutIndex;
   const manifests = architectures.map((architecture) => {
-    const found = top.manifests.find((manifest) => manifest.annotations?.["org.opencontainers.image.ref.name"] === `platform-${architecture}`);
-    return { mediaType: found?.mediaType ?? "", digest: found?.digest ?? "", size: found?.size ?? 0, platform: { architecture, os: "linux" } };
+    const found = top.manifests.find(
+      (manifest) => manifest.annotations?.["org.opencontainers.image.ref.name"] === `platform-${architecture}`,
+    );
+    return {
+      mediaType: found?.mediaType ?? "",
+      digest: found?.digest ?? "",
+      size: found?.size ?? 0,
+      platform: { architecture, os: "linux" },
+    };
   });
   const body = JSON.stringify({ schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests });
   const digest = createHash("sha256").update(body).digest("hex");
   writeFileSync(join(layout, "blobs/sha256", digest), body);
-  top.manifests = top.manifests.filter((manifest) => !manifest.annotations?.["org.opencontainers.image.ref.name"]?.startsWith("platform-"));
+  top.manifests = top.manifests.filter(
+    (manifest) => !manifest.annotations?.["org.opencontainers.image.ref.name"]?.startsWith("platform-"),
+  );
   top.manifests.push({
-    mediaType: "application/vnd.oci.image.index.v1+json", digest: `sha256:${digest}`, size: Buffer.byteLength(body),
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    digest: `sha256:${digest}`,
+    size: Buffer.byteLength(body),
     annotations: { "org.opencontainers.image.ref.name": name },
   });
   writeFileSync(indexFile, JSON.stringify(top));
@@ -206,9 +284,20 @@ async function describe(source: string, name: string): Promise<ExpectedImage> {
   const raw = await skopeo(["inspect", "--raw", source]);
   const manifest = JSON.parse(raw) as { mediaType?: string; config?: { digest: string }; manifests?: Descriptor[] };
   const digest = `sha256:${createHash("sha256").update(raw).digest("hex")}`;
-  const mediaType = manifest.mediaType ?? (manifest.manifests ? "application/vnd.oci.image.index.v1+json" : "application/vnd.oci.image.manifest.v1+json");
-  const platforms = manifest.manifests?.map((entry) => ({ platform: `${entry.platform?.os}/${entry.platform?.architecture}`, digest: entry.digest }));
-  return { name, digest, mediaType, ...(manifest.config ? { configDigest: manifest.config.digest } : {}), ...(platforms ? { platforms } : {}) };
+  const mediaType =
+    manifest.mediaType ??
+    (manifest.manifests ? "application/vnd.oci.image.index.v1+json" : "application/vnd.oci.image.manifest.v1+json");
+  const platforms = manifest.manifests?.map((entry) => ({
+    platform: `${entry.platform?.os}/${entry.platform?.architecture}`,
+    digest: entry.digest,
+  }));
+  return {
+    name,
+    digest,
+    mediaType,
+    ...(manifest.config ? { configDigest: manifest.config.digest } : {}),
+    ...(platforms ? { platforms } : {}),
+  };
 }
 
 /** Size of a package's file, for people. */

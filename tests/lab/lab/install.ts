@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
+
 import { execute, must } from "./execute";
 import { missingTools, onPath } from "./host";
 import { machineStateDir } from "./instance";
@@ -32,7 +33,10 @@ export async function installTools(log: Log): Promise<void> {
     await apt(["install", "-y", "--no-install-recommends", ...packages]);
     const still = missingTools();
     if (still.length > 0) {
-      throw new LabError("LAB_TOOLS", `still missing after apt-get install: ${still.map((tool) => `${tool.program} (package ${tool.package})`).join(", ")}`);
+      throw new LabError(
+        "LAB_TOOLS",
+        `still missing after apt-get install: ${still.map((tool) => `${tool.program} (package ${tool.package})`).join(", ")}`,
+      );
     }
   });
 }

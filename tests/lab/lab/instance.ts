@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+
 import { LabError } from "./labError";
 
 /**
@@ -11,7 +12,10 @@ export const highestInstance = 99;
 /** Labs that nobody numbered take the first free one of these. */
 export const automaticInstances: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-/** Where locks and the notes of running labs lie: the addresses belong to the machine, so these do too, whatever the cache folder. */
+/**
+ * Where locks and the notes of running labs lie: the addresses belong to the machine, so these do too, whatever the
+ * cache folder.
+ */
 export const machineStateDir = "/run/registry-mirror-lab";
 
 export interface Instance {
@@ -54,7 +58,11 @@ export function instanceOf(number: number): Instance {
 export function instanceFromEnvironment(env: NodeJS.ProcessEnv = process.env): number | undefined {
   const text = env.REGISTRY_MIRROR_LAB_INSTANCE;
   if (text === undefined || text === "") return undefined;
-  if (!/^\d+$/.test(text)) throw new LabError("LAB_INSTANCE", `REGISTRY_MIRROR_LAB_INSTANCE is "${text}": give a number from 0 to ${highestInstance}`);
+  if (!/^\d+$/.test(text))
+    throw new LabError(
+      "LAB_INSTANCE",
+      `REGISTRY_MIRROR_LAB_INSTANCE is "${text}": give a number from 0 to ${highestInstance}`,
+    );
   return instanceOf(Number(text)).number;
 }
 
@@ -63,7 +71,10 @@ export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
   const folder = env.REGISTRY_MIRROR_LAB_CACHE || join(homedir(), ".cache", "pulumi-registry-mirror", "lab");
   // Overlay mount options separate folders with ":" and options with ",".
   if (/[:,\\\s]/.test(folder)) {
-    throw new LabError("LAB_CACHE", `the lab's cache folder "${folder}" has a character that overlay mounts cannot take; set REGISTRY_MIRROR_LAB_CACHE to another folder`);
+    throw new LabError(
+      "LAB_CACHE",
+      `the lab's cache folder "${folder}" has a character that overlay mounts cannot take; set REGISTRY_MIRROR_LAB_CACHE to another folder`,
+    );
   }
   return folder;
 }

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+
 import { destroyGroupSync, groupIsAlive } from "./controlGroup";
-import { machineStateDir, type Instance } from "./instance";
+import { type Instance, machineStateDir } from "./instance";
 import type { LabDescription } from "./labDescription";
 import { removeFolderSync, unmountBelowSync } from "./mounts";
 
@@ -48,7 +49,8 @@ export function destroyInstanceSync(instance: Instance): void {
   destroyGroupSync(instance.cgroup);
   if (state) {
     unmountBelowSync(state.runDir);
-    if (existsSync(join(state.runDir, runMarker)) && basename(state.runDir) === String(instance.number)) removeFolderSync(state.runDir);
+    if (existsSync(join(state.runDir, runMarker)) && basename(state.runDir) === String(instance.number))
+      removeFolderSync(state.runDir);
   }
   rmSync(instance.stateFile, { force: true });
 }

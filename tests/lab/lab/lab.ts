@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createAuthority, type CertificateAuthority } from "./certificates";
+
+import { type CertificateAuthority, createAuthority } from "./certificates";
 import { armCleanUp, claimInstance } from "./claim";
 import { destroyGroupSync } from "./controlGroup";
 import { must } from "./execute";
@@ -8,7 +9,7 @@ import { checkHost } from "./host";
 import { raiseHostLimits } from "./hostLimits";
 import { ensurePackages, type ExpectedImage, type ImagePackage, type ImagePackages } from "./imagePackages";
 import { installTools } from "./install";
-import { cacheDir, instanceFromEnvironment, instanceOf, type Instance } from "./instance";
+import { cacheDir, type Instance, instanceFromEnvironment, instanceOf } from "./instance";
 import { backgroundLab, destroyInstanceSync, readState, runMarker, writeState } from "./instanceState";
 import type { LabDescription, LabUsers, NodeDescription } from "./labDescription";
 import { LabError } from "./labError";
@@ -24,7 +25,16 @@ import { createClientKeys, createHostKey } from "./sshKeys";
 import { ensureTree, treeName, type TreeSpec } from "./tree";
 
 /** Hosts that the lab's second registry plays; the nodes know no other address for them. */
-export const publicHosts: readonly string[] = ["gcr.io", "somehost.io", "otherhost.io", "unlisted.io", "docker.io", "registry-1.docker.io", "quay.io", "registry.k8s.io"];
+export const publicHosts: readonly string[] = [
+  "gcr.io",
+  "somehost.io",
+  "otherhost.io",
+  "unlisted.io",
+  "docker.io",
+  "registry-1.docker.io",
+  "quay.io",
+  "registry.k8s.io",
+];
 
 export interface NodeSpec extends TreeSpec {
   /** Host name of the node; default "RELEASE" or "RELEASE-N". */
@@ -67,12 +77,24 @@ export class Lab {
 
   private imagePackages: ImagePackages | undefined;
 
-  get runDir(): string { return this.base.runDir; }
-  get keys(): LabDescription["keys"] { return this.base.keys; }
-  get users(): LabUsers { return this.base.users; }
-  get knownHostsPath(): string { return this.base.knownHostsPath; }
-  get privateAuthority(): CertificateAuthority { return this.base.privateAuthority; }
-  get publicAuthority(): CertificateAuthority { return this.base.publicAuthority; }
+  get runDir(): string {
+    return this.base.runDir;
+  }
+  get keys(): LabDescription["keys"] {
+    return this.base.keys;
+  }
+  get users(): LabUsers {
+    return this.base.users;
+  }
+  get knownHostsPath(): string {
+    return this.base.knownHostsPath;
+  }
+  get privateAuthority(): CertificateAuthority {
+    return this.base.privateAuthority;
+  }
+  get publicAuthority(): CertificateAuthority {
+    return this.base.publicAuthority;
+  }
 
   /** Image packages by foreign tools, with the digests these computed. */
   get packages(): ImagePackages {
@@ -81,20 +103,32 @@ export class Lab {
   }
 
   /** The private registry at 127.I.20.1:5000: TLS of the private authority, basic authentication. */
-  get mirror(): LabRegistry { return this.registry("mirror"); }
+  get mirror(): LabRegistry {
+    return this.registry("mirror");
+  }
 
   /** The registry that plays gcr.io and the other public hosts, at 127.I.30.1:443. */
-  get public(): LabRegistry { return this.registry("public"); }
+  get public(): LabRegistry {
+    return this.registry("public");
+  }
 
   node(name: string): LabNode {
     const found = this.nodes.find((node) => node.name === name);
-    if (!found) throw new LabError("LAB_NO_NODE", `the lab has no node "${name}": it has ${this.nodes.map((node) => node.name).join(", ")}`);
+    if (!found)
+      throw new LabError(
+        "LAB_NO_NODE",
+        `the lab has no node "${name}": it has ${this.nodes.map((node) => node.name).join(", ")}`,
+      );
     return found;
   }
 
   registry(name: string): LabRegistry {
     const found = this.registries.find((registry) => registry.name === name);
-    if (!found) throw new LabError("LAB_NO_REGISTRY", `the lab has no registry "${name}": it has ${this.registries.map((registry) => registry.name).join(", ")}`);
+    if (!found)
+      throw new LabError(
+        "LAB_NO_REGISTRY",
+        `the lab has no registry "${name}": it has ${this.registries.map((registry) => registry.name).join(", ")}`,
+      );
     return found;
   }
 
@@ -102,7 +136,8 @@ export class Lab {
   static async up(options: LabOptions = {}): Promise<Lab> {
     const log = options.log ?? ((line: string) => process.stderr.write(`lab: ${line}\n`));
     const check = checkHost();
-    if (!check.ok) throw new LabError("LAB_HOST", `the lab cannot run on this machine:\n- ${check.missing.join("\n- ")}`);
+    if (!check.ok)
+      throw new LabError("LAB_HOST", `the lab cannot run on this machine:\n- ${check.missing.join("\n- ")}`);
     await installTools(log);
     const { instance, lock } = await claimInstance(options.instance ?? instanceFromEnvironment());
     const disarm = armCleanUp(instance);
@@ -140,7 +175,12 @@ export class Lab {
 
   /** Everything about the lab as plain data. Holds the lab's own throw-away credentials. */
   describe(): LabDescription {
-    return { ...this.base, nodes: this.nodes.map((node) => node.description), registries: this.registries.map((registry) => registry.description), packages: this.packages };
+    return {
+      ...this.base,
+      nodes: this.nodes.map((node) => node.description),
+      registries: this.registries.map((registry) => registry.description),
+      packages: this.packages,
+    };
   }
 
   /** Boots further nodes. */
@@ -185,9 +225,12 @@ export class Lab {
 
   /** Starts a further registry. */
   async addRegistry(spec: RegistrySpec): Promise<LabRegistry> {
-    if (this.registries.some((registry) => registry.name === spec.name)) throw new LabError("LAB_REGISTRY", `the lab has a registry "${spec.name}" already`);
+    if (this.registries.some((registry) => registry.name === spec.name))
+      throw new LabError("LAB_REGISTRY", `the lab has a registry "${spec.name}" already`);
     const address = spec.address ?? this.instance.mirrorAddress(++this.lastMirrorAddress);
-    const registry = new LabRegistry(await describeRegistry({ ...this.base, cgroup: this.instance.cgroup, log: this.log }, { ...spec, address }));
+    const registry = new LabRegistry(
+      await describeRegistry({ ...this.base, cgroup: this.instance.cgroup, log: this.log }, { ...spec, address }),
+    );
     this.registries.push(registry);
     try {
       await registry.start();
@@ -207,8 +250,14 @@ export class Lab {
     this.writeDown();
   }
 
-  /** Copies images of a package into the public registry, where nodes find them under their own names. Default: all of `publicOnly`. */
-  async pushPublic(source: ImagePackage = this.packages.publicOnly, only?: (image: ExpectedImage) => boolean): Promise<void> {
+  /**
+   * Copies images of a package into the public registry, where nodes find them under their own names. Default: all of
+   * `publicOnly`.
+   */
+  async pushPublic(
+    source: ImagePackage = this.packages.publicOnly,
+    only?: (image: ExpectedImage) => boolean,
+  ): Promise<void> {
     await copyToRegistry(source, this.public, only ? { only } : {});
   }
 
@@ -243,8 +292,22 @@ export class Lab {
       shadowHash(password),
       freeSshPort(instance),
     ]);
-    const users: LabUsers = { root: { name: "root" }, admin: { name: "admin" }, deploy: { name: "deploy", password, shadow }, guest: { name: "guest" } };
-    const base = { instance: instance.number, runDir, keys, knownHostsPath: join(runDir, "known_hosts"), users, privateAuthority, publicAuthority, publicHosts };
+    const users: LabUsers = {
+      root: { name: "root" },
+      admin: { name: "admin" },
+      deploy: { name: "deploy", password, shadow },
+      guest: { name: "guest" },
+    };
+    const base = {
+      instance: instance.number,
+      runDir,
+      keys,
+      knownHostsPath: join(runDir, "known_hosts"),
+      users,
+      privateAuthority,
+      publicAuthority,
+      publicHosts,
+    };
     return new Lab(instance, base, sshPort, log);
   }
 
@@ -252,20 +315,39 @@ export class Lab {
   private async fill(nodes: readonly NodeSpec[]): Promise<void> {
     const started = Date.now();
     const cache = cacheDir();
-    await allOrNone(() => destroyGroupSync(this.instance.cgroup), [
-      this.addRegistry({ name: "mirror", address: this.instance.mirrorAddress(1), auth: "basic", names: ["mirror.lab.internal"] }),
-      this.addRegistry({ name: "public", address: this.instance.publicAddress(1), port: 443, tls: "public", names: publicHosts }),
-      ensurePackages(cache, this.log).then((packages) => { this.imagePackages = packages; }),
-      // Two builds going at most: this machine may have no more than two cores.
-      this.buildTrees(nodes).then(() => this.addNodes(nodes)),
-    ]);
-    this.log(`up in ${((Date.now() - started) / 1000).toFixed(1)} s: ${this.nodes.length} nodes, ${this.registries.length} registries`);
+    await allOrNone(
+      () => destroyGroupSync(this.instance.cgroup),
+      [
+        this.addRegistry({
+          name: "mirror",
+          address: this.instance.mirrorAddress(1),
+          auth: "basic",
+          names: ["mirror.lab.internal"],
+        }),
+        this.addRegistry({
+          name: "public",
+          address: this.instance.publicAddress(1),
+          port: 443,
+          tls: "public",
+          names: publicHosts,
+        }),
+        ensurePackages(cache, this.log).then((packages) => {
+          this.imagePackages = packages;
+        }),
+        // Two builds going at most: this machine may have no more than two cores.
+        this.buildTrees(nodes).then(() => this.addNodes(nodes)),
+      ],
+    );
+    this.log(
+      `up in ${((Date.now() - started) / 1000).toFixed(1)} s: ${this.nodes.length} nodes, ${this.registries.length} registries`,
+    );
   }
 
   private async buildTrees(wanted: readonly TreeSpec[]): Promise<void> {
     const queue = [...new Map(wanted.map((spec) => [treeName(spec), spec])).values()];
     const build = async (): Promise<void> => {
-      for (let next = queue.shift(); next; next = queue.shift()) await ensureTree(next, { cache: cacheDir(), instance: this.instance, log: this.log });
+      for (let next = queue.shift(); next; next = queue.shift())
+        await ensureTree(next, { cache: cacheDir(), instance: this.instance, log: this.log });
     };
     await Promise.all([build(), build()]);
   }
@@ -277,17 +359,28 @@ export class Lab {
     this.pendingNodes.add(index);
     const taken = this.nodes.some((node) => node.description.release === spec.release);
     const name = spec.name ?? (taken || index > 3 ? `${spec.release}-${index}` : spec.release);
-    if (this.nodes.some((node) => node.name === name)) throw new LabError("LAB_NODE", `the lab has a node "${name}" already`);
+    if (this.nodes.some((node) => node.name === name))
+      throw new LabError("LAB_NODE", `the lab has a node "${name}" already`);
     return async () => {
       const tree = await ensureTree(spec, { cache: cacheDir(), instance: this.instance, log: this.log });
       const folder = join(this.runDir, "nodes", name);
       mkdirSync(folder, { recursive: true });
       const address = this.instance.nodeAddress(index);
       const key = await createHostKey(join(folder, "host_key"), this.keys.hostAuthority, [address, name]);
-      const fingerprint = (await must("ssh-keygen", ["-l", "-f", `${key.privateKeyPath}.pub`])).stdout.split(" ")[1] ?? "";
+      const fingerprint =
+        (await must("ssh-keygen", ["-l", "-f", `${key.privateKeyPath}.pub`])).stdout.split(" ")[1] ?? "";
       const description: NodeDescription = {
-        name, index, release: spec.release, containerdVersion: tree.containerdVersion, address, port: this.sshPort,
-        hostKey: key.publicKey, hostKeyFingerprint: fingerprint, folder, tree: tree.folder, group: `${this.instance.cgroup}/node-${name}`,
+        name,
+        index,
+        release: spec.release,
+        containerdVersion: tree.containerdVersion,
+        address,
+        port: this.sshPort,
+        hostKey: key.publicKey,
+        hostKeyFingerprint: fingerprint,
+        folder,
+        tree: tree.folder,
+        group: `${this.instance.cgroup}/node-${name}`,
       };
       return new LabNode(description, this.seedFacts());
     };
@@ -296,19 +389,30 @@ export class Lab {
   private seedFacts(): SeedFacts {
     const names = Object.fromEntries(publicHosts.map((host) => [host, this.instance.publicAddress(1)]));
     return {
-      keys: this.keys, users: this.users, publicCaPath: this.publicAuthority.certPath,
-      names: { ...names, "mirror.lab.internal": this.instance.mirrorAddress(1) }, deadResolver: this.instance.deadResolver,
+      keys: this.keys,
+      users: this.users,
+      publicCaPath: this.publicAuthority.certPath,
+      names: { ...names, "mirror.lab.internal": this.instance.mirrorAddress(1) },
+      deadResolver: this.instance.deadResolver,
     };
   }
 
   private writeKnownHosts(): void {
-    const rows = this.nodes.map((node) => `${node.port === 22 ? node.address : `[${node.address}]:${node.port}`} ${node.hostKey}\n`);
+    const rows = this.nodes.map(
+      (node) => `${node.port === 22 ? node.address : `[${node.address}]:${node.port}`} ${node.hostKey}\n`,
+    );
     writeFileSync(this.knownHostsPath, rows.join(""));
   }
 
   private writeDown(background = readState(this.instance)?.background ?? false): void {
     if (!this.imagePackages || this.isDown) return;
-    writeState(this.instance, { version: 1, runDir: this.runDir, owner: process.pid, background, lab: this.describe() });
+    writeState(this.instance, {
+      version: 1,
+      runDir: this.runDir,
+      owner: process.pid,
+      background,
+      lab: this.describe(),
+    });
   }
 }
 
@@ -325,4 +429,3 @@ async function allOrNone(endTheRest: () => void, work: readonly Promise<unknown>
   await Promise.all(work.map((promise) => promise.catch(failed)));
   if (errors.length > 0) throw errors[0];
 }
-

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+
 import { LabError } from "./labError";
 
 /** A lock that the kernel drops when its holder is gone, whatever ended it. */
@@ -33,7 +34,17 @@ export function takeLock(file: string, options: LockOptions = {}): Promise<HeldL
     const flags = options.wait === false ? ["-n"] : [];
     const keeper = spawn(
       "flock",
-      [...flags, "-E", String(busyCode), file, "sh", "-c", keeperScript, "registry-mirror-lab-keeper", ...(options.onDeath ?? [])],
+      [
+        ...flags,
+        "-E",
+        String(busyCode),
+        file,
+        "sh",
+        "-c",
+        keeperScript,
+        "registry-mirror-lab-keeper",
+        ...(options.onDeath ?? []),
+      ],
       // Its own session: a Ctrl-C at the terminal is for us, and the keeper cleans up after us.
       { stdio: ["pipe", "pipe", "ignore"], detached: true },
     );

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync, rmSync } from "node:fs";
+
 import { LabError } from "./labError";
 import { sleepSync } from "./sleep";
 
@@ -11,7 +12,8 @@ export interface Mount {
 }
 
 // mountinfo writes blanks and backslashes as octal escapes.
-const unescape = (text: string): string => text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+const unescape = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 
 export function listMounts(): Mount[] {
   const mounts: Mount[] = [];
@@ -37,10 +39,12 @@ export function unmountBelowSync(folder: string): void {
     const mounts = mountsBelow(folder).reverse();
     if (mounts.length === 0) return;
     for (const mount of mounts) {
-      // Something outside the lab may still look into it (a shell that stands there): then detach it, it goes when that is gone.
+      // Something outside the lab may still look into it (a shell that stands there): then detach it, it goes when that
+      // is gone.
       spawnSync("umount", attempt < 20 ? [mount.target] : ["-l", mount.target], { stdio: "ignore" });
     }
-    if (attempt > 40) throw new LabError("LAB_MOUNT", `cannot unmount ${mounts.map((mount) => mount.target).join(", ")}`);
+    if (attempt > 40)
+      throw new LabError("LAB_MOUNT", `cannot unmount ${mounts.map((mount) => mount.target).join(", ")}`);
     if (mountsBelow(folder).length > 0) sleepSync(50);
   }
 }
@@ -49,6 +53,7 @@ export function unmountBelowSync(folder: string): void {
 export function removeFolderSync(folder: string): void {
   if (!existsSync(folder)) return;
   const mounted = mountsBelow(folder);
-  if (mounted.length > 0) throw new LabError("LAB_MOUNT", `will not delete ${folder}: ${mounted[0]?.target} is still mounted`);
+  if (mounted.length > 0)
+    throw new LabError("LAB_MOUNT", `will not delete ${folder}: ${mounted[0]?.target} is still mounted`);
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -1,14 +1,23 @@
-import { spawnSync, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { destroyGroupSync, freezeGroup, groupIsAlive, hasEnded, inGroup, processesOf, spawnInGroup } from "./controlGroup";
-import { execute, type CommandResult } from "./execute";
-import { LabError } from "./labError";
+
+import {
+  destroyGroupSync,
+  freezeGroup,
+  groupIsAlive,
+  hasEnded,
+  inGroup,
+  processesOf,
+  spawnInGroup,
+} from "./controlGroup";
+import { type CommandResult, execute } from "./execute";
 import type { NodeDescription } from "./labDescription";
+import { LabError } from "./labError";
 import { unmountBelowSync } from "./mounts";
-import { hostsFile, seedNode, type SeedFacts } from "./seed";
+import { hostsFile, type SeedFacts, seedNode } from "./seed";
 import { sleep } from "./sleep";
-import { takeSnapshot, type Snapshot } from "./snapshot";
+import { type Snapshot, takeSnapshot } from "./snapshot";
 
 export interface NodeExecOptions {
   readonly input?: string | Buffer;
@@ -32,19 +41,40 @@ const unitStartedMessage = "39f53479d3a045ac8e11786248231fbf";
 export class LabNode {
   private initPid: number | undefined;
 
-  constructor(readonly description: NodeDescription, private readonly facts: SeedFacts) {}
+  constructor(
+    readonly description: NodeDescription,
+    private readonly facts: SeedFacts,
+  ) {}
 
-  get name(): string { return this.description.name; }
-  get address(): string { return this.description.address; }
-  get port(): number { return this.description.port; }
-  get hostKey(): string { return this.description.hostKey; }
-  get containerdVersion(): string { return this.description.containerdVersion; }
+  get name(): string {
+    return this.description.name;
+  }
+  get address(): string {
+    return this.description.address;
+  }
+  get port(): number {
+    return this.description.port;
+  }
+  get hostKey(): string {
+    return this.description.hostKey;
+  }
+  get containerdVersion(): string {
+    return this.description.containerdVersion;
+  }
 
-  private get merged(): string { return join(this.description.folder, "root"); }
-  private get upper(): string { return join(this.description.folder, "upper"); }
-  private get dataDir(): string { return join(this.description.folder, "containerd"); }
+  private get merged(): string {
+    return join(this.description.folder, "root");
+  }
+  private get upper(): string {
+    return join(this.description.folder, "upper");
+  }
+  private get dataDir(): string {
+    return join(this.description.folder, "containerd");
+  }
   /** What systemd printed while booting. */
-  get consolePath(): string { return join(this.description.folder, "console.log"); }
+  get consolePath(): string {
+    return join(this.description.folder, "console.log");
+  }
 
   /** Makes the node's disk and boots it. */
   async create(): Promise<void> {
@@ -58,16 +88,37 @@ export class LabNode {
     if (this.isRunning()) return;
     const { folder, name, group } = this.description;
     const console = this.consolePath;
-    const machine = spawnInGroup(group, [
-      "systemd-nspawn", "--quiet", "--directory", this.merged, "--boot", "--register=no", "--keep-unit", "--console=pipe",
-      // The network, clock and modules are the machine's own.
-      "--capability=all", "--drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE",
-      `--machine=${name}`, `--bind=${this.dataDir}:/var/lib/containerd`, "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-    ], {
-      stdoutFile: console,
-      stderrFile: console,
-      env: { PATH: process.env.PATH, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1", SYSTEMD_LOG_LEVEL: "warning", HOME: folder },
-    });
+    const machine = spawnInGroup(
+      group,
+      [
+        "systemd-nspawn",
+        "--quiet",
+        "--directory",
+        this.merged,
+        "--boot",
+        "--register=no",
+        "--keep-unit",
+        "--console=pipe",
+        // The network, clock and modules are the machine's own.
+        "--capability=all",
+        "--drop-capability=CAP_SYS_TIME,CAP_SYS_MODULE",
+        `--machine=${name}`,
+        `--bind=${this.dataDir}:/var/lib/containerd`,
+        "--resolv-conf=off",
+        "--timezone=off",
+        "--link-journal=no",
+      ],
+      {
+        stdoutFile: console,
+        stderrFile: console,
+        env: {
+          PATH: process.env.PATH,
+          SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1",
+          SYSTEMD_LOG_LEVEL: "warning",
+          HOME: folder,
+        },
+      },
+    );
     await this.waitUntilReady(machine);
   }
 
@@ -84,8 +135,12 @@ export class LabNode {
   }
 
   /** Stops every process of the node without closing a connection: a machine that hangs. */
-  freeze(): void { freezeGroup(this.description.group, true); }
-  thaw(): void { freezeGroup(this.description.group, false); }
+  freeze(): void {
+    freezeGroup(this.description.group, true);
+  }
+  thaw(): void {
+    freezeGroup(this.description.group, false);
+  }
 
   isRunning(): boolean {
     return groupIsAlive(this.description.group);
@@ -93,15 +148,38 @@ export class LabNode {
 
   /** Runs a shell script on the node as root, past sshd. */
   async exec(script: string, options: NodeExecOptions = {}): Promise<CommandResult> {
-    // In the node's group, as whatever runs on the node: it ends with it, hangs with it, and its connections are the node's.
+    // In the node's group, as whatever runs on the node: it ends with it, hangs with it, and its connections are the
+    // node's.
     const [shell = "", ...args] = inGroup(`${this.description.group}/exec`, [
-      "nsenter", "--target", String(this.machinePid()), "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wd",
-      "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "sh", "-c", script,
+      "nsenter",
+      "--target",
+      String(this.machinePid()),
+      "--mount",
+      "--uts",
+      "--ipc",
+      "--pid",
+      "--cgroup",
+      "--root",
+      "--wd",
+      "env",
+      "-i",
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "HOME=/root",
+      "LC_ALL=C.UTF-8",
+      "sh",
+      "-c",
+      script,
     ]);
-    const result = await execute(shell, args, { ...(options.input === undefined ? {} : { input: options.input }), timeout: options.timeout ?? 60_000 });
+    const result = await execute(shell, args, {
+      ...(options.input === undefined ? {} : { input: options.input }),
+      timeout: options.timeout ?? 60_000,
+    });
     if ((options.check ?? true) && result.code !== 0) {
       const ending = result.signal ?? `code ${result.code}`;
-      throw new LabError("LAB_NODE_COMMAND", `on ${this.name}: "${script.slice(0, 200)}" ended with ${ending}:\n${result.stdout}${result.stderr}`);
+      throw new LabError(
+        "LAB_NODE_COMMAND",
+        `on ${this.name}: "${script.slice(0, 200)}" ended with ${ending}:\n${result.stdout}${result.stderr}`,
+      );
     }
     return result;
   }
@@ -111,14 +189,17 @@ export class LabNode {
     const quoted = shellWord(path);
     const result = await this.exec(`if [ -e ${quoted} ]; then cat ${quoted}; else exit 66; fi`, { check: false });
     if (result.code === 66) return undefined;
-    if (result.code !== 0) throw new LabError("LAB_NODE_COMMAND", `cannot read ${path} on ${this.name}: ${result.stderr}`);
+    if (result.code !== 0)
+      throw new LabError("LAB_NODE_COMMAND", `cannot read ${path} on ${this.name}: ${result.stderr}`);
     return result.stdout;
   }
 
   /** Writes a file on the node, folders included. Default mode 0644, owner root. */
   async writeFile(path: string, content: string | Buffer, mode = "0644"): Promise<void> {
     const quoted = shellWord(path);
-    await this.exec(`mkdir -p "$(dirname ${quoted})" && cat > ${quoted} && chmod ${mode} ${quoted}`, { input: content });
+    await this.exec(`mkdir -p "$(dirname ${quoted})" && cat > ${quoted} && chmod ${mode} ${quoted}`, {
+      input: content,
+    });
   }
 
   /** Type, mode, owner and content of everything below a folder (or of one file), for a byte-for-byte comparison. */
@@ -167,7 +248,8 @@ ctr --namespace k8s.io content ls -q | while read -r digest; do ctr --namespace 
   destroy(): void {
     this.kill();
     unmountBelowSync(this.merged);
-    for (const part of ["upper", "work", "root", "containerd"]) rmSync(join(this.description.folder, part), { recursive: true, force: true });
+    for (const part of ["upper", "work", "root", "containerd"])
+      rmSync(join(this.description.folder, part), { recursive: true, force: true });
   }
 
   /** Changes what public names mean for this node; names left out keep their address. */
@@ -177,15 +259,26 @@ ctr --namespace k8s.io content ls -q | while read -r digest; do ctr --namespace 
 
   /** The end of the console and of containerd's log, for the message of a failing test. */
   async diagnosis(): Promise<string> {
-    const console = existsSync(this.consolePath) ? readFileSync(this.consolePath, "utf8").split("\n").slice(-15).join("\n") : "";
-    const journal = this.isRunning() ? (await this.exec("journalctl --no-pager -u containerd -n 15 -o cat; systemctl --failed --no-legend", { check: false, timeout: 10_000 })).stdout : "(not running)";
+    const console = existsSync(this.consolePath)
+      ? readFileSync(this.consolePath, "utf8").split("\n").slice(-15).join("\n")
+      : "";
+    const journal = this.isRunning()
+      ? (
+          await this.exec("journalctl --no-pager -u containerd -n 15 -o cat; systemctl --failed --no-legend", {
+            check: false,
+            timeout: 10_000,
+          })
+        ).stdout
+      : "(not running)";
     return `console of ${this.name}:\n${console}\ncontainerd:\n${journal}`;
   }
 
   /** Process id, on this machine, of the node's PID 1. */
   machinePid(): number {
     if (this.initPid !== undefined && isInit(this.initPid)) return this.initPid;
-    this.initPid = processesOf(`${this.description.group}/payload/init.scope`).find(isInit) ?? processesOf(this.description.group).find(isInit);
+    this.initPid =
+      processesOf(`${this.description.group}/payload/init.scope`).find(isInit) ??
+      processesOf(this.description.group).find(isInit);
     if (this.initPid === undefined) throw new LabError("LAB_NODE_OFF", `${this.name} is not running: call boot()`);
     return this.initPid;
   }
@@ -201,7 +294,8 @@ ctr --namespace k8s.io content ls -q | while read -r digest; do ctr --namespace 
     for (const path of [this.upper, work, this.merged, this.dataDir]) mkdirSync(path, { recursive: true });
     const options = `lowerdir=${tree},upperdir=${this.upper},workdir=${work}`;
     const result = spawnSync("mount", ["-t", "overlay", "overlay", "-o", options, this.merged], { encoding: "utf8" });
-    if (result.status !== 0) throw new LabError("LAB_MOUNT", `cannot mount the disk of ${this.name}: ${result.stderr.trim()}`);
+    if (result.status !== 0)
+      throw new LabError("LAB_MOUNT", `cannot mount the disk of ${this.name}: ${result.stderr.trim()}`);
   }
 
   private async waitUntilReady(machine: ChildProcess): Promise<void> {
@@ -210,14 +304,22 @@ ctr --namespace k8s.io content ls -q | while read -r digest; do ctr --namespace 
     for (;;) {
       await sleep(pause);
       pause = Math.min(pause * 1.3, 1000);
-      if (hasEnded(machine)) throw new LabError("LAB_BOOT", `${this.name} ended while booting\n${await this.diagnosis()}`);
+      if (hasEnded(machine))
+        throw new LabError("LAB_BOOT", `${this.name} ended while booting\n${await this.diagnosis()}`);
       try {
-        const state = await this.exec("systemctl is-active ssh containerd && ctr version >/dev/null", { check: false, timeout: 15_000 });
+        const state = await this.exec("systemctl is-active ssh containerd && ctr version >/dev/null", {
+          check: false,
+          timeout: 15_000,
+        });
         if (state.code === 0) return;
       } catch (error) {
         if (!(error instanceof LabError) || error.code !== "LAB_NODE_OFF") throw error;
       }
-      if (Date.now() > deadline) throw new LabError("LAB_BOOT", `${this.name} was not up after ${bootTimeout / 1000} s\n${await this.diagnosis()}`);
+      if (Date.now() > deadline)
+        throw new LabError(
+          "LAB_BOOT",
+          `${this.name} was not up after ${bootTimeout / 1000} s\n${await this.diagnosis()}`,
+        );
     }
   }
 }
@@ -225,7 +327,11 @@ ctr --namespace k8s.io content ls -q | while read -r digest; do ctr --namespace 
 /** Whether a process is PID 1 of a machine of its own: the last number of NSpid. */
 function isInit(pid: number): boolean {
   try {
-    const spid = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]?.trim().split(/\s+/) ?? [];
+    const spid =
+      /^NSpid:\s*(.*)$/m
+        .exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
+        ?.trim()
+        .split(/\s+/) ?? [];
     return spid.length > 1 && spid.at(-1) === "1";
   } catch {
     return false;

@@ -1,8 +1,20 @@
 import type { ChildProcess } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, isIPv6 } from "node:net";
 import { join } from "node:path";
-import { parseAccessLog, type AccessLogEntry } from "./accessLog";
+
+import { type AccessLogEntry, parseAccessLog } from "./accessLog";
 import { destroyGroupSync, groupIsAlive, hasEnded, spawnInGroup } from "./controlGroup";
 import { LabError } from "./labError";
 import { sleep } from "./sleep";
@@ -32,7 +44,12 @@ export interface RegistryDescription {
   readonly group: string;
   readonly command: readonly string[];
   /** Companion processes (the token server) that start and stop with it. */
-  readonly helpers: readonly { readonly name: string; readonly command: readonly string[]; readonly address: string; readonly port: number }[];
+  readonly helpers: readonly {
+    readonly name: string;
+    readonly command: readonly string[];
+    readonly address: string;
+    readonly port: number;
+  }[];
 }
 
 /** A place in the access log, to ask later for what came after it. */
@@ -42,14 +59,30 @@ export type LogMark = number & { readonly mark?: unique symbol };
 export class LabRegistry {
   constructor(readonly description: RegistryDescription) {}
 
-  get name(): string { return this.description.name; }
-  get hostPort(): string { return this.description.hostPort; }
-  get endpoint(): string { return this.description.endpoint; }
-  get username(): string | undefined { return this.description.username; }
-  get password(): string | undefined { return this.description.password; }
-  get caCertPath(): string | undefined { return this.description.caCertPath; }
-  get accessLogPath(): string { return join(this.description.folder, "access.log"); }
-  get dataDir(): string { return join(this.description.folder, "data"); }
+  get name(): string {
+    return this.description.name;
+  }
+  get hostPort(): string {
+    return this.description.hostPort;
+  }
+  get endpoint(): string {
+    return this.description.endpoint;
+  }
+  get username(): string | undefined {
+    return this.description.username;
+  }
+  get password(): string | undefined {
+    return this.description.password;
+  }
+  get caCertPath(): string | undefined {
+    return this.description.caCertPath;
+  }
+  get accessLogPath(): string {
+    return join(this.description.folder, "access.log");
+  }
+  get dataDir(): string {
+    return join(this.description.folder, "data");
+  }
 
   async start(): Promise<void> {
     if (this.isRunning()) return;
@@ -113,7 +146,10 @@ export class LabRegistry {
       if (hasEnded(child) || Date.now() > deadline) {
         const said = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").slice(-5).join("\n") : "";
         this.stop();
-        throw new LabError("LAB_REGISTRY", `the registry "${this.name}" does not answer at ${address}:${port}:\n${said}`);
+        throw new LabError(
+          "LAB_REGISTRY",
+          `the registry "${this.name}" does not answer at ${address}:${port}:\n${said}`,
+        );
       }
       await sleep(30);
     }
@@ -132,20 +168,27 @@ function answers(address: string, port: number): Promise<boolean> {
 }
 
 /** Writes a distribution registry's configuration. JSON is YAML. */
-export function writeRegistryConfig(file: string, options: {
-  readonly address: string;
-  readonly port: number;
-  readonly dataDir: string;
-  readonly secret: string;
-  readonly tls?: { readonly certPath: string; readonly keyPath: string };
-  readonly auth?: Record<string, Record<string, string>>;
-  readonly layerUrls?: boolean;
-}): void {
+export function writeRegistryConfig(
+  file: string,
+  options: {
+    readonly address: string;
+    readonly port: number;
+    readonly dataDir: string;
+    readonly secret: string;
+    readonly tls?: { readonly certPath: string; readonly keyPath: string };
+    readonly auth?: Record<string, Record<string, string>>;
+    readonly layerUrls?: boolean;
+  },
+): void {
   const host = isIPv6(options.address) ? `[${options.address}]` : options.address;
   const config = {
     version: 0.1,
     log: { level: "info", formatter: "json", accesslog: { disabled: false } },
-    storage: { filesystem: { rootdirectory: options.dataDir }, delete: { enabled: true }, maintenance: { uploadpurging: { enabled: false } } },
+    storage: {
+      filesystem: { rootdirectory: options.dataDir },
+      delete: { enabled: true },
+      maintenance: { uploadpurging: { enabled: false } },
+    },
     http: {
       addr: `${host}:${options.port}`,
       secret: options.secret,

@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
-import { createAuthority, issueCertificate, type CertificateAuthority, type CertificateOptions } from "./certificates";
+
+import { type CertificateAuthority, type CertificateOptions, createAuthority, issueCertificate } from "./certificates";
 import { registryProgram } from "./install";
 import { cacheDir } from "./instance";
 import { LabError } from "./labError";
 import { portIsFree } from "./ports";
-import { writeRegistryConfig, type RegistryAuth, type RegistryDescription } from "./registry";
+import { type RegistryAuth, type RegistryDescription, writeRegistryConfig } from "./registry";
 import { runTypeScript } from "./runTypeScript";
 import { htpasswdLine, randomSecret } from "./secrets";
 import type { TokenServerConfig } from "./tokenServer";
@@ -46,21 +47,33 @@ export interface Surroundings {
 }
 
 /** Writes certificate, password file and configuration of a registry; nothing is started yet. */
-export async function describeRegistry(lab: Surroundings, spec: RegistrySpec & { readonly address: string }): Promise<RegistryDescription> {
+export async function describeRegistry(
+  lab: Surroundings,
+  spec: RegistrySpec & { readonly address: string },
+): Promise<RegistryDescription> {
   const { address } = spec;
   const port = spec.port ?? 5000;
   const hostPort = `${isIPv6(address) ? `[${address}]` : address}:${port}`;
   const scheme = spec.tls === "none" ? "http" : "https";
   const auth = spec.auth ?? "none";
   if (!(await portIsFree(address, port))) {
-    throw new LabError("LAB_PORT", `the registry "${spec.name}" needs ${hostPort}, which another program of this machine holds (a server that listens on all addresses?): stop that program`);
+    throw new LabError(
+      "LAB_PORT",
+      `the registry "${spec.name}" needs ${hostPort}, which another program of this machine holds (a server that listens on all addresses?): stop that program`,
+    );
   }
   const folder = join(lab.runDir, "registries", spec.name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const authority = spec.tls === "public" ? lab.publicAuthority : lab.privateAuthority;
   const names = [address, ...(spec.names ?? [])];
-  const tls = scheme === "http" ? undefined : await issueCertificate(authority, folder, "server", spec.certificate?.names ?? names, spec.certificate);
-  const credentials = auth === "none" ? {} : { username: spec.username ?? "mirror-user", password: spec.password ?? randomSecret(`password-${spec.name}`) };
+  const tls =
+    scheme === "http"
+      ? undefined
+      : await issueCertificate(authority, folder, "server", spec.certificate?.names ?? names, spec.certificate);
+  const credentials =
+    auth === "none"
+      ? {}
+      : { username: spec.username ?? "mirror-user", password: spec.password ?? randomSecret(`password-${spec.name}`) };
   const helpers: RegistryDescription["helpers"][number][] = [];
   let authConfig: Record<string, Record<string, string>> | undefined;
   if (auth === "basic" && credentials.username !== undefined) {
@@ -70,32 +83,73 @@ export async function describeRegistry(lab: Surroundings, spec: RegistrySpec & {
   }
   if (auth === "token" && credentials.username !== undefined) {
     const server = tls ?? (await issueCertificate(lab.privateAuthority, folder, "server", names));
-    const token = await describeTokenServer(spec, folder, address, port + 1, server, { [credentials.username]: credentials.password });
+    const token = await describeTokenServer(spec, folder, address, port + 1, server, {
+      [credentials.username]: credentials.password,
+    });
     helpers.push(token.helper);
     authConfig = { token: token.config };
   }
   const program = await registryProgram(cacheDir(), lab.log);
   const config = join(folder, "config.yml");
-  writeRegistryConfig(config, { address, port, dataDir: join(folder, "data"), secret: randomSecret("http"), ...(tls ? { tls } : {}), ...(authConfig ? { auth: authConfig } : {}), ...(spec.layerUrls === undefined ? {} : { layerUrls: spec.layerUrls }) });
+  writeRegistryConfig(config, {
+    address,
+    port,
+    dataDir: join(folder, "data"),
+    secret: randomSecret("http"),
+    ...(tls ? { tls } : {}),
+    ...(authConfig ? { auth: authConfig } : {}),
+    ...(spec.layerUrls === undefined ? {} : { layerUrls: spec.layerUrls }),
+  });
   return {
-    name: spec.name, address, port, scheme, hostPort, endpoint: `${scheme}://${hostPort}`, auth, ...credentials,
-    ...(scheme === "https" ? { caCertPath: authority.certPath } : {}), names: spec.names ?? [], folder,
-    group: `${lab.cgroup}/registry-${spec.name}`, command: [program, "serve", config], helpers,
+    name: spec.name,
+    address,
+    port,
+    scheme,
+    hostPort,
+    endpoint: `${scheme}://${hostPort}`,
+    auth,
+    ...credentials,
+    ...(scheme === "https" ? { caCertPath: authority.certPath } : {}),
+    names: spec.names ?? [],
+    folder,
+    group: `${lab.cgroup}/registry-${spec.name}`,
+    command: [program, "serve", config],
+    helpers,
   };
 }
 
-async function describeTokenServer(spec: RegistrySpec, folder: string, address: string, port: number, server: { certPath: string; keyPath: string }, users: Record<string, string>): Promise<{ helper: RegistryDescription["helpers"][number]; config: Record<string, string> }> {
+async function describeTokenServer(
+  spec: RegistrySpec,
+  folder: string,
+  address: string,
+  port: number,
+  server: { certPath: string; keyPath: string },
+  users: Record<string, string>,
+): Promise<{ helper: RegistryDescription["helpers"][number]; config: Record<string, string> }> {
   const signing = await createAuthority(folder, "token-signing");
   const service = `lab-${spec.name}`;
   const settings: TokenServerConfig = {
-    address, port, ...server, signingCertPath: signing.certPath, signingKeyPath: signing.keyPath, issuer: "registry-mirror-lab", service, users,
-    anonymousPull: spec.anonymousPull ?? false, lifetime: spec.tokenLifetime ?? 300,
+    address,
+    port,
+    ...server,
+    signingCertPath: signing.certPath,
+    signingKeyPath: signing.keyPath,
+    issuer: "registry-mirror-lab",
+    service,
+    users,
+    anonymousPull: spec.anonymousPull ?? false,
+    lifetime: spec.tokenLifetime ?? 300,
   };
   const file = join(folder, "token-server.json");
   writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
   const realm = `https://${isIPv6(address) ? `[${address}]` : address}:${port}/token`;
   return {
-    helper: { name: "token-server", command: [...runTypeScript(), join(__dirname, "tokenServer.ts"), file], address, port },
+    helper: {
+      name: "token-server",
+      command: [...runTypeScript(), join(__dirname, "tokenServer.ts"), file],
+      address,
+      port,
+    },
     config: { realm, service, issuer: settings.issuer, rootcertbundle: signing.certPath },
   };
 }

@@ -23,6 +23,7 @@ export const releases: readonly Release[] = facts.map((fact) => fact.release);
 
 export function releaseFacts(release: Release): ReleaseFacts {
   const fact = facts.find((candidate) => candidate.release === release);
-  if (!fact) throw new LabError("LAB_RELEASE", `no node tree for the release "${release}": use one of ${releases.join(", ")}`);
+  if (!fact)
+    throw new LabError("LAB_RELEASE", `no node tree for the release "${release}": use one of ${releases.join(", ")}`);
   return fact;
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+
 import { must } from "./execute";
 
 /** A password that is found by grep wherever it leaks. */
@@ -14,7 +15,9 @@ const bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
  */
 export async function htpasswdLine(user: string, password: string): Promise<string> {
   const salt = [...randomBytes(22)].map((byte, index) => (index === 21 ? "u" : bcryptAlphabet[byte % 64])).join("");
-  const result = await must("perl", ["-e", 'my $p = <STDIN>; print crypt($p, "\\$2y\\$04\\$" . $ARGV[0])', salt], { input: password });
+  const result = await must("perl", ["-e", 'my $p = <STDIN>; print crypt($p, "\\$2y\\$04\\$" . $ARGV[0])', salt], {
+    input: password,
+  });
   return `${user}:${result.stdout.trim()}\n`;
 }
 

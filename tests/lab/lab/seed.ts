@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { appendFileSync, chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+
 import type { LabUsers, NodeDescription } from "./labDescription";
 import type { ClientKeys } from "./sshKeys";
 
@@ -32,24 +33,29 @@ export function seedNode(root: string, node: NodeDescription, facts: SeedFacts):
   write("etc/resolv.conf", `nameserver ${facts.deadResolver}\noptions timeout:1 attempts:1\n`);
   appendFileSync(join(root, "etc/ssl/certs/ca-certificates.crt"), readFileSync(facts.publicCaPath));
 
-  for (const suffix of ["", ".pub", "-cert.pub"]) copyFileSync(join(node.folder, `host_key${suffix}`), join(root, `etc/ssh/ssh_host_ed25519_key${suffix}`));
+  for (const suffix of ["", ".pub", "-cert.pub"])
+    copyFileSync(join(node.folder, `host_key${suffix}`), join(root, `etc/ssh/ssh_host_ed25519_key${suffix}`));
   chmodSync(join(root, "etc/ssh/ssh_host_ed25519_key"), 0o600);
-  write("etc/ssh/sshd_config.d/lab.conf", [
-    `ListenAddress ${node.address}:${node.port}`,
-    "HostKey /etc/ssh/ssh_host_ed25519_key",
-    "HostCertificate /etc/ssh/ssh_host_ed25519_key-cert.pub",
-    "PermitRootLogin prohibit-password",
-    "PasswordAuthentication yes",
-    "AllowStreamLocalForwarding yes",
-    "AllowTcpForwarding yes",
-    "UseDNS no",
-    "MaxStartups 100:30:200",
-    // Newer servers punish an address for failed log-ins; here all clients share one.
-    ...(node.release === "bookworm" || node.release === "trixie" ? [] : ["PerSourcePenalties no"]),
-    `Match User ${facts.users.deploy.name}`,
-    "  PubkeyAuthentication no",
-    "",
-  ].join("\n"), 0o600);
+  write(
+    "etc/ssh/sshd_config.d/lab.conf",
+    [
+      `ListenAddress ${node.address}:${node.port}`,
+      "HostKey /etc/ssh/ssh_host_ed25519_key",
+      "HostCertificate /etc/ssh/ssh_host_ed25519_key-cert.pub",
+      "PermitRootLogin prohibit-password",
+      "PasswordAuthentication yes",
+      "AllowStreamLocalForwarding yes",
+      "AllowTcpForwarding yes",
+      "UseDNS no",
+      "MaxStartups 100:30:200",
+      // Newer servers punish an address for failed log-ins; here all clients share one.
+      ...(node.release === "bookworm" || node.release === "trixie" ? [] : ["PerSourcePenalties no"]),
+      `Match User ${facts.users.deploy.name}`,
+      "  PubkeyAuthentication no",
+      "",
+    ].join("\n"),
+    0o600,
+  );
 
   authorise(root, "root", facts.keys);
   authorise(root, `home/${facts.users.admin.name}`, facts.keys);
@@ -68,7 +74,9 @@ function authorise(root: string, home: string, keys: ClientKeys): void {
   writeFileSync(file, `${keys.plain.publicKey}\n${keys.encrypted.publicKey}\n`, { mode: 0o600 });
   const owner = /^home\/(\w+)$/.exec(home)?.[1];
   if (owner === undefined) return;
-  const row = readFileSync(join(root, "etc/passwd"), "utf8").split("\n").find((line) => line.startsWith(`${owner}:`));
+  const row = readFileSync(join(root, "etc/passwd"), "utf8")
+    .split("\n")
+    .find((line) => line.startsWith(`${owner}:`));
   const [, , uid, gid] = (row ?? "").split(":");
   for (const path of [folder, file]) chownSync(path, Number(uid), Number(gid));
 }

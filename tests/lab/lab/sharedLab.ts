@@ -17,7 +17,10 @@ export function sharedLab(): Promise<Lab> {
  * For a `before` hook: the shared lab, or a skip of the suite by name where this machine cannot run one. Where CI=true
  * a machine without a lab is a failure: nothing may pass because nothing was looked at.
  */
-export async function sharedLabOrSkip(context: Pick<Mocha.Context, "skip" | "timeout">, check = checkHost()): Promise<Lab> {
+export async function sharedLabOrSkip(
+  context: Pick<Mocha.Context, "skip" | "timeout">,
+  check = checkHost(),
+): Promise<Lab> {
   if (!check.ok) {
     const message = `the lab cannot run on this machine:\n- ${check.missing.join("\n- ")}`;
     if (process.env.CI === "true") throw new LabError("LAB_HOST", message);

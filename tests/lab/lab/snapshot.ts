@@ -25,7 +25,12 @@ export function takeSnapshot(root: string, path: string): Snapshot {
     if (!stat) return;
     const base = { mode: (stat.mode & 0o7777).toString(8).padStart(4, "0"), owner: `${stat.uid}:${stat.gid}` };
     if (stat.isSymbolicLink()) entries.set(shown, { ...base, type: "link", content: readlinkSync(real) });
-    else if (stat.isFile()) entries.set(shown, { ...base, type: "file", content: createHash("sha256").update(readFileSync(real)).digest("hex") });
+    else if (stat.isFile())
+      entries.set(shown, {
+        ...base,
+        type: "file",
+        content: createHash("sha256").update(readFileSync(real)).digest("hex"),
+      });
     else if (stat.isDirectory()) {
       entries.set(shown, { ...base, type: "folder" });
       // Names are bytes on Linux: as text two of them could fall together.

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+
 import { must } from "./execute";
 
 /** A key pair on disk. */
@@ -23,7 +24,10 @@ export interface ClientKeys {
 export async function createKey(path: string, passphrase = ""): Promise<SshKey> {
   // ssh-keygen takes a passphrase as an argument only; this one guards nothing but a lab that lives for minutes.
   await must("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-C", "registry-mirror-lab", "-f", path]);
-  return { privateKeyPath: path, publicKey: readFileSync(`${path}.pub`, "utf8").trim().split(" ").slice(0, 2).join(" ") };
+  return {
+    privateKeyPath: path,
+    publicKey: readFileSync(`${path}.pub`, "utf8").trim().split(" ").slice(0, 2).join(" "),
+  };
 }
 
 export async function createClientKeys(folder: string, passphrase: string): Promise<ClientKeys> {
@@ -39,6 +43,16 @@ export async function createClientKeys(folder: string, passphrase: string): Prom
 /** Makes a node's host key and has the authority sign it. */
 export async function createHostKey(path: string, authority: SshKey, principals: readonly string[]): Promise<SshKey> {
   const key = await createKey(path);
-  await must("ssh-keygen", ["-q", "-s", authority.privateKeyPath, "-I", "registry-mirror-lab", "-h", "-n", principals.join(","), `${path}.pub`]);
+  await must("ssh-keygen", [
+    "-q",
+    "-s",
+    authority.privateKeyPath,
+    "-I",
+    "registry-mirror-lab",
+    "-h",
+    "-n",
+    principals.join(","),
+    `${path}.pub`,
+  ]);
   return key;
 }

@@ -1,13 +1,23 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+
 import { spawnInGroup } from "./controlGroup";
 import { execute, must } from "./execute";
 import type { Instance } from "./instance";
 import { LabError } from "./labError";
 import { withLock } from "./lock";
 import { listMounts, removeFolderSync } from "./mounts";
-import { releaseFacts, type Release } from "./release";
+import { type Release, releaseFacts } from "./release";
 
 /** What a node's root file system is made of. */
 export interface TreeSpec {
@@ -27,7 +37,18 @@ export interface Tree {
 /** Raise when what is done to a tree after debootstrap changes: older trees are then built anew. */
 const layout = 1;
 
-const include = ["systemd", "systemd-sysv", "dbus", "openssh-server", "containerd", "runc", "ca-certificates", "iproute2", "sudo", "socat"];
+const include = [
+  "systemd",
+  "systemd-sysv",
+  "dbus",
+  "openssh-server",
+  "containerd",
+  "runc",
+  "ca-certificates",
+  "iproute2",
+  "sudo",
+  "socat",
+];
 
 /** Users of every node; each node gets their keys and passwords when it is made. */
 export const nodeUsers = [
@@ -38,11 +59,30 @@ export const nodeUsers = [
 
 // None of them helps a node without hardware, network setup or log-ins at a console; some would reach for the network.
 const masked = [
-  "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer",
-  "getty.target", "console-getty.service", "systemd-networkd.service", "systemd-networkd.socket", "systemd-resolved.service",
-  "systemd-timesyncd.service", "systemd-modules-load.service", "systemd-sysctl.service", "systemd-pstore.service", "ldconfig.service",
-  "systemd-firstboot.service", "sshd-unix-local.socket", "sshd-vsock.socket", "ssh.socket",
-  "sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount", "sys-fs-fuse-connections.mount",
+  "apt-daily.timer",
+  "apt-daily-upgrade.timer",
+  "dpkg-db-backup.timer",
+  "e2scrub_all.timer",
+  "e2scrub_reap.service",
+  "fstrim.timer",
+  "getty.target",
+  "console-getty.service",
+  "systemd-networkd.service",
+  "systemd-networkd.socket",
+  "systemd-resolved.service",
+  "systemd-timesyncd.service",
+  "systemd-modules-load.service",
+  "systemd-sysctl.service",
+  "systemd-pstore.service",
+  "ldconfig.service",
+  "systemd-firstboot.service",
+  "sshd-unix-local.socket",
+  "sshd-vsock.socket",
+  "ssh.socket",
+  "sys-kernel-debug.mount",
+  "sys-kernel-tracing.mount",
+  "sys-kernel-config.mount",
+  "sys-fs-fuse-connections.mount",
 ];
 
 /** Says what a tree is made of: "trixie", "trixie+python3". */
@@ -51,7 +91,10 @@ export function treeName({ release, packages = [] }: TreeSpec): string {
 }
 
 function stampOf({ packages = [] }: TreeSpec): string {
-  return createHash("sha256").update(JSON.stringify({ layout, include: includeOf(packages), masked, nodeUsers })).digest("hex").slice(0, 10);
+  return createHash("sha256")
+    .update(JSON.stringify({ layout, include: includeOf(packages), masked, nodeUsers }))
+    .digest("hex")
+    .slice(0, 10);
 }
 
 function includeOf(packages: readonly string[]): string[] {
@@ -90,14 +133,19 @@ export async function ensureTree(spec: TreeSpec, options: TreeOptions): Promise<
     await debootstrap(spec, building, options);
     await customise(building);
     const version = (await must("chroot", [building, "containerd", "--version"])).stdout;
-    const containerdVersion = /containerd\S*\s+(?:v)?(\d+\.\d+\.\d+\S*)/.exec(version.replace(/github\.com\S*/, ""))?.[1] ?? version.trim();
+    const containerdVersion =
+      /containerd\S*\s+(?:v)?(\d+\.\d+\.\d+\S*)/.exec(version.replace(/github\.com\S*/, ""))?.[1] ?? version.trim();
     if (!containerdVersion.startsWith(releaseFacts(release).containerdLine)) {
-      options.log(`note: ${release} brings containerd ${containerdVersion}, not ${releaseFacts(release).containerdLine}x`);
+      options.log(
+        `note: ${release} brings containerd ${containerdVersion}, not ${releaseFacts(release).containerdLine}x`,
+      );
     }
     writeFileSync(note, JSON.stringify({ containerdVersion }));
     removeFolderSync(folder);
     renameSync(building, folder);
-    options.log(`built the ${name} tree in ${Math.round((Date.now() - started) / 1000)} s: containerd ${containerdVersion}`);
+    options.log(
+      `built the ${name} tree in ${Math.round((Date.now() - started) / 1000)} s: containerd ${containerdVersion}`,
+    );
     return { release, folder, containerdVersion };
   });
 }
@@ -105,7 +153,12 @@ export async function ensureTree(spec: TreeSpec, options: TreeOptions): Promise<
 function removeOldTrees(trees: string, spec: TreeSpec): void {
   const prefix = `${treeName(spec)}-`;
   for (const entry of readdirSync(trees)) {
-    if (!entry.startsWith(prefix) || !/^[0-9a-f]{10}$/.test(entry.slice(prefix.length)) || entry === `${prefix}${stampOf(spec)}`) continue;
+    if (
+      !entry.startsWith(prefix) ||
+      !/^[0-9a-f]{10}$/.test(entry.slice(prefix.length)) ||
+      entry === `${prefix}${stampOf(spec)}`
+    )
+      continue;
     const old = join(trees, entry);
     // A lab of another checkout may run on it.
     if (listMounts().some((mount) => mount.superOptions.includes(`lowerdir=${old}`))) continue;
@@ -129,13 +182,19 @@ async function debootstrap(spec: TreeSpec, target: string, options: TreeOptions)
     const log = `${target}.log`;
     rmSync(log, { force: true });
     // A mount namespace of its own: the /proc and /sys that debootstrap mounts go away with it, even when it is killed.
-    const child = spawnInGroup(`${options.instance.cgroup}/build-${treeName(spec)}`, ["unshare", "--mount", "debootstrap", ...args], {
-      stdoutFile: log,
-      stderrFile: log,
-      env: { ...process.env, LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" },
-    });
+    const child = spawnInGroup(
+      `${options.instance.cgroup}/build-${treeName(spec)}`,
+      ["unshare", "--mount", "debootstrap", ...args],
+      {
+        stdoutFile: log,
+        stderrFile: log,
+        env: { ...process.env, LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" },
+      },
+    );
     child.ref();
-    const ending = await new Promise<string>((resolve) => child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`)));
+    const ending = await new Promise<string>((resolve) =>
+      child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`)),
+    );
     if (ending === "code 0") {
       rmSync(log, { force: true });
       return;
@@ -143,7 +202,10 @@ async function debootstrap(spec: TreeSpec, target: string, options: TreeOptions)
     said = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").slice(-8).join("\n") : "";
     options.log(`debootstrap of ${suite} ended with ${ending}`);
   }
-  throw new LabError("LAB_TREE", `debootstrap could not build ${treeName(spec)} (is the Debian mirror in reach? another one: REGISTRY_MIRROR_LAB_DEBIAN=URL):\n${said}`);
+  throw new LabError(
+    "LAB_TREE",
+    `debootstrap could not build ${treeName(spec)} (is the Debian mirror in reach? another one: REGISTRY_MIRROR_LAB_DEBIAN=URL):\n${said}`,
+  );
 }
 
 /**
@@ -151,17 +213,26 @@ async function debootstrap(spec: TreeSpec, target: string, options: TreeOptions)
  */
 export async function debianMirror(): Promise<string> {
   if (process.env.REGISTRY_MIRROR_LAB_DEBIAN) return process.env.REGISTRY_MIRROR_LAB_DEBIAN;
-  const result = await execute("apt-get", ["indextargets", "--format", "$(REPO_URI)|$(ORIGIN)", "Created-By: Packages"]);
+  const result = await execute("apt-get", [
+    "indextargets",
+    "--format",
+    "$(REPO_URI)|$(ORIGIN)",
+    "Created-By: Packages",
+  ]);
   const sources = result.stdout.split("\n").map((line) => line.split("|"));
-  const debian = sources.find(([uri, origin]) => /\/debian\/?$/.test(uri ?? "") && (origin === "Debian" || origin === ""));
+  const debian = sources.find(
+    ([uri, origin]) => /\/debian\/?$/.test(uri ?? "") && (origin === "Debian" || origin === ""),
+  );
   return debian?.[0]?.replace(/\/$/, "") ?? "";
 }
 
 /** What a node is, whatever its number: done once, so that a node boots in a second. */
 async function customise(tree: string): Promise<void> {
-  for (const file of readdirSync(join(tree, "etc/ssh"))) if (file.startsWith("ssh_host_")) rmSync(join(tree, "etc/ssh", file));
+  for (const file of readdirSync(join(tree, "etc/ssh")))
+    if (file.startsWith("ssh_host_")) rmSync(join(tree, "etc/ssh", file));
   for (const folder of ["var/cache/apt", "var/lib/apt/lists", "var/log"]) {
-    for (const entry of readdirSync(join(tree, folder))) rmSync(join(tree, folder, entry), { recursive: true, force: true });
+    for (const entry of readdirSync(join(tree, folder)))
+      rmSync(join(tree, folder, entry), { recursive: true, force: true });
   }
   mkdirSync(join(tree, "var/log/journal"));
   rmSync(join(tree, "etc/hostname"), { force: true });
@@ -171,7 +242,8 @@ async function customise(tree: string): Promise<void> {
     rmSync(link, { force: true });
     symlinkSync("/dev/null", link);
   }
-  for (const user of nodeUsers) await must("chroot", [tree, "useradd", "--create-home", "--shell", "/bin/bash", user.name]);
+  for (const user of nodeUsers)
+    await must("chroot", [tree, "useradd", "--create-home", "--shell", "/bin/bash", user.name]);
   const sudoers = nodeUsers.filter((user) => user.sudo).map((user) => `${user.name} ALL=(ALL) NOPASSWD: ALL\n`);
   writeFileSync(join(tree, "etc/sudoers.d/lab"), sudoers.join(""), { mode: 0o440 });
   mkdirSync(join(tree, "root/.ssh"), { recursive: true, mode: 0o700 });

@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 
 import type { DesiredHost } from "../../../provider/containerd/desired";
 import { renderFiles } from "../../../provider/containerd/render/renderFiles";
-import { stableText } from "../../../provider/pulumi/plainValue";
 import { closeIdleNodes } from "../../../provider/node";
+import { stableText } from "../../../provider/pulumi/plainValue";
 import { nodeContainerd } from "../../../provider/resources/node/operations";
-import { compareSnapshots, sharedLabOrSkip } from "../lab";
 import type { Lab, LabNode, Snapshot } from "../lab";
+import { compareSnapshots, sharedLabOrSkip } from "../lab";
 
 type State = Record<string, unknown>;
 
@@ -28,7 +28,10 @@ interface Damage {
 const directory = "/etc/containerd/certs.d";
 const config = "/etc/containerd/config.toml";
 
-/** What happens to a node between two updates: a refresh sees it, `up` repairs it or says what a person must do, and then all is as declared. */
+/**
+ * What happens to a node between two updates: a refresh sees it, `up` repairs it or says what a person must do, and
+ * then all is as declared.
+ */
 describe("drift of a real node", function () {
   this.timeout(300_000);
   let lab: Lab;
@@ -58,14 +61,23 @@ describe("drift of a real node", function () {
       skipFallback: false,
     }));
     const files = renderFiles(hosts, { [caPath]: readFileSync(lab.mirror.caCertPath ?? "", "utf8") }, directory);
-    const result = await nodeContainerd.check?.({}, {
-      connection: { host: node.address, port: node.port, privateKeyPath: lab.keys.plain.privateKeyPath, hostKey: node.hostKey, dialErrorLimit: 1 },
-      mirror: stableText({ hosts, hostsDir: directory, auth: { [authority]: "basic" } }),
-      files: stableText(files),
-      credentials: { [authority]: { username: lab.mirror.username, password: lab.mirror.password } },
-      verify: false,
-      resourceUrn: "urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::n",
-    });
+    const result = await nodeContainerd.check?.(
+      {},
+      {
+        connection: {
+          host: node.address,
+          port: node.port,
+          privateKeyPath: lab.keys.plain.privateKeyPath,
+          hostKey: node.hostKey,
+          dialErrorLimit: 1,
+        },
+        mirror: stableText({ hosts, hostsDir: directory, auth: { [authority]: "basic" } }),
+        files: stableText(files),
+        credentials: { [authority]: { username: lab.mirror.username, password: lab.mirror.password } },
+        verify: false,
+        resourceUrn: "urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::n",
+      },
+    );
     assert.deepEqual(result?.failures ?? [], []);
     return result?.inputs as State;
   }
@@ -83,14 +95,23 @@ describe("drift of a real node", function () {
     }
   };
   /** But for what was kept beside. */
-  const differs = (wanted: Snapshot): string[] => compareSnapshots(wanted, node.snapshot("/etc/containerd")).filter((line) => !line.includes(".changed-"));
+  const differs = (wanted: Snapshot): string[] =>
+    compareSnapshots(wanted, node.snapshot("/etc/containerd")).filter((line) => !line.includes(".changed-"));
 
   const ourFile = `${directory}/gcr.io/hosts.toml`;
   const damages: Damage[] = [
     { title: "the hosts directory is gone", script: `rm -rf ${directory}`, said: /gcr\.io\/hosts\.toml: missing/ },
     { title: "one certificate is gone", script: `rm ${directory}/*/ca.crt`, said: /ca\.crt: missing/ },
-    { title: "one certificate is another", script: `echo x > "$(ls ${directory}/*/ca.crt)"`, said: /ca\.crt: not the certificate that was put there/ },
-    { title: "our record is gone", script: "rm -rf /var/lib/registry-mirror", said: /our record in \/var\/lib\/registry-mirror is gone/ },
+    {
+      title: "one certificate is another",
+      script: `echo x > "$(ls ${directory}/*/ca.crt)"`,
+      said: /ca\.crt: not the certificate that was put there/,
+    },
+    {
+      title: "our record is gone",
+      script: "rm -rf /var/lib/registry-mirror",
+      said: /our record in \/var\/lib\/registry-mirror is gone/,
+    },
     {
       title: "everything is gone, as after an installation behind the same host key",
       script: `rm -rf /var/lib/registry-mirror ${directory}; printf 'version = 2\\n' > ${config}; systemctl restart containerd`,
@@ -155,7 +176,8 @@ describe("drift of a real node", function () {
     },
     {
       title: "containerd was removed",
-      script: "systemctl stop containerd; mv /usr/bin/containerd /root/containerd; mv /lib/systemd/system/containerd.service /root/; systemctl daemon-reload",
+      script:
+        "systemctl stop containerd; mv /usr/bin/containerd /root/containerd; mv /lib/systemd/system/containerd.service /root/; systemctl daemon-reload",
       said: /containerd is not installed any more/,
       refused: /containerd is not installed/,
       mend: "mv /root/containerd /usr/bin/containerd; mv /root/containerd.service /lib/systemd/system/; systemctl daemon-reload; systemctl start containerd",
@@ -190,7 +212,9 @@ describe("drift of a real node", function () {
   }
 
   it("a delete has a way out whatever was done to the node, and leaves nothing of ours but what others made of it", async () => {
-    for (const { title, script } of damages.filter((one) => one.refused !== undefined || /record|marks|directory is gone|config.toml is gone/.test(one.title))) {
+    for (const { title, script } of damages.filter(
+      (one) => one.refused !== undefined || /record|marks|directory is gone|config.toml is gone/.test(one.title),
+    )) {
       await node.reset();
       const fresh = (await nodeContainerd.create(inputs)).outs;
       await node.exec(script);
@@ -198,7 +222,14 @@ describe("drift of a real node", function () {
       assert.equal(await node.readFile("/var/lib/registry-mirror/record"), undefined, title);
       assert.ok(!((await node.readFile(config)) ?? "").includes("pulumi-registry-mirror"), title);
       const ours = (await node.exec(`grep -rl "Managed by pulumi-registry-mirror" ${directory} || true`)).stdout.trim();
-      assert.equal(ours.split("\n").filter((path) => path !== "" && path !== ourFile).join(), "", title);
+      assert.equal(
+        ours
+          .split("\n")
+          .filter((path) => path !== "" && path !== ourFile)
+          .join(),
+        "",
+        title,
+      );
     }
     await node.reset();
     outs = (await nodeContainerd.create(inputs)).outs as State;
@@ -213,11 +244,17 @@ describe("drift of a real node", function () {
   });
 
   it("B4: after all that a delete leaves nothing of ours", async () => {
-    assert.deepEqual(differs(asDeclared).filter((line) => !line.includes("config.toml")), []);
+    assert.deepEqual(
+      differs(asDeclared).filter((line) => !line.includes("config.toml")),
+      [],
+    );
     await nodeContainerd.delete?.("id", outs);
     assert.equal(await node.readFile("/var/lib/registry-mirror/record"), undefined);
     const text = (await node.readFile(config)) ?? "";
     assert.ok(!text.includes("pulumi-registry-mirror"), text);
-    assert.deepEqual(differs(original).filter((line) => !line.includes("config.toml")), []);
+    assert.deepEqual(
+      differs(original).filter((line) => !line.includes("config.toml")),
+      [],
+    );
   });
 });

@@ -3,15 +3,29 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
-import { closeIdleNodes, isNodeError } from "../../../provider/node";
 import type { TransactionStep } from "../../../provider/node";
+import { closeIdleNodes, isNodeError } from "../../../provider/node";
 import type { NodeTuning } from "../../../provider/node/node";
 import { frontNode } from "../fault";
-import { compareSnapshots, sharedLabOrSkip, type Lab, type LabNode, type Snapshot } from "../lab";
+import { compareSnapshots, type Lab, type LabNode, sharedLabOrSkip, type Snapshot } from "../lab";
 import {
-  apply, assertAsBefore, assertConverges, assertServing, config, connectionTo, desired, failure, gcrHosts, isApplied, observe, owner,
-  planFor, restore, settled,
+  apply,
+  assertAsBefore,
+  assertConverges,
+  assertServing,
+  config,
+  connectionTo,
+  desired,
+  failure,
+  gcrHosts,
+  isApplied,
+  observe,
+  owner,
+  planFor,
+  restore,
+  settled,
 } from "./support/work";
 
 /** Issue 5, Faults: each ends with the node as before or as wanted, containerd serving, and the next run converging. */
@@ -39,8 +53,8 @@ describe("faults of real nodes", function () {
     node = lab.node(name);
     await node.reset();
     // Foreign files, also one for a host of ours: every fault must leave them.
-    await node.writeFile("/etc/containerd/certs.d/foreign.example/hosts.toml", "server = \"https://foreign.example\"\n");
-    await node.writeFile(gcrHosts, "# put here by others\nserver = \"https://gcr.io\"\n", "0640");
+    await node.writeFile("/etc/containerd/certs.d/foreign.example/hosts.toml", 'server = "https://foreign.example"\n');
+    await node.writeFile(gcrHosts, '# put here by others\nserver = "https://gcr.io"\n', "0640");
     pristine = node.snapshot("/etc/containerd");
   }
 
@@ -56,14 +70,17 @@ describe("faults of real nodes", function () {
           for (const step of steps) {
             const through = connectionTo(lab, node, { host: proxy.host, port: proxy.port });
             const error = await apply(through, planFor(lab), {
-              verify: () => new Promise(resolve => setTimeout(resolve, 200)),
-              onStep: at => {
+              verify: () => new Promise((resolve) => setTimeout(resolve, 200)),
+              onStep: (at) => {
                 if (at === step) {
                   // The step's own message is on its way when the line breaks.
                   setTimeout(() => proxy.cutAll("reset"), step === "swap" ? 30 : 0);
                 }
               },
-            }).then(() => undefined, (e: unknown) => e);
+            }).then(
+              () => undefined,
+              (e: unknown) => e,
+            );
             assert.ok(error === undefined || isNodeError(error, "NODE_LOST", "NODE_CRI"), `${step}: ${String(error)}`);
             await settled(node);
             if (error !== undefined && step !== "commit") {
@@ -92,9 +109,16 @@ describe("faults of real nodes", function () {
         assert.ok(total > 10_000, `${total} bytes`);
         const handshake = 4000;
         for (let i = 0; i < 14; i++) {
-          const bytes = Math.round(handshake + (total * 0.7 - handshake) * i / 13);
-          proxy.script({ connection: 1, after: { direction: "toServer", bytes }, ending: i % 2 === 0 ? "reset" : "end" });
-          await apply(through, planFor(lab)).then(() => undefined, () => undefined);
+          const bytes = Math.round(handshake + ((total * 0.7 - handshake) * i) / 13);
+          proxy.script({
+            connection: 1,
+            after: { direction: "toServer", bytes },
+            ending: i % 2 === 0 ? "reset" : "end",
+          });
+          await apply(through, planFor(lab)).then(
+            () => undefined,
+            () => undefined,
+          );
           await closeIdleNodes();
           await settled(node);
           if (!isApplied(node, lab)) {
@@ -119,16 +143,22 @@ describe("faults of real nodes", function () {
           const through = connectionTo(lab, node, { host: proxy.host, port: proxy.port });
           await apply(connectionTo(lab, node), planFor(lab));
           await restore(through, {
-            onStep: at => {
+            onStep: (at) => {
               if (at === step) {
                 setTimeout(() => proxy.cutAll("reset"), step === "swap" ? 30 : 0);
               }
             },
-          }).then(() => undefined, () => undefined);
+          }).then(
+            () => undefined,
+            () => undefined,
+          );
           await closeIdleNodes();
           await settled(node);
           await assertServing(lab, node);
-          assert.ok(isApplied(node, lab) || compareSnapshots(pristine, node.snapshot("/etc/containerd")).length === 0, `delete cut at ${step}`);
+          assert.ok(
+            isApplied(node, lab) || compareSnapshots(pristine, node.snapshot("/etc/containerd")).length === 0,
+            `delete cut at ${step}`,
+          );
           await restore(connectionTo(lab, node));
           assertAsBefore(node, pristine, `delete cut at ${step}, repeated`);
         }
@@ -140,19 +170,25 @@ describe("faults of real nodes", function () {
 
   describe("B4: SIGKILL of the provider", () => {
     const children = new Set<ReturnType<typeof spawn>>();
-    after(() => children.forEach(child => child.kill("SIGKILL")));
+    after(() => children.forEach((child) => child.kill("SIGKILL")));
 
     /** Runs a provider process; gives the signal or the text it ended with. */
     async function provider(job: object): Promise<string> {
       const path = join(folder, "job.json");
       writeFileSync(path, JSON.stringify(job), { mode: 0o600 });
-      const child = spawn(process.execPath, ["--require", "tsx/cjs", join(__dirname, "support", "applyChild.ts"), path], { stdio: ["ignore", "pipe", "inherit"] });
+      const child = spawn(
+        process.execPath,
+        ["--require", "tsx/cjs", join(__dirname, "support", "applyChild.ts"), path],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      );
       children.add(child);
       let said = "";
       child.stdout.on("data", (chunk: Buffer) => {
         said += chunk.toString();
       });
-      const ended = await new Promise<string>(resolve => child.on("exit", (_code, signal) => resolve(signal ?? said)));
+      const ended = await new Promise<string>((resolve) =>
+        child.on("exit", (_code, signal) => resolve(signal ?? said)),
+      );
       children.delete(child);
       return ended;
     }
@@ -160,7 +196,11 @@ describe("faults of real nodes", function () {
     it("at every step, each followed by a look at the node", async () => {
       await fresh("trixie");
       for (const killAt of ["observe", "stage", "swap", "restart", "cri", "verify", "commit"]) {
-        assert.equal(await provider({ connection: connectionTo(lab, node), desired: desired(lab), killAt }), "SIGKILL", killAt);
+        assert.equal(
+          await provider({ connection: connectionTo(lab, node), desired: desired(lab), killAt }),
+          "SIGKILL",
+          killAt,
+        );
         await settled(node);
         assertAsBefore(node, pristine, `killed at ${killAt}`);
         await assertServing(lab, node);
@@ -172,7 +212,11 @@ describe("faults of real nodes", function () {
       await fresh("bookworm");
       for (const killAt of ["observe", "stage", "restart", "cri", "commit"]) {
         await apply(connectionTo(lab, node), planFor(lab));
-        assert.equal(await provider({ connection: connectionTo(lab, node), desired: desired(lab), killAt, restore: true }), "SIGKILL", killAt);
+        assert.equal(
+          await provider({ connection: connectionTo(lab, node), desired: desired(lab), killAt, restore: true }),
+          "SIGKILL",
+          killAt,
+        );
         await settled(node);
         await assertServing(lab, node);
         assert.ok(isApplied(node, lab), `killed at ${killAt}`);
@@ -185,16 +229,29 @@ describe("faults of real nodes", function () {
   describe("B4: power cut of the node", () => {
     /** Stops the node's program at a place of its own, inside a step, and tells by a file that it is there. */
     const pauseAt = (place: string): NodeTuning => ({
-      script: text => text.replace("step() { :; }", () => `step() { case "$1" in "${place}"|"${place} "*) : > /run/paused; sleep 60 ;; esac; }`),
+      script: (text) =>
+        text.replace(
+          "step() { :; }",
+          () => `step() { case "$1" in "${place}"|"${place} "*) : > /run/paused; sleep 60 ;; esac; }`,
+        ),
     });
 
     for (const [name, place] of [
-      ["bookworm", "journal"], ["trixie", "put"], ["forky", "link"], ["bookworm", "swap"], ["trixie", "swapped"], ["forky", "restart"],
-      ["trixie", "commit-begin"], ["bookworm", "committed"],
+      ["bookworm", "journal"],
+      ["trixie", "put"],
+      ["forky", "link"],
+      ["bookworm", "swap"],
+      ["trixie", "swapped"],
+      ["forky", "restart"],
+      ["trixie", "commit-begin"],
+      ["bookworm", "committed"],
     ] as const) {
       it(`${name}: at "${place}"`, async () => {
         await fresh(name);
-        const going = apply(connectionTo(lab, node), planFor(lab), {}, pauseAt(place)).then(() => undefined, (e: unknown) => e);
+        const going = apply(connectionTo(lab, node), planFor(lab), {}, pauseAt(place)).then(
+          () => undefined,
+          (e: unknown) => e,
+        );
         const until = Date.now() + 30_000;
         while ((await node.exec("test -e /run/paused", { check: false })).code !== 0) {
           assert.ok(Date.now() < until, `${place} was reached`);
@@ -216,14 +273,18 @@ describe("faults of real nodes", function () {
   describe("B4: containerd does not take it", () => {
     const withLine = (line: string) => (observed: Parameters<ReturnType<typeof planFor>>[0]) => {
       const plan = planContainerd(observed, desired(lab));
-      return { ...plan, write: plan.write.map(f => (f.path === config ? { ...f, text: `${line}\n${f.text}` } : f)) };
+      return { ...plan, write: plan.write.map((f) => (f.path === config ? { ...f, text: `${line}\n${f.text}` } : f)) };
     };
 
     for (const name of releases) {
       it(`${name}: a file that it cannot parse is refused before anything changes`, async () => {
         await fresh(name);
         const starts = (await node.containerd()).starts;
-        await failure(apply(connectionTo(lab, node), withLine("this is = = no toml")), "NODE_CONFIG_REFUSED", /as before/);
+        await failure(
+          apply(connectionTo(lab, node), withLine("this is = = no toml")),
+          "NODE_CONFIG_REFUSED",
+          /as before/,
+        );
         assertAsBefore(node, pristine, "refused");
         assert.equal((await node.containerd()).starts, starts, "no restart");
         await assertConverges(lab, node, pristine, "refused");
@@ -232,7 +293,11 @@ describe("faults of real nodes", function () {
       it(`${name}: a file that it parses but does not start with is taken back`, async () => {
         await fresh(name);
         // A socket where none can be made: config dump is content with it, the daemon is not.
-        await failure(apply(connectionTo(lab, node), withLine("state = \"/proc/none\""), { restartTimeout: 40 }), "NODE_RESTART", /restarted with its old configuration/);
+        await failure(
+          apply(connectionTo(lab, node), withLine('state = "/proc/none"'), { restartTimeout: 40 }),
+          "NODE_RESTART",
+          /restarted with its old configuration/,
+        );
         assertAsBefore(node, pristine, "not started");
         await assertConverges(lab, node, pristine, "not started");
       });
@@ -241,10 +306,19 @@ describe("faults of real nodes", function () {
         await fresh(name);
         const plan = (observed: Parameters<ReturnType<typeof planFor>>[0]) => {
           const planned = planContainerd(observed, desired(lab));
-          const table = "[plugins.\"io.containerd.grpc.v1.cri\".registry.mirrors.\"broken.example\"]\n  endpoint = [\"https://broken.example\"]\n";
-          return { ...planned, write: planned.write.map(f => (f.path === config ? { ...f, text: `${f.text}\n${table}` } : f)) };
+          const table =
+            '[plugins."io.containerd.grpc.v1.cri".registry.mirrors."broken.example"]\n  endpoint = ["https://broken.example"]\n';
+          return {
+            ...planned,
+            write: planned.write.map((f) => (f.path === config ? { ...f, text: `${f.text}\n${table}` } : f)),
+          };
         };
-        await failure(apply(connectionTo(lab, node), plan, { criTimeout: 20 }), "NODE_CRI", /CRI plugin did not load/, /restarted with its old/);
+        await failure(
+          apply(connectionTo(lab, node), plan, { criTimeout: 20 }),
+          "NODE_CRI",
+          /CRI plugin did not load/,
+          /restarted with its old/,
+        );
         assertAsBefore(node, pristine, "not loaded");
         await assertConverges(lab, node, pristine, "not loaded");
       });
@@ -253,15 +327,21 @@ describe("faults of real nodes", function () {
 
   it("B4: containerd slow to come back is waited for, within the limit; beyond it the change is taken back", async () => {
     await fresh("trixie");
-    await node.exec("mkdir -p /etc/systemd/system/containerd.service.d && printf '[Service]\\nExecStartPre=/bin/sleep 6\\n' > /etc/systemd/system/containerd.service.d/slow.conf && systemctl daemon-reload");
+    await node.exec(
+      "mkdir -p /etc/systemd/system/containerd.service.d && printf '[Service]\\nExecStartPre=/bin/sleep 6\\n' > /etc/systemd/system/containerd.service.d/slow.conf && systemctl daemon-reload",
+    );
     const result = await apply(connectionTo(lab, node), planFor(lab));
     assert.equal(result.restarts, 1);
     await restore(connectionTo(lab, node));
-    await failure(apply(connectionTo(lab, node), planFor(lab), { restartTimeout: 2 }).catch(async error => {
-      // Taken back with the same short limit, containerd is still on its way up when we are told.
-      await new Promise(resolve => setTimeout(resolve, 8000));
-      throw error;
-    }), "NODE_RESTART", /not up after 2 s/);
+    await failure(
+      apply(connectionTo(lab, node), planFor(lab), { restartTimeout: 2 }).catch(async (error) => {
+        // Taken back with the same short limit, containerd is still on its way up when we are told.
+        await new Promise((resolve) => setTimeout(resolve, 8000));
+        throw error;
+      }),
+      "NODE_RESTART",
+      /not up after 2 s/,
+    );
     await assertServing(lab, node);
     await node.exec("rm -r /etc/systemd/system/containerd.service.d && systemctl daemon-reload");
     await assertConverges(lab, node, pristine, "slow");
@@ -269,7 +349,9 @@ describe("faults of real nodes", function () {
 
   it("B4: a full disk below /etc/containerd changes nothing", async () => {
     await fresh("trixie");
-    await node.exec("cp -a /etc/containerd /run/kept && mount -t tmpfs -o size=64k tmpfs /etc/containerd && cp -a /run/kept/. /etc/containerd/ && { dd if=/dev/zero of=/etc/containerd/filler bs=1k count=100 2>/dev/null || true; }");
+    await node.exec(
+      "cp -a /etc/containerd /run/kept && mount -t tmpfs -o size=64k tmpfs /etc/containerd && cp -a /run/kept/. /etc/containerd/ && { dd if=/dev/zero of=/etc/containerd/filler bs=1k count=100 2>/dev/null || true; }",
+    );
     const full = node.snapshot("/etc/containerd");
     await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_DISK_FULL", /No space left/, /free some space/);
     assert.deepEqual(compareSnapshots(full, node.snapshot("/etc/containerd")), []);
@@ -280,7 +362,9 @@ describe("faults of real nodes", function () {
 
   it("B4: a full disk below /var/lib changes nothing either", async () => {
     await fresh("forky");
-    await node.exec("mkdir -p /var/lib/registry-mirror && mount -t tmpfs -o size=16k tmpfs /var/lib/registry-mirror && { dd if=/dev/zero of=/var/lib/registry-mirror/filler bs=1k count=100 2>/dev/null || true; }");
+    await node.exec(
+      "mkdir -p /var/lib/registry-mirror && mount -t tmpfs -o size=16k tmpfs /var/lib/registry-mirror && { dd if=/dev/zero of=/var/lib/registry-mirror/filler bs=1k count=100 2>/dev/null || true; }",
+    );
     await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_DISK_FULL", /registry-mirror/);
     assertAsBefore(node, pristine, "full /var/lib");
     await assertServing(lab, node);
@@ -301,14 +385,27 @@ describe("faults of real nodes", function () {
   it("B4: two programs at once: one after the other, and a second owner is refused", async () => {
     await fresh("trixie");
     const connection = connectionTo(lab, node);
-    const results = await Promise.all([apply(connection, planFor(lab)), apply({ ...connection, perDialTimeout: 14 }, planFor(lab)), apply({ ...connection, perDialTimeout: 13 }, planFor(lab))]);
-    assert.equal(results.filter(r => r.changed).length, 1, "one did it, the others found it done");
-    assert.equal(results.reduce((sum, r) => sum + r.restarts, 0), 1);
-    await failure(apply(connection, planFor(lab), { owner: { urn: "another/stack", token: "00000000000000bb" } }), "NODE_OWNED", new RegExp(owner.urn));
+    const results = await Promise.all([
+      apply(connection, planFor(lab)),
+      apply({ ...connection, perDialTimeout: 14 }, planFor(lab)),
+      apply({ ...connection, perDialTimeout: 13 }, planFor(lab)),
+    ]);
+    assert.equal(results.filter((r) => r.changed).length, 1, "one did it, the others found it done");
+    assert.equal(
+      results.reduce((sum, r) => sum + r.restarts, 0),
+      1,
+    );
+    await failure(
+      apply(connection, planFor(lab), { owner: { urn: "another/stack", token: "00000000000000bb" } }),
+      "NODE_OWNED",
+      new RegExp(owner.urn),
+    );
     await restore(connection);
     const both = await Promise.allSettled([
-      apply(connection, planFor(lab), { verify: () => new Promise(resolve => setTimeout(resolve, 1500)) }),
-      new Promise(resolve => setTimeout(resolve, 700)).then(() => apply({ ...connection, perDialTimeout: 14 }, planFor(lab), { lockTimeout: 0 })),
+      apply(connection, planFor(lab), { verify: () => new Promise((resolve) => setTimeout(resolve, 1500)) }),
+      new Promise((resolve) => setTimeout(resolve, 700)).then(() =>
+        apply({ ...connection, perDialTimeout: 14 }, planFor(lab), { lockTimeout: 0 }),
+      ),
     ]);
     assert.equal(both[0].status, "fulfilled");
     assert.ok(both[1].status === "rejected" && isNodeError(both[1].reason, "NODE_LOCKED"));
@@ -320,18 +417,22 @@ describe("faults of real nodes", function () {
   it("config.toml changed by hand: before the run it is kept, during it the run ends with nothing touched", async () => {
     await fresh("trixie");
     const connection = connectionTo(lab, node);
-    const text = await node.readFile(config) ?? "";
+    const text = (await node.readFile(config)) ?? "";
     await node.writeFile(config, `# by hand\n${text}`);
     await apply(connection, planFor(lab));
-    assert.match(await node.readFile(config) ?? "", /^# by hand\n/);
+    assert.match((await node.readFile(config)) ?? "", /^# by hand\n/);
     // After us, elsewhere in the file: a delete takes only ours out.
-    await node.writeFile(config, `# by hand later\n${await node.readFile(config) ?? ""}`);
+    await node.writeFile(config, `# by hand later\n${(await node.readFile(config)) ?? ""}`);
     await restore(connection);
     assert.equal(await node.readFile(config), `# by hand later\n# by hand\n${text}`);
-    await failure(apply(connection, async observed => {
-      await node.writeFile(config, `# in between\n${text}`);
-      return planContainerd(observed, desired(lab));
-    }), "NODE_CHANGED", /config\.toml/);
+    await failure(
+      apply(connection, async (observed) => {
+        await node.writeFile(config, `# in between\n${text}`);
+        return planContainerd(observed, desired(lab));
+      }),
+      "NODE_CHANGED",
+      /config\.toml/,
+    );
     assert.equal(await node.readFile(config), `# in between\n${text}`);
     await node.writeFile(config, text);
     await assertConverges(lab, node, pristine, "by hand");
@@ -352,7 +453,7 @@ describe("faults of real nodes", function () {
 
   it("a config.toml of 5,000 lines", async () => {
     await fresh("forky");
-    const text = await node.readFile(config) ?? "";
+    const text = (await node.readFile(config)) ?? "";
     const long = `${Array.from({ length: 5000 }, (_, i) => `# line ${i} of a very long file, kept as it is`).join("\n")}\n${text}`;
     await node.writeFile(config, long);
     const withLong = node.snapshot("/etc/containerd");
@@ -360,7 +461,7 @@ describe("faults of real nodes", function () {
     const result = await apply(connectionTo(lab, node), planFor(lab));
     assert.ok(Date.now() - started < 60_000, "no work grows with the square of the lines");
     assert.equal(result.restarts, 1);
-    assert.ok((await node.readFile(config) ?? "").includes("# line 4999 of"));
+    assert.ok(((await node.readFile(config)) ?? "").includes("# line 4999 of"));
     await restore(connectionTo(lab, node));
     assertAsBefore(node, withLong, "5,000 lines");
     assert.equal(await node.readFile(config), long);
@@ -376,9 +477,19 @@ mkfifo fifo && truncate -s 50M huge && mkdir -p -- -rf && : > -rf/hosts.toml`);
       const hostile = node.snapshot("/etc/containerd/certs.d").size;
       const observed = await observe(connectionTo(lab, node));
       assert.equal(observed.files["/etc/containerd/certs.d/a b  c/hosts.toml"]?.linkTarget, "/etc/shadow");
-      assert.equal(observed.files["/etc/containerd/certs.d/a b  c/hosts.toml"]?.text, undefined, "links are not followed outside");
-      assert.equal(Object.keys(observed.files).some(path => path.startsWith("/etc/containerd/certs.d/whole-disk/")), false);
-      assert.equal(observed.files["/etc/containerd/certs.d/inside/hosts.toml"]?.text, "server = \"https://foreign.example\"\n");
+      assert.equal(
+        observed.files["/etc/containerd/certs.d/a b  c/hosts.toml"]?.text,
+        undefined,
+        "links are not followed outside",
+      );
+      assert.equal(
+        Object.keys(observed.files).some((path) => path.startsWith("/etc/containerd/certs.d/whole-disk/")),
+        false,
+      );
+      assert.equal(
+        observed.files["/etc/containerd/certs.d/inside/hosts.toml"]?.text,
+        'server = "https://foreign.example"\n',
+      );
       assert.equal(observed.files["/etc/containerd/certs.d/huge"]?.text, undefined);
       await apply(connectionTo(lab, node), planFor(lab));
       assert.ok(isApplied(node, lab));
@@ -389,22 +500,38 @@ mkfifo fifo && truncate -s 50M huge && mkdir -p -- -rf && : > -rf/hosts.toml`);
 
     it("targets that are links elsewhere are refused by name, and what they point to is untouched", async () => {
       await fresh("bookworm");
-      await node.exec(`mkdir /srv/elsewhere && echo mine > /srv/elsewhere/hosts.toml && rm -r /etc/containerd/certs.d/gcr.io && ln -s /srv/elsewhere /etc/containerd/certs.d/gcr.io`);
+      await node.exec(
+        `mkdir /srv/elsewhere && echo mine > /srv/elsewhere/hosts.toml && rm -r /etc/containerd/certs.d/gcr.io && ln -s /srv/elsewhere /etc/containerd/certs.d/gcr.io`,
+      );
       await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_SYMLINK", /gcr\.io -> \/srv\/elsewhere/);
       assert.equal(await node.readFile("/srv/elsewhere/hosts.toml"), "mine\n");
-      await node.exec(`rm /etc/containerd/certs.d/gcr.io && mkdir /etc/containerd/certs.d/gcr.io && ln -s /srv/elsewhere/hosts.toml ${gcrHosts}`);
-      await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_SYMLINK", /hosts\.toml -> \/srv\/elsewhere\/hosts\.toml/);
+      await node.exec(
+        `rm /etc/containerd/certs.d/gcr.io && mkdir /etc/containerd/certs.d/gcr.io && ln -s /srv/elsewhere/hosts.toml ${gcrHosts}`,
+      );
+      await failure(
+        apply(connectionTo(lab, node), planFor(lab)),
+        "NODE_SYMLINK",
+        /hosts\.toml -> \/srv\/elsewhere\/hosts\.toml/,
+      );
       assert.equal(await node.readFile("/srv/elsewhere/hosts.toml"), "mine\n");
-      await node.exec(`rm ${gcrHosts} && mv ${config} /srv/elsewhere/config.toml && ln -s /srv/elsewhere/config.toml ${config}`);
+      await node.exec(
+        `rm ${gcrHosts} && mv ${config} /srv/elsewhere/config.toml && ln -s /srv/elsewhere/config.toml ${config}`,
+      );
       const text = await node.readFile("/srv/elsewhere/config.toml");
-      await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_SYMLINK", /config\.toml -> \/srv\/elsewhere\/config\.toml/);
+      await failure(
+        apply(connectionTo(lab, node), planFor(lab)),
+        "NODE_SYMLINK",
+        /config\.toml -> \/srv\/elsewhere\/config\.toml/,
+      );
       assert.equal(await node.readFile("/srv/elsewhere/config.toml"), text);
       await assertServing(lab, node);
     });
 
     it("endless output of a login script is cut off", async () => {
       await fresh("forky");
-      await node.exec("sed -i '1i yes endless output; exit' /root/.bashrc 2>/dev/null || echo 'yes endless output' > /root/.bashrc; chsh -s /bin/bash root");
+      await node.exec(
+        "sed -i '1i yes endless output; exit' /root/.bashrc 2>/dev/null || echo 'yes endless output' > /root/.bashrc; chsh -s /bin/bash root",
+      );
       await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_OUTPUT", /start-up files of the user root/);
       await node.exec("rm /root/.bashrc");
       assertAsBefore(node, pristine, "endless output");
@@ -418,10 +545,16 @@ mkfifo fifo && truncate -s 50M huge && mkdir -p -- -rf && : > -rf/hosts.toml`);
       await node.exec("systemctl stop containerd");
       await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_CONTAINERD_DOWN", /is not running \(inactive/);
       await node.exec("mv /usr/lib/systemd/system/containerd.service /root/ && systemctl daemon-reload");
-      await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_NO_CONTAINERD", /no systemd unit containerd\.service/);
+      await failure(
+        apply(connectionTo(lab, node), planFor(lab)),
+        "NODE_NO_CONTAINERD",
+        /no systemd unit containerd\.service/,
+      );
       await node.exec("mv /usr/bin/containerd /usr/bin/containerd.away");
       await failure(apply(connectionTo(lab, node), planFor(lab)), "NODE_NO_CONTAINERD", /containerd is not installed/);
-      await node.exec("mv /usr/bin/containerd.away /usr/bin/containerd; mv /root/containerd.service /usr/lib/systemd/system/ && systemctl daemon-reload && systemctl start containerd");
+      await node.exec(
+        "mv /usr/bin/containerd.away /usr/bin/containerd; mv /root/containerd.service /usr/lib/systemd/system/ && systemctl daemon-reload && systemctl start containerd",
+      );
       await assertConverges(lab, node, pristine, "was down");
     });
   });

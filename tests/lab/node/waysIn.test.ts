@@ -3,10 +3,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { closeIdleNodes, connectNode } from "../../../provider/node";
+
 import type { NodeConnection } from "../../../provider/node";
-import { sharedLabOrSkip, type Lab, type LabNode } from "../lab";
+import { closeIdleNodes, connectNode } from "../../../provider/node";
 import { frontNode, type TcpFaultProxy } from "../fault";
+import { type Lab, type LabNode, sharedLabOrSkip } from "../lab";
 import { apply, assertServing, connectionTo, context, failure, gcrHosts, planFor, restore } from "./support/work";
 
 describe("ways into real nodes", function () {
@@ -46,7 +47,9 @@ describe("ways into real nodes", function () {
   };
 
   const without = (connection: NodeConnection, ...names: (keyof NodeConnection)[]): NodeConnection =>
-    Object.fromEntries(Object.entries(connection).filter(([name]) => !names.includes(name as keyof NodeConnection))) as unknown as NodeConnection;
+    Object.fromEntries(
+      Object.entries(connection).filter(([name]) => !names.includes(name as keyof NodeConnection)),
+    ) as unknown as NodeConnection;
 
   it("C9: root with a key, an encrypted key, and a user with sudo, on every release", async () => {
     for (const node of lab.nodes) {
@@ -63,16 +66,28 @@ describe("ways into real nodes", function () {
   it("C9: a password, and an agent", async () => {
     const node = lab.node("trixie");
     const base = without(connectionTo(lab, node), "privateKeyPath");
-    assert.equal(await who({ ...base, user: lab.users.deploy.name, password: lab.users.deploy.password }), "root on trixie");
-    const error = await failure(who({ ...base, user: lab.users.deploy.name, password: "wrong-password" }), "NODE_AUTH", /login as deploy was refused/);
+    assert.equal(
+      await who({ ...base, user: lab.users.deploy.name, password: lab.users.deploy.password }),
+      "root on trixie",
+    );
+    const error = await failure(
+      who({ ...base, user: lab.users.deploy.name, password: "wrong-password" }),
+      "NODE_AUTH",
+      /login as deploy was refused/,
+    );
     assert.doesNotMatch(error.message, /wrong-password/);
     await failure(who({ ...base, password: "anything" }), "NODE_AUTH", /PermitRootLogin|refuses passwords for root/);
     const socket = join(folder, "agent");
     const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
     try {
-      for (let i = 0; spawnSync("ssh-add", [lab.keys.plain.privateKeyPath], { env: { ...process.env, SSH_AUTH_SOCK: socket } }).status !== 0; i++) {
+      for (
+        let i = 0;
+        spawnSync("ssh-add", [lab.keys.plain.privateKeyPath], { env: { ...process.env, SSH_AUTH_SOCK: socket } })
+          .status !== 0;
+        i++
+      ) {
         assert.ok(i < 50, "the agent takes the key");
-        await new Promise(resolve => setTimeout(resolve, 100));
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
       assert.equal(await who({ ...base, agentSocketPath: socket }), "root on trixie");
     } finally {
@@ -83,20 +98,33 @@ describe("ways into real nodes", function () {
   it("unknown user, stranger's key, closed port: clear errors", async () => {
     const node = lab.node("bookworm");
     const plain = connectionTo(lab, node);
-    await failure(who({ ...plain, user: "nobody-of-that-name" }), "NODE_AUTH", /login as nobody-of-that-name was refused/);
+    await failure(
+      who({ ...plain, user: "nobody-of-that-name" }),
+      "NODE_AUTH",
+      /login as nobody-of-that-name was refused/,
+    );
     await failure(who({ ...plain, privateKeyPath: lab.keys.stranger.privateKeyPath }), "NODE_AUTH", /authorized_keys/);
-    await failure(who({ ...plain, port: 1, dialErrorLimit: 1, insecureIgnoreHostKey: true }), "NODE_UNREACHABLE", /ECONNREFUSED/);
+    await failure(
+      who({ ...plain, port: 1, dialErrorLimit: 1, insecureIgnoreHostKey: true }),
+      "NODE_UNREACHABLE",
+      /ECONNREFUSED/,
+    );
   });
 
   it("a user without sudo: the user's name and the sudoers line", async () => {
-    await failure(who(connectionTo(lab, lab.node("trixie"), { user: lab.users.guest.name })), "NODE_SUDO", /guest/, /"guest ALL=\(root\) NOPASSWD: ALL"/);
+    await failure(
+      who(connectionTo(lab, lab.node("trixie"), { user: lab.users.guest.name })),
+      "NODE_SUDO",
+      /guest/,
+      /"guest ALL=\(root\) NOPASSWD: ALL"/,
+    );
   });
 
   it("B8: sudo with a password, which stands in no process list", async () => {
     const node = lab.node("trixie");
     const { name, password } = lab.users.deploy;
     const before = (await node.exec(`grep -rl '^${name} ' /etc/sudoers.d`)).stdout.trim();
-    const saved = await node.readFile(before) ?? "";
+    const saved = (await node.readFile(before)) ?? "";
     await node.exec(`sed -i 's/^${name} .*/${name} ALL=(ALL) ALL/' ${before}`);
     try {
       const base = { ...without(connectionTo(lab, node), "privateKeyPath"), user: name, password };
@@ -105,19 +133,30 @@ describe("ways into real nodes", function () {
       const connection = { ...base, sudoPassword: password };
       const lists: string[] = [];
       const watch = setInterval(() => {
-        node.exec("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' '", { check: false }).then(r => lists.push(r.stdout), () => undefined);
+        node.exec("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' '", { check: false }).then(
+          (r) => lists.push(r.stdout),
+          () => undefined,
+        );
       }, 50);
       const basic = Buffer.from(`${lab.mirror.username}:${lab.mirror.password}`).toString("base64");
       try {
-        const result = await apply(connection, planFor(lab), { verify: async ({ cri }) => (await cri.version()).runtimeName });
+        const result = await apply(connection, planFor(lab), {
+          verify: async ({ cri }) => (await cri.version()).runtimeName,
+        });
         assert.equal(result.verification, "containerd");
         await restore(connection);
       } finally {
         clearInterval(watch);
       }
-      assert.ok(lists.some(list => list.includes("registry-mirror-ready")), "the watch saw our program");
+      assert.ok(
+        lists.some((list) => list.includes("registry-mirror-ready")),
+        "the watch saw our program",
+      );
       for (const secret of [password, basic, lab.mirror.password ?? "?"]) {
-        assert.equal(lists.some(list => list.includes(secret)), false);
+        assert.equal(
+          lists.some((list) => list.includes(secret)),
+          false,
+        );
       }
     } finally {
       await node.writeFile(before, saved, "0440");
@@ -148,7 +187,9 @@ describe("ways into real nodes", function () {
     /** Runs with further lines in sshd's configuration. */
     async function withSshd(node: LabNode, prepare: string, lines: string, work: () => Promise<void>): Promise<void> {
       const path = "/etc/ssh/sshd_config.d/00-test.conf";
-      await node.exec(`${prepare}\nprintf '%s\\n' ${lines} > ${path} && systemctl reset-failed ssh; systemctl restart ssh`);
+      await node.exec(
+        `${prepare}\nprintf '%s\\n' ${lines} > ${path} && systemctl reset-failed ssh; systemctl restart ssh`,
+      );
       try {
         await work();
       } finally {
@@ -162,11 +203,18 @@ describe("ways into real nodes", function () {
         const base = without(connectionTo(lab, node), "hostKey");
         const line = (pattern: string, key: string) => `@cert-authority ${pattern} ${key}\n`;
         const authority = lab.keys.hostAuthority.publicKey;
-        const knownHostsPath = text(`known_ca_${node.name}`, line(node.port === 22 ? "127.*" : `[127.*]:${node.port}`, authority));
+        const knownHostsPath = text(
+          `known_ca_${node.name}`,
+          line(node.port === 22 ? "127.*" : `[127.*]:${node.port}`, authority),
+        );
         assert.equal(await who({ ...base, knownHostsPath }), `root on ${node.name}`);
         assert.equal(await who({ ...base, hostKey: `@cert-authority ${authority}` }), `root on ${node.name}`);
         const stranger = text("known_stranger", line("*", lab.keys.stranger.publicKey));
-        await failure(who({ ...base, knownHostsPath: stranger }), "NODE_HOST_KEY_MISMATCH", /its authority ssh-ed25519 SHA256:\S+ is not a known one/);
+        await failure(
+          who({ ...base, knownHostsPath: stranger }),
+          "NODE_HOST_KEY_MISMATCH",
+          /its authority ssh-ed25519 SHA256:\S+ is not a known one/,
+        );
         const revoked = text("known_revoked", `${line("*", authority)}@revoked * ${authority}\n`);
         await failure(who({ ...base, knownHostsPath: revoked }), "NODE_HOST_KEY_MISMATCH", /@revoked/);
       }
@@ -176,19 +224,52 @@ describe("ways into real nodes", function () {
       const node = lab.node("trixie");
       const base = without(connectionTo(lab, node), "hostKey");
       const cases: { key: string; authority: string; options: string; algorithms: string; error?: RegExp }[] = [
-        { key: "-t rsa -b 2048", authority: "-t rsa -b 2048", options: `-h -n ${node.address}`, algorithms: "rsa-sha2-512" },
-        { key: "-t rsa -b 2048", authority: "-t ed25519", options: `-h -n ${node.address}`, algorithms: "rsa-sha2-256" },
-        { key: "-t ecdsa -b 384", authority: "-t ecdsa -b 521", options: `-h -n ${node.address}`, algorithms: "ecdsa-sha2-nistp384" },
+        {
+          key: "-t rsa -b 2048",
+          authority: "-t rsa -b 2048",
+          options: `-h -n ${node.address}`,
+          algorithms: "rsa-sha2-512",
+        },
+        {
+          key: "-t rsa -b 2048",
+          authority: "-t ed25519",
+          options: `-h -n ${node.address}`,
+          algorithms: "rsa-sha2-256",
+        },
+        {
+          key: "-t ecdsa -b 384",
+          authority: "-t ecdsa -b 521",
+          options: `-h -n ${node.address}`,
+          algorithms: "ecdsa-sha2-nistp384",
+        },
         { key: "-t ed25519", authority: "-t ecdsa -b 256", options: "-h", algorithms: "ssh-ed25519" },
-        { key: "-t ed25519", authority: "-t ed25519", options: `-h -n ${node.address} -V 20200101:20200201`, algorithms: "ssh-ed25519", error: /valid from 2020/ },
-        { key: "-t ed25519", authority: "-t ed25519", options: "-h -n other.example", algorithms: "ssh-ed25519", error: /it is for other\.example, not for 127/ },
-        { key: "-t ed25519", authority: "-t ed25519", options: `-n ${node.address}`, algorithms: "ssh-ed25519", error: /user certificate/ },
+        {
+          key: "-t ed25519",
+          authority: "-t ed25519",
+          options: `-h -n ${node.address} -V 20200101:20200201`,
+          algorithms: "ssh-ed25519",
+          error: /valid from 2020/,
+        },
+        {
+          key: "-t ed25519",
+          authority: "-t ed25519",
+          options: "-h -n other.example",
+          algorithms: "ssh-ed25519",
+          error: /it is for other\.example, not for 127/,
+        },
+        {
+          key: "-t ed25519",
+          authority: "-t ed25519",
+          options: `-n ${node.address}`,
+          algorithms: "ssh-ed25519",
+          error: /user certificate/,
+        },
       ];
       for (const { key, authority, options, algorithms, error } of cases) {
         const prepare = `cd /etc/ssh && rm -f test_* && ssh-keygen -q -N '' ${authority} -f test_ca && ssh-keygen -q -N '' ${key} -f test_key && ssh-keygen -q -s test_ca -I test ${options} test_key.pub`;
         const lines = `'HostKey /etc/ssh/test_key' 'HostCertificate /etc/ssh/test_key-cert.pub' 'HostKeyAlgorithms ${algorithms}-cert-v01@openssh.com'`;
         await withSshd(node, prepare, lines, async () => {
-          const authorityKey = (await node.readFile("/etc/ssh/test_ca.pub") ?? "").split(" ").slice(0, 2).join(" ");
+          const authorityKey = ((await node.readFile("/etc/ssh/test_ca.pub")) ?? "").split(" ").slice(0, 2).join(" ");
           const connection = { ...base, hostKey: `@cert-authority ${authorityKey}` };
           if (error) {
             await failure(who(connection), "NODE_HOST_KEY_MISMATCH", error);
@@ -203,7 +284,9 @@ describe("ways into real nodes", function () {
   it("C9: through one bastion, and through two in a row, on whatever port", async () => {
     const [a, b, c] = [lab.node("bookworm"), lab.node("trixie"), lab.node("forky")];
     assert.equal(await who(connectionTo(lab, c, { proxy: connectionTo(lab, a) })), "root on forky");
-    const two = connectionTo(lab, c, { proxy: connectionTo(lab, b, { user: lab.users.admin.name, proxy: connectionTo(lab, a) }) });
+    const two = connectionTo(lab, c, {
+      proxy: connectionTo(lab, b, { user: lab.users.admin.name, proxy: connectionTo(lab, a) }),
+    });
     assert.equal(await who(two), "root on forky");
     const result = await apply(two, planFor(lab));
     assert.equal(result.restarts, 1);
@@ -213,9 +296,15 @@ describe("ways into real nodes", function () {
   it("a bastion that forwards nothing, and a node that does not forward sockets", async () => {
     const [a, b] = [lab.node("bookworm"), lab.node("trixie")];
     const path = "/etc/ssh/sshd_config.d/00-test.conf";
-    await a.exec(`printf '%s\\n' 'AllowTcpForwarding no' 'AllowStreamLocalForwarding no' > ${path} && systemctl reset-failed ssh; systemctl restart ssh`);
+    await a.exec(
+      `printf '%s\\n' 'AllowTcpForwarding no' 'AllowStreamLocalForwarding no' > ${path} && systemctl reset-failed ssh; systemctl restart ssh`,
+    );
     try {
-      const error = await failure(who(connectionTo(lab, b, { proxy: connectionTo(lab, a) })), "NODE_FORWARDING", /AllowTcpForwarding yes/);
+      const error = await failure(
+        who(connectionTo(lab, b, { proxy: connectionTo(lab, a) })),
+        "NODE_FORWARDING",
+        /AllowTcpForwarding yes/,
+      );
       assert.equal(error.node, a.port === 22 ? a.address : `${a.address}:${a.port}`);
       await assertServing(lab, a);
     } finally {
@@ -252,18 +341,22 @@ describe("ways into real nodes", function () {
       const front = proxy;
       const connection = connectionTo(lab, node, { host: front.host, port: front.port });
       const started = Date.now();
-      await failure(apply(connection, planFor(lab), {
-        verify: async () => {
-          // Bytes stop, the connection stays: nobody is told.
-          front.cutAll("stall");
-          await new Promise(resolve => setTimeout(resolve, 90_000).unref());
-        },
-      }), "NODE_LOST", /Keepalive/);
+      await failure(
+        apply(connection, planFor(lab), {
+          verify: async () => {
+            // Bytes stop, the connection stays: nobody is told.
+            front.cutAll("stall");
+            await new Promise((resolve) => setTimeout(resolve, 90_000).unref());
+          },
+        }),
+        "NODE_LOST",
+        /Keepalive/,
+      );
       assert.ok(Date.now() - started < 70_000);
     } finally {
       await proxy?.stop();
     }
-    await new Promise(resolve => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     await apply(connectionTo(lab, node), planFor(lab));
     await restore(connectionTo(lab, node));
     assert.equal(await node.readFile(gcrHosts), undefined);

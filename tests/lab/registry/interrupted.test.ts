@@ -3,9 +3,10 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { runTypeScript } from "../lab/runTypeScript";
 import { Layout } from "./kit/layout";
 import { mustHave, pushTo } from "./kit/pushing";
@@ -38,17 +39,27 @@ describe("a push that is killed and run again", function () {
     rmSync(cacheDir, { recursive: true, force: true });
   });
 
-  /** Runs the push in a process of its own and kills it when the registry has taken `after` contents and is in the middle of the next. */
+  /**
+   * Runs the push in a process of its own and kills it when the registry has taken `after` contents and is in the
+   * middle of the next.
+   */
   async function pushAndKill(connection: RegistryConnection, source: string, after: number): Promise<void> {
     proxy.script(
       // Slow enough that the kill comes between two contents, or in one.
       { name: "slow", method: "PUT", path: /\/blobs\/uploads\//, fault: { delay: 100 } },
     );
     const [program, ...args] = runTypeScript();
-    const child = spawn(program as string, [...args, join(__dirname, "kit", "pushChild.ts")], { stdio: ["pipe", "ignore", "inherit"] });
+    const child = spawn(program as string, [...args, join(__dirname, "kit", "pushChild.ts")], {
+      stdio: ["pipe", "ignore", "inherit"],
+    });
     child.stdin.end(JSON.stringify({ connection, source, cacheDir }));
-    const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once("close", (_code, signal) => resolve(signal)));
-    const taken = (): number => proxy.requests.filter((request) => request.method === "PUT" && request.path.includes("/uploads/") && request.status === 201).length;
+    const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+      child.once("close", (_code, signal) => resolve(signal)),
+    );
+    const taken = (): number =>
+      proxy.requests.filter(
+        (request) => request.method === "PUT" && request.path.includes("/uploads/") && request.status === 201,
+      ).length;
     const deadline = Date.now() + 30_000;
     while (taken() < after && child.exitCode === null && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -71,7 +82,10 @@ describe("a push that is killed and run again", function () {
     return there;
   }
 
-  const digestsPut = (): string[] => proxy.requests.filter((request) => request.method === "PUT" && request.path.includes("/uploads/") && request.status === 201).map((request) => request.query.get("digest") ?? "");
+  const digestsPut = (): string[] =>
+    proxy.requests
+      .filter((request) => request.method === "PUT" && request.path.includes("/uploads/") && request.status === 201)
+      .map((request) => request.query.get("digest") ?? "");
 
   for (const [form, source] of [
     ["a folder", () => layout.root],
@@ -83,7 +97,8 @@ describe("a push that is killed and run again", function () {
       const connection = { endpoint: `${proxy.hostPort}/${namespace}`, caCertPath: lab.privateAuthority.certPath };
       const path = source();
       await pushAndKill(connection, path, 4);
-      // What was in flight when the process died may still be committed: what is there when the second push begins counts.
+      // What was in flight when the process died may still be committed: what is there when the second push begins
+      // counts.
       await new Promise((resolve) => setTimeout(resolve, 500));
       const before = await digestsThere(namespace);
       ok(before.size >= 4 && before.size < layout.blobs.size, `${before.size} contents are there`);
@@ -92,7 +107,11 @@ describe("a push that is killed and run again", function () {
       deepStrictEqual(result.failures, []);
       await mustHave(registry, namespace, layout);
       const after = digestsPut();
-      deepStrictEqual(after.filter((digest) => before.has(digest)), [], "sent again");
+      deepStrictEqual(
+        after.filter((digest) => before.has(digest)),
+        [],
+        "sent again",
+      );
       strictEqual(new Set([...before, ...after]).size, layout.blobs.size);
       strictEqual(after.length, new Set(after).size, "twice in one push");
       const third = await pushTo(connection, path, { cacheDir });

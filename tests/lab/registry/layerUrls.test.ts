@@ -1,9 +1,9 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 
 import { messageOf } from "../../../provider/model/errors";
-import type { RegistryError } from "../../../provider/registry/registryError";
 import type { RegistryConnection } from "../../../provider/registry/connection";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import type { RegistryError } from "../../../provider/registry/registryError";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { Layout } from "./kit/layout";
 import { mustHave, pushTo } from "./kit/pushing";
 import { ask } from "./kit/readBack";
@@ -34,21 +34,42 @@ describe("non-distributable layers, which have URLs of their own", function () {
   });
   after(() => layout?.remove());
 
-  const connection = (registry: LabRegistry): RegistryConnection => ({ endpoint: `${registry.hostPort}/ns`, caCertPath: lab.privateAuthority.certPath });
-  const digestOf = async (registry: LabRegistry, path: string): Promise<unknown> => (await ask(registry, "HEAD", `/v2/ns/${path}`, accept)).headers["docker-content-digest"];
+  const connection = (registry: LabRegistry): RegistryConnection => ({
+    endpoint: `${registry.hostPort}/ns`,
+    caCertPath: lab.privateAuthority.certPath,
+  });
+  const digestOf = async (registry: LabRegistry, path: string): Promise<unknown> =>
+    (await ask(registry, "HEAD", `/v2/ns/${path}`, accept)).headers["docker-content-digest"];
 
   it("a registry that takes no such manifest (distribution's default): said at once, with the way out; the others are there", async () => {
     const warnings: string[] = [];
     const before = performance.now();
-    const { failures, images } = await pushTo(connection(refusing), layout.root, { limits: patient, warn: (text) => warnings.push(text) });
+    const { failures, images } = await pushTo(connection(refusing), layout.root, {
+      limits: patient,
+      warn: (text) => warnings.push(text),
+    });
     ok(performance.now() - before < 8_000, "tried for long");
-    deepStrictEqual(failures.map((failure) => failure.source), ["gcr.io/x/windows:1"]);
+    deepStrictEqual(
+      failures.map((failure) => failure.source),
+      ["gcr.io/x/windows:1"],
+    );
     strictEqual((failures[0]?.error as RegistryError).code, "REGISTRY_LAYER_URLS");
-    match(messageOf(failures[0]?.error), new RegExp(`takes no manifest with a non-distributable layer.*\\(${far} from https://vendor.example/layer\\).*manifests\\.urls\\.allow.*exclude`));
-    strictEqual(refusing.requests().filter(({ method, path }) => method === "PUT" && path.endsWith("/x/windows/manifests/1")).length, 1);
+    match(
+      messageOf(failures[0]?.error),
+      new RegExp(
+        `takes no manifest with a non-distributable layer.*\\(${far} from https://vendor.example/layer\\).*manifests\\.urls\\.allow.*exclude`,
+      ),
+    );
+    strictEqual(
+      refusing.requests().filter(({ method, path }) => method === "PUT" && path.endsWith("/x/windows/manifests/1"))
+        .length,
+      1,
+    );
     await mustHave(refusing, "ns", layout, ["gcr.io/x/plain:1"]);
     // What of the index the package lacks is that layer: the registry does not take the child without it.
-    deepStrictEqual(warnings, ["the package does not hold all that an image's manifests name; the mirror will not have:\n  - gcr.io/x/both:1: linux/arm64"]);
+    deepStrictEqual(warnings, [
+      "the package does not hold all that an image's manifests name; the mirror will not have:\n  - gcr.io/x/both:1: linux/arm64",
+    ]);
     strictEqual(await digestOf(refusing, "x/both/manifests/1"), children["amd64"]);
     strictEqual(images.find(({ source }) => source === "gcr.io/x/both:1")?.preserved, false);
   });

@@ -5,7 +5,7 @@ import { messageOf } from "../../../provider/model/errors";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import type { PushResult } from "../../../provider/registry/push/pushResult";
 import { frontRegistry, type HttpFaultProxy, type HttpFaultRule } from "../fault";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { Layout } from "./kit/layout";
 import { mustHave, pushTo } from "./kit/pushing";
 import { readBack } from "./kit/readBack";
@@ -47,7 +47,10 @@ describe("an image of several platforms, one of which cannot be pushed", functio
     proxy.script();
     deepStrictEqual((await pushTo(connection(), old.root)).failures, []);
   });
-  const connection = (): RegistryConnection => ({ endpoint: `${proxy.hostPort}/${namespace}`, caCertPath: lab.privateAuthority.certPath });
+  const connection = (): RegistryConnection => ({
+    endpoint: `${proxy.hostPort}/${namespace}`,
+    caCertPath: lab.privateAuthority.certPath,
+  });
   const refuse = (digests: string[], status: number, body = ""): HttpFaultRule => ({
     name: "refuse",
     method: "PUT",
@@ -56,7 +59,10 @@ describe("an image of several platforms, one of which cannot be pushed", functio
   });
   /** The image failed with these words, the other image is there, and the tag is the old image, whole. */
   async function refused(result: PushResult, ...texts: RegExp[]): Promise<void> {
-    deepStrictEqual(result.failures.map((failure) => failure.source), [name]);
+    deepStrictEqual(
+      result.failures.map((failure) => failure.source),
+      [name],
+    );
     const message = messageOf(result.failures[0]?.error);
     for (const text of texts) {
       match(message, text);
@@ -76,13 +82,22 @@ describe("an image of several platforms, one of which cannot be pushed", functio
   for (const [status, body, words] of [
     [507, "", /: 507/],
     [500, "disk trouble", /: 500/],
-    [400, '{"errors":[{"code":"SIZE_INVALID","message":"too large for the quota"}]}', /400 SIZE_INVALID: too large for the quota/],
+    [
+      400,
+      '{"errors":[{"code":"SIZE_INVALID","message":"too large for the quota"}]}',
+      /400 SIZE_INVALID: too large for the quota/,
+    ],
     [403, '{"errors":[{"code":"DENIED","message":"policy"}]}', /403 DENIED: policy/],
   ] as const) {
     it(`${status} to one layer: the image fails with platform, digest and cause, its old tag stays, the next push repairs`, async () => {
       proxy.script(refuse([layers.arm64], status, body));
       const result = await pushTo(connection(), layout.root);
-      await refused(result, words, new RegExp(`^linux/arm64 \\(${children["arm64"] as string}\\) could not be pushed: `), /multi:1 was left as it is/);
+      await refused(
+        result,
+        words,
+        new RegExp(`^linux/arm64 \\(${children["arm64"] as string}\\) could not be pushed: `),
+        /multi:1 was left as it is/,
+      );
       strictEqual((await repaired()).stats.bytesSent, 100_001);
     });
   }
@@ -91,15 +106,26 @@ describe("an image of several platforms, one of which cannot be pushed", functio
     proxy.script(refuse([layers.arm64, layers.amd64], 507));
     const result = await pushTo(connection(), layout.root);
     // The layer of linux/amd64 is shared: it is refused for the other image, too.
-    deepStrictEqual(result.failures.map((failure) => failure.source), [name, "gcr.io/x/other:1"]);
-    match(messageOf(result.failures[0]?.error), /linux\/amd64 \(sha256:\w+\) could not be pushed: .*: 507.*; linux\/arm64 \(sha256:\w+\) could not be pushed: .*: 507/);
+    deepStrictEqual(
+      result.failures.map((failure) => failure.source),
+      [name, "gcr.io/x/other:1"],
+    );
+    match(
+      messageOf(result.failures[0]?.error),
+      /linux\/amd64 \(sha256:\w+\) could not be pushed: .*: 507.*; linux\/arm64 \(sha256:\w+\) could not be pushed: .*: 507/,
+    );
     await mustHave(registry, namespace, old);
     await repaired();
   });
 
   it("a manifest refused: the same", async () => {
     const path = new RegExp(`/manifests/${children["arm64"] as string}`);
-    proxy.script({ name: "refuse", method: "PUT", path, fault: { answer: { status: 400, body: '{"errors":[{"code":"MANIFEST_INVALID"}]}' } } });
+    proxy.script({
+      name: "refuse",
+      method: "PUT",
+      path,
+      fault: { answer: { status: 400, body: '{"errors":[{"code":"MANIFEST_INVALID"}]}' } },
+    });
     await refused(await pushTo(connection(), layout.root), /^linux\/arm64 .*400 MANIFEST_INVALID/);
     strictEqual((await repaired()).stats.bytesSent, 0);
   });
@@ -111,7 +137,11 @@ describe("an image of several platforms, one of which cannot be pushed", functio
     bytes.writeUInt8(bytes.readUInt8(at + 50_000) ^ 1, at + 50_000);
     writeFileSync(tar, bytes);
     const result = await pushTo(connection(), tar);
-    await refused(result, /^linux\/arm64 /, new RegExp(`blobs/${layers.arm64.replace(":", "/")}: the content is sha256:\\w+, not ${layers.arm64}`));
+    await refused(
+      result,
+      /^linux\/arm64 /,
+      new RegExp(`blobs/${layers.arm64.replace(":", "/")}: the content is sha256:\\w+, not ${layers.arm64}`),
+    );
     await repaired(layout.tar());
   });
 
@@ -126,7 +156,9 @@ describe("an image of several platforms, one of which cannot be pushed", functio
       deepStrictEqual(result.failures, []);
       strictEqual(result.images[0]?.digest, own["amd64"]);
       match(result.images[0]?.reason ?? "", /the package lacks linux\/arm64/);
-      deepStrictEqual(warnings, [`the package does not hold all that an image's manifests name; the mirror will not have:\n  - ${name}: linux/arm64`]);
+      deepStrictEqual(warnings, [
+        `the package does not hold all that an image's manifests name; the mirror will not have:\n  - ${name}: linux/arm64`,
+      ]);
       strictEqual(await readBack(registry, `${namespace}/x/multi`, "1"), own["amd64"]);
     } finally {
       partial.remove();

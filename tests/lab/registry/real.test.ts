@@ -2,16 +2,17 @@ import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { silentLog } from "../../../provider/model/context";
-import { deletePushed } from "../../../provider/registry/sets/deletePushed";
-import { inspectImages } from "../../../provider/registry/sets/inspect";
-import { pushProbe } from "../../../provider/registry/sets/probe";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import { Registry } from "../../../provider/registry/registry";
 import type { RegistryError } from "../../../provider/registry/registryError";
+import { deletePushed } from "../../../provider/registry/sets/deletePushed";
+import { inspectImages } from "../../../provider/registry/sets/inspect";
+import { pushProbe } from "../../../provider/registry/sets/probe";
 import { FakeProxy } from "../../unit/registry/kit/fakeProxy";
 import { frontRegistry } from "../fault";
-import { sharedLabOrSkip, type ImagePackages, type Lab, type LabRegistry } from "../lab";
+import { type ImagePackages, type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { pushTo } from "./kit/pushing";
 import { readBack } from "./kit/readBack";
 
@@ -37,7 +38,10 @@ describe("push to real registries", function () {
       const { path, images } = lab.packages[form];
       const result = await pushTo(to(lab.mirror, `real-${form.toLowerCase()}`), path, { cacheDir });
       deepStrictEqual(result.failures, []);
-      deepStrictEqual(result.images.map(({ source, digest, preserved }) => ({ source, digest, preserved })).sort(bySource), images.map(({ name, digest }) => ({ source: name, digest, preserved: "unknown" as const })).sort(bySource));
+      deepStrictEqual(
+        result.images.map(({ source, digest, preserved }) => ({ source, digest, preserved })).sort(bySource),
+        images.map(({ name, digest }) => ({ source: name, digest, preserved: "unknown" as const })).sort(bySource),
+      );
       for (const { name, digest } of images) {
         const [, repository, tag] = /^[^/]+\/(.+):([^:]+)$/.exec(name) as unknown as [string, string, string];
         strictEqual(await readBack(lab.mirror, `real-${form.toLowerCase()}/${repository}`, tag), digest);
@@ -55,17 +59,30 @@ describe("push to real registries", function () {
     ok(result.stats.blobsMounted > 0, "base layers are shared");
     const registry = new Registry(to(tokens, "ns"), context);
     try {
-      deepStrictEqual(await registry.ping(), { endpoint: `${tokens.hostPort}/ns`, auth: "bearer", authenticated: true });
+      deepStrictEqual(await registry.ping(), {
+        endpoint: `${tokens.hostPort}/ns`,
+        auth: "bearer",
+        authenticated: true,
+      });
       const probe = await pushProbe(registry, "registry-mirror-probe/probe", context);
       const state = await inspectImages(registry, result.images, probe, context);
       strictEqual(state.length, images.length + 1);
-      deepStrictEqual(state.filter(({ expected, found }) => expected !== found), []);
+      deepStrictEqual(
+        state.filter(({ expected, found }) => expected !== found),
+        [],
+      );
       await deletePushed(registry, result.images, probe, () => undefined, context);
-      deepStrictEqual((await inspectImages(registry, result.images, probe, context)).filter(({ found }) => found !== undefined), []);
+      deepStrictEqual(
+        (await inspectImages(registry, result.images, probe, context)).filter(({ found }) => found !== undefined),
+        [],
+      );
     } finally {
       await registry.close();
     }
-    await rejects(new Registry({ ...to(tokens, "ns"), password: "wr0ng" }, context).ping(), (error: RegistryError) => error.code === "REGISTRY_UNAUTHORIZED" && !error.message.includes("wr0ng"));
+    await rejects(
+      new Registry({ ...to(tokens, "ns"), password: "wr0ng" }, context).ping(),
+      (error: RegistryError) => error.code === "REGISTRY_UNAUTHORIZED" && !error.message.includes("wr0ng"),
+    );
   });
 
   it("P5: basic: wrong password, none given; P4: the wrong CA", async () => {
@@ -93,9 +110,16 @@ describe("push to real registries", function () {
     const front = await frontRegistry(lab, open);
     try {
       const { path, images } = lab.packages.tar;
-      const result = await pushTo({ endpoint: `${front.hostPort}/ns`, caCertPath: lab.privateAuthority.certPath }, path, { cacheDir });
+      const result = await pushTo(
+        { endpoint: `${front.hostPort}/ns`, caCertPath: lab.privateAuthority.certPath },
+        path,
+        { cacheDir },
+      );
       deepStrictEqual([result.failures.length, result.images.length], [0, images.length]);
-      deepStrictEqual(front.requests.filter((request) => request.headers.authorization !== undefined), []);
+      deepStrictEqual(
+        front.requests.filter((request) => request.headers.authorization !== undefined),
+        [],
+      );
     } finally {
       await front.stop();
       lab.removeRegistry(open);
@@ -107,7 +131,11 @@ describe("push to real registries", function () {
     const proxy = await new FakeProxy({ address: lab.mirror.hostPort.split(":")[0] as string }).start();
     try {
       const { path, images } = lab.packages.tarXz;
-      const result = await pushTo({ ...to(lab.mirror, "proxied"), endpoint: `${name}:${port}/proxied`, proxy: proxy.url }, path, { cacheDir });
+      const result = await pushTo(
+        { ...to(lab.mirror, "proxied"), endpoint: `${name}:${port}/proxied`, proxy: proxy.url },
+        path,
+        { cacheDir },
+      );
       deepStrictEqual(result.failures, []);
       for (const { name: source, digest } of images) {
         const [, repository, tag] = /^[^/]+\/(.+):([^:]+)$/.exec(source) as unknown as [string, string, string];
@@ -126,8 +154,16 @@ describe("push to real registries", function () {
     const gone = images[2];
     const registry = new Registry(connection, context);
     try {
-      await registry.deleteManifest(`drift/${gone?.source.replace(/^[^/]+\//, "").replace(/:[^:]+$/, "") as string}`, gone?.digest as string);
-      deepStrictEqual((await inspectImages(registry, images, undefined, context)).filter(({ found }) => found === undefined).map(({ image }) => image), [gone?.source]);
+      await registry.deleteManifest(
+        `drift/${gone?.source.replace(/^[^/]+\//, "").replace(/:[^:]+$/, "") as string}`,
+        gone?.digest as string,
+      );
+      deepStrictEqual(
+        (await inspectImages(registry, images, undefined, context))
+          .filter(({ found }) => found === undefined)
+          .map(({ image }) => image),
+        [gone?.source],
+      );
     } finally {
       await registry.close();
     }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 
-import { imagePushSet } from "../../../provider/resources/pushSet/operations";
 import type { ImagePushSetInputs, ImagePushSetOutputs } from "../../../provider/resources/pushSet/operations";
+import { imagePushSet } from "../../../provider/resources/pushSet/operations";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { Layout } from "./kit/layout";
 import { ask, readBack } from "./kit/readBack";
 
@@ -42,7 +42,10 @@ describe("push sets that share a namespace of a real registry", function () {
 
   const inputs = (changes: Partial<Inputs> = {}): Inputs => ({
     source: whole.root,
-    registry: { endpoint: `${proxy.hostPort}/${namespace}`, caCertPath: lab.privateAuthority.certPath } as Inputs["registry"],
+    registry: {
+      endpoint: `${proxy.hostPort}/${namespace}`,
+      caCertPath: lab.privateAuthority.certPath,
+    } as Inputs["registry"],
     probeRepository: "registry-mirror-probe/probe",
     deleteImages: true,
     resourceUrn: "urn:pulumi:dev::test::registry-mirror:ImagePushSet::images",
@@ -62,10 +65,12 @@ describe("push sets that share a namespace of a real registry", function () {
   /** Which images of the layouts the namespace has. */
   const there = async (...layouts: Layout[]): Promise<string[]> => {
     const found = await Promise.all(
-      layouts.flatMap((layout) => [...layout.images]).map(async ([name, digest]) => {
-        const [, repository, tag] = /^[^/]+\/(.+):([^:]+)$/.exec(name) as unknown as [string, string, string];
-        return (await readBack(registry, `${namespace}/${repository}`, tag)) === digest ? name : undefined;
-      }),
+      layouts
+        .flatMap((layout) => [...layout.images])
+        .map(async ([name, digest]) => {
+          const [, repository, tag] = /^[^/]+\/(.+):([^:]+)$/.exec(name) as unknown as [string, string, string];
+          return (await readBack(registry, `${namespace}/${repository}`, tag)) === digest ? name : undefined;
+        }),
     );
     return found.filter((name) => name !== undefined).sort();
   };
@@ -96,7 +101,11 @@ describe("push sets that share a namespace of a real registry", function () {
 
   it("two push sets with images in common: each delete leaves what the other names, whether that one deletes or not", async () => {
     const mine = await create();
-    const theirs = await create({ include: ["gcr.io/x/*"], deleteImages: false, resourceUrn: "urn:pulumi:prod::other::registry-mirror:ImagePushSet::images" });
+    const theirs = await create({
+      include: ["gcr.io/x/*"],
+      deleteImages: false,
+      resourceUrn: "urn:pulumi:prod::other::registry-mirror:ImagePushSet::images",
+    });
     await remove(mine);
     assert.deepEqual(await there(whole), ["gcr.io/x/a:1", "gcr.io/x/b:1"]);
     await remove(theirs);
@@ -114,12 +123,19 @@ describe("push sets that share a namespace of a real registry", function () {
   it("the children of another push set's index are not deleted from under it", async () => {
     const layout = new Layout();
     try {
-      const { arm64 = "" } = layout.index("gcr.io/x/multi:1", { amd64: [layout.layer(5_000)], arm64: [layout.layer(5_001)] });
+      const { arm64 = "" } = layout.index("gcr.io/x/multi:1", {
+        amd64: [layout.layer(5_000)],
+        arm64: [layout.layer(5_001)],
+      });
       layout.name("gcr.io/x/multi:arm", arm64);
       await create({ source: layout.root, include: ["gcr.io/x/multi:1"], deleteImages: false });
       const mine = await create({ source: layout.root, include: ["gcr.io/x/multi:arm"] });
       await remove(mine);
-      assert.deepEqual(await there(layout), ["gcr.io/x/multi:1", "gcr.io/x/multi:arm"], "what it tags is the index's child, so it stays");
+      assert.deepEqual(
+        await there(layout),
+        ["gcr.io/x/multi:1", "gcr.io/x/multi:arm"],
+        "what it tags is the index's child, so it stays",
+      );
     } finally {
       layout.remove();
     }
@@ -127,7 +143,11 @@ describe("push sets that share a namespace of a real registry", function () {
 
   it("a registry that does not list tags: nothing is deleted, because nobody can tell who else names it", async () => {
     const mine = await create();
-    for (const answer of [{ status: 404, body: "<html>not here</html>" }, { status: 200, body: "<html>log in</html>" }, { status: 405 }]) {
+    for (const answer of [
+      { status: 404, body: "<html>not here</html>" },
+      { status: 200, body: "<html>log in</html>" },
+      { status: 405 },
+    ]) {
       proxy.script({ name: "no lists", path: /\/tags\/list/, fault: { answer } });
       await remove(mine);
       assert.deepEqual(await there(whole), all(), `${answer.status} ${answer.body ?? ""}`);
@@ -135,8 +155,16 @@ describe("push sets that share a namespace of a real registry", function () {
   });
 
   it("a registry that refuses the record: with deleteImages nothing is pushed, without it the push goes on", async () => {
-    proxy.script({ name: "no record", method: /PUT|POST/, path: /registry-mirror-probe\/sets/, fault: { answer: { status: 403 } } });
-    await assert.rejects(create(), /deleteImages needs a record of what this push set has.*does not take it at registry-mirror-probe\/sets.*Nothing was pushed/s);
+    proxy.script({
+      name: "no record",
+      method: /PUT|POST/,
+      path: /registry-mirror-probe\/sets/,
+      fault: { answer: { status: 403 } },
+    });
+    await assert.rejects(
+      create(),
+      /deleteImages needs a record of what this push set has.*does not take it at registry-mirror-probe\/sets.*Nothing was pushed/s,
+    );
     assert.deepEqual(await there(whole), []);
     const outs = await create({ deleteImages: false });
     assert.deepEqual(await there(whole), all());
@@ -158,7 +186,9 @@ describe("push sets that share a namespace of a real registry", function () {
   it("a dropped image that cannot be deleted stays this push set's, and the next push deletes it", async () => {
     const mine = await create();
     proxy.script({ name: "no deletes", method: "DELETE", fault: { answer: { status: 405 } } });
-    const failed = await update(mine, { exclude: ["gcr.io/x/*"] }).catch((error: unknown) => (error as { properties: ImagePushSetOutputs }).properties);
+    const failed = await update(mine, { exclude: ["gcr.io/x/*"] }).catch(
+      (error: unknown) => (error as { properties: ImagePushSetOutputs }).properties,
+    );
     assert.deepEqual(failed.images.map(({ source }) => source).sort(), all());
     proxy.script();
     await update(failed, { exclude: ["gcr.io/x/*"] });
@@ -176,14 +206,19 @@ describe("push sets that share a namespace of a real registry", function () {
       const both = await create({ source: [whole.oneBlock(), next.oneBlock()] });
       assert.deepEqual(both.images.map(({ source }) => source).sort(), [...all(), "gcr.io/x/next:2"].sort());
       assert.deepEqual(await there(whole, next), [...all(), sharedName, "gcr.io/x/next:2"].sort());
-      const uploads = proxy.requests.filter(({ method, query, status }) => method === "PUT" && query.has("digest") && status === 201).map(({ query }) => query.get("digest"));
+      const uploads = proxy.requests
+        .filter(({ method, query, status }) => method === "PUT" && query.has("digest") && status === 201)
+        .map(({ query }) => query.get("digest"));
       assert.equal(new Set(uploads).size, uploads.length, "no blob was sent twice");
       assert.ok(both.probe !== undefined);
 
       const other = new Layout();
       other.image(sharedName, [other.layer(7_000)]);
       namespace = `t${++round}`;
-      await assert.rejects(create({ source: [whole.root, other.root] }), new RegExp(`${sharedName} is ${sharedDigest} in .* and sha256:.*Nothing was tagged`));
+      await assert.rejects(
+        create({ source: [whole.root, other.root] }),
+        new RegExp(`${sharedName} is ${sharedDigest} in .* and sha256:.*Nothing was tagged`),
+      );
       assert.deepEqual(await there(whole), []);
       other.remove();
     } finally {

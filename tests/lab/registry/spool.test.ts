@@ -3,10 +3,11 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { image, layer } from "../../unit/archive/make/image";
 import { writePackage } from "../../unit/archive/make/pack";
 import { dockerSave } from "../../unit/archive/make/shapes";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { runTypeScript } from "../lab/runTypeScript";
 import { ask, readBack } from "./kit/readBack";
 
@@ -16,7 +17,10 @@ interface Told {
   spooled: string[];
 }
 
-/** `docker save` names layers by other ids than their digests: in a compressed package they have to wait on disk until they are known. */
+/**
+ * `docker save` names layers by other ids than their digests: in a compressed package they have to wait on disk until
+ * they are known.
+ */
 describe("a push that needs its spool folder", function () {
   this.timeout(60_000);
   let lab: Lab;
@@ -42,10 +46,26 @@ describe("a push that needs its spool folder", function () {
     const spoolDir = join(folder, "spool");
     mkdirSync(spoolDir, { recursive: true });
     const child = [...runTypeScript(), join(__dirname, "kit", "pushChild.ts")];
-    const done = spawnSync("unshare", ["--mount", "sh", "-c", `mount -t tmpfs -o size=${megabytes}m tmpfs "$1" && shift && exec "$@"`, "sh", spoolDir, ...child], {
-      input: JSON.stringify({ connection: { endpoint: `${registry.hostPort}/ns`, caCertPath: registry.caCertPath }, source, spoolDir }),
-      encoding: "utf8",
-    });
+    const done = spawnSync(
+      "unshare",
+      [
+        "--mount",
+        "sh",
+        "-c",
+        `mount -t tmpfs -o size=${megabytes}m tmpfs "$1" && shift && exec "$@"`,
+        "sh",
+        spoolDir,
+        ...child,
+      ],
+      {
+        input: JSON.stringify({
+          connection: { endpoint: `${registry.hostPort}/ns`, caCertPath: registry.caCertPath },
+          source,
+          spoolDir,
+        }),
+        encoding: "utf8",
+      },
+    );
     ok(done.stdout.startsWith("{"), done.stderr);
     return JSON.parse(done.stdout) as Told;
   }
@@ -53,7 +73,10 @@ describe("a push that needs its spool folder", function () {
   it("issue 4: a disk that is full is named with the way out; nothing is tagged, nothing stays; with room it goes on", async () => {
     const full = pushWithDisk(4);
     match(full.error ?? "", /large|layer\.tar/);
-    match(full.error ?? "", /does not fit into the temporary folder .*spool.*: the disk is full\. Free space there, or set TMPDIR .* or spoolDir to a folder with room/);
+    match(
+      full.error ?? "",
+      /does not fit into the temporary folder .*spool.*: the disk is full\. Free space there, or set TMPDIR .* or spoolDir to a folder with room/,
+    );
     deepStrictEqual(full.spooled, []);
     strictEqual((await ask(registry, "HEAD", "/v2/ns/x/saved/manifests/1")).status, 404);
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { messageOf } from "../../../provider/model/errors";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import { frontRegistry, type HttpFaultProxy, type HttpFaultRule } from "../fault";
-import { sharedLabOrSkip, type Lab, type LabRegistry } from "../lab";
+import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { Layout } from "./kit/layout";
 import { pushTo } from "./kit/pushing";
 
@@ -29,7 +29,9 @@ describe("uploads that are broken off are given back to the registry", function 
       fronts.set(registry, await frontRegistry(lab, registry));
     }
     layout = new Layout();
-    layout.image("gcr.io/x/a:1", [layout.layer(900_000), layout.layer(30_000)]).image("gcr.io/x/b:1", [layout.layer(400_000)]);
+    layout
+      .image("gcr.io/x/a:1", [layout.layer(900_000), layout.layer(30_000)])
+      .image("gcr.io/x/b:1", [layout.layer(400_000)]);
   });
   after(async () => {
     await Promise.all([...fronts.values()].map((proxy) => proxy.stop()));
@@ -52,27 +54,64 @@ describe("uploads that are broken off are given back to the registry", function 
   /** Contents that the registry keeps on its disk of uploads that were begun; it never tidies up by itself here. */
   function unfinished(registry: LabRegistry): string[] {
     const repositories = join(registry.dataDir, "docker", "registry", "v2", "repositories", namespace);
-    return existsSync(repositories) ? readdirSync(repositories, { recursive: true, encoding: "utf8" }).filter((path) => /\/_uploads\/[^/]+\/data$/.test(path)) : [];
+    return existsSync(repositories)
+      ? readdirSync(repositories, { recursive: true, encoding: "utf8" }).filter((path) =>
+          /\/_uploads\/[^/]+\/data$/.test(path),
+        )
+      : [];
   }
 
-  for (const [title, registry] of [["a registry without authentication", () => open], ["a registry with tokens", () => withTokens]] as const) {
+  for (const [title, registry] of [
+    ["a registry without authentication", () => open],
+    ["a registry with tokens", () => withTokens],
+  ] as const) {
     describe(title, () => {
       it("refused, cut before the content, without an answer: nothing stays behind, and nothing is lost", async () => {
         script(
           registry(),
-          { name: "cut", method: "PUT", path: uploads, body: (bytes) => bytes > 100_000, nth: 1, fault: { cutRequestAfter: 0 } },
-          { name: "503", method: "PUT", path: uploads, body: (bytes) => bytes === 30_000, nth: 1, fault: { answer: { status: 503 } } },
-          { name: "lost", method: "PUT", path: uploads, body: (bytes) => bytes < 30_000, nth: 1, fault: { loseAnswer: true } },
+          {
+            name: "cut",
+            method: "PUT",
+            path: uploads,
+            body: (bytes) => bytes > 100_000,
+            nth: 1,
+            fault: { cutRequestAfter: 0 },
+          },
+          {
+            name: "503",
+            method: "PUT",
+            path: uploads,
+            body: (bytes) => bytes === 30_000,
+            nth: 1,
+            fault: { answer: { status: 503 } },
+          },
+          {
+            name: "lost",
+            method: "PUT",
+            path: uploads,
+            body: (bytes) => bytes < 30_000,
+            nth: 1,
+            fault: { loseAnswer: true },
+          },
         );
         deepStrictEqual((await pushTo(connection(registry()), layout.root)).failures, []);
         deepStrictEqual(unfinished(registry()), []);
         script(registry());
         const { stats, images } = await pushTo(connection(registry()), layout.root);
-        deepStrictEqual([stats.bytesSent, images.map(({ source, digest }) => [source, digest])], [0, [...layout.images]]);
+        deepStrictEqual(
+          [stats.bytesSent, images.map(({ source, digest }) => [source, digest])],
+          [0, [...layout.images]],
+        );
       });
 
       it("given up for good", async () => {
-        script(registry(), { name: "507", method: "PUT", path: uploads, body: (bytes) => bytes > 100_000, fault: { answer: { status: 507 } } });
+        script(registry(), {
+          name: "507",
+          method: "PUT",
+          path: uploads,
+          body: (bytes) => bytes > 100_000,
+          fault: { answer: { status: 507 } },
+        });
         strictEqual((await pushTo(connection(registry()), layout.root)).failures.length, 2);
         deepStrictEqual(unfinished(registry()), []);
       });
@@ -80,12 +119,21 @@ describe("uploads that are broken off are given back to the registry", function 
       it("in pieces, given up in the middle", async () => {
         const proxy = script(
           registry(),
-          { name: "413", method: "PUT", path: uploads, body: (bytes) => bytes > 500_000, fault: { answer: { status: 413 } } },
+          {
+            name: "413",
+            method: "PUT",
+            path: uploads,
+            body: (bytes) => bytes > 500_000,
+            fault: { answer: { status: 413 } },
+          },
           { name: "507", method: "PATCH", path: uploads, nth: [2, 3, 4], fault: { answer: { status: 507 } } },
         );
         const { failures } = await pushTo(connection(registry()), layout.root);
         match(messageOf(failures[0]?.error), /507/);
-        ok(proxy.requests.some((request) => request.method === "PATCH" && request.status === 202), "no piece arrived");
+        ok(
+          proxy.requests.some((request) => request.method === "PATCH" && request.status === 202),
+          "no piece arrived",
+        );
         deepStrictEqual(unfinished(registry()), []);
       });
 
@@ -105,11 +153,21 @@ describe("uploads that are broken off are given back to the registry", function 
       it("cancelled", async () => {
         const controller = new AbortController();
         script(registry(), {
-          name: "cancel", method: "PUT", path: uploads, body: (bytes) => bytes > 100_000, nth: 1,
-          fault: { delay: 500, onStrike: () => setTimeout(() => controller.abort(new Error("cancelled by the test")), 100) },
+          name: "cancel",
+          method: "PUT",
+          path: uploads,
+          body: (bytes) => bytes > 100_000,
+          nth: 1,
+          fault: {
+            delay: 500,
+            onStrike: () => setTimeout(() => controller.abort(new Error("cancelled by the test")), 100),
+          },
         });
         const before = performance.now();
-        await rejects(pushTo(connection(registry()), layout.root, { signal: controller.signal }), /cancelled by the test/);
+        await rejects(
+          pushTo(connection(registry()), layout.root, { signal: controller.signal }),
+          /cancelled by the test/,
+        );
         ok(performance.now() - before < 5_000, "took long to end");
         // What the proxy had taken before the push went away may still reach the registry.
         await new Promise((resolve) => setTimeout(resolve, 800));

@@ -3,9 +3,9 @@ import { mkdir, readdir, readFile, rename, stat, symlink, utimes, writeFile } fr
 import { join } from "node:path";
 
 import { ArchiveError } from "../../../provider/archive/archiveError";
+import type { PackageIndex } from "../../../provider/archive/imagePackage";
 import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 import { fingerprintPackage } from "../../../provider/archive/index/fingerprint";
-import type { PackageIndex } from "../../../provider/archive/imagePackage";
 import { openPackage } from "../../../provider/archive/openPackage";
 import { image, layer } from "./make/image";
 import { writePackage } from "./make/pack";
@@ -79,7 +79,12 @@ describe("archive: fingerprint and cached index (issue 4)", function () {
     const [name] = await readdir(join(cacheDir, "indexes"));
     const file = join(cacheDir, "indexes", name ?? "");
     const whole = await readFile(file);
-    for (const bytes of [whole.subarray(0, 100), Buffer.from(whole.toString("latin1").replace("gcr.io", "evil.io"), "latin1"), Buffer.from(whole.toString("latin1").replace(/^\d+ /, "9 "), "latin1"), Buffer.alloc(0)]) {
+    for (const bytes of [
+      whole.subarray(0, 100),
+      Buffer.from(whole.toString("latin1").replace("gcr.io", "evil.io"), "latin1"),
+      Buffer.from(whole.toString("latin1").replace(/^\d+ /, "9 "), "latin1"),
+      Buffer.alloc(0),
+    ]) {
       await writeFile(file, bytes);
       const again = await readAll(path, bench, { cacheDir });
       assert.equal(again.known, false);
@@ -121,7 +126,10 @@ describe("archive: fingerprint and cached index (issue 4)", function () {
       }
       // What is wrong with it is said at once.
       await writeFile(path, (await readFile(path)).subarray(0, -400));
-      await assert.rejects(known(1 << 20), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED");
+      await assert.rejects(
+        known(1 << 20),
+        (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED",
+      );
     });
   }
 
@@ -146,7 +154,12 @@ describe("archive: fingerprint and cached index (issue 4)", function () {
 
   it("issue 4: the index of a known package of 100 images is there within 100 ms", async () => {
     const images = Array.from({ length: 100 }, (_, at) => image(`image${at}`, [layer("base"), layer(`own${at}`)]));
-    const path = await writePackage(bench.folder, layout(images.map((item, at) => named(item, `gcr.io/a/image${at}:1`))), "tar.gz", "hundred");
+    const path = await writePackage(
+      bench.folder,
+      layout(images.map((item, at) => named(item, `gcr.io/a/image${at}:1`))),
+      "tar.gz",
+      "hundred",
+    );
     await utimes(path, old, old);
     await readAll(path, bench, { cacheDir: bench.cacheDir });
     let best = Number.POSITIVE_INFINITY;
@@ -162,15 +175,33 @@ describe("archive: fingerprint and cached index (issue 4)", function () {
   });
 
   it("P1: the cache folder is where each system has it", () => {
-    assert.equal(defaultCacheFolder({ XDG_CACHE_HOME: "/x/cache" }, "linux", "/home/u"), join("/x/cache", "pulumi-registry-mirror"));
-    assert.equal(defaultCacheFolder({ XDG_CACHE_HOME: "relative" }, "linux", "/home/u"), join("/home/u", ".cache", "pulumi-registry-mirror"));
-    assert.equal(defaultCacheFolder({}, "darwin", "/Users/u"), join("/Users/u", "Library", "Caches", "pulumi-registry-mirror"));
-    assert.equal(defaultCacheFolder({ LOCALAPPDATA: "C:\\l" }, "win32", "C:\\u"), join("C:\\l", "pulumi-registry-mirror", "cache"));
+    assert.equal(
+      defaultCacheFolder({ XDG_CACHE_HOME: "/x/cache" }, "linux", "/home/u"),
+      join("/x/cache", "pulumi-registry-mirror"),
+    );
+    assert.equal(
+      defaultCacheFolder({ XDG_CACHE_HOME: "relative" }, "linux", "/home/u"),
+      join("/home/u", ".cache", "pulumi-registry-mirror"),
+    );
+    assert.equal(
+      defaultCacheFolder({}, "darwin", "/Users/u"),
+      join("/Users/u", "Library", "Caches", "pulumi-registry-mirror"),
+    );
+    assert.equal(
+      defaultCacheFolder({ LOCALAPPDATA: "C:\\l" }, "win32", "C:\\u"),
+      join("C:\\l", "pulumi-registry-mirror", "cache"),
+    );
   });
 
   it("issue 3: a package that the system refuses to read", async () => {
     const path = join(bench.folder, "circle.tar");
     await symlink(path, path);
-    await assert.rejects(fingerprintPackage(path, { cacheDir: false }), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_UNREADABLE" && /cannot be read: ELOOP/.test(error.message));
+    await assert.rejects(
+      fingerprintPackage(path, { cacheDir: false }),
+      (error: unknown) =>
+        error instanceof ArchiveError &&
+        error.code === "ARCHIVE_UNREADABLE" &&
+        /cannot be read: ELOOP/.test(error.message),
+    );
   });
 });

@@ -6,12 +6,14 @@ import { ArchiveError } from "../../../provider/archive/archiveError";
 import type { ImagePackage, PackageBlob, ReadOptions } from "../../../provider/archive/imagePackage";
 import { openPackage } from "../../../provider/archive/openPackage";
 import { image, layer } from "./make/image";
-import { forms, writePackage } from "./make/pack";
 import type { Form } from "./make/pack";
+import { forms, writePackage } from "./make/pack";
 import { Bench, contentOf, readAll } from "./make/read";
 import { dockerSave, layout, named } from "./make/shapes";
 
-const images = ["one", "two", "three"].map((name) => image(name, [layer("base", 1_500_000), layer(name, 400_000)], "none"));
+const images = ["one", "two", "three"].map((name) =>
+  image(name, [layer("base", 1_500_000), layer(name, 400_000)], "none"),
+);
 const files = layout(images.map((item, at) => named(item, `gcr.io/a/image${at}:1`)));
 const all = new Set(images.flatMap((item) => [item.config.digest, ...item.layers.map(({ digest }) => digest)]));
 
@@ -28,8 +30,15 @@ describe("archive: handing blobs over (B9)", function () {
     return path;
   };
   const open = async (form: Form, content = files): Promise<ImagePackage> =>
-    openPackage(await (content === files ? packageOf(form) : writePackage(bench.folder, content, form, "other")), { spoolDir: bench.spoolDir, cacheDir: false });
-  const read = async (form: Form, options: Partial<ReadOptions> & Pick<ReadOptions, "blob">, content = files): Promise<void> => {
+    openPackage(await (content === files ? packageOf(form) : writePackage(bench.folder, content, form, "other")), {
+      spoolDir: bench.spoolDir,
+      cacheDir: false,
+    });
+  const read = async (
+    form: Form,
+    options: Partial<ReadOptions> & Pick<ReadOptions, "blob">,
+    content = files,
+  ): Promise<void> => {
     const image_ = await open(form, content);
     try {
       await image_.read({ signal: new AbortController().signal, wanted: () => true, ...options });
@@ -77,7 +86,10 @@ describe("archive: handing blobs over (B9)", function () {
       await assert.rejects(
         read(form, {
           async blob(blob) {
-            blob.open().once("error", () => undefined).resume();
+            blob
+              .open()
+              .once("error", () => undefined)
+              .resume();
             await Promise.reject(own);
           },
         }),
@@ -118,7 +130,14 @@ describe("archive: handing blobs over (B9)", function () {
         },
       });
       const contents = await Promise.all(kept.flatMap((blob) => [contentOf(blob), contentOf(blob)]));
-      assert.ok(kept.every((blob, at) => blob.reopenable && contents[2 * at]?.length === blob.size && contents[2 * at + 1]?.equals(contents[2 * at] ?? Buffer.alloc(0))));
+      assert.ok(
+        kept.every(
+          (blob, at) =>
+            blob.reopenable &&
+            contents[2 * at]?.length === blob.size &&
+            contents[2 * at + 1]?.equals(contents[2 * at] ?? Buffer.alloc(0)),
+        ),
+      );
       await package_.close();
     }
   });
@@ -130,7 +149,10 @@ describe("archive: handing blobs over (B9)", function () {
         await contentOf(blob);
         if (!blob.reopenableUntilResolved) {
           asked += 1;
-          assert.throws(() => blob.open(), (error: unknown) => error instanceof ArchiveError && /comes once/.test(error.message));
+          assert.throws(
+            () => blob.open(),
+            (error: unknown) => error instanceof ArchiveError && /comes once/.test(error.message),
+          );
         }
       },
     });
@@ -189,7 +211,10 @@ describe("archive: handing blobs over (B9)", function () {
     for (const form of ["tar", "tar.gz", "tar.xz", "multi-block tar.xz", "folder"] as const) {
       const { progress } = await readAll(await packageOf(form), bench);
       assert.ok(progress.length >= 2, form);
-      assert.ok(progress.every(([done], at) => done >= (progress[at - 1]?.[0] ?? 0)), form);
+      assert.ok(
+        progress.every(([done], at) => done >= (progress[at - 1]?.[0] ?? 0)),
+        form,
+      );
       assert.deepEqual(progress.at(-1)?.[0], progress.at(-1)?.[1], form);
     }
   });

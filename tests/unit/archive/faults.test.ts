@@ -3,14 +3,14 @@ import { mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
-import { ArchiveError } from "../../../provider/archive/archiveError";
 import type { ArchiveErrorCode } from "../../../provider/archive/archiveError";
+import { ArchiveError } from "../../../provider/archive/archiveError";
 import { blob, descriptor, image, layer, types } from "./make/image";
 import { packed, writePackage, xz } from "./make/pack";
 import { Bench, readAll } from "./make/read";
 import { dockerSave, layout, named, podmanSave } from "./make/shapes";
-import { tar } from "./make/tar";
 import type { TarEntry } from "./make/tar";
+import { tar } from "./make/tar";
 
 const one = image("one", [layer("base", 200_000), layer("one", 300_000)], "none");
 const good = layout([named(one, "gcr.io/a/one:1")]);
@@ -28,7 +28,12 @@ describe("archive: faults (issue 4)", function () {
     await writeFile(path, bytes);
     return path;
   };
-  const fails = async (path: string, code: ArchiveErrorCode, message: RegExp, options: Parameters<typeof readAll>[2] = {}): Promise<ArchiveError> => {
+  const fails = async (
+    path: string,
+    code: ArchiveErrorCode,
+    message: RegExp,
+    options: Parameters<typeof readAll>[2] = {},
+  ): Promise<ArchiveError> => {
     let found: unknown;
     await readAll(path, bench, options).catch((error: unknown) => {
       found = error;
@@ -42,40 +47,167 @@ describe("archive: faults (issue 4)", function () {
 
   describe("entries", () => {
     const rows: [string, TarEntry[], ArchiveErrorCode, RegExp][] = [
-      ["a path out of the archive", [{ name: "../../etc/passwd", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /"\.\.\/\.\.\/etc\/passwd" leaves the archive/],
-      ["a path out in the middle", [{ name: "blobs/../../x", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /leaves the archive/],
+      [
+        "a path out of the archive",
+        [{ name: "../../etc/passwd", content: "x" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /"\.\.\/\.\.\/etc\/passwd" leaves the archive/,
+      ],
+      [
+        "a path out in the middle",
+        [{ name: "blobs/../../x", content: "x" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /leaves the archive/,
+      ],
       ["a Windows path out", [{ name: "..\\x", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /leaves the archive/],
       ["an absolute path", [{ name: "/etc/passwd", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /absolute/],
       ["a drive letter", [{ name: "C:\\x", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /absolute/],
-      ["terminal escapes in a name are shown escaped", [{ name: "../\u001b[2Jx", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /\\u001b\[2Jx/],
-      ["a path out in a pax header", [{ name: "x", content: "x", pax: { path: "../x" } }], "ARCHIVE_ENTRY_REFUSED", /leaves the archive/],
-      ["a path out in a GNU long name", [{ name: "../x", content: "x", longName: true }], "ARCHIVE_ENTRY_REFUSED", /leaves the archive/],
+      [
+        "terminal escapes in a name are shown escaped",
+        [{ name: "../\u001b[2Jx", content: "x" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /\\u001b\[2Jx/,
+      ],
+      [
+        "a path out in a pax header",
+        [{ name: "x", content: "x", pax: { path: "../x" } }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /leaves the archive/,
+      ],
+      [
+        "a path out in a GNU long name",
+        [{ name: "../x", content: "x", longName: true }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /leaves the archive/,
+      ],
       ["a character device", [{ name: "null", type: "3" }], "ARCHIVE_ENTRY_REFUSED", /"null" is a character device/],
       ["a block device", [{ name: "sda", type: "4" }], "ARCHIVE_ENTRY_REFUSED", /block device/],
       ["a named pipe", [{ name: "pipe", type: "6" }], "ARCHIVE_ENTRY_REFUSED", /named pipe/],
-      ["a symbolic link out", [{ name: "a/b", type: "2", link: "../../x" }], "ARCHIVE_ENTRY_REFUSED", /outside the archive/],
-      ["an absolute symbolic link", [{ name: "a", type: "2", link: "/etc/passwd" }], "ARCHIVE_ENTRY_REFUSED", /outside the archive/],
+      [
+        "a symbolic link out",
+        [{ name: "a/b", type: "2", link: "../../x" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /outside the archive/,
+      ],
+      [
+        "an absolute symbolic link",
+        [{ name: "a", type: "2", link: "/etc/passwd" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /outside the archive/,
+      ],
       ["a hard link out", [{ name: "a", type: "1", link: "../x" }], "ARCHIVE_ENTRY_REFUSED", /leaves the archive/],
-      ["a hard link with content", [{ name: "a", type: "1", link: "b", content: "x".repeat(512) }], "ARCHIVE_ENTRY_REFUSED", /hard link with a size/],
+      [
+        "a hard link with content",
+        [{ name: "a", type: "1", link: "b", content: "x".repeat(512) }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /hard link with a size/,
+      ],
       ["a GNU sparse file", [{ name: "a", type: "S", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /sparse/],
-      ["a pax sparse file", [{ name: "a", content: "x", pax: { "GNU.sparse.realsize": "1000000" } }], "ARCHIVE_ENTRY_REFUSED", /sparse/],
+      [
+        "a pax sparse file",
+        [{ name: "a", content: "x", pax: { "GNU.sparse.realsize": "1000000" } }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /sparse/,
+      ],
       ["a part of a volume", [{ name: "a", type: "M", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /multi-volume/],
       ["an unknown type", [{ name: "a", type: "Z", content: "x" }], "ARCHIVE_ENTRY_REFUSED", /unknown type "Z"/],
-      ["a size of eight gigabytes", [{ name: "a", size: 0o77777777777, content: "x" }], "ARCHIVE_TRUNCATED", /!a: the package ends after .* of this entry's 8\.6 GB/],
-      ["a size beyond all numbers", [{ name: "a", size: base256(0x80, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), content: "x" }], "ARCHIVE_ENTRY_REFUSED", /impossible size/],
-      ["a negative size", [{ name: "a", size: base256(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00), content: "x" }], "ARCHIVE_ENTRY_REFUSED", /impossible size/],
-      ["a size that is no number", [{ name: "a", size: Buffer.from("12x4567890\0\0"), content: "x" }], "ARCHIVE_ENTRY_REFUSED", /impossible size/],
-      ["a pax size beyond the file", [{ name: "a", pax: { size: "999999999" }, content: "x" }], "ARCHIVE_TRUNCATED", /!a: the package ends/],
-      ["a pax size beyond all numbers", [{ name: "a", pax: { size: "99999999999999999999" }, content: "x" }], "ARCHIVE_ENTRY_REFUSED", /impossible size in its pax header/],
-      ["a negative pax size", [{ name: "a", pax: { size: "-1" }, content: "x" }], "ARCHIVE_ENTRY_REFUSED", /impossible size in its pax header/],
-      ["a pax size that is half a number", [{ name: "a", pax: { size: "1e3" }, content: "x" }], "ARCHIVE_ENTRY_REFUSED", /impossible size in its pax header/],
-      ["a pax size for a link", [{ name: "a", type: "2", link: "b", pax: { size: "512" }, content: "" }], "ARCHIVE_ENTRY_REFUSED", /impossible size in its pax header/],
-      ["a global pax header that renames everything", [{ name: "g", type: "g", content: "20 path=index.json_\n" }, { name: "a" }], "ARCHIVE_ENTRY_REFUSED", /global pax header/],
-      ["a pax header with malformed records", [{ name: "x", type: "x", content: "999 path=a\n" }, { name: "a" }], "ARCHIVE_CORRUPT", /malformed records/],
-      ["a pax header of megabytes", [{ name: "x", type: "x", content: Buffer.alloc(2 << 20, "a") }, { name: "a" }], "ARCHIVE_ENTRY_REFUSED", /header extension of 2\.1 MB/],
-      ["a name of a megabyte", [{ name: "x", content: "", pax: { path: "y".repeat(1 << 19) } }], "ARCHIVE_ENTRY_REFUSED", /has a name of 524288 characters/],
+      [
+        "a size of eight gigabytes",
+        [{ name: "a", size: 0o77777777777, content: "x" }],
+        "ARCHIVE_TRUNCATED",
+        /!a: the package ends after .* of this entry's 8\.6 GB/,
+      ],
+      [
+        "a size beyond all numbers",
+        [
+          {
+            name: "a",
+            size: base256(0x80, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+            content: "x",
+          },
+        ],
+        "ARCHIVE_ENTRY_REFUSED",
+        /impossible size/,
+      ],
+      [
+        "a negative size",
+        [
+          {
+            name: "a",
+            size: base256(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00),
+            content: "x",
+          },
+        ],
+        "ARCHIVE_ENTRY_REFUSED",
+        /impossible size/,
+      ],
+      [
+        "a size that is no number",
+        [{ name: "a", size: Buffer.from("12x4567890\0\0"), content: "x" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /impossible size/,
+      ],
+      [
+        "a pax size beyond the file",
+        [{ name: "a", pax: { size: "999999999" }, content: "x" }],
+        "ARCHIVE_TRUNCATED",
+        /!a: the package ends/,
+      ],
+      [
+        "a pax size beyond all numbers",
+        [{ name: "a", pax: { size: "99999999999999999999" }, content: "x" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /impossible size in its pax header/,
+      ],
+      [
+        "a negative pax size",
+        [{ name: "a", pax: { size: "-1" }, content: "x" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /impossible size in its pax header/,
+      ],
+      [
+        "a pax size that is half a number",
+        [{ name: "a", pax: { size: "1e3" }, content: "x" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /impossible size in its pax header/,
+      ],
+      [
+        "a pax size for a link",
+        [{ name: "a", type: "2", link: "b", pax: { size: "512" }, content: "" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /impossible size in its pax header/,
+      ],
+      [
+        "a global pax header that renames everything",
+        [{ name: "g", type: "g", content: "20 path=index.json_\n" }, { name: "a" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /global pax header/,
+      ],
+      [
+        "a pax header with malformed records",
+        [{ name: "x", type: "x", content: "999 path=a\n" }, { name: "a" }],
+        "ARCHIVE_CORRUPT",
+        /malformed records/,
+      ],
+      [
+        "a pax header of megabytes",
+        [{ name: "x", type: "x", content: Buffer.alloc(2 << 20, "a") }, { name: "a" }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /header extension of 2\.1 MB/,
+      ],
+      [
+        "a name of a megabyte",
+        [{ name: "x", content: "", pax: { path: "y".repeat(1 << 19) } }],
+        "ARCHIVE_ENTRY_REFUSED",
+        /has a name of 524288 characters/,
+      ],
       ["index.json twice", [...good.slice(-2, -1), ...good], "ARCHIVE_ENTRY_REFUSED", /index\.json.*twice/],
-      ["an index.json that is not JSON", [{ name: "index.json", content: "{ no" }], "ARCHIVE_CORRUPT", /index\.json is not JSON/],
+      [
+        "an index.json that is not JSON",
+        [{ name: "index.json", content: "{ no" }],
+        "ARCHIVE_CORRUPT",
+        /index\.json is not JSON/,
+      ],
     ];
     for (const [title, entries, code, message] of rows) {
       it(`issue 4: ${title}`, async () => {
@@ -112,7 +244,11 @@ describe("archive: faults (issue 4)", function () {
 
     it("issue 4: a header in the middle is overwritten", async () => {
       const broken = Buffer.from(bytes);
-      broken.fill(0xaa, 512 + 512 * Math.ceil(Buffer.from(good[0]?.content ?? "").length / 512), 512 + 700 + 512 * Math.ceil(Buffer.from(good[0]?.content ?? "").length / 512));
+      broken.fill(
+        0xaa,
+        512 + 512 * Math.ceil(Buffer.from(good[0]?.content ?? "").length / 512),
+        512 + 700 + 512 * Math.ceil(Buffer.from(good[0]?.content ?? "").length / 512),
+      );
       await fails(await write(broken, "tar"), "ARCHIVE_CORRUPT", /at byte \d+: this is not a tar header/);
     });
 
@@ -129,7 +265,11 @@ describe("archive: faults (issue 4)", function () {
     });
 
     it("issue 4: cut at an entry's border, where no size tells", async () => {
-      await fails(await write(tar(good.slice(0, 2), { end: false }), "tar"), "ARCHIVE_TRUNCATED", /without the end mark of a tar, after entry "blobs\/sha256\//);
+      await fails(
+        await write(tar(good.slice(0, 2), { end: false }), "tar"),
+        "ARCHIVE_TRUNCATED",
+        /without the end mark of a tar, after entry "blobs\/sha256\//,
+      );
     });
 
     const cuts: [string, (whole: Buffer) => Promise<Buffer> | Buffer, RegExp][] = [
@@ -153,7 +293,9 @@ describe("archive: faults (issue 4)", function () {
           const whole = Buffer.from(await pack(bytes));
           const middle = Math.floor(whole.length / 2);
           whole.fill(0x5a, middle, middle + 64);
-          const error = await fails(await write(whole, ending), "ARCHIVE_CORRUPT", /data .*damaged/).catch(async () => fails(await write(whole, ending), "ARCHIVE_DIGEST_MISMATCH", /the content is sha256/));
+          const error = await fails(await write(whole, ending), "ARCHIVE_CORRUPT", /data .*damaged/).catch(async () =>
+            fails(await write(whole, ending), "ARCHIVE_DIGEST_MISMATCH", /the content is sha256/),
+          );
           assert.match(error.message, /again/);
         });
       }
@@ -169,12 +311,30 @@ describe("archive: faults (issue 4)", function () {
           }
           return { ...entry, content };
         });
-        await fails(await writePackage(bench.folder, files, form, `mismatch-${(count += 1)}`), "ARCHIVE_DIGEST_MISMATCH", new RegExp(`blobs/sha256/${victim}: the content is sha256:[0-9a-f]{64}, not sha256:${victim}`));
+        await fails(
+          await writePackage(bench.folder, files, form, `mismatch-${(count += 1)}`),
+          "ARCHIVE_DIGEST_MISMATCH",
+          new RegExp(`blobs/sha256/${victim}: the content is sha256:[0-9a-f]{64}, not sha256:${victim}`),
+        );
       });
       it(`issue 4: a manifest whose content is not its digest, as ${form}`, async () => {
         const victim = one.root.digest.slice(7);
-        const files = good.map((entry) => (entry.name.endsWith(victim) ? { ...entry, content: Buffer.from(entry.content ?? "").toString().replace("amd64", "arm64").replace('"schemaVersion":2', '"schemaVersion": 2') } : entry));
-        await fails(await writePackage(bench.folder, files, form, `mismatch-${(count += 1)}`), "ARCHIVE_DIGEST_MISMATCH", new RegExp(victim));
+        const files = good.map((entry) =>
+          entry.name.endsWith(victim)
+            ? {
+                ...entry,
+                content: Buffer.from(entry.content ?? "")
+                  .toString()
+                  .replace("amd64", "arm64")
+                  .replace('"schemaVersion":2', '"schemaVersion": 2'),
+              }
+            : entry,
+        );
+        await fails(
+          await writePackage(bench.folder, files, form, `mismatch-${(count += 1)}`),
+          "ARCHIVE_DIGEST_MISMATCH",
+          new RegExp(victim),
+        );
       });
     }
 
@@ -188,7 +348,11 @@ describe("archive: faults (issue 4)", function () {
           return { ...entry, content };
         });
         for (const form of ["tar", "tar.gz"] as const) {
-          await fails(await writePackage(bench.folder, files, form, `layer-${(count += 1)}`), "ARCHIVE_DIGEST_MISMATCH", /sha256/);
+          await fails(
+            await writePackage(bench.folder, files, form, `layer-${(count += 1)}`),
+            "ARCHIVE_DIGEST_MISMATCH",
+            /sha256/,
+          );
         }
       }
     });
@@ -196,10 +360,33 @@ describe("archive: faults (issue 4)", function () {
 
   describe("content", () => {
     it("issue 4: a manifest of more than 4 MiB", async () => {
-      const big = blob(JSON.stringify({ schemaVersion: 2, mediaType: types.manifest, config: descriptor(one.config, types.config), layers: [], annotations: { x: "y".repeat(5 << 20) } }));
-      const files = layout([named({ root: descriptor(big, types.manifest), blobs: new Map([[big.digest, big.bytes], [one.config.digest, one.config.bytes]]) }, "gcr.io/a/b:1")]);
+      const big = blob(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: types.manifest,
+          config: descriptor(one.config, types.config),
+          layers: [],
+          annotations: { x: "y".repeat(5 << 20) },
+        }),
+      );
+      const files = layout([
+        named(
+          {
+            root: descriptor(big, types.manifest),
+            blobs: new Map([
+              [big.digest, big.bytes],
+              [one.config.digest, one.config.bytes],
+            ]),
+          },
+          "gcr.io/a/b:1",
+        ),
+      ]);
       for (const form of ["folder", "tar", "tar.gz"] as const) {
-        await fails(await writePackage(bench.folder, files, form, "big-manifest"), "ARCHIVE_TOO_LARGE", /too large for a manifest; at most 4\.2 MB/);
+        await fails(
+          await writePackage(bench.folder, files, form, "big-manifest"),
+          "ARCHIVE_TOO_LARGE",
+          /too large for a manifest; at most 4\.2 MB/,
+        );
       }
     });
 
@@ -211,16 +398,29 @@ describe("archive: faults (issue 4)", function () {
     ] as [string, (bytes: Buffer) => Buffer | Promise<Buffer>][]) {
       it(`issue 4: a decompression bomb, ${ending}`, async () => {
         const bomb = await pack(tar([{ name: "zeros", content: Buffer.alloc(12 << 20) }, ...good]));
-        const error = await fails(await write(bomb, ending), "ARCHIVE_BOMB", /decodes to more than 6\.0 MB.*maxDecodedBytes/, { maxDecodedBytes: 6_000_000 });
+        const error = await fails(
+          await write(bomb, ending),
+          "ARCHIVE_BOMB",
+          /decodes to more than 6\.0 MB.*maxDecodedBytes/,
+          { maxDecodedBytes: 6_000_000 },
+        );
         assert.match(error.message, /^fault-/);
         // A limit above it lets it through.
-        assert.equal((await readAll(await write(bomb, ending), bench, { maxDecodedBytes: 60_000_000 })).index.images.length, 1);
+        assert.equal(
+          (await readAll(await write(bomb, ending), bench, { maxDecodedBytes: 60_000_000 })).index.images.length,
+          1,
+        );
       });
     }
 
     it("issue 4: a bomb in an archive in the package counts too", async () => {
       const inner = gzipSync(tar([...good, { name: "zeros", content: Buffer.alloc(12 << 20) }]));
-      await fails(await write(tar([{ name: "inner.tar.gz", content: inner }]), "tar"), "ARCHIVE_BOMB", /inner\.tar\.gz: the package decodes to more/, { maxDecodedBytes: 6_000_000 });
+      await fails(
+        await write(tar([{ name: "inner.tar.gz", content: inner }]), "tar"),
+        "ARCHIVE_BOMB",
+        /inner\.tar\.gz: the package decodes to more/,
+        { maxDecodedBytes: 6_000_000 },
+      );
     });
 
     it("issue 4: archives in archives beyond the limit", async () => {
@@ -233,9 +433,16 @@ describe("archive: faults (issue 4)", function () {
     });
 
     it("issue 3: a package without images says what it found", async () => {
-      const files = [{ name: "README.md", content: "hello" }, { name: "bin/tool", content: "x" }];
+      const files = [
+        { name: "README.md", content: "hello" },
+        { name: "bin/tool", content: "x" },
+      ];
       for (const form of ["folder", "tar", "tar.xz"] as const) {
-        await fails(await writePackage(bench.folder, files, form, "no-images"), "ARCHIVE_EMPTY", /holds no images.*Found: "README\.md", "bin\/tool"\./);
+        await fails(
+          await writePackage(bench.folder, files, form, "no-images"),
+          "ARCHIVE_EMPTY",
+          /holds no images.*Found: "README\.md", "bin\/tool"\./,
+        );
       }
     });
 
@@ -247,14 +454,26 @@ describe("archive: faults (issue 4)", function () {
     });
 
     it("issue 3: a layout whose index.json lists nothing", () =>
-      writePackage(bench.folder, layout([]), "tar", "nothing-listed").then((path) => fails(path, "ARCHIVE_EMPTY", /holds no images/)));
+      writePackage(bench.folder, layout([]), "tar", "nothing-listed").then((path) =>
+        fails(path, "ARCHIVE_EMPTY", /holds no images/),
+      ));
 
     const heads: [string, Buffer, ArchiveErrorCode, RegExp][] = [
-      ["text", Buffer.from("#!/bin/sh\necho hello, this is no package at all\n"), "ARCHIVE_UNKNOWN_FORM", /neither a tar nor a compressed tar/],
+      [
+        "text",
+        Buffer.from("#!/bin/sh\necho hello, this is no package at all\n"),
+        "ARCHIVE_UNKNOWN_FORM",
+        /neither a tar nor a compressed tar/,
+      ],
       ["zip", Buffer.from("PK\u0003\u0004rest of it"), "ARCHIVE_UNSUPPORTED", /packed with zip/],
       ["bzip2", Buffer.from("BZh91AY&SYrest"), "ARCHIVE_UNSUPPORTED", /packed with bzip2/],
       ["gzip of text", gzipSync("hello ".repeat(1000)), "ARCHIVE_UNKNOWN_FORM", /gzip data, but there is no tar in it/],
-      ["xz of text", xz(Buffer.from("hello ".repeat(1000))), "ARCHIVE_UNKNOWN_FORM", /xz data, but there is no tar in it/],
+      [
+        "xz of text",
+        xz(Buffer.from("hello ".repeat(1000))),
+        "ARCHIVE_UNKNOWN_FORM",
+        /xz data, but there is no tar in it/,
+      ],
     ];
     for (const [title, bytes, code, message] of heads) {
       it(`issue 3: not a package: ${title}`, async () => {
@@ -265,11 +484,16 @@ describe("archive: faults (issue 4)", function () {
     it("issue 3: an inner archive in a form that is not read is named", async () => {
       const files = [...good, { name: "images/more.tar.bz2", content: "BZh91AY&SYrest" }];
       for (const form of ["tar", "tar.gz"] as const) {
-        await fails(await writePackage(bench.folder, files, form, "bz2"), "ARCHIVE_UNSUPPORTED", /images\/more\.tar\.bz2 is packed with bzip2/);
+        await fails(
+          await writePackage(bench.folder, files, form, "bz2"),
+          "ARCHIVE_UNSUPPORTED",
+          /images\/more\.tar\.bz2 is packed with bzip2/,
+        );
       }
     });
 
-    it("issue 3: no file at the path", () => fails(join(bench.folder, "nowhere.tar"), "ARCHIVE_NOT_FOUND", /no image package at .*nowhere\.tar/));
+    it("issue 3: no file at the path", () =>
+      fails(join(bench.folder, "nowhere.tar"), "ARCHIVE_NOT_FOUND", /no image package at .*nowhere\.tar/));
 
     for (const [part, lacks] of [
       ["layer", one.layers[1]?.digest ?? ""],
@@ -279,7 +503,14 @@ describe("archive: faults (issue 4)", function () {
       it(`issue 4: an image without its ${part}`, async () => {
         for (const form of ["tar", "tar.gz"] as const) {
           const error = await fails(
-            await writePackage(bench.folder, layout([named(one, "gcr.io/a/one:1"), named(image("two"), "gcr.io/a/two:1")], { omit: (digest) => digest === lacks }), form, `lacks-${part}`),
+            await writePackage(
+              bench.folder,
+              layout([named(one, "gcr.io/a/one:1"), named(image("two"), "gcr.io/a/two:1")], {
+                omit: (digest) => digest === lacks,
+              }),
+              form,
+              `lacks-${part}`,
+            ),
             "ARCHIVE_INCOMPLETE",
             /lacks parts of 1 of its 2 images/,
           );
@@ -291,32 +522,80 @@ describe("archive: faults (issue 4)", function () {
     it("issue 4: a docker-archive that lacks a layer's file, or lists one too few", async () => {
       const saved = dockerSave([{ image: one, tags: ["gcr.io/a/one:1"] }]);
       const victim = saved.find(({ name }) => name.endsWith("/layer.tar"))?.name;
-      await fails(await writePackage(bench.folder, saved.filter(({ name }) => name !== victim), "tar.gz", "lacks-file"), "ARCHIVE_INCOMPLETE", /layer "[0-9a-f]{64}\/layer\.tar" of image "gcr\.io\/a\/one:1" is not in the archive/);
-      const fewer = saved.map((entry) => (entry.name === "manifest.json" ? { ...entry, content: String(entry.content).replace(/"Layers":\["[^"]*",/, '"Layers":[') } : entry));
-      await fails(await writePackage(bench.folder, fewer, "tar", "fewer"), "ARCHIVE_CORRUPT", /1 layers in the list and 2 in its config/);
+      await fails(
+        await writePackage(
+          bench.folder,
+          saved.filter(({ name }) => name !== victim),
+          "tar.gz",
+          "lacks-file",
+        ),
+        "ARCHIVE_INCOMPLETE",
+        /layer "[0-9a-f]{64}\/layer\.tar" of image "gcr\.io\/a\/one:1" is not in the archive/,
+      );
+      const fewer = saved.map((entry) =>
+        entry.name === "manifest.json"
+          ? { ...entry, content: String(entry.content).replace(/"Layers":\["[^"]*",/, '"Layers":[') }
+          : entry,
+      );
+      await fails(
+        await writePackage(bench.folder, fewer, "tar", "fewer"),
+        "ARCHIVE_CORRUPT",
+        /1 layers in the list and 2 in its config/,
+      );
     });
 
     it("issue 4: a docker-archive whose config is not what its name says", async () => {
       const saved = dockerSave([{ image: one, tags: ["gcr.io/a/one:1"] }]).map((entry) =>
-        /^[0-9a-f]{64}\.json$/.test(entry.name) ? { ...entry, content: String(entry.content).replace("amd64", "arm64") } : entry,
+        /^[0-9a-f]{64}\.json$/.test(entry.name)
+          ? { ...entry, content: String(entry.content).replace("amd64", "arm64") }
+          : entry,
       );
       for (const form of ["tar", "tar.gz"] as const) {
-        await fails(await writePackage(bench.folder, saved, form, "config-name"), "ARCHIVE_DIGEST_MISMATCH", /manifest\.json: [0-9a-f]{64}\.json: the content is sha256:/);
+        await fails(
+          await writePackage(bench.folder, saved, form, "config-name"),
+          "ARCHIVE_DIGEST_MISMATCH",
+          /manifest\.json: [0-9a-f]{64}\.json: the content is sha256:/,
+        );
       }
     });
 
     it("issue 4: a manifest of Docker's schema 1 is named as such", async () => {
       const old = blob(JSON.stringify({ schemaVersion: 1, name: "a", tag: "1", fsLayers: [], signatures: [] }));
       const root = descriptor(old, "application/vnd.docker.distribution.manifest.v1+prettyjws");
-      const error = await fails(await writePackage(bench.folder, layout([named({ root, blobs: new Map([[old.digest, old.bytes]]) }, "gcr.io/a/old:1")]), "tar", "schema1"), "ARCHIVE_INCOMPLETE", /lacks parts/);
-      assert.match(error.reasons[0] ?? "", /manifest of a known form \(sha256:[0-9a-f]+ is application\/vnd\.docker\.distribution\.manifest\.v1\+prettyjws\)/);
+      const error = await fails(
+        await writePackage(
+          bench.folder,
+          layout([named({ root, blobs: new Map([[old.digest, old.bytes]]) }, "gcr.io/a/old:1")]),
+          "tar",
+          "schema1",
+        ),
+        "ARCHIVE_INCOMPLETE",
+        /lacks parts/,
+      );
+      assert.match(
+        error.reasons[0] ?? "",
+        /manifest of a known form \(sha256:[0-9a-f]+ is application\/vnd\.docker\.distribution\.manifest\.v1\+prettyjws\)/,
+      );
     });
 
     it("issue 4: layers that are fetched from elsewhere need not be in the package", async () => {
       const manifest = JSON.parse((one.blobs.get(one.root.digest) ?? "").toString()) as { layers: object[] };
-      manifest.layers.push({ mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", digest: `sha256:${"f".repeat(64)}`, size: 5, urls: ["https://example.com/layer"] });
+      manifest.layers.push({
+        mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        digest: `sha256:${"f".repeat(64)}`,
+        size: 5,
+        urls: ["https://example.com/layer"],
+      });
       const changed = blob(JSON.stringify(manifest));
-      const files = layout([named({ root: descriptor(changed, types.manifest), blobs: new Map([...one.blobs, [changed.digest, changed.bytes]]) }, "gcr.io/a/one:1")]);
+      const files = layout([
+        named(
+          {
+            root: descriptor(changed, types.manifest),
+            blobs: new Map([...one.blobs, [changed.digest, changed.bytes]]),
+          },
+          "gcr.io/a/one:1",
+        ),
+      ]);
       const { index } = await readAll(await writePackage(bench.folder, files, "tar", "foreign"), bench);
       assert.equal(index.images.length, 1);
     });

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-
 import { gzipSync } from "node:zlib";
 
 import { image, layer, multi, referrer } from "./make/image";
 import { forms, packed, writePackage } from "./make/pack";
 import { Bench, readAll } from "./make/read";
-import { craneSave, docker25Save, dockerSave, layout, named, oddSave, podmanSave, wholeName } from "./make/shapes";
 import type { Files } from "./make/shapes";
+import { craneSave, docker25Save, dockerSave, layout, named, oddSave, podmanSave, wholeName } from "./make/shapes";
 import { tar } from "./make/tar";
 
 const one = image("one");
@@ -34,7 +33,12 @@ const carriers = [
   image("docker-archive inside", [tar(dockerSave([{ image: two, tags: ["gcr.io/inner/two:1"] }])), layer("top")]),
   image("archive inside", [tar([{ name: "images.tar", content: tar(inner) }])]),
   image("broken inside", [
-    tar([{ name: "oci-layout", content: "{}" }, { name: "index.json", content: "not json" }, { name: "dev/null", type: "3" }, { name: "../up", content: "x" }]),
+    tar([
+      { name: "oci-layout", content: "{}" },
+      { name: "index.json", content: "not json" },
+      { name: "dev/null", type: "3" },
+      { name: "../up", content: "x" },
+    ]),
   ]),
   image("layout twice inside", [tar([...inner, ...inner])]),
 ];
@@ -118,17 +122,39 @@ const shapes: Record<string, Shape> = {
   "ctr export": {
     form: "OCI layout",
     files: [
-      ...layout([{ ...archs, annotations: { [wholeName]: "gcr.io/a/multi:1", "org.opencontainers.image.ref.name": "1" } }]),
+      ...layout([
+        { ...archs, annotations: { [wholeName]: "gcr.io/a/multi:1", "org.opencontainers.image.ref.name": "1" } },
+      ]),
       { name: "manifest.json", content: "[]" },
     ],
     images: { "gcr.io/a/multi:1": archs.root.digest },
     preserved: true,
   },
-  "layers that hold images, as docker save before Docker 25 names them": { form: "docker-archive", files: dockerSave(carried), images: carriedImages },
-  "layers that hold images, as podman names them": { form: "docker-archive", files: podmanSave(carried), images: carriedImages },
-  "layers that hold images, as crane names them": { form: "docker-archive", files: craneSave(carried), images: carriedImages },
-  "layers that hold images, under names that say nothing": { form: "docker-archive", files: oddSave(carried), images: carriedImages },
-  "layers that hold images, after manifest.json": { form: "docker-archive", files: oddSave(carried).reverse(), images: carriedImages },
+  "layers that hold images, as docker save before Docker 25 names them": {
+    form: "docker-archive",
+    files: dockerSave(carried),
+    images: carriedImages,
+  },
+  "layers that hold images, as podman names them": {
+    form: "docker-archive",
+    files: podmanSave(carried),
+    images: carriedImages,
+  },
+  "layers that hold images, as crane names them": {
+    form: "docker-archive",
+    files: craneSave(carried),
+    images: carriedImages,
+  },
+  "layers that hold images, under names that say nothing": {
+    form: "docker-archive",
+    files: oddSave(carried),
+    images: carriedImages,
+  },
+  "layers that hold images, after manifest.json": {
+    form: "docker-archive",
+    files: oddSave(carried).reverse(),
+    images: carriedImages,
+  },
   "layers that hold images, in an OCI layout": {
     form: "OCI layout",
     files: layout(carried.map(({ image: item, tags }) => named(item, tags[0] ?? ""))),
@@ -149,7 +175,12 @@ async function archives(): Promise<Record<string, Shape>> {
     { name: "images/rootfs.tar.xz", content: await packed(podman, "tar.xz") },
     ...layout([named(archs, "gcr.io/a/multi:1")], { prefix: "images/multi" }),
   ];
-  const images = { "gcr.io/a/one:1": one.root.digest, "gcr.io/a/two:1": "*", "gcr.io/a/rootfs:1": "*", "gcr.io/a/multi:1": archs.root.digest };
+  const images = {
+    "gcr.io/a/one:1": one.root.digest,
+    "gcr.io/a/two:1": "*",
+    "gcr.io/a/rootfs:1": "*",
+    "gcr.io/a/multi:1": archs.root.digest,
+  };
   return {
     "an archive of image archives and folders": { form: "archive of 4 image archives", files, images },
     "an archive of an archive of image archives": {
@@ -189,10 +220,17 @@ describe("archive: every form of package (P1)", function () {
       assert.equal(reading.contents.get(digest)?.length, size, digest);
     }
     assert.deepEqual(await bench.spooled(), []);
-    assert.ok(reading.progress.every(([done, total], at) => done <= total && done >= (reading.progress[at - 1]?.[0] ?? 0)), "progress ran backwards");
+    assert.ok(
+      reading.progress.every(([done, total], at) => done <= total && done >= (reading.progress[at - 1]?.[0] ?? 0)),
+      "progress ran backwards",
+    );
 
     // The second time nothing is decoded, and the same is known.
-    const again = await readAll(path, bench, { cacheDir: bench.cacheDir, wanted: () => false, xzProgram: "/no/such/program" });
+    const again = await readAll(path, bench, {
+      cacheDir: bench.cacheDir,
+      wanted: () => false,
+      xzProgram: "/no/such/program",
+    });
     assert.equal(again.known, true);
     assert.deepEqual(again.index, reading.index);
     assert.deepEqual(again.given, []);
@@ -240,7 +278,10 @@ describe("archive: every form of package (P1)", function () {
     const files = layout([named(index, "gcr.io/a/signed:1"), signature, sbom]);
     for (const form of ["folder", "tar.gz"] as const) {
       const reading = await readAll(await writePackage(bench.folder, files, form, "referrers"), bench);
-      assert.deepEqual(reading.index.images.map(({ source }) => source), ["gcr.io/a/signed:1"]);
+      assert.deepEqual(
+        reading.index.images.map(({ source }) => source),
+        ["gcr.io/a/signed:1"],
+      );
       assert.deepEqual(reading.index.referrers.get(index.root.digest), [signature.root.digest]);
       assert.deepEqual(reading.index.referrers.get(child.root.digest), [sbom.root.digest]);
       assert.ok(reading.index.manifests.has(sbom.root.digest));

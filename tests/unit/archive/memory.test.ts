@@ -23,20 +23,41 @@ async function build(): Promise<Record<string, Buffer>> {
     hash.update(piece);
   }
   const layer = { digest: `sha256:${hash.digest("hex")}`, mediaType: types.layer, size: layerBytes };
-  const config = blob(JSON.stringify({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [layer.digest] } }));
-  const manifest = blob(JSON.stringify({ schemaVersion: 2, mediaType: types.manifest, config: descriptor(config, types.config), layers: [layer] }));
+  const config = blob(
+    JSON.stringify({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: [layer.digest] } }),
+  );
+  const manifest = blob(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: types.manifest,
+      config: descriptor(config, types.config),
+      layers: [layer],
+    }),
+  );
   const blobs = new Map([config, manifest].map(({ digest, bytes }) => [digest, bytes]));
-  const rest = tar(layout([named({ root: descriptor(manifest, types.manifest), blobs }, "gcr.io/a/big:1")]), { padTo: 512 });
+  const rest = tar(layout([named({ root: descriptor(manifest, types.manifest), blobs }, "gcr.io/a/big:1")]), {
+    padTo: 512,
+  });
   const header = tar([{ name: `blobs/sha256/${layer.digest.slice(7)}`, size: layerBytes }], { end: false });
   const joined = (pack: (bytes: Buffer) => Buffer): Buffer => {
     const packed = pack(piece);
     return Buffer.concat([pack(header), ...Array<Buffer>(pieces).fill(packed), pack(rest)]);
   };
-  const blocksOf = async (bytes: Buffer): Promise<{ blocks: NonNullable<Awaited<ReturnType<typeof readXzBlocks>>>; body: Buffer }> => {
+  const blocksOf = async (
+    bytes: Buffer,
+  ): Promise<{ blocks: NonNullable<Awaited<ReturnType<typeof readXzBlocks>>>; body: Buffer }> => {
     const packed = xz(bytes);
-    const source = { label: "", size: packed.length, readAt: (from: number, max: number) => Promise.resolve(packed.subarray(from, from + max)), close: () => Promise.resolve() };
+    const source = {
+      label: "",
+      size: packed.length,
+      readAt: (from: number, max: number) => Promise.resolve(packed.subarray(from, from + max)),
+      close: () => Promise.resolve(),
+    };
     const blocks = (await readXzBlocks(source, 0, packed.length)) ?? [];
-    return { blocks, body: Buffer.concat(blocks.map((block) => packed.subarray(block.offset, block.offset + block.length))) };
+    return {
+      blocks,
+      body: Buffer.concat(blocks.map((block) => packed.subarray(block.offset, block.offset + block.length))),
+    };
   };
   const first = await blocksOf(header);
   const middle = await blocksOf(piece);
@@ -78,10 +99,13 @@ describe("archive: memory (B9)", function () {
       paths.push(join(bench.folder, name));
       await writeFile(join(bench.folder, name), bytes);
     }
-    const run = spawnSync(process.execPath, ["--require", require.resolve("tsx/cjs"), program, ...paths], { encoding: "utf8" });
+    const run = spawnSync(process.execPath, ["--require", require.resolve("tsx/cjs"), program, ...paths], {
+      encoding: "utf8",
+    });
     assert.equal(run.status, 0, run.stderr);
     for (const line of run.stdout.trim().split("\n")) {
-      // Node with the compiler of these tests takes 110 of it; each decoder has a few MiB, and the blocks read ahead 128.
+      // Node with the compiler of these tests takes 110 of it; each decoder has a few MiB, and the blocks read ahead
+      // 128.
       assert.ok(Number(line.slice(line.lastIndexOf(" "))) < 340, `${line} MiB`);
     }
     assert.equal(run.stdout.trim().split("\n").length, paths.length);

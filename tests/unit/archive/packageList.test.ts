@@ -22,7 +22,11 @@ describe("several image packages as one", () => {
   const second = image("second", [base, layer("second")]);
   const options = (): { cacheDir: false; spoolDir: string } => ({ cacheDir: false, spoolDir: bench.spoolDir });
 
-  const write = (name: string, form: "folder" | "tar.gz", images: Record<string, ReturnType<typeof image>>): Promise<string> =>
+  const write = (
+    name: string,
+    form: "folder" | "tar.gz",
+    images: Record<string, ReturnType<typeof image>>,
+  ): Promise<string> =>
     writePackage(bench.folder, layout(Object.entries(images).map(([source, one]) => named(one, source))), form, name);
   const pair = async (form: "folder" | "tar.gz"): Promise<string[]> => [
     await write(`one-${form}`, form, { "gcr.io/a/shared:1": shared, "gcr.io/a/first:1": first }),
@@ -51,10 +55,16 @@ describe("several image packages as one", () => {
   for (const form of ["folder", "tar.gz"] as const) {
     it(`${form}: images of both, what they share once, and progress that never goes back`, async () => {
       const { index, given, progress } = await read(await pair(form));
-      assert.deepEqual(index.images.map(({ source }) => source), ["gcr.io/a/shared:1", "gcr.io/a/first:1", "gcr.io/a/second:2"]);
+      assert.deepEqual(
+        index.images.map(({ source }) => source),
+        ["gcr.io/a/shared:1", "gcr.io/a/first:1", "gcr.io/a/second:2"],
+      );
       assert.equal(new Set(given).size, given.length, "each blob is handed over once");
       assert.deepEqual([...new Set(given)].sort(), [...index.blobs.keys()].sort());
-      assert.deepEqual(progress, [...progress].sort((a, b) => a - b));
+      assert.deepEqual(
+        progress,
+        [...progress].sort((a, b) => a - b),
+      );
       assert.equal(progress.at(-1), 1);
     });
   }
@@ -82,7 +92,14 @@ describe("several image packages as one", () => {
     try {
       await assert.rejects(list.index(), (error: ArchiveError) => {
         assert.equal(error.code, "ARCHIVE_NAME_CONFLICT");
-        for (const part of ["gcr.io/a/same:1", ...sources, first.root.digest, second.root.digest, "Nothing was tagged", "namespace"]) {
+        for (const part of [
+          "gcr.io/a/same:1",
+          ...sources,
+          first.root.digest,
+          second.root.digest,
+          "Nothing was tagged",
+          "namespace",
+        ]) {
           assert.ok(error.message.includes(part), `${part} in: ${error.message}`);
         }
         return true;

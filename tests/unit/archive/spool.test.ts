@@ -28,7 +28,9 @@ describe("archive: the spool folder (B9)", function () {
        openPackage(${JSON.stringify(path)}, { spoolDir: ${JSON.stringify(bench.spoolDir)}, cacheDir: false }).then((p) =>
          p.read({ signal: new AbortController().signal, wanted: () => true, blob: (b) => b.size > 1e6 ? (console.log("spooled"), new Promise(() => setInterval(() => {}, 1000))) : Promise.resolve() }));`,
     );
-    const child = spawn(process.execPath, ["--require", require.resolve("tsx/cjs"), program], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, ["--require", require.resolve("tsx/cjs"), program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     await new Promise((resolve) => child.stdout.once("data", resolve));
     const [left] = await bench.spooled();
     assert.ok(left !== undefined && left.startsWith(spoolPrefix(child.pid ?? 0)), left);
@@ -55,7 +57,10 @@ describe("archive: the spool folder (B9)", function () {
     await symlink(join(base, "other"), join(base, `${spoolPrefix(dead)}link`));
     await writeFile(join(base, "other", "precious"), "x");
     await cleanSpools(base);
-    assert.deepEqual((await readdir(base)).sort(), ["other", `${spoolPrefix(process.pid)}abc`, `${spoolPrefix(dead)}link`].sort());
+    assert.deepEqual(
+      (await readdir(base)).sort(),
+      ["other", `${spoolPrefix(process.pid)}abc`, `${spoolPrefix(dead)}link`].sort(),
+    );
     assert.deepEqual(await readdir(join(base, "other")), ["precious"]);
   });
 
@@ -63,7 +68,10 @@ describe("archive: the spool folder (B9)", function () {
     const path = await writePackage(bench.folder, files, "tar.gz", "unwritable");
     await assert.rejects(
       readAll(path, bench, { spoolDir: join(bench.folder, "no", "such", "folder") }),
-      (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_SPOOL" && /no temporary folder can be made in .*Set TMPDIR/i.test(error.message),
+      (error: unknown) =>
+        error instanceof ArchiveError &&
+        error.code === "ARCHIVE_SPOOL" &&
+        /no temporary folder can be made in .*Set TMPDIR/i.test(error.message),
     );
   });
 });

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 
 import { ArchiveError } from "../../../provider/archive/archiveError";
 import { piecesOf, RegionCursor } from "../../../provider/archive/decode/byteSource";
-import type { PlacedSource } from "../../../provider/archive/scan/place";
 import { xzDecoder } from "../../../provider/archive/decode/xzDecoder";
-import { readXzBlocks, wrapBlocks } from "../../../provider/archive/decode/xzIndex";
 import type { XzBlock } from "../../../provider/archive/decode/xzIndex";
+import { readXzBlocks, wrapBlocks } from "../../../provider/archive/decode/xzIndex";
 import { XzSource } from "../../../provider/archive/decode/xzSource";
+import type { PlacedSource } from "../../../provider/archive/scan/place";
 import { image, noise } from "./make/image";
 import { xz, xzBlocks } from "./make/pack";
 import { Bench, readAll } from "./make/read";
@@ -18,7 +18,14 @@ import { layout, named } from "./make/shapes";
 import { tar } from "./make/tar";
 
 function memory(bytes: Buffer): PlacedSource {
-  return { label: "memory", size: bytes.length, plain: true, spec: { file: "" }, readAt: (from, max) => Promise.resolve(bytes.subarray(from, from + max)), close: () => Promise.resolve() };
+  return {
+    label: "memory",
+    size: bytes.length,
+    plain: true,
+    spec: { file: "" },
+    readAt: (from, max) => Promise.resolve(bytes.subarray(from, from + max)),
+    close: () => Promise.resolve(),
+  };
 }
 
 async function blocksOf(bytes: Buffer): Promise<XzBlock[]> {
@@ -39,7 +46,11 @@ const native = ((): boolean => {
 /** The native module comes as an optional dependency, which npm leaves out when it runs under an old Node. */
 function needsNative(test: Mocha.Context): void {
   if (!native) {
-    assert.notEqual(process.env["CI"], "true", "@napi-rs/lzma's native part is not installed: run npm under Node >= 22.20");
+    assert.notEqual(
+      process.env["CI"],
+      "true",
+      "@napi-rs/lzma's native part is not installed: run npm under Node >= 22.20",
+    );
     test.skip();
   }
 }
@@ -51,19 +62,37 @@ describe("archive: xz (P1, B9)", function () {
   after(() => bench.close());
 
   // Neither all noise nor all zeros, so that blocks differ in length.
-  const content = Buffer.concat([noise("a", 150_000), Buffer.alloc(200_000), noise("b", 30_001), Buffer.from("text ".repeat(20_000))]);
+  const content = Buffer.concat([
+    noise("a", 150_000),
+    Buffer.alloc(200_000),
+    noise("b", 30_001),
+    Buffer.from("text ".repeat(20_000)),
+  ]);
 
   it("B9: the blocks of a file are known from its end: one, many, several streams with padding", async () => {
     const many = await xzBlocks(content, 50_000);
-    assert.deepEqual((await blocksOf(xz(content))).map(({ size }) => size), [content.length]);
-    assert.deepEqual((await blocksOf(many)).map(({ size }) => size), [...Array<number>(9).fill(50_000), content.length - 450_000]);
+    assert.deepEqual(
+      (await blocksOf(xz(content))).map(({ size }) => size),
+      [content.length],
+    );
+    assert.deepEqual(
+      (await blocksOf(many)).map(({ size }) => size),
+      [...Array<number>(9).fill(50_000), content.length - 450_000],
+    );
     const streams = Buffer.concat([many, Buffer.alloc(12), xz(Buffer.from("end"))]);
     assert.equal((await blocksOf(streams)).length, 11);
   });
 
   it("B9: what is no whole .xz file has no blocks", async () => {
     const whole = await xzBlocks(content, 50_000);
-    for (const bytes of [whole.subarray(0, -1), whole.subarray(0, -40), whole.subarray(4), Buffer.concat([whole, Buffer.from("more")]), Buffer.alloc(0x40), Buffer.concat([whole, Buffer.alloc(3)])]) {
+    for (const bytes of [
+      whole.subarray(0, -1),
+      whole.subarray(0, -40),
+      whole.subarray(4),
+      Buffer.concat([whole, Buffer.from("more")]),
+      Buffer.alloc(0x40),
+      Buffer.concat([whole, Buffer.alloc(3)]),
+    ]) {
       const blocks = await readXzBlocks(memory(bytes), 0, bytes.length);
       assert.ok(blocks === undefined || blocks.length === 0);
     }
@@ -119,10 +148,16 @@ describe("archive: xz (P1, B9)", function () {
       for (const lie of [-1000, +1000]) {
         const blocks = await blocksOf(whole);
         const body = whole.subarray(12, 12 + blocks.reduce((sum, { length }) => sum + length, 0));
-        const { before, after } = wrapBlocks(blocks.map((block, at) => (at === 2 ? { ...block, size: block.size + lie } : block)));
+        const { before, after } = wrapBlocks(
+          blocks.map((block, at) => (at === 2 ? { ...block, size: block.size + lie } : block)),
+        );
         const source = await sourceOf(Buffer.concat([before, body, after]));
         assert.equal((await new RegionCursor(source, 0, 10).take(10)).length, 10);
-        await assert.rejects(new RegionCursor(source, 100_500, 10).take(10), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_CORRUPT" && /test\.xz/.test(error.message));
+        await assert.rejects(
+          new RegionCursor(source, 100_500, 10).take(10),
+          (error: unknown) =>
+            error instanceof ArchiveError && error.code === "ARCHIVE_CORRUPT" && /test\.xz/.test(error.message),
+        );
         await source.close();
       }
     });
@@ -137,7 +172,10 @@ describe("archive: xz (P1, B9)", function () {
       whole.fill(0x33, third.offset + 100, third.offset + 140);
       const source = await sourceOf(whole);
       assert.deepEqual(await new RegionCursor(source, 160_000, 100).take(100), content.subarray(160_000, 160_100));
-      await assert.rejects(new RegionCursor(source, 100_000, 100).take(100), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_CORRUPT");
+      await assert.rejects(
+        new RegionCursor(source, 100_000, 100).take(100),
+        (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_CORRUPT",
+      );
       await source.close();
     });
 
@@ -149,11 +187,18 @@ describe("archive: xz (P1, B9)", function () {
       const bytes = tar(layout([named(one, "gcr.io/a/one:1")]), { padTo: 10240 });
       const options = { xzProgram: program };
       const path = join(bench.folder, program === false ? "by-module.tar.xz" : "by-program.tar.xz");
-      for (const packed of [xz(bytes), Buffer.concat([xz(bytes.subarray(0, 5000)), Buffer.alloc(4), xz(bytes.subarray(5000))]), await xzBlocks(bytes, 4096)]) {
+      for (const packed of [
+        xz(bytes),
+        Buffer.concat([xz(bytes.subarray(0, 5000)), Buffer.alloc(4), xz(bytes.subarray(5000))]),
+        await xzBlocks(bytes, 4096),
+      ]) {
         await writeFile(path, packed);
         assert.equal((await readAll(path, bench, options)).index.images[0]?.root.digest, one.root.digest);
         await writeFile(path, packed.subarray(0, packed.length - 200));
-        await assert.rejects(readAll(path, bench, options), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED");
+        await assert.rejects(
+          readAll(path, bench, options),
+          (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED",
+        );
       }
     });
   }
@@ -161,9 +206,21 @@ describe("archive: xz (P1, B9)", function () {
   it("issue 4: a program that is not there, and no native module, are named", async () => {
     const path = join(bench.folder, "any.tar.xz");
     await writeFile(path, xz(tar(layout([named(image("one"), "gcr.io/a/one:1")]))));
-    await assert.rejects(readAll(path, bench, { xzProgram: "/no/such/xz" }), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_DECODER_MISSING" && /\/no\/such\/xz cannot be started/.test(error.message));
+    await assert.rejects(
+      readAll(path, bench, { xzProgram: "/no/such/xz" }),
+      (error: unknown) =>
+        error instanceof ArchiveError &&
+        error.code === "ARCHIVE_DECODER_MISSING" &&
+        /\/no\/such\/xz cannot be started/.test(error.message),
+    );
     if (!native) {
-      await assert.rejects(readAll(path, bench, { xzProgram: false }), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_DECODER_MISSING" && /or install the xz program/.test(error.message));
+      await assert.rejects(
+        readAll(path, bench, { xzProgram: false }),
+        (error: unknown) =>
+          error instanceof ArchiveError &&
+          error.code === "ARCHIVE_DECODER_MISSING" &&
+          /or install the xz program/.test(error.message),
+      );
     }
   });
 });

@@ -59,27 +59,50 @@ describe("archive: zstd and gzip of many parts (P1)", () => {
 
   it("P1: zstd: as the zstd program writes it, on several threads", async function () {
     const run = spawnSync("zstd", ["-q", "-c", "-T2", "-B64KiB"], { input: bytes, maxBuffer: 1 << 30 });
-    const packed = run.error === undefined ? run.stdout : zstdCompressSync(bytes, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+    const packed =
+      run.error === undefined
+        ? run.stdout
+        : zstdCompressSync(bytes, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
     assert.equal((await read(packed)).index.images.length, 1);
   });
 
   it("issue 4: zstd: cut in the second frame, or followed by something else", async () => {
     const packed = frames(50_000);
-    await assert.rejects(read(packed.subarray(0, -1000)), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED");
-    await assert.rejects(read(Buffer.concat([packed, Buffer.from("garbage")])), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_CORRUPT");
-    await assert.rejects(read(Buffer.concat([packed, skippable("cut").subarray(0, -1)])), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED");
+    await assert.rejects(
+      read(packed.subarray(0, -1000)),
+      (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED",
+    );
+    await assert.rejects(
+      read(Buffer.concat([packed, Buffer.from("garbage")])),
+      (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_CORRUPT",
+    );
+    await assert.rejects(
+      read(Buffer.concat([packed, skippable("cut").subarray(0, -1)])),
+      (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED",
+    );
   });
 
   it("issue 4: zstd: a window that would take too much memory is named as such", async () => {
     const wide = Buffer.from(zstdCompressSync(bytes, { params: { [constants.ZSTD_c_contentSizeFlag]: 0 } }));
     // Window_Descriptor: 2^(10 + 21) bytes.
     wide[5] = 21 << 3;
-    await assert.rejects(read(wide), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_UNSUPPORTED" && /without --long/.test(error.message));
+    await assert.rejects(
+      read(wide),
+      (error: unknown) =>
+        error instanceof ArchiveError && error.code === "ARCHIVE_UNSUPPORTED" && /without --long/.test(error.message),
+    );
   });
 
   it("P1: gzip: several members, zeros behind them", async () => {
-    const members = Buffer.concat([gzipSync(bytes.subarray(0, 1000)), gzipSync(bytes.subarray(1000)), Buffer.alloc(512)]);
+    const members = Buffer.concat([
+      gzipSync(bytes.subarray(0, 1000)),
+      gzipSync(bytes.subarray(1000)),
+      Buffer.alloc(512),
+    ]);
     assert.equal((await read(members, "package.tar.gz")).index.images.length, 1);
-    await assert.rejects(read(members.subarray(0, -700), "package.tar.gz"), (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED");
+    await assert.rejects(
+      read(members.subarray(0, -700), "package.tar.gz"),
+      (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED",
+    );
   });
 });

@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
+
 import { describeDrift } from "../../../provider/containerd/plan/describeDrift";
-import { matchesGlob } from "../../../provider/containerd/read/glob";
-import { managedBlock, splitManagedBlock, withoutManagedBlock } from "../../../provider/containerd/toml/managedBlock";
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
+import { matchesGlob } from "../../../provider/containerd/read/glob";
 import { hideSecrets } from "../../../provider/containerd/render/secretText";
+import { managedBlock, splitManagedBlock, withoutManagedBlock } from "../../../provider/containerd/toml/managedBlock";
 import { after, configPath, desired, node, sample } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 
 const place = "172.18.0.20:5000";
 const gcr = host("gcr.io", [mirror(`https://${place}/v2/ns`, { ca: true, credential: true })]);
-const credentials = { [place]: { username: "puller", password: "s3cret-one" }, "gcr.io": { username: "_json_key", password: `{"private_key":"k3y"}` } };
+const credentials = {
+  [place]: { username: "puller", password: "s3cret-one" },
+  "gcr.io": { username: "_json_key", password: `{"private_key":"k3y"}` },
+};
 
 describe("describeDrift (B7)", () => {
   const wanted = desired([gcr], { credentials });
@@ -27,24 +31,38 @@ describe("describeDrift (B7)", () => {
       ...right,
       files: {
         ...right.files,
-        [path]: { text: text.replace('  capabilities = ["pull", "resolve"]\n', "").replace('server = "https://gcr.io"', 'server = "https://gcr.io"\ninvented = 1'), mode: 0o600 },
+        [path]: {
+          text: text
+            .replace('  capabilities = ["pull", "resolve"]\n', "")
+            .replace('server = "https://gcr.io"', 'server = "https://gcr.io"\ninvented = 1'),
+          mode: 0o600,
+        },
         [`${dir}/${place}/ca.crt`]: { text: right.files[`${dir}/${place}/ca.crt`]?.text ?? "", mode: 0o600 },
       },
     };
     delete (changed.files as Record<string, unknown>)[`${dir}/${place}/hosts.toml`];
     const drifts = describeDrift(planContainerd(changed, wanted), changed);
-    assert.deepEqual(drifts.map((one) => [one.path, one.kind]), [
-      [`${dir}/${place}/ca.crt`, "mode"],
-      [`${dir}/${place}/hosts.toml`, "missing"],
-      [path, "changed"],
-    ]);
+    assert.deepEqual(
+      drifts.map((one) => [one.path, one.kind]),
+      [
+        [`${dir}/${place}/ca.crt`, "mode"],
+        [`${dir}/${place}/hosts.toml`, "missing"],
+        [path, "changed"],
+      ],
+    );
     assert.deepEqual(drifts[0]?.lines, ["- mode 0600", "+ mode 0644"]);
     assert.deepEqual(drifts[2]?.lines, ["- invented = 1", '+   capabilities = ["pull", "resolve"]']);
   });
 
   it("B8: a credential that differs shows as a difference, and not as what it is", () => {
     const path = `${dir}/gcr.io/hosts.toml`;
-    const stale = { ...right, files: { ...right.files, [path]: { text: (right.files[path]?.text ?? "").replace(/Basic [^"]+/, "Basic b3RoZXI6b3RoZXI="), mode: 0o600 } } };
+    const stale = {
+      ...right,
+      files: {
+        ...right.files,
+        [path]: { text: (right.files[path]?.text ?? "").replace(/Basic [^"]+/, "Basic b3RoZXI6b3RoZXI="), mode: 0o600 },
+      },
+    };
     const [drift] = describeDrift(planContainerd(stale, wanted), stale);
     assert.deepEqual(drift?.lines, ["-     Authorization = (secret)", "+     Authorization = (secret)"]);
   });
@@ -62,12 +80,23 @@ describe("describeDrift (B7)", () => {
 
   it("names what is no longer wanted", () => {
     const plan = planContainerd(right, desired([host("gcr.io", [mirror("https://b.example:5000")])]));
-    assert.deepEqual(describeDrift(plan, right).filter((one) => one.kind === "extra").map((one) => one.path), [`${dir}/${place}/ca.crt`, `${dir}/${place}/hosts.toml`]);
+    assert.deepEqual(
+      describeDrift(plan, right)
+        .filter((one) => one.kind === "extra")
+        .map((one) => one.path),
+      [`${dir}/${place}/ca.crt`, `${dir}/${place}/hosts.toml`],
+    );
   });
 
   it("a file of thousands of changed lines is cut, with the number of the rest", () => {
     const path = `${dir}/gcr.io/hosts.toml`;
-    const noisy = { ...right, files: { ...right.files, [path]: { text: Array.from({ length: 5000 }, (_, i) => `# ${i}`).join("\n"), mode: 0o600 } } };
+    const noisy = {
+      ...right,
+      files: {
+        ...right.files,
+        [path]: { text: Array.from({ length: 5000 }, (_, i) => `# ${i}`).join("\n"), mode: 0o600 },
+      },
+    };
     const start = performance.now();
     const [drift] = describeDrift(planContainerd(noisy, wanted), noisy);
     assert(performance.now() - start < 2000);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+
 import { ContainerdError } from "../../../provider/containerd/containerdError";
 import { editToml, type TomlEdit } from "../../../provider/containerd/toml/editToml";
 import { withoutManagedBlock } from "../../../provider/containerd/toml/managedBlock";
@@ -9,24 +10,38 @@ import { sample } from "./nodes";
 const id = "io.containerd.grpc.v1.cri";
 const registry = ["plugins", id, "registry"];
 const pointer: TomlEdit = { op: "set", path: [...registry, "config_path"], value: "/hosts" };
-const auth: TomlEdit = { op: "table", path: [...registry, "configs", "gcr.io", "auth"], value: { username: "u", password: 'a"b\\c\nd' } };
-const block = (lines: string): string => `# >>> pulumi-registry-mirror: managed tables, a change made here by hand shows as drift\n${lines}# <<< pulumi-registry-mirror\n`;
+const auth: TomlEdit = {
+  op: "table",
+  path: [...registry, "configs", "gcr.io", "auth"],
+  value: { username: "u", password: 'a"b\\c\nd' },
+};
+const block = (lines: string): string =>
+  `# >>> pulumi-registry-mirror: managed tables, a change made here by hand shows as drift\n${lines}# <<< pulumi-registry-mirror\n`;
 
 describe("editToml", () => {
   it("changes one line where the key is there, whatever the indentation", () => {
     const text = sample("default-1.7.24");
-    assert.equal(editToml(text, [pointer], "x"), text.replace('      config_path = ""', '      config_path = "/hosts"'));
+    assert.equal(
+      editToml(text, [pointer], "x"),
+      text.replace('      config_path = ""', '      config_path = "/hosts"'),
+    );
   });
 
   it("adds one line where the table has a header, a step further in", () => {
     const text = `version = 2\n    [plugins."${id}".registry]  # theirs\n\n    [plugins."${id}".registry.headers]\n`;
-    assert.equal(editToml(text, [pointer], "x"), text.replace("# theirs\n", '# theirs\n      config_path = "/hosts"\n'));
+    assert.equal(
+      editToml(text, [pointer], "x"),
+      text.replace("# theirs\n", '# theirs\n      config_path = "/hosts"\n'),
+    );
   });
 
   it("adds a marked block where there is no such table, and takes it out again to the byte", () => {
     const text = sample("debian");
     const edited = editToml(text, [pointer, auth], "x");
-    assert.equal(edited, `${text}\n${block(`[plugins."${id}".registry]\n  config_path = "/hosts"\n[plugins."${id}".registry.configs."gcr.io".auth]\n  username = "u"\n  password = "a\\"b\\\\c\\nd"\n`)}`);
+    assert.equal(
+      edited,
+      `${text}\n${block(`[plugins."${id}".registry]\n  config_path = "/hosts"\n[plugins."${id}".registry.configs."gcr.io".auth]\n  username = "u"\n  password = "a\\"b\\\\c\\nd"\n`)}`,
+    );
     assert.equal(withoutManagedBlock(edited), text);
     assert.equal(editToml(edited, [pointer, auth], "x"), edited);
     assert.equal(editToml(edited, [], "x"), text);
@@ -41,7 +56,11 @@ describe("editToml", () => {
     assert.equal(editToml(edited, [auth, pointer], "x").replaceAll("\r\n", "").includes("\n"), false);
   });
 
-  for (const end of ["version = 2", `version = 2\n[plugins."${id}".registry]`, `version = 2\n[plugins."${id}".registry]\nconfig_path = ""`]) {
+  for (const end of [
+    "version = 2",
+    `version = 2\n[plugins."${id}".registry]`,
+    `version = 2\n[plugins."${id}".registry]\nconfig_path = ""`,
+  ]) {
     it(`a file without a newline at its end: ${JSON.stringify(end.slice(-30))}`, () => {
       const edited = editToml(end, [pointer], "x");
       assert.equal(tableAt(parseToml(edited, "x"), ...registry)?.["config_path"], "/hosts");
@@ -58,7 +77,8 @@ describe("editToml", () => {
 
   it("keeps bare keys that someone wrote behind the block out of our table", () => {
     const text = `${editToml("version = 2\n", [pointer], "x")}oom_score = 5\n`;
-    // By the letter of TOML that key stands in our last table; where it ends up is for its writer, but ours must stay ours.
+    // By the letter of TOML that key stands in our last table; where it ends up is for its writer, but ours must stay
+    // ours.
     const edited = editToml(text, [pointer], "x");
     assert.equal(tableAt(parseToml(edited, "x"), ...registry)?.["config_path"], "/hosts");
   });
@@ -80,21 +100,33 @@ describe("editToml", () => {
     for (const text of [sample("debian"), sample("default-1.7.24")]) {
       const edited = editToml(text, edits, "x");
       assert(!edited.split("\n").some((line) => /^\s*\[.*\[::1\]/.test(line)), edited);
-      assert.deepEqual(JSON.parse(JSON.stringify(tableAt(parseToml(edited, "x"), ...registry, "configs"))), { "[::1]:5000": { auth: { username: "u", password: "p" }, tls: { ca_file: "/ca" } } });
+      assert.deepEqual(JSON.parse(JSON.stringify(tableAt(parseToml(edited, "x"), ...registry, "configs"))), {
+        "[::1]:5000": { auth: { username: "u", password: "p" }, tls: { ca_file: "/ca" } },
+      });
     }
   });
 
   it("deletes a table and nothing around it", () => {
     const text = sample("legacy-bmctl");
     const edited = editToml(text, [{ op: "delete", path: [...registry, "mirrors"] }], "x");
-    const gone = text.split("\n").filter((line) => !edited.split("\n").includes(line)).map((line) => line.trim());
-    assert.deepEqual(gone, [`[plugins."${id}".registry.mirrors]`, `[plugins."${id}".registry.mirrors."gcr.io"]`, 'endpoint = ["http://privateregistry.io", "http://privateregistry2.io"]']);
+    const gone = text
+      .split("\n")
+      .filter((line) => !edited.split("\n").includes(line))
+      .map((line) => line.trim());
+    assert.deepEqual(gone, [
+      `[plugins."${id}".registry.mirrors]`,
+      `[plugins."${id}".registry.mirrors."gcr.io"]`,
+      'endpoint = ["http://privateregistry.io", "http://privateregistry2.io"]',
+    ]);
   });
 
   it("keeps comments that have lines of their own, also among what it deletes, and leaves no gap", () => {
     const header = (name: string): string => `[plugins."${id}".registry.mirrors."${name}"]\n`;
     const text = `version = 2\n\n# one\n${header("a")}  # two\n  endpoint = [ # three\n    "x",\n  ]\n\n${header("b")}  endpoint = ["y"]\n\n# four\n[grpc]\n  uid = 0\n`;
-    assert.equal(editToml(text, [{ op: "delete", path: [...registry, "mirrors"] }], "x"), "version = 2\n\n# one\n  # two\n\n# four\n[grpc]\n  uid = 0\n");
+    assert.equal(
+      editToml(text, [{ op: "delete", path: [...registry, "mirrors"] }], "x"),
+      "version = 2\n\n# one\n  # two\n\n# four\n[grpc]\n  uid = 0\n",
+    );
   });
 
   it("keeps the kind of quotes of a value that it sets", () => {
@@ -118,7 +150,10 @@ describe("editToml", () => {
   it("a config.toml of 5,000 lines: well below a second", () => {
     let text = sample("legacy-full");
     for (let n = 0; text.split("\n").length < 5000; n += 50) {
-      text += Array.from({ length: 50 }, (_, i) => `[plugins."io.containerd.x.v1.${n + i}"]\n  # a comment\n  value = "${n + i}"\n`).join("");
+      text += Array.from(
+        { length: 50 },
+        (_, i) => `[plugins."io.containerd.x.v1.${n + i}"]\n  # a comment\n  value = "${n + i}"\n`,
+      ).join("");
     }
     const start = performance.now();
     const edited = editToml(text, [pointer, auth, { op: "delete", path: [...registry, "mirrors"] }], "x");
@@ -128,16 +163,30 @@ describe("editToml", () => {
   });
 
   it("names line and column of a file that does not parse", () => {
-    assert.throws(() => editToml("version = 2\na = = 1\n", [pointer], "/etc/containerd/config.toml"), (error: unknown) => error instanceof ContainerdError && error.code === "CONTAINERD_TOML" && /line 2, column \d+/.test(error.message));
+    assert.throws(
+      () => editToml("version = 2\na = = 1\n", [pointer], "/etc/containerd/config.toml"),
+      (error: unknown) =>
+        error instanceof ContainerdError &&
+        error.code === "CONTAINERD_TOML" &&
+        /line 2, column \d+/.test(error.message),
+    );
   });
 
   it("refuses what cannot be edited without touching more: a registry that is no table", () => {
-    assert.throws(() => editToml(`version = 2\n[[plugins."${id}".registry]]\n`, [{ op: "table", path: [...registry, "configs", "x"], value: { a: "b" } }], "/c.toml"), (error: unknown) => {
-      assert(error instanceof ContainerdError);
-      assert.equal(error.code, "CONTAINERD_EDIT");
-      assert.match(error.message, /\/c\.toml cannot be edited/);
-      return true;
-    });
+    assert.throws(
+      () =>
+        editToml(
+          `version = 2\n[[plugins."${id}".registry]]\n`,
+          [{ op: "table", path: [...registry, "configs", "x"], value: { a: "b" } }],
+          "/c.toml",
+        ),
+      (error: unknown) => {
+        assert(error instanceof ContainerdError);
+        assert.equal(error.code, "CONTAINERD_EDIT");
+        assert.match(error.message, /\/c\.toml cannot be edited/);
+        return true;
+      },
+    );
   });
 });
 
@@ -146,7 +195,12 @@ describe("headerLines", () => {
     const text = `# [comment]\n[a.'b c'."d\\u0065f"] # [x]\ns = """\n[no]\n\\"""\n[no2]\n"""\nt = '''\n[no3]'''\nu = [\n  "x", # ]\n[ 1 ],\n]\n  [ a . b ]\n[[arr]]\nv = "a # b" \n["q.uoted"]\r\n`;
     assert.deepEqual(
       headerLines(text).map((one) => [one.line, one.indent, one.keys.join("|"), one.array]),
-      [[1, "", "a|b c|def", false], [13, "  ", "a|b", false], [14, "", "arr", true], [16, "", "q.uoted", false]],
+      [
+        [1, "", "a|b c|def", false],
+        [13, "  ", "a|b", false],
+        [14, "", "arr", true],
+        [16, "", "q.uoted", false],
+      ],
     );
   });
 });

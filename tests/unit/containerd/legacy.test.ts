@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import { carriedComment } from "../../../provider/containerd/render/hostsToml";
-import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import { parseToml, tableAt } from "../../../provider/containerd/toml/toml";
 import { after, configPath, desired, node, sample, written } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
@@ -65,27 +66,55 @@ describe("legacy registry settings", () => {
         assert.equal(written(plan, `${dir}/${namespace}/hosts.toml`), `${carriedComment}\n${text}`);
       }
       // gcr.io is ours; how its own certificate is checked came from the node.
-      assert.match(written(plan, `${dir}/gcr.io/hosts.toml`), /server = "https:\/\/gcr\.io"\n# Kept from .*\nca = "\/etc\/ssl\/intercepting-proxy\.crt"\n/);
+      assert.match(
+        written(plan, `${dir}/gcr.io/hosts.toml`),
+        /server = "https:\/\/gcr\.io"\n# Kept from .*\nca = "\/etc\/ssl\/intercepting-proxy\.crt"\n/,
+      );
 
       const config = written(plan, configPath);
       const registry = tableAt(parseToml(config, "x"), "plugins", id, "registry");
       assert.equal(registry?.["config_path"], dir);
       assert.equal(registry["mirrors"], undefined);
       assert.deepEqual(Object.keys(tableAt(registry, "configs") ?? {}), ["hub.mirror.example:5000"]);
-      assert.deepEqual({ ...tableAt(registry, "configs", "hub.mirror.example:5000") }, { auth: tableAt(parseToml(sample("legacy-full"), "x"), "plugins", id, "registry", "configs", "hub.mirror.example:5000", "auth") });
+      assert.deepEqual(
+        { ...tableAt(registry, "configs", "hub.mirror.example:5000") },
+        {
+          auth: tableAt(
+            parseToml(sample("legacy-full"), "x"),
+            "plugins",
+            id,
+            "registry",
+            "configs",
+            "hub.mirror.example:5000",
+            "auth",
+          ),
+        },
+      );
       assert.deepEqual({ ...tableAt(registry, "auths", "https://old.example") }, { auth: "dXNlcjpvbGQtc2VjcmV0" });
       assert.deepEqual(tableAt(registry, "headers")?.["X-Site"], ["berlin"]);
       assert.match(config, /sandbox_image = "registry\.k8s\.io\/pause:3\.8"/);
       assert.equal(plan.restart, true);
       assert.match(plan.notes.join("\n"), /move to hosts\.toml files: .*docker\.io/);
-      assert(!/foreign-secret|old-secret/.test(JSON.stringify([plan.notes, plan.write.filter((one) => one.path !== configPath)])));
+      assert(
+        !/foreign-secret|old-secret/.test(
+          JSON.stringify([plan.notes, plan.write.filter((one) => one.path !== configPath)]),
+        ),
+      );
 
       const effective = effectiveRegistry(after(observed, plan));
       assert.deepEqual(effective.problems, []);
-      assert.deepEqual(effective.hosts["quay.io"]?.endpoints, ["https://quay.mirror.example", "https://fallback.example:5000", "upstream"]);
+      assert.deepEqual(effective.hosts["quay.io"]?.endpoints, [
+        "https://quay.mirror.example",
+        "https://fallback.example:5000",
+        "upstream",
+      ]);
 
       const again = planContainerd(after(observed, plan), wanted);
-      assert.deepEqual([again.write, again.remove, again.restart], [[], [], false], "the second run keeps what was carried over");
+      assert.deepEqual(
+        [again.write, again.remove, again.restart],
+        [[], [], false],
+        "the second run keeps what was carried over",
+      );
       assert.deepEqual(again.owns, plan.owns);
     });
   }
@@ -93,19 +122,28 @@ describe("legacy registry settings", () => {
   it("auto on 1.x: the site's mirrors stay in config.toml, ours beside them, comments and order kept", () => {
     const text = sample("legacy-bmctl");
     const observed = node("1.7.24", { [configPath]: text });
-    const wanted = desired([gcr, host("somehost.io", gcr.mirrors)], { credentials: { ...credentials, "gcr.io": { username: "_json_key", password: "{}" } } });
+    const wanted = desired([gcr, host("somehost.io", gcr.mirrors)], {
+      credentials: { ...credentials, "gcr.io": { username: "_json_key", password: "{}" } },
+    });
     const plan = planContainerd(observed, wanted);
     assert.equal(plan.style, "config-toml");
     assert.equal(plan.restart, true);
-    assert.deepEqual(plan.write.map((one) => one.path), [`${dir}/${place}/ca.crt`, configPath]);
+    assert.deepEqual(
+      plan.write.map((one) => one.path),
+      [`${dir}/${place}/ca.crt`, configPath],
+    );
     const config = written(plan, configPath);
     const lost = text.split("\n").filter((line) => !config.includes(line));
     assert.deepEqual(
       lost.map((line) => line.trim()),
-      [`[plugins."${id}".registry.mirrors."gcr.io"]`, `endpoint = ["http://privateregistry.io", "http://privateregistry2.io"]`],
+      [
+        `[plugins."${id}".registry.mirrors."gcr.io"]`,
+        `endpoint = ["http://privateregistry.io", "http://privateregistry2.io"]`,
+      ],
       "only the entry that is now ours",
     );
-    assert(config.endsWith(`# >>> pulumi-registry-mirror: managed tables, a change made here by hand shows as drift
+    assert(
+      config.endsWith(`# >>> pulumi-registry-mirror: managed tables, a change made here by hand shows as drift
 [plugins."${id}".registry.mirrors."gcr.io"]
   endpoint = ["https://${place}/v2/ns"]
 [plugins."${id}".registry.mirrors."somehost.io"]
@@ -121,9 +159,14 @@ describe("legacy registry settings", () => {
   username = "_json_key"
   password = "{}"
 # <<< pulumi-registry-mirror
-`), config);
+`),
+      config,
+    );
     assert.equal(plan.write.find((one) => one.path === configPath)?.mode, 0o600);
-    assert.match(plan.notes.join("\n"), /own mirrors of gcr\.io \(http:\/\/privateregistry\.io, http:\/\/privateregistry2\.io\) give way/);
+    assert.match(
+      plan.notes.join("\n"),
+      /own mirrors of gcr\.io \(http:\/\/privateregistry\.io, http:\/\/privateregistry2\.io\) give way/,
+    );
     assert.deepEqual(effectiveRegistry(after(observed, plan)).hosts["gcr.io"], {
       endpoints: [`https://${place}/v2/ns`, "upstream"],
       upstream: true,
@@ -142,7 +185,10 @@ describe("legacy registry settings", () => {
   });
 
   it("auto on 1.x with skipFallback: hosts-dir, because config.toml cannot hold it", () => {
-    const plan = planContainerd(node("1.7.24", { [configPath]: sample("legacy-bmctl") }), desired([host("gcr.io", gcr.mirrors, true)], { credentials }));
+    const plan = planContainerd(
+      node("1.7.24", { [configPath]: sample("legacy-bmctl") }),
+      desired([host("gcr.io", gcr.mirrors, true)], { credentials }),
+    );
     assert.equal(plan.style, "hosts-dir");
   });
 
@@ -150,13 +196,22 @@ describe("legacy registry settings", () => {
     const text = `version = 2\n[plugins."${id}".registry.configs."private.example".tls]\n  ca_file = "/etc/ssl/private.crt"\n`;
     const plan = planContainerd(node("1.7.24", { [configPath]: text }), desired([gcr], { credentials }));
     assert.equal(plan.style, "hosts-dir");
-    assert.match(written(plan, `${dir}/private.example/hosts.toml`), /server = "https:\/\/private\.example"\nca = "\/etc\/ssl\/private\.crt"\n\n\[host\."https:\/\/private\.example"\]\n {2}ca = /);
+    assert.match(
+      written(plan, `${dir}/private.example/hosts.toml`),
+      /server = "https:\/\/private\.example"\nca = "\/etc\/ssl\/private\.crt"\n\n\[host\."https:\/\/private\.example"\]\n {2}ca = /,
+    );
     assert(!written(plan, configPath).includes(".tls]"));
   });
 
   it("config-toml on request: _default is the legacy wildcard, http and insecure as they are written there", () => {
-    const hosts = [host("_default", [mirror("http://a.example:5000")]), host("gcr.io", [mirror("https://b.example:5000", { insecure: true })])];
-    const plan = planContainerd(node("1.7.24", { [configPath]: sample("debian") }), desired(hosts, { configStyle: "config-toml" }));
+    const hosts = [
+      host("_default", [mirror("http://a.example:5000")]),
+      host("gcr.io", [mirror("https://b.example:5000", { insecure: true })]),
+    ];
+    const plan = planContainerd(
+      node("1.7.24", { [configPath]: sample("debian") }),
+      desired(hosts, { configStyle: "config-toml" }),
+    );
     const registry = tableAt(parseToml(written(plan, configPath), "x"), "plugins", id, "registry");
     assert.deepEqual(JSON.parse(JSON.stringify(registry)), {
       mirrors: {
@@ -197,20 +252,44 @@ describe("legacy registry settings", () => {
 
   const newId = "io.containerd.cri.v1.images";
   const dropped: [string, string, Record<string, string>][] = [
-    ["2.1.9", "mirrors in a drop-in, the rest in the main file", {
-      [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n[plugins."${id}"]\n  sandbox_image = "x"\n`,
-      "/etc/containerd/conf.d/mirrors.toml": `version = 2\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
-    }],
-    ["2.1.9", "mirrors under the new id in a version 2 file", { [configPath]: `version = 2\n[plugins."${newId}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n` }],
-    ["2.3.4", "mirrors under the old id in a version 3 file", { [configPath]: `version = 3\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n` }],
-    ["2.4.2", "mirrors in a drop-in of another version", {
-      [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n`,
-      "/etc/containerd/conf.d/mirrors.toml": `version = 3\n[plugins."${newId}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
-    }],
-    ["1.7.24", "mirrors alone, in a drop-in", {
-      [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n`,
-      "/etc/containerd/conf.d/mirrors.toml": `version = 2\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
-    }],
+    [
+      "2.1.9",
+      "mirrors in a drop-in, the rest in the main file",
+      {
+        [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n[plugins."${id}"]\n  sandbox_image = "x"\n`,
+        "/etc/containerd/conf.d/mirrors.toml": `version = 2\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
+      },
+    ],
+    [
+      "2.1.9",
+      "mirrors under the new id in a version 2 file",
+      {
+        [configPath]: `version = 2\n[plugins."${newId}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
+      },
+    ],
+    [
+      "2.3.4",
+      "mirrors under the old id in a version 3 file",
+      {
+        [configPath]: `version = 3\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
+      },
+    ],
+    [
+      "2.4.2",
+      "mirrors in a drop-in of another version",
+      {
+        [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n`,
+        "/etc/containerd/conf.d/mirrors.toml": `version = 3\n[plugins."${newId}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
+      },
+    ],
+    [
+      "1.7.24",
+      "mirrors alone, in a drop-in",
+      {
+        [configPath]: `version = 2\nimports = ["conf.d/*.toml"]\n`,
+        "/etc/containerd/conf.d/mirrors.toml": `version = 2\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://m.example"]\n`,
+      },
+    ],
   ];
   for (const [version, name, files] of dropped) {
     it(`B3: ${version}, ${name}: what is left without them does not move our tables on the next run`, () => {
@@ -232,7 +311,10 @@ describe("legacy registry settings", () => {
     const plan = planContainerd(first, desired([gcr], { credentials }));
     assert.match(written(plan, later), /config_path = "\/etc\/containerd\/certs\.d"/);
     assert.equal(written(plan, configPath), main);
-    assert.deepEqual(effectiveRegistry(after(first, plan)).hosts["gcr.io"]?.endpoints, [`https://${place}/v2/ns`, "upstream"]);
+    assert.deepEqual(effectiveRegistry(after(first, plan)).hosts["gcr.io"]?.endpoints, [
+      `https://${place}/v2/ns`,
+      "upstream",
+    ]);
     assert.deepEqual(planContainerd(after(first, plan), desired([gcr], { credentials })).write, []);
   });
 
@@ -249,14 +331,20 @@ describe("legacy registry settings", () => {
   it("mirrors and config_path together, with which CRI does not load: the plan mends it", () => {
     const text = `version = 2\n[plugins."${id}".registry]\n  config_path = "${dir}"\n  [plugins."${id}".registry.mirrors."quay.io"]\n    endpoint = ["https://main.example"]\n`;
     const observed = node("1.7.24", { [configPath]: text });
-    assert.match(effectiveRegistry(observed).problems.join("\n"), /`mirrors` and `config_path` are both set: the CRI plugin does not load/);
+    assert.match(
+      effectiveRegistry(observed).problems.join("\n"),
+      /`mirrors` and `config_path` are both set: the CRI plugin does not load/,
+    );
     const plan = planContainerd(observed, desired([gcr], { credentials }));
     assert.deepEqual(effectiveRegistry(after(observed, plan)).problems, []);
   });
 
   it("an endpoint with a password in it: neither the note nor the carried file repeats it", () => {
     const text = `version = 2\n[plugins."${id}".registry.mirrors."gcr.io"]\n  endpoint = ["https://user:hunter2@m.example"]\n[plugins."${id}".registry.mirrors."quay.io"]\n  endpoint = ["https://user:hunter2@m.example"]\n`;
-    const plan = planContainerd(node("1.7.24", { [configPath]: text }), desired([gcr], { credentials, configStyle: "hosts-dir" }));
+    const plan = planContainerd(
+      node("1.7.24", { [configPath]: text }),
+      desired([gcr], { credentials, configStyle: "hosts-dir" }),
+    );
     assert(!JSON.stringify(plan).includes("hunter2"));
     assert.match(written(plan, `${dir}/quay.io/hosts.toml`), /\[host\."https:\/\/m\.example"\]/);
   });

@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+
 import type { ContainerdPlan } from "../../../provider/containerd/containerdPlan";
-import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredRegistry } from "../../../provider/containerd/desired";
+import type {
+  AuthKinds,
+  ConfigStyle,
+  Credentials,
+  DesiredHost,
+  DesiredRegistry,
+} from "../../../provider/containerd/desired";
 import type { ObservedNode } from "../../../provider/containerd/observed";
 import { renderFiles } from "../../../provider/containerd/render/renderFiles";
 import { casOf, dir } from "./renderCases";
@@ -13,17 +20,29 @@ export function sample(name: string): string {
 }
 
 /** A node with these files; a text alone has mode 0644. */
-export function node(version: string, files: Record<string, string | { text?: string; mode: number; linkTarget?: string }>, more: Partial<ObservedNode> = {}): ObservedNode {
+export function node(
+  version: string,
+  files: Record<string, string | { text?: string; mode: number; linkTarget?: string }>,
+  more: Partial<ObservedNode> = {},
+): ObservedNode {
   return {
     versionText: `containerd github.com/containerd/containerd ${version} 0123456789`,
     configPath,
-    files: Object.fromEntries(Object.entries(files).map(([path, file]) => [path, typeof file === "string" ? { text: file, mode: 0o644 } : file])),
+    files: Object.fromEntries(
+      Object.entries(files).map(([path, file]) => [
+        path,
+        typeof file === "string" ? { text: file, mode: 0o644 } : file,
+      ]),
+    ),
     owned: {},
     ...more,
   };
 }
 
-export function desired(hosts: DesiredHost[], more: { credentials?: Credentials; auth?: AuthKinds; configStyle?: ConfigStyle | "auto"; hostsDir?: string } = {}): DesiredRegistry {
+export function desired(
+  hosts: DesiredHost[],
+  more: { credentials?: Credentials; auth?: AuthKinds; configStyle?: ConfigStyle | "auto"; hostsDir?: string } = {},
+): DesiredRegistry {
   const hostsDir = more.hostsDir ?? dir;
   return {
     hosts,

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+
 import { ContainerdError } from "../../../provider/containerd/containerdError";
 import type { DesiredRegistry } from "../../../provider/containerd/desired";
-import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import type { ObservedNode } from "../../../provider/containerd/observed";
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
-import { copyToml, parseToml, sameToml, tableAt, type Table } from "../../../provider/containerd/toml/toml";
+import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
+import { copyToml, parseToml, sameToml, type Table, tableAt } from "../../../provider/containerd/toml/toml";
 import { after, configPath, desired, node, sample, written } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 
@@ -15,12 +16,15 @@ const gcr = host("gcr.io", [mirror(`https://${place}/v2/ns`, { ca: true, credent
 const credentials = { [place]: { username: "puller", password: "s3cret" } };
 
 function refuses(observed: ObservedNode, wanted: DesiredRegistry, code: string, message: RegExp): void {
-  assert.throws(() => planContainerd(observed, wanted), (error: unknown) => {
-    assert(error instanceof ContainerdError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    return true;
-  });
+  assert.throws(
+    () => planContainerd(observed, wanted),
+    (error: unknown) => {
+      assert(error instanceof ContainerdError, String(error));
+      assert.equal(error.code, code, error.message);
+      assert.match(error.message, message);
+      return true;
+    },
+  );
 }
 
 /** Everything but the registry part, of either plugin id. */
@@ -71,7 +75,10 @@ describe("planContainerd", () => {
         const config = written(plan, configPath);
         assert(sameToml(withoutRegistry(config), withoutRegistry(text)), "more than the registry part differs");
         const kept = linesOnlyIn(text, config);
-        assert(kept.length === 0 || (kept.length === 1 && /config_path = ["']["']|registry = \{/.test(kept[0] as string)), `lines lost: ${kept.join("\n")}`);
+        assert(
+          kept.length === 0 || (kept.length === 1 && /config_path = ["']["']|registry = \{/.test(kept[0] as string)),
+          `lines lost: ${kept.join("\n")}`,
+        );
         assert.deepEqual(effectiveRegistry(after(observed, plan)).hosts["gcr.io"], {
           endpoints: [`https://${place}/v2/ns`, "upstream"],
           upstream: true,
@@ -104,9 +111,16 @@ describe("planContainerd", () => {
 
   it("takes away what is no longer declared, and keeps owning the config file", () => {
     const observed = node("2.1.9", { [configPath]: sample("debian") });
-    const first = after(observed, planContainerd(observed, desired([gcr, host("somehost.io", gcr.mirrors)], { credentials })));
+    const first = after(
+      observed,
+      planContainerd(observed, desired([gcr, host("somehost.io", gcr.mirrors)], { credentials })),
+    );
     const plan = planContainerd(first, desired([host("gcr.io", [mirror("https://b.example:5000")])]));
-    assert.deepEqual(plan.remove, [`${dir}/${place}/ca.crt`, `${dir}/${place}/hosts.toml`, `${dir}/somehost.io/hosts.toml`]);
+    assert.deepEqual(plan.remove, [
+      `${dir}/${place}/ca.crt`,
+      `${dir}/${place}/hosts.toml`,
+      `${dir}/somehost.io/hosts.toml`,
+    ]);
     assert(plan.owns.includes(configPath));
     assert.equal(plan.restart, false);
   });
@@ -124,7 +138,10 @@ describe("planContainerd", () => {
     const loose = after(observed, plan);
     const path = `${dir}/gcr.io/hosts.toml`;
     loose.files[path] = { ...loose.files[path], mode: 0o644 };
-    assert.deepEqual(planContainerd(loose, desired([gcr], { credentials })).write.map((one) => one.path), [path]);
+    assert.deepEqual(
+      planContainerd(loose, desired([gcr], { credentials })).write.map((one) => one.path),
+      [path],
+    );
   });
 
   it("puts the credential where its placeholder stands, as basic authentication", () => {
@@ -135,11 +152,21 @@ describe("planContainerd", () => {
   });
 
   it("refuses a declaration whose credential is missing, naming it", () => {
-    refuses(node("1.7.24", { [configPath]: sample("debian") }), desired([gcr]), "CONTAINERD_CREDENTIAL", /needs the credential of 172\.18\.0\.20:5000/);
+    refuses(
+      node("1.7.24", { [configPath]: sample("debian") }),
+      desired([gcr]),
+      "CONTAINERD_CREDENTIAL",
+      /needs the credential of 172\.18\.0\.20:5000/,
+    );
   });
 
   describe("no config file, or one that says nothing", () => {
-    for (const [version, line, id] of [["1.6.20", 2, oldId], ["1.7.24", 2, oldId], ["2.1.9", 3, newId], ["2.3.4", 3, newId]] as const) {
+    for (const [version, line, id] of [
+      ["1.6.20", 2, oldId],
+      ["1.7.24", 2, oldId],
+      ["2.1.9", 3, newId],
+      ["2.3.4", 3, newId],
+    ] as const) {
       it(`${version}: a file of version ${line} with the pointer alone`, () => {
         const pointer = `[plugins."${id}".registry]\n  config_path = "${dir}"\n`;
         const plan = planContainerd(node(version, {}), desired([gcr], { credentials }));
@@ -149,9 +176,15 @@ describe("planContainerd", () => {
         assert.equal(plan.restart, true);
 
         const comments = "# nothing here yet\n";
-        const kept = written(planContainerd(node(version, { [configPath]: comments }), desired([gcr], { credentials })), configPath);
+        const kept = written(
+          planContainerd(node(version, { [configPath]: comments }), desired([gcr], { credentials })),
+          configPath,
+        );
         assert(kept.startsWith(`${comments}version = ${line}\n`), kept);
-        assert.equal(written(planContainerd(node(version, { [configPath]: "" }), desired([gcr], { credentials })), configPath), text);
+        assert.equal(
+          written(planContainerd(node(version, { [configPath]: "" }), desired([gcr], { credentials })), configPath),
+          text,
+        );
       });
     }
   });
@@ -160,44 +193,87 @@ describe("planContainerd", () => {
     const wanted = desired([gcr], { credentials });
     it("a config.toml that does not parse: line and column, and none of its text", () => {
       const text = `version = 2\n[plugins]\n  password = "hunter2\n`;
-      assert.throws(() => planContainerd(node("1.7.24", { [configPath]: text }), wanted), (error: unknown) => {
-        assert(error instanceof ContainerdError);
-        assert.equal(error.code, "CONTAINERD_TOML");
-        assert.match(error.message, /config\.toml is not valid TOML at line 3, column \d+/);
-        assert(!error.message.includes("hunter2"));
-        return true;
-      });
+      assert.throws(
+        () => planContainerd(node("1.7.24", { [configPath]: text }), wanted),
+        (error: unknown) => {
+          assert(error instanceof ContainerdError);
+          assert.equal(error.code, "CONTAINERD_TOML");
+          assert.match(error.message, /config\.toml is not valid TOML at line 3, column \d+/);
+          assert(!error.message.includes("hunter2"));
+          return true;
+        },
+      );
     });
     it("a version 1 file on 1.x, with what to write", () => {
-      refuses(node("1.7.24", { [configPath]: "[plugins.cri]\n  sandbox_image = \"x\"\n" }), wanted, "CONTAINERD_CONFIG_VERSION", /version 1 file \(without a `version` line\).*put `version = 2` at its top/);
+      refuses(
+        node("1.7.24", { [configPath]: '[plugins.cri]\n  sandbox_image = "x"\n' }),
+        wanted,
+        "CONTAINERD_CONFIG_VERSION",
+        /version 1 file \(without a `version` line\).*put `version = 2` at its top/,
+      );
     });
     it("a version 1 file on 2.x, with the command that migrates it", () => {
-      refuses(node("2.1.9", { [configPath]: "version = 1\n[plugins.cri]\n  sandbox_image = \"x\"\n" }), wanted, "CONTAINERD_CONFIG_VERSION", /containerd config migrate/);
+      refuses(
+        node("2.1.9", { [configPath]: 'version = 1\n[plugins.cri]\n  sandbox_image = "x"\n' }),
+        wanted,
+        "CONTAINERD_CONFIG_VERSION",
+        /containerd config migrate/,
+      );
     });
     it("CRI switched off, as Docker's package does it", () => {
-      refuses(node("1.7.24", { [configPath]: sample("docker-package") }), wanted, "CONTAINERD_CRI_DISABLED", /disabled_plugins.*containerd config default >/);
+      refuses(
+        node("1.7.24", { [configPath]: sample("docker-package") }),
+        wanted,
+        "CONTAINERD_CRI_DISABLED",
+        /disabled_plugins.*containerd config default >/,
+      );
     });
     it("a main file that is no text", () => {
       refuses(node("1.7.24", { [configPath]: { mode: 0o644 } }), wanted, "CONTAINERD_EDIT", /no text file/);
     });
     it("an import that is not there, with which containerd would not come back", () => {
-      refuses(node("1.7.24", { [configPath]: `version = 2\nimports = ["/etc/containerd/gone.toml"]\n` }), wanted, "CONTAINERD_PLAN", /gone\.toml is imported but cannot be read/);
+      refuses(
+        node("1.7.24", { [configPath]: `version = 2\nimports = ["/etc/containerd/gone.toml"]\n` }),
+        wanted,
+        "CONTAINERD_PLAN",
+        /gone\.toml is imported but cannot be read/,
+      );
     });
     it("containerd before 1.6", () => {
       refuses(node("1.5.13", { [configPath]: sample("debian") }), wanted, "CONTAINERD_VERSION", /1\.5\.13 is too old/);
     });
     it("_default before 1.6.17", () => {
-      refuses(node("1.6.12", { [configPath]: sample("debian") }), desired([host("_default", [mirror("https://a.example:5000")])]), "CONTAINERD_VERSION", /1\.6\.17/);
+      refuses(
+        node("1.6.12", { [configPath]: sample("debian") }),
+        desired([host("_default", [mirror("https://a.example:5000")])]),
+        "CONTAINERD_VERSION",
+        /1\.6\.17/,
+      );
     });
     it("configStyle config-toml on 2.x", () => {
-      refuses(node("2.1.9", { [configPath]: sample("debian") }), desired([gcr], { credentials, configStyle: "config-toml" }), "CONTAINERD_STYLE", /for containerd 1\.x/);
+      refuses(
+        node("2.1.9", { [configPath]: sample("debian") }),
+        desired([gcr], { credentials, configStyle: "config-toml" }),
+        "CONTAINERD_STYLE",
+        /for containerd 1\.x/,
+      );
     });
     it("configStyle config-toml beside a config_path", () => {
       const text = `version = 2\n[plugins."${oldId}".registry]\n  config_path = "/x"\n`;
-      refuses(node("1.7.24", { [configPath]: text }), desired([gcr], { credentials, configStyle: "config-toml" }), "CONTAINERD_STYLE", /names the hosts directory \/x/);
+      refuses(
+        node("1.7.24", { [configPath]: text }),
+        desired([gcr], { credentials, configStyle: "config-toml" }),
+        "CONTAINERD_STYLE",
+        /names the hosts directory \/x/,
+      );
     });
     it("configStyle config-toml with skipFallback, which it cannot hold", () => {
-      refuses(node("1.7.24", { [configPath]: sample("debian") }), desired([host("gcr.io", gcr.mirrors, true)], { credentials, configStyle: "config-toml" }), "CONTAINERD_STYLE", /skipFallback \(gcr\.io\)/);
+      refuses(
+        node("1.7.24", { [configPath]: sample("debian") }),
+        desired([host("gcr.io", gcr.mirrors, true)], { credentials, configStyle: "config-toml" }),
+        "CONTAINERD_STYLE",
+        /skipFallback \(gcr\.io\)/,
+      );
     });
   });
 
@@ -215,24 +291,42 @@ describe("planContainerd", () => {
       });
     }
     it("2.1: the main file, when no drop-in has a registry table", () => {
-      const plan = planContainerd(node("2.1.9", { [configPath]: `${main}[plugins."${oldId}".registry]\n  config_path = ""\n`, [dropIn]: sample("nvidia") }), desired([gcr], { credentials }));
-      assert.deepEqual(plan.write.filter((one) => one.path.endsWith(".toml") && !one.path.startsWith(dir)).map((one) => one.path), [configPath]);
+      const plan = planContainerd(
+        node("2.1.9", {
+          [configPath]: `${main}[plugins."${oldId}".registry]\n  config_path = ""\n`,
+          [dropIn]: sample("nvidia"),
+        }),
+        desired([gcr], { credentials }),
+      );
+      assert.deepEqual(
+        plan.write.filter((one) => one.path.endsWith(".toml") && !one.path.startsWith(dir)).map((one) => one.path),
+        [configPath],
+      );
     });
     it("2.1: the drop-in that sets config_path after the main file", () => {
       const later = "/etc/containerd/conf.d/50.toml";
       const plan = planContainerd(
-        node("2.1.9", { [configPath]: main, [later]: `version = 2\n[plugins."${oldId}".registry]\n  config_path = ""\n` }),
+        node("2.1.9", {
+          [configPath]: main,
+          [later]: `version = 2\n[plugins."${oldId}".registry]\n  config_path = ""\n`,
+        }),
         desired([gcr], { credentials }),
       );
       assert.match(written(plan, later), /config_path = "\/etc\/containerd\/certs\.d"/);
     });
     it("2.1: a version 2 file with the new plugin id alone keeps it", () => {
       const text = `version = 2\n[plugins."${newId}".registry]\n  config_path = ""\n`;
-      assert.match(written(planContainerd(node("2.1.9", { [configPath]: text }), desired([gcr], { credentials })), configPath), new RegExp(`\\[plugins."${newId.replaceAll(".", "\\.")}".registry\\]\n  config_path = "/etc`));
+      assert.match(
+        written(planContainerd(node("2.1.9", { [configPath]: text }), desired([gcr], { credentials })), configPath),
+        new RegExp(`\\[plugins."${newId.replaceAll(".", "\\.")}".registry\\]\n  config_path = "/etc`),
+      );
     });
     it("2.1: with both ids the old one counts, so it is edited", () => {
       const text = `version = 2\n[plugins."${oldId}".registry]\n  config_path = ""\n[plugins."${newId}".registry]\n  config_path = "/nowhere"\n`;
-      const result = parseToml(written(planContainerd(node("2.1.9", { [configPath]: text }), desired([gcr], { credentials })), configPath), "x");
+      const result = parseToml(
+        written(planContainerd(node("2.1.9", { [configPath]: text }), desired([gcr], { credentials })), configPath),
+        "x",
+      );
       assert.equal(tableAt(result, "plugins", oldId, "registry")?.["config_path"], dir);
       assert.equal(tableAt(result, "plugins", newId, "registry")?.["config_path"], "/nowhere");
     });
@@ -241,14 +335,23 @@ describe("planContainerd", () => {
   describe("the hosts directory", () => {
     const pointing = (to: string): string => `version = 2\n[plugins."${oldId}".registry]\n  config_path = "${to}"\n`;
     it("B3: a node that points to ours already is not restarted", () => {
-      const plan = planContainerd(node("1.7.24", { [configPath]: pointing(`${dir}/`) }), desired([gcr], { credentials }));
+      const plan = planContainerd(
+        node("1.7.24", { [configPath]: pointing(`${dir}/`) }),
+        desired([gcr], { credentials }),
+      );
       assert.equal(plan.restart, false);
       assert(!plan.owns.includes(configPath));
     });
     it("one that points elsewhere gets the files there, certificate paths too, without a restart", () => {
-      const plan = planContainerd(node("1.7.24", { [configPath]: pointing("/opt/hosts") }), desired([gcr], { credentials }));
+      const plan = planContainerd(
+        node("1.7.24", { [configPath]: pointing("/opt/hosts") }),
+        desired([gcr], { credentials }),
+      );
       assert.equal(plan.restart, false);
-      assert.deepEqual(plan.write.map((one) => one.path), [`/opt/hosts/${place}/ca.crt`, `/opt/hosts/${place}/hosts.toml`, "/opt/hosts/gcr.io/hosts.toml"]);
+      assert.deepEqual(
+        plan.write.map((one) => one.path),
+        [`/opt/hosts/${place}/ca.crt`, `/opt/hosts/${place}/hosts.toml`, "/opt/hosts/gcr.io/hosts.toml"],
+      );
       assert.match(written(plan, "/opt/hosts/gcr.io/hosts.toml"), new RegExp(`ca = "/opt/hosts/${place}/ca.crt"`));
       assert.match(plan.notes.join("\n"), /config_path is \/opt\/hosts already/);
     });
@@ -262,20 +365,33 @@ describe("planContainerd", () => {
       const plan = planContainerd(observed, desired([gcr], { credentials }));
       assert.match(written(plan, configPath), /config_path = '\/etc\/containerd\/certs\.d'\n/);
       assert.equal(written(plan, `${dir}/private.example:8443/ca.crt`), "PRIVATE\n");
-      assert(!plan.write.some((one) => one.path === `${dir}/quay.io/hosts.toml`), "a file of another owner is not touched");
+      assert(
+        !plan.write.some((one) => one.path === `${dir}/quay.io/hosts.toml`),
+        "a file of another owner is not touched",
+      );
       assert.equal(plan.restart, true);
       const again = planContainerd(after(observed, plan), desired([gcr], { credentials }));
       assert.deepEqual([again.write, again.remove, again.restart], [[], [], false]);
       assert.deepEqual(again.owns, plan.owns);
     });
     it("a list whose first directory has a _default: containerd never looked into the second, so nothing moves", () => {
-      const observed = node("1.7.24", { [configPath]: pointing(`${dir}:/other`), [`${dir}/_default/hosts.toml`]: "", "/other/quay.io/hosts.toml": "# theirs\n" });
+      const observed = node("1.7.24", {
+        [configPath]: pointing(`${dir}:/other`),
+        [`${dir}/_default/hosts.toml`]: "",
+        "/other/quay.io/hosts.toml": "# theirs\n",
+      });
       const plan = planContainerd(observed, desired([gcr], { credentials }));
       assert(!plan.write.some((one) => one.path.includes("quay.io")));
     });
     it("a file of the second directory that is no text is named, not lost silently", () => {
-      const observed = node("1.7.24", { [configPath]: pointing(`${dir}:/other`), "/other/quay.io/client.p12": { mode: 0o600 } });
-      assert.match(planContainerd(observed, desired([gcr], { credentials })).notes.join("\n"), /client\.p12 is no plain text file.*by hand/);
+      const observed = node("1.7.24", {
+        [configPath]: pointing(`${dir}:/other`),
+        "/other/quay.io/client.p12": { mode: 0o600 },
+      });
+      assert.match(
+        planContainerd(observed, desired([gcr], { credentials })).notes.join("\n"),
+        /client\.p12 is no plain text file.*by hand/,
+      );
     });
     it("B10: a foreign hosts.toml of a declared host is replaced and said so; others stay", () => {
       const observed = node("1.7.24", {
@@ -284,7 +400,10 @@ describe("planContainerd", () => {
         [`${dir}/quay.io/hosts.toml`]: "# theirs\n",
       });
       const plan = planContainerd(observed, desired([gcr], { credentials }));
-      assert.match(plan.notes.join("\n"), /gcr\.io\/hosts\.toml is not ours: it is replaced, kept aside, and comes back on delete/);
+      assert.match(
+        plan.notes.join("\n"),
+        /gcr\.io\/hosts\.toml is not ours: it is replaced, kept aside, and comes back on delete/,
+      );
       assert(!JSON.stringify([plan.write, plan.remove, plan.owns]).includes("quay.io"));
       assert.equal(plan.restart, false);
     });
@@ -296,7 +415,10 @@ describe("planContainerd", () => {
       });
       const wanted = desired([gcr], { credentials });
       const plan = planContainerd(observed, wanted);
-      assert.match(written(plan, `${dir}/gcr.io/hosts.toml`), /server = "https:\/\/gcr\.io"\n# Kept from .*\nskip_verify = true\nca = "\/etc\/containerd\/certs\.d\/gcr\.io\/proxy\.crt"\n/);
+      assert.match(
+        written(plan, `${dir}/gcr.io/hosts.toml`),
+        /server = "https:\/\/gcr\.io"\n# Kept from .*\nskip_verify = true\nca = "\/etc\/containerd\/certs\.d\/gcr\.io\/proxy\.crt"\n/,
+      );
       assert.deepEqual(planContainerd(after(observed, plan), wanted).write, []);
     });
     it("B7: skip_verify written into our own file by hand is drift, not something to keep", () => {
@@ -304,9 +426,15 @@ describe("planContainerd", () => {
       const wanted = desired([gcr], { credentials });
       const tampered = after(observed, planContainerd(observed, wanted));
       const path = `${dir}/gcr.io/hosts.toml`;
-      tampered.files[path] = { text: (tampered.files[path]?.text ?? "").replace("\n\n[host", "\nskip_verify = true\n\n[host"), mode: 0o600 };
+      tampered.files[path] = {
+        text: (tampered.files[path]?.text ?? "").replace("\n\n[host", "\nskip_verify = true\n\n[host"),
+        mode: 0o600,
+      };
       const plan = planContainerd(tampered, wanted);
-      assert.deepEqual(plan.write.map((one) => one.path), [path]);
+      assert.deepEqual(
+        plan.write.map((one) => one.path),
+        [path],
+      );
       assert(!written(plan, path).includes("skip_verify"));
     });
     it("host_port_ comes before host:port, so our file goes there, even when it is empty", () => {
@@ -324,15 +452,29 @@ describe("planContainerd", () => {
   });
 
   describe("credentials (C6, C13)", () => {
-    const key = { username: "_json_key", password: JSON.stringify({ type: "service_account", private_key: "-----BEGIN\nx\n" }) };
-    for (const [version, id] of [["1.6.20", oldId], ["1.7.24", oldId], ["2.0.11", oldId], ["2.1.9", oldId]] as const) {
+    const key = {
+      username: "_json_key",
+      password: JSON.stringify({ type: "service_account", private_key: "-----BEGIN\nx\n" }),
+    };
+    for (const [version, id] of [
+      ["1.6.20", oldId],
+      ["1.7.24", oldId],
+      ["2.0.11", oldId],
+      ["2.1.9", oldId],
+    ] as const) {
       it(`${version}: the gcr.io key stands in config.toml, exactly, in a file of mode 0600`, () => {
         const observed = node(version, { [configPath]: sample("debian") });
         const plan = planContainerd(observed, desired([gcr], { credentials: { ...credentials, "gcr.io": key } }));
         const text = written(plan, configPath);
-        assert.deepEqual({ ...tableAt(parseToml(text, "x"), "plugins", id, "registry", "configs", "gcr.io", "auth") }, key);
+        assert.deepEqual(
+          { ...tableAt(parseToml(text, "x"), "plugins", id, "registry", "configs", "gcr.io", "auth") },
+          key,
+        );
         assert.equal(plan.write.find((one) => one.path === configPath)?.mode, 0o600);
-        assert(!plan.write.some((one) => one.path.startsWith(dir) && one.text.includes("_json_key")), "never in a hosts.toml");
+        assert(
+          !plan.write.some((one) => one.path.startsWith(dir) && one.text.includes("_json_key")),
+          "never in a hosts.toml",
+        );
         assert(!JSON.stringify(plan.notes).includes("private_key"));
         const gone = planContainerd(after(observed, plan), desired([gcr], { credentials }));
         assert(!written(gone, configPath).includes("_json_key"), "taken away when it is no longer declared");
@@ -346,11 +488,33 @@ describe("planContainerd", () => {
         for (const path of [`${dir}/gcr.io/hosts.toml`, `${dir}/${place}/hosts.toml`]) {
           assert(!written(plan, path).includes("Authorization"), path);
         }
-        assert.deepEqual({ ...tableAt(parseToml(written(plan, configPath), "x"), "plugins", oldId, "registry", "configs", place, "auth") }, credentials[place]);
+        assert.deepEqual(
+          {
+            ...tableAt(
+              parseToml(written(plan, configPath), "x"),
+              "plugins",
+              oldId,
+              "registry",
+              "configs",
+              place,
+              "auth",
+            ),
+          },
+          credentials[place],
+        );
         assert.match(plan.notes.join("\n"), /asks for a token/);
-        const rotated = planContainerd(after(observed, plan), desired([gcr], { credentials: { [place]: { username: "puller", password: "new" } }, auth: { [place]: "bearer" } }));
+        const rotated = planContainerd(
+          after(observed, plan),
+          desired([gcr], {
+            credentials: { [place]: { username: "puller", password: "new" } },
+            auth: { [place]: "bearer" },
+          }),
+        );
         assert.equal(rotated.restart, true);
-        assert.deepEqual(rotated.write.map((one) => one.path), [configPath]);
+        assert.deepEqual(
+          rotated.write.map((one) => one.path),
+          [configPath],
+        );
       }
     });
     it("a Bearer mirror on 2.1: the header, and no restart for a new credential", () => {
@@ -359,42 +523,77 @@ describe("planContainerd", () => {
       const plan = planContainerd(observed, desired([gcr], { credentials, auth }));
       assert(written(plan, `${dir}/gcr.io/hosts.toml`).includes("Authorization"));
       assert(!written(plan, configPath).includes("puller"));
-      assert.equal(planContainerd(after(observed, plan), desired([gcr], { credentials: { [place]: { username: "puller", password: "new" } }, auth })).restart, false);
+      assert.equal(
+        planContainerd(
+          after(observed, plan),
+          desired([gcr], { credentials: { [place]: { username: "puller", password: "new" } }, auth }),
+        ).restart,
+        false,
+      );
     });
     it("with skipFallback gcr.io is never asked, so its key is not put on the node", () => {
-      const plan = planContainerd(node("1.7.24", { [configPath]: sample("debian") }), desired([host("gcr.io", gcr.mirrors, true)], { credentials: { ...credentials, "gcr.io": key } }));
+      const plan = planContainerd(
+        node("1.7.24", { [configPath]: sample("debian") }),
+        desired([host("gcr.io", gcr.mirrors, true)], { credentials: { ...credentials, "gcr.io": key } }),
+      );
       assert(!JSON.stringify(plan.write).includes("_json_key"));
       assert.match(plan.notes.join("\n"), /not put on this node/);
     });
     it("docker.io's own credential goes by the name of its server", () => {
-      const plan = planContainerd(node("1.7.24", { [configPath]: sample("debian") }), desired([host("docker.io", [mirror("https://a.example:5000")])], { credentials: { "docker.io": key } }));
+      const plan = planContainerd(
+        node("1.7.24", { [configPath]: sample("debian") }),
+        desired([host("docker.io", [mirror("https://a.example:5000")])], { credentials: { "docker.io": key } }),
+      );
       assert.match(written(plan, configPath), /configs\."registry-1\.docker\.io"\.auth/);
     });
     it("a credential of the node's own for gcr.io gives way, and no line of it is left beside ours", () => {
       const text = `version = 2\n[plugins."${oldId}".registry.configs."gcr.io".auth]\n  username = "theirs"\n  password = "their-secret"\n`;
-      const plan = planContainerd(node("1.7.24", { [configPath]: text }), desired([gcr], { credentials: { ...credentials, "gcr.io": key } }));
+      const plan = planContainerd(
+        node("1.7.24", { [configPath]: text }),
+        desired([gcr], { credentials: { ...credentials, "gcr.io": key } }),
+      );
       assert(!written(plan, configPath).includes("theirs"));
       assert.match(plan.notes.join("\n"), /own credential for gcr\.io in config\.toml gives way/);
       assert(!plan.notes.join("\n").includes("their-secret"));
     });
     it("refuses a user name with a colon, which basic authentication cannot carry", () => {
-      refuses(node("1.7.24", { [configPath]: sample("debian") }), desired([gcr], { credentials: { [place]: { username: "a:b", password: "x" } } }), "CONTAINERD_CREDENTIAL", /colon/);
+      refuses(
+        node("1.7.24", { [configPath]: sample("debian") }),
+        desired([gcr], { credentials: { [place]: { username: "a:b", password: "x" } } }),
+        "CONTAINERD_CREDENTIAL",
+        /colon/,
+      );
     });
   });
 
   describe("C15: a dial timeout", () => {
-    const timed = (endpoint: string): DesiredRegistry => desired([host("gcr.io", [mirror(endpoint, { dialTimeout: 1 })])]);
+    const timed = (endpoint: string): DesiredRegistry =>
+      desired([host("gcr.io", [mirror(endpoint, { dialTimeout: 1 })])]);
     const risk = /containerd \S+ has no dial timeout: while a mirror drops packets, each request of a pull waits 30 s/;
 
-    for (const [version, knows] of [["1.6.20", false], ["1.7.24", false], ["2.0.6", false], ["2.0.7", true], ["2.1.0", true], ["2.4.2", true]] as const) {
+    for (const [version, knows] of [
+      ["1.6.20", false],
+      ["1.7.24", false],
+      ["2.0.6", false],
+      ["2.0.7", true],
+      ["2.1.0", true],
+      ["2.4.2", true],
+    ] as const) {
       it(`${version}: the files are those that were reviewed, ${knows ? "and nothing is said" : "and the risk is said"}`, () => {
         const wanted = timed("https://a.example:5000");
         const plan = planContainerd(node(version, {}), wanted);
         for (const [path, text] of Object.entries(wanted.files)) {
           assert.equal(written(plan, path), text);
         }
-        assert.equal(plan.notes.some((note) => risk.test(note)), !knows);
-        assert(!planContainerd(node(version, {}), desired([host("gcr.io", [mirror("https://a.example:5000")])])).notes.some((note) => risk.test(note)));
+        assert.equal(
+          plan.notes.some((note) => risk.test(note)),
+          !knows,
+        );
+        assert(
+          !planContainerd(node(version, {}), desired([host("gcr.io", [mirror("https://a.example:5000")])])).notes.some(
+            (note) => risk.test(note),
+          ),
+        );
       });
     }
 
@@ -403,8 +602,14 @@ describe("planContainerd", () => {
       const plan = planContainerd(node("2.0.11", {}), timed("http://a.example:5000"));
       assert(!written(plan, path).includes("dial_timeout"));
       assert.match(plan.notes.join("\n"), /containerd 2\.0\.11 would try TLS at an http mirror with a dial timeout/);
-      assert.match(written(planContainerd(node("2.1.9", {}), timed("http://a.example:5000")), path), /dial_timeout = "1s"/);
-      assert.match(written(planContainerd(node("2.0.11", {}), timed("https://a.example:5000")), path), /dial_timeout = "1s"/);
+      assert.match(
+        written(planContainerd(node("2.1.9", {}), timed("http://a.example:5000")), path),
+        /dial_timeout = "1s"/,
+      );
+      assert.match(
+        written(planContainerd(node("2.0.11", {}), timed("https://a.example:5000")), path),
+        /dial_timeout = "1s"/,
+      );
     });
   });
 });

@@ -30,7 +30,9 @@ export function host(name: string, mirrors: DesiredMirror[], skipFallback = fals
 export function direct(one: DesiredHost, options: { ca?: boolean; credential?: boolean }): DesiredHost {
   const access: HostAccess = {
     ...(options.ca === true ? { caPath: `${dir}/${one.host}/ca.crt` } : {}),
-    ...(options.credential === true ? { credential: one.host === "docker.io" ? "registry-1.docker.io" : one.host } : {}),
+    ...(options.credential === true
+      ? { credential: one.host === "docker.io" ? "registry-1.docker.io" : one.host }
+      : {}),
   };
   return { ...one, access };
 }
@@ -332,7 +334,9 @@ ca = "/etc/containerd/certs.d/127.0.0.1:5007/ca.crt"
   },
   {
     name: "C14: a private registry that is mirrored too: behind the mirror, with its own CA and credential",
-    hosts: [direct(host("private.example", [mirror("https://a.example:5000", { ca: true })]), { ca: true, credential: true })],
+    hosts: [
+      direct(host("private.example", [mirror("https://a.example:5000", { ca: true })]), { ca: true, credential: true }),
+    ],
     files: {
       "private.example/hosts.toml": `server = "https://private.example"
 ca = "/etc/containerd/certs.d/private.example/ca.crt"
@@ -356,7 +360,10 @@ ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
   },
   {
     name: "C14: a private registry that is the mirror itself, with the same CA: the mirror's own file says it already",
-    hosts: [host("gcr.io", [mirror("https://a.example:5000/v2/ns", { ca: true, credential: true })]), direct(host("a.example:5000", []), { ca: true })],
+    hosts: [
+      host("gcr.io", [mirror("https://a.example:5000/v2/ns", { ca: true, credential: true })]),
+      direct(host("a.example:5000", []), { ca: true }),
+    ],
     files: {
       "gcr.io/hosts.toml": `server = "https://gcr.io"
 
@@ -383,7 +390,12 @@ ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
   },
   {
     name: "C15: how long to wait for a mirror, in its own table; the mirror's own name has nothing behind it",
-    hosts: [host("gcr.io", [mirror("https://a.example:5000/v2/ns", { ca: true, dialTimeout: 1 }), mirror("http://b.example:5000", { dialTimeout: 0.25 })])],
+    hosts: [
+      host("gcr.io", [
+        mirror("https://a.example:5000/v2/ns", { ca: true, dialTimeout: 1 }),
+        mirror("http://b.example:5000", { dialTimeout: 0.25 }),
+      ]),
+    ],
     files: {
       "gcr.io/hosts.toml": `server = "https://gcr.io"
 
@@ -464,7 +476,10 @@ ca = "/etc/containerd/certs.d/a.example:5000/ca.crt"
 /** What a case's file is to be, first line included. */
 export function expectedFiles(one: RenderCase): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(one.files).map(([path, text]) => [`${dir}/${path}`, path.endsWith("hosts.toml") ? `${managedComment}\n${text}` : text]),
+    Object.entries(one.files).map(([path, text]) => [
+      `${dir}/${path}`,
+      path.endsWith("hosts.toml") ? `${managedComment}\n${text}` : text,
+    ]),
   );
 }
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+
 import { parse } from "@iarna/toml";
+
 import { ContainerdError } from "../../../provider/containerd/containerdError";
 import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import { managedComment } from "../../../provider/containerd/render/hostsToml";
@@ -34,7 +36,11 @@ describe("renderFiles", () => {
         assert.deepEqual(effective.problems, [], version);
         for (const declared of one.hosts) {
           const wanted = declared.mirrors.map((m) => m.endpoint.replace(/\/v2$/, ""));
-          assert.deepEqual(effective.hosts[declared.host]?.endpoints, declared.skipFallback ? wanted : [...wanted, "upstream"], version);
+          assert.deepEqual(
+            effective.hosts[declared.host]?.endpoints,
+            declared.skipFallback ? wanted : [...wanted, "upstream"],
+            version,
+          );
           assert.equal(effective.hosts[declared.host]?.upstream, !declared.skipFallback, version);
         }
       }
@@ -42,9 +48,17 @@ describe("renderFiles", () => {
   }
 
   it("IPv6 on 1.x: dotted keys, because its parser ends a header at the first bracket; in order, with every setting", () => {
-    const hosts = [host("gcr.io", [mirror("https://b.example:5000"), mirror("https://[::1]:5000/v2/ns", { ca: true, credential: true }), mirror("http://[::2]:5000", { dialTimeout: 1 })])];
+    const hosts = [
+      host("gcr.io", [
+        mirror("https://b.example:5000"),
+        mirror("https://[::1]:5000/v2/ns", { ca: true, credential: true }),
+        mirror("http://[::2]:5000", { dialTimeout: 1 }),
+      ]),
+    ];
     const text = renderFiles(hosts, casOf(hosts), dir, { oldParser: true })[`${dir}/gcr.io/hosts.toml`];
-    assert.equal(text, `${managedComment}
+    assert.equal(
+      text,
+      `${managedComment}
 server = "https://gcr.io"
 
 [host]
@@ -55,7 +69,8 @@ server = "https://gcr.io"
   "https://[::1]:5000/v2/ns".header.Authorization = "{{credential [::1]:5000}}"
   "http://[::2]:5000".capabilities = ["pull", "resolve"]
   "http://[::2]:5000".dial_timeout = "1s"
-`);
+`,
+    );
   });
 
   it("gives the same texts in the same order whatever the order of the hosts", () => {
@@ -79,11 +94,14 @@ server = "https://gcr.io"
 
   it("refuses a CA path without a text, naming both", () => {
     const hosts = [host("gcr.io", [mirror("https://a.example:5000", { ca: true })])];
-    assert.throws(() => renderFiles(hosts, {}, dir), (error: unknown) => {
-      assert(error instanceof ContainerdError);
-      assert.equal(error.code, "CONTAINERD_DESIRED");
-      assert.match(error.message, /https:\/\/a\.example:5000 names the CA file .*ca\.crt/);
-      return true;
-    });
+    assert.throws(
+      () => renderFiles(hosts, {}, dir),
+      (error: unknown) => {
+        assert(error instanceof ContainerdError);
+        assert.equal(error.code, "CONTAINERD_DESIRED");
+        assert.match(error.message, /https:\/\/a\.example:5000 names the CA file .*ca\.crt/);
+        return true;
+      },
+    );
   });
 });

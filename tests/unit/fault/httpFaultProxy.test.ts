@@ -1,23 +1,47 @@
 import assert from "node:assert/strict";
-import { createServer, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as httpRequest,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createHttpsServer, request as httpsRequest } from "node:https";
 import type { AddressInfo } from "node:net";
+
 import { HttpFaultProxy } from "../../lab/fault";
 import { testCertificate } from "./testCertificate";
 
-interface Seen { method: string; url: string; body: string; headers: IncomingHttpHeaders; aborted: boolean }
+interface Seen {
+  method: string;
+  url: string;
+  body: string;
+  headers: IncomingHttpHeaders;
+  aborted: boolean;
+}
 
 /** A small "registry" that remembers what reached it. */
 async function backend(tls?: { cert: string; key: string }): Promise<{ server: Server; port: number; seen: Seen[] }> {
   const seen: Seen[] = [];
   const handler = (request: IncomingMessage, response: ServerResponse): void => {
-    const entry: Seen = { method: request.method ?? "", url: request.url ?? "", body: "", headers: request.headers, aborted: false };
+    const entry: Seen = {
+      method: request.method ?? "",
+      url: request.url ?? "",
+      body: "",
+      headers: request.headers,
+      aborted: false,
+    };
     seen.push(entry);
     request.on("data", (chunk: Buffer) => (entry.body += chunk.toString()));
     request.on("error", () => (entry.aborted = true));
     request.on("end", () => {
       const scheme = request.headers["x-forwarded-proto"] ?? "http";
-      response.writeHead(200, { "docker-content-digest": "sha256:right", location: `${String(scheme)}://${request.headers.host}/next`, "content-length": "1000" });
+      response.writeHead(200, {
+        "docker-content-digest": "sha256:right",
+        location: `${String(scheme)}://${request.headers.host}/next`,
+        "content-length": "1000",
+      });
       response.end(request.method === "HEAD" ? "" : "0123456789".repeat(100));
     });
   };
@@ -26,7 +50,12 @@ async function backend(tls?: { cert: string; key: string }): Promise<{ server: S
   return { server, port: (server.address() as AddressInfo).port, seen };
 }
 
-interface Got { status: number; headers: IncomingHttpHeaders; body: string; ended: string }
+interface Got {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: string;
+  ended: string;
+}
 
 function ask(endpoint: string, method = "GET", path = "/v2/", body = "", options: object = {}): Promise<Got> {
   return new Promise((resolve) => {
@@ -50,7 +79,10 @@ describe("HTTP fault proxy", () => {
   let proxy: HttpFaultProxy;
   beforeEach(async () => {
     real = await backend();
-    proxy = await new HttpFaultProxy({ upstream: `http://127.0.0.1:${real.port}`, identify: (port) => `peer-${port > 0}` }).start();
+    proxy = await new HttpFaultProxy({
+      upstream: `http://127.0.0.1:${real.port}`,
+      identify: (port) => `peer-${port > 0}`,
+    }).start();
   });
   afterEach(async () => {
     await proxy.stop();
@@ -59,25 +91,56 @@ describe("HTTP fault proxy", () => {
   });
 
   it("passes everything on without rules: the Host the client used, method, body, answer; and logs it", async () => {
-    const got = await ask(proxy.endpoint, "PUT", "/v2/a/blobs/uploads/1?digest=sha256:1&ns=gcr.io", "content", { headers: { authorization: "Basic abc" } });
+    const got = await ask(proxy.endpoint, "PUT", "/v2/a/blobs/uploads/1?digest=sha256:1&ns=gcr.io", "content", {
+      headers: { authorization: "Basic abc" },
+    });
     assert.equal(got.status, 200);
     assert.equal(got.body.length, 1000);
     assert.equal(got.headers.location, `${proxy.endpoint}/next`, "a registry's own addresses lead to the proxy");
-    assert.deepEqual([real.seen[0]?.method, real.seen[0]?.body, real.seen[0]?.headers.host], ["PUT", "content", proxy.hostPort]);
+    assert.deepEqual(
+      [real.seen[0]?.method, real.seen[0]?.body, real.seen[0]?.headers.host],
+      ["PUT", "content", proxy.hostPort],
+    );
     const [record] = proxy.requests;
-    assert.deepEqual([record?.method, record?.path, record?.ns, record?.status, record?.requestBytes, record?.responseBytes, record?.peer, record?.rule],
-      ["PUT", "/v2/a/blobs/uploads/1", "gcr.io", 200, 7, 1000, "peer-true", undefined]);
+    assert.deepEqual(
+      [
+        record?.method,
+        record?.path,
+        record?.ns,
+        record?.status,
+        record?.requestBytes,
+        record?.responseBytes,
+        record?.peer,
+        record?.rule,
+      ],
+      ["PUT", "/v2/a/blobs/uploads/1", "gcr.io", 200, 7, 1000, "peer-true", undefined],
+    );
     assert.equal(record?.headers.authorization, "Basic abc");
   });
 
   it("answers by itself, for the nth request of a kind only", async () => {
-    proxy.script({ name: "expired", method: "PUT", path: /uploads/, nth: 2, fault: { answer: { status: 401, headers: { "www-authenticate": "Bearer x" }, body: "{}" } } });
+    proxy.script({
+      name: "expired",
+      method: "PUT",
+      path: /uploads/,
+      nth: 2,
+      fault: { answer: { status: 401, headers: { "www-authenticate": "Bearer x" }, body: "{}" } },
+    });
     const statuses: number[] = [];
-    for (const [method, path] of [["PUT", "/uploads/1"], ["GET", "/uploads/1"], ["PUT", "/other"], ["PUT", "/uploads/2"], ["PUT", "/uploads/3"]] as const) {
+    for (const [method, path] of [
+      ["PUT", "/uploads/1"],
+      ["GET", "/uploads/1"],
+      ["PUT", "/other"],
+      ["PUT", "/uploads/2"],
+      ["PUT", "/uploads/3"],
+    ] as const) {
       statuses.push((await ask(proxy.endpoint, method, path, method === "GET" ? "" : "body")).status);
     }
     assert.deepEqual(statuses, [200, 200, 200, 401, 200]);
-    assert.deepEqual(proxy.requests.map((record) => record.rule), [undefined, undefined, undefined, "expired", undefined]);
+    assert.deepEqual(
+      proxy.requests.map((record) => record.rule),
+      [undefined, undefined, undefined, "expired", undefined],
+    );
     assert.equal(real.seen.length, 4, "the refused one did not reach the server");
   });
 
@@ -89,7 +152,17 @@ describe("HTTP fault proxy", () => {
   });
 
   it("changes, drops and computes headers, the status and the body", async () => {
-    proxy.script({ fault: { status: 201, headers: { "Docker-Content-Digest": "sha256:wrong", location: (old) => old?.replace("/next", "/elsewhere"), "x-none": undefined }, body: (body) => `${body.length} bytes` } });
+    proxy.script({
+      fault: {
+        status: 201,
+        headers: {
+          "Docker-Content-Digest": "sha256:wrong",
+          location: (old) => old?.replace("/next", "/elsewhere"),
+          "x-none": undefined,
+        },
+        body: (body) => `${body.length} bytes`,
+      },
+    });
     const got = await ask(proxy.endpoint);
     assert.equal(got.status, 201);
     assert.equal(got.headers["docker-content-digest"], "sha256:wrong");
@@ -134,13 +207,19 @@ describe("HTTP fault proxy", () => {
     const began = Date.now();
     assert.equal((await ask(proxy.endpoint, "GET", "/slow")).status, 200);
     assert.ok(Date.now() - began >= 79);
-    const winner = await Promise.race([ask(proxy.endpoint, "GET", "/never"), new Promise((resolve) => setTimeout(() => resolve("nothing"), 150))]);
+    const winner = await Promise.race([
+      ask(proxy.endpoint, "GET", "/never"),
+      new Promise((resolve) => setTimeout(() => resolve("nothing"), 150)),
+    ]);
     assert.equal(winner, "nothing");
   });
 
   it("tells when a fault strikes, with what it struck", async () => {
     const struck: string[] = [];
-    proxy.script({ method: /^(PUT|PATCH)$/, fault: { onStrike: (record) => struck.push(`${record.method} ${record.path}`) } });
+    proxy.script({
+      method: /^(PUT|PATCH)$/,
+      fault: { onStrike: (record) => struck.push(`${record.method} ${record.path}`) },
+    });
     for (const method of ["GET", "PUT", "PATCH"]) await ask(proxy.endpoint, method, `/${method.toLowerCase()}`);
     assert.deepEqual(struck, ["PUT /put", "PATCH /patch"]);
   });
@@ -148,10 +227,17 @@ describe("HTTP fault proxy", () => {
   it("speaks TLS on both sides, resets included, and refuses a server its CA does not vouch for", async () => {
     const pem = await testCertificate();
     const secure = await backend(pem);
-    const front = await new HttpFaultProxy({ upstream: `https://127.0.0.1:${secure.port}`, upstreamCa: pem.cert, tls: pem }).start();
+    const front = await new HttpFaultProxy({
+      upstream: `https://127.0.0.1:${secure.port}`,
+      upstreamCa: pem.cert,
+      tls: pem,
+    }).start();
     const strict = await new HttpFaultProxy({ upstream: `https://127.0.0.1:${secure.port}` }).start();
     try {
-      assert.equal((await ask(front.endpoint, "GET", "/", "", { ca: pem.cert })).headers.location, `${front.endpoint}/next`);
+      assert.equal(
+        (await ask(front.endpoint, "GET", "/", "", { ca: pem.cert })).headers.location,
+        `${front.endpoint}/next`,
+      );
       front.script({ fault: { cutAnswerAfter: 10 } });
       const got = await ask(front.endpoint, "GET", "/", "", { ca: pem.cert });
       assert.deepEqual([got.status, got.body.length, got.ended], [200, 10, "ECONNRESET"]);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
 import { TcpFaultProxy } from "../../lab/fault";
 
 /** A server that answers each byte with the same byte. */

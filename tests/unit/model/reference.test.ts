@@ -21,9 +21,21 @@ describe("image references", () => {
   for (const [text, full] of cases) {
     it(`${text} is ${full}`, () => assert.equal(formatReference(parseReference(text)), full));
   }
-  for (const bad of ["", "GCR.io/A/b:1", "gcr.io/a/b:", "gcr.io/a/b@sha256:123", "gcr.io//b:1", "gcr.io/a/../b:1", "gcr.io/a b:1"]) {
+  for (const bad of [
+    "",
+    "GCR.io/A/b:1",
+    "gcr.io/a/b:",
+    "gcr.io/a/b@sha256:123",
+    "gcr.io//b:1",
+    "gcr.io/a/../b:1",
+    "gcr.io/a b:1",
+  ]) {
     it(`"${bad}" is refused by name`, () => {
-      assert.throws(() => parseReference(bad), (error: unknown) => error instanceof MirrorError && error.code === "REFERENCE_INVALID" && error.message.includes(`"${bad}"`));
+      assert.throws(
+        () => parseReference(bad),
+        (error: unknown) =>
+          error instanceof MirrorError && error.code === "REFERENCE_INVALID" && error.message.includes(`"${bad}"`),
+      );
     });
   }
 });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { CriClient, GrpcError, grpcStatus, isNodeError } from "../../../provider/node";
 import { failure, testContext } from "./support/context";
 import { FakeCri } from "./support/fakeCri";
@@ -15,12 +16,13 @@ describe("CRI over a stream", function () {
   let client: CriClient;
   let sockets: Socket[];
 
-  const open = () => new Promise<Socket>((resolve, reject) => {
-    const socket = connect(path);
-    sockets.push(socket);
-    socket.once("error", reject);
-    socket.once("connect", () => resolve(socket));
-  });
+  const open = () =>
+    new Promise<Socket>((resolve, reject) => {
+      const socket = connect(path);
+      sockets.push(socket);
+      socket.once("error", reject);
+      socket.once("connect", () => resolve(socket));
+    });
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "cri-"));
@@ -38,11 +40,21 @@ describe("CRI over a stream", function () {
 
   it("V1: speaks to a gRPC server of another make: version, status, pull, status of an image, list, remove", async () => {
     assert.equal((await client.version()).runtimeVersion, "1.7.24");
-    assert.deepEqual((await client.status(true)).info, { config: "{\"a\":1}" });
-    assert.deepEqual((await client.status()).conditions.map(c => [c.type, c.status]), [["RuntimeReady", true], ["NetworkReady", false]]);
+    assert.deepEqual((await client.status(true)).info, { config: '{"a":1}' });
+    assert.deepEqual(
+      (await client.status()).conditions.map((c) => [c.type, c.status]),
+      [
+        ["RuntimeReady", true],
+        ["NetworkReady", false],
+      ],
+    );
     assert.equal(await client.imageStatus("gcr.io/a/b:1"), undefined);
     assert.equal(await client.pullImage("gcr.io/a/b:1"), "id-sha256:abc");
-    assert.deepEqual(await client.imageStatus("gcr.io/a/b:1"), { id: "id-sha256:abc", repoTags: ["gcr.io/a/b:1"], repoDigests: ["gcr.io/a/b@sha256:abc"] });
+    assert.deepEqual(await client.imageStatus("gcr.io/a/b:1"), {
+      id: "id-sha256:abc",
+      repoTags: ["gcr.io/a/b:1"],
+      repoDigests: ["gcr.io/a/b@sha256:abc"],
+    });
     assert.equal((await client.listImages()).length, 1);
     await client.removeImage("gcr.io/a/b:1");
     assert.deepEqual(await client.listImages(), []);
@@ -51,7 +63,14 @@ describe("CRI over a stream", function () {
 
   it("a pull's credentials carry their server's name, so that no other host gets them", async () => {
     await client.pullImage("h:5000/a:1", { username: "u", password: "p", serverAddress: "h:5000" });
-    assert.deepEqual(server.pulls[0]?.auth, { username: "u", password: "p", auth: "", server_address: "h:5000", identity_token: "", registry_token: "" });
+    assert.deepEqual(server.pulls[0]?.auth, {
+      username: "u",
+      password: "p",
+      auth: "",
+      server_address: "h:5000",
+      identity_token: "",
+      registry_token: "",
+    });
   });
 
   it("many calls at once share the connection", async () => {
@@ -61,8 +80,12 @@ describe("CRI over a stream", function () {
   });
 
   it("containerd's own message and status come through, percent-encoding undone", async () => {
-    server.pullError = "failed to resolve \"gcr.io/a/b:1\": 403 – verboten\nsecond line";
-    const error = await failure(client.pullImage("gcr.io/a/b:1"), "NODE_CRI", /refused PullImage: failed to resolve "gcr\.io\/a\/b:1": 403 – verboten \| second line/);
+    server.pullError = 'failed to resolve "gcr.io/a/b:1": 403 – verboten\nsecond line';
+    const error = await failure(
+      client.pullImage("gcr.io/a/b:1"),
+      "NODE_CRI",
+      /refused PullImage: failed to resolve "gcr\.io\/a\/b:1": 403 – verboten \| second line/,
+    );
     assert.ok(error.cause instanceof GrpcError);
     assert.equal((error.cause as GrpcError).status, 2);
   });
@@ -78,8 +101,8 @@ describe("CRI over a stream", function () {
   it("a broken connection is an error for calls under way, and the next call opens another", async () => {
     server.hang = true;
     const call = client.version();
-    await new Promise(resolve => setTimeout(resolve, 100));
-    sockets.forEach(socket => socket.destroy());
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    sockets.forEach((socket) => socket.destroy());
     await failure(call, "NODE_CRI");
     server.hang = false;
     await client.version();
@@ -89,9 +112,13 @@ describe("CRI over a stream", function () {
   it("waits for a containerd that is on its way up", async () => {
     await server.stop();
     rmSync(path, { force: true });
-    setTimeout(() => void FakeCri.start(path).then(started => {
-      server = started;
-    }), 500);
+    setTimeout(
+      () =>
+        void FakeCri.start(path).then((started) => {
+          server = started;
+        }),
+      500,
+    );
     assert.equal((await client.waitReady(5000)).runtimeName, "containerd");
   });
 
@@ -105,16 +132,22 @@ describe("CRI over a stream", function () {
 
   it("an answer that is no HTTP/2 is an error, not a crash", async () => {
     const odd = join(folder, "odd.sock");
-    const other = createServer(socket => {
+    const other = createServer((socket) => {
       socket.resume();
       socket.end("SSH-2.0-something else entirely\r\n".repeat(100));
     });
-    await new Promise<void>(resolve => other.listen(odd, resolve));
-    const odder = new CriClient({ node: "n", signal: testContext().signal, callTimeoutMs: 500, open: () => new Promise(resolve => {
-      const socket = connect(odd, () => resolve(socket));
-    }) });
-    await assert.rejects(odder.version(), error => isNodeError(error, "NODE_CRI"));
+    await new Promise<void>((resolve) => other.listen(odd, resolve));
+    const odder = new CriClient({
+      node: "n",
+      signal: testContext().signal,
+      callTimeoutMs: 500,
+      open: () =>
+        new Promise((resolve) => {
+          const socket = connect(odd, () => resolve(socket));
+        }),
+    });
+    await assert.rejects(odder.version(), (error) => isNodeError(error, "NODE_CRI"));
     odder.close();
-    await new Promise<void>(resolve => other.close(() => resolve()));
+    await new Promise<void>((resolve) => other.close(() => resolve()));
   });
 });

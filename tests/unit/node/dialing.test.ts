@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+
 import { SshPool } from "../../../provider/node/ssh/pool";
-import { FakeNode, type FakeNodeOptions } from "./support/fakeNode";
 import { TcpFaultProxy } from "../../lab/fault";
 import { closedPort } from "./support/closedPort";
 import { failure, testContext } from "./support/context";
+import { FakeNode, type FakeNodeOptions } from "./support/fakeNode";
 
 describe("dialling and sharing connections", function () {
   this.timeout(30_000);
@@ -37,14 +38,23 @@ describe("dialling and sharing connections", function () {
     const target = await node();
     const port = await closedPort();
     const context = testContext();
-    await failure(pool.acquire({ ...target.connection(), port, dialErrorLimit: 3 }, context), "NODE_UNREACHABLE", /nothing listens on 127\.0\.0\.1 port \d+ \(ECONNREFUSED\)/, /3 tries/);
+    await failure(
+      pool.acquire({ ...target.connection(), port, dialErrorLimit: 3 }, context),
+      "NODE_UNREACHABLE",
+      /nothing listens on 127\.0\.0\.1 port \d+ \(ECONNREFUSED\)/,
+      /3 tries/,
+    );
     assert.equal(context.said.length, 2, "each further try is told");
   });
 
   it("a name that does not exist is not tried again", async () => {
     const target = await node();
     const context = testContext();
-    await failure(pool.acquire({ ...target.connection(), host: "no such host", dialErrorLimit: 5 }, context), "NODE_UNREACHABLE", /no host named no such host/);
+    await failure(
+      pool.acquire({ ...target.connection(), host: "no such host", dialErrorLimit: 5 }, context),
+      "NODE_UNREACHABLE",
+      /no host named no such host/,
+    );
     assert.deepEqual(context.said, []);
   });
 
@@ -62,7 +72,12 @@ describe("dialling and sharing connections", function () {
     const between = await relay(target.port);
     between.script({ ending: "stall" });
     const started = Date.now();
-    await failure(pool.acquire({ ...target.connection(), port: between.port, perDialTimeout: 1, dialErrorLimit: 2 }, testContext()), "NODE_UNREACHABLE", /no SSH handshake within 1 s/, /2 tries/);
+    await failure(
+      pool.acquire({ ...target.connection(), port: between.port, perDialTimeout: 1, dialErrorLimit: 2 }, testContext()),
+      "NODE_UNREACHABLE",
+      /no SSH handshake within 1 s/,
+      /2 tries/,
+    );
     assert.ok(Date.now() - started < 6000);
   });
 
@@ -72,12 +87,19 @@ describe("dialling and sharing connections", function () {
     between.script({ connection: 1, ending: "stall" });
     const context = testContext();
     setTimeout(() => context.abort(), 50);
-    await failure(pool.acquire({ ...target.connection(), port: between.port, perDialTimeout: 20 }, context), "NODE_ABORTED", /nothing was touched/);
+    await failure(
+      pool.acquire({ ...target.connection(), port: between.port, perDialTimeout: 20 }, context),
+      "NODE_ABORTED",
+      /nothing was touched/,
+    );
   });
 
   it("resources of one node share a connection, also while it is being made; it ends some seconds after the last", async () => {
     const target = await node();
-    const [a, b] = await Promise.all([pool.acquire(target.connection(), testContext()), pool.acquire(target.connection(), testContext())]);
+    const [a, b] = await Promise.all([
+      pool.acquire(target.connection(), testContext()),
+      pool.acquire(target.connection(), testContext()),
+    ]);
     assert.equal(target.connections, 1);
     assert.equal(a.ssh, b.ssh);
     a.release();
@@ -98,7 +120,7 @@ describe("dialling and sharing connections", function () {
     assert.match((await a.ssh.ended).message, /SSH connection/);
     const c = await pool.acquire(target.connection(), testContext());
     assert.notEqual(c.ssh, a.ssh);
-    [a, b, c].forEach(lease => lease.release());
+    [a, b, c].forEach((lease) => lease.release());
   });
 
   it("one operation's interruption is not another's", async () => {
@@ -120,9 +142,12 @@ describe("dialling and sharing connections", function () {
     const a = await node();
     const b = await node();
     const proxy = inner.connection({ proxy: outer.connection() });
-    const leases = await Promise.all([a, b].map(n => pool.acquire({ ...n.connection(), proxy }, testContext())));
-    assert.deepEqual([outer, inner, a, b].map(n => n.connections), [1, 1, 1, 1]);
-    leases.forEach(lease => lease.release());
+    const leases = await Promise.all([a, b].map((n) => pool.acquire({ ...n.connection(), proxy }, testContext())));
+    assert.deepEqual(
+      [outer, inner, a, b].map((n) => n.connections),
+      [1, 1, 1, 1],
+    );
+    leases.forEach((lease) => lease.release());
     await pool.closeIdle();
     assert.equal(pool.size, 0, "bastions end with what went through them");
   });
@@ -132,12 +157,23 @@ describe("dialling and sharing connections", function () {
     const strict = await node({ forbidForwarding: true });
     const target = await node();
     const port = await closedPort();
-    await failure(pool.acquire({ ...target.connection(), port, proxy: bastion.connection(), dialErrorLimit: 2 }, testContext()),
-      "NODE_UNREACHABLE", /the bastion 127\.0\.0\.1:\d+ cannot reach 127\.0\.0\.1 port \d+/, /2 tries/);
-    const error = await failure(pool.acquire({ ...target.connection(), proxy: strict.connection() }, testContext()), "NODE_FORWARDING", /AllowTcpForwarding/);
+    await failure(
+      pool.acquire({ ...target.connection(), port, proxy: bastion.connection(), dialErrorLimit: 2 }, testContext()),
+      "NODE_UNREACHABLE",
+      /the bastion 127\.0\.0\.1:\d+ cannot reach 127\.0\.0\.1 port \d+/,
+      /2 tries/,
+    );
+    const error = await failure(
+      pool.acquire({ ...target.connection(), proxy: strict.connection() }, testContext()),
+      "NODE_FORWARDING",
+      /AllowTcpForwarding/,
+    );
     assert.equal(error.node, `127.0.0.1:${strict.port}`);
     const unknown = bastion.connection({ hostKey: target.hostKey });
-    const mismatch = await failure(pool.acquire({ ...target.connection(), proxy: unknown }, testContext()), "NODE_HOST_KEY_MISMATCH");
+    const mismatch = await failure(
+      pool.acquire({ ...target.connection(), proxy: unknown }, testContext()),
+      "NODE_HOST_KEY_MISMATCH",
+    );
     assert.equal(mismatch.node, `127.0.0.1:${bastion.port}`);
     assert.equal(target.connections, 0);
   });

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { algorithmsFor, fingerprint, formatHostKey, parseHostKey, type HostKey } from "../../../provider/node/ssh/hostKey";
+
 import { checkHostCertificate, parseHostCertificate } from "../../../provider/node/ssh/hostCertificate";
+import {
+  algorithmsFor,
+  fingerprint,
+  formatHostKey,
+  type HostKey,
+  parseHostKey,
+} from "../../../provider/node/ssh/hostKey";
 import { hostsFieldMatches, lookUpKnownHosts, parseKnownHosts } from "../../../provider/node/ssh/knownHosts";
 import { keys } from "./support/keys";
 
@@ -33,7 +40,8 @@ describe("host keys", () => {
 
 describe("known_hosts", () => {
   const salt = Buffer.from("0123456789abcdefghij");
-  const hash = (name: string) => `|1|${salt.toString("base64")}|${createHmac("sha1", salt).update(name).digest("base64")}`;
+  const hash = (name: string) =>
+    `|1|${salt.toString("base64")}|${createHmac("sha1", salt).update(name).digest("base64")}`;
 
   const rows: [field: string, name: string, matches: boolean][] = [
     ["node-1", "node-1", true],
@@ -56,25 +64,45 @@ describe("known_hosts", () => {
     ["|1|broken", "node-1", false],
   ];
   for (const [field, name, matches] of rows) {
-    it(`${field} ${matches ? "speaks" : "does not speak"} of ${name}`, () => assert.equal(hostsFieldMatches(field, name), matches));
+    it(`${field} ${matches ? "speaks" : "does not speak"} of ${name}`, () =>
+      assert.equal(hostsFieldMatches(field, name), matches));
   }
 
   it("leaves out comments, blank lines, unknown markers and old protocol 1 lines", () => {
-    const lines = parseKnownHosts(`# a comment\n\nnode-1 ${keys.plain} a comment\n@made-up * ${keys.plain}\nnode-1 1024 35 1234567\nnode-1\n@revoked * ${keys.rsaPlain}\r\n`);
-    assert.deepEqual(lines.map(l => [l.marker, l.hosts, l.key.type]), [["", "node-1", "ssh-ed25519"], ["@revoked", "*", "ssh-rsa"]]);
+    const lines = parseKnownHosts(
+      `# a comment\n\nnode-1 ${keys.plain} a comment\n@made-up * ${keys.plain}\nnode-1 1024 35 1234567\nnode-1\n@revoked * ${keys.rsaPlain}\r\n`,
+    );
+    assert.deepEqual(
+      lines.map((l) => [l.marker, l.hosts, l.key.type]),
+      [
+        ["", "node-1", "ssh-ed25519"],
+        ["@revoked", "*", "ssh-rsa"],
+      ],
+    );
   });
 
   it("a plain name's key is acceptable on another port, but is no claim about it", () => {
-    const lines = parseKnownHosts(`node-1 ${keys.plain}\n@cert-authority node-1 ${keys.authority}\n@revoked node-1 ${keys.rsaPlain}\n`);
+    const lines = parseKnownHosts(
+      `node-1 ${keys.plain}\n@cert-authority node-1 ${keys.authority}\n@revoked node-1 ${keys.rsaPlain}\n`,
+    );
     const found = lookUpKnownHosts(lines, "Node-1", 2222);
-    assert.deepEqual([found.keys.length, found.fallback.length, found.authorities.length, found.revoked.length], [0, 1, 1, 1]);
+    assert.deepEqual(
+      [found.keys.length, found.fallback.length, found.authorities.length, found.revoked.length],
+      [0, 1, 1, 1],
+    );
   });
 });
 
 describe("host certificates", () => {
   const now = new Date("2026-01-01T00:00:00Z");
   const check = (certificate: string, extra: Partial<Parameters<typeof checkHostCertificate>[1]> = {}) =>
-    checkHostCertificate(key(certificate).blob, { host: "node-1.example", authorities: [key(keys.authority)], revoked: [], now, ...extra });
+    checkHostCertificate(key(certificate).blob, {
+      host: "node-1.example",
+      authorities: [key(keys.authority)],
+      revoked: [],
+      now,
+      ...extra,
+    });
 
   it("reads what ssh-keygen signed, and the plain key in it", () => {
     const parsed = parseHostCertificate(key(keys.byAuthority).blob);
@@ -93,10 +121,16 @@ describe("host certificates", () => {
   });
 
   it("C9: is refused for another name, time or authority, for users, with critical options, revoked, or broken", () => {
-    assert.match(check(keys.byAuthority, { host: "node-2.example" }) ?? "", /it is for node-1\.example, 10\.0\.0\.4, not for node-2\.example/);
+    assert.match(
+      check(keys.byAuthority, { host: "node-2.example" }) ?? "",
+      /it is for node-1\.example, 10\.0\.0\.4, not for node-2\.example/,
+    );
     assert.match(check(keys.byAuthority, { now: new Date("2035-01-01") }) ?? "", /valid from 2024.* to 2034/);
     assert.match(check(keys.byAuthority, { now: new Date("2020-01-01") }) ?? "", /valid from 2024/);
-    assert.match(check(keys.byAuthority, { authorities: [key(keys.rsaAuthority)] }) ?? "", /its authority ssh-ed25519 SHA256:HRzjFf11PX639dl6B\+H9ggpkiEets66kavHY\+sYppB8 is not a known one/);
+    assert.match(
+      check(keys.byAuthority, { authorities: [key(keys.rsaAuthority)] }) ?? "",
+      /its authority ssh-ed25519 SHA256:HRzjFf11PX639dl6B\+H9ggpkiEets66kavHY\+sYppB8 is not a known one/,
+    );
     assert.match(check(keys.forUsers) ?? "", /user certificate/);
     assert.match(check(keys.critical) ?? "", /critical option made-up/);
     assert.match(check(keys.byAuthority, { revoked: [key(keys.plain)] }) ?? "", /@revoked/);
@@ -108,11 +142,24 @@ describe("host certificates", () => {
     for (let at = 36; at < blob.length; at += 7) {
       const changed = Buffer.from(blob);
       changed[at] = (changed[at] ?? 0) ^ 1;
-      const problem = checkHostCertificate(changed, { host: "node-1.example", authorities: [key(keys.authority)], revoked: [], now });
+      const problem = checkHostCertificate(changed, {
+        host: "node-1.example",
+        authorities: [key(keys.authority)],
+        revoked: [],
+        now,
+      });
       assert.notEqual(problem, undefined, `byte ${at}`);
     }
     for (let length = 0; length < blob.length; length += 13) {
-      assert.notEqual(checkHostCertificate(blob.subarray(0, length), { host: "node-1.example", authorities: [key(keys.authority)], revoked: [], now }), undefined);
+      assert.notEqual(
+        checkHostCertificate(blob.subarray(0, length), {
+          host: "node-1.example",
+          authorities: [key(keys.authority)],
+          revoked: [],
+          now,
+        }),
+        undefined,
+      );
     }
   });
 });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+
 import { closeIdleNodes, connectNode, type NodeObservation } from "../../../provider/node";
-import { FakeNode } from "./support/fakeNode";
 import { failure, testContext } from "./support/context";
+import { FakeNode } from "./support/fakeNode";
 
 describe("reading a node", function () {
   this.timeout(30_000);
@@ -27,7 +28,10 @@ describe("reading a node", function () {
   }
 
   const unit = (start: string, state = "active", load = "loaded") =>
-    node.write("fake/unit", `LoadState=${load}\nActiveState=${state}\nSubState=running\nMainPID=0\nExecStart={ path=/usr/bin/containerd ; argv[]=${start} ; ignore_errors=no }\nResult=exit-code\n`);
+    node.write(
+      "fake/unit",
+      `LoadState=${load}\nActiveState=${state}\nSubState=running\nMainPID=0\nExecStart={ path=/usr/bin/containerd ; argv[]=${start} ; ignore_errors=no }\nResult=exit-code\n`,
+    );
 
   it("finds the usual configuration, the version, the dump and the socket", async () => {
     const seen = await observe();
@@ -42,7 +46,7 @@ describe("reading a node", function () {
   });
 
   it("takes configuration and socket from the service's command line, and from the running process before it", async () => {
-    node.write("opt/cd/config.toml", "version = 2\n[grpc]\n  address = \"/run/cd/from-config.sock\"\n");
+    node.write("opt/cd/config.toml", 'version = 2\n[grpc]\n  address = "/run/cd/from-config.sock"\n');
     unit("/usr/bin/containerd --config /opt/cd/config.toml --log-level debug");
     let seen = await observe();
     assert.equal(seen.configPath, "/opt/cd/config.toml");
@@ -58,16 +62,25 @@ describe("reading a node", function () {
   });
 
   it("follows imports, relative ones and globs and those of imported files, and directories that config_path names", async () => {
-    node.write("etc/containerd/config.toml", "version = 2\nimports = [\"conf.d/*.toml\", \"/opt/one.toml\"]\n");
-    node.write("etc/containerd/conf.d/a.toml", "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".registry]\n  config_path = \"/opt/certs\"\n");
+    node.write("etc/containerd/config.toml", 'version = 2\nimports = ["conf.d/*.toml", "/opt/one.toml"]\n');
+    node.write(
+      "etc/containerd/conf.d/a.toml",
+      'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/opt/certs"\n',
+    );
     node.write("etc/containerd/conf.d/b c.toml", "version = 2\n");
     node.write("etc/containerd/conf.d/no.txt", "not this\n");
-    node.write("opt/one.toml", "version = 2\nimports = [\"/opt/two.toml\"]\n");
+    node.write("opt/one.toml", 'version = 2\nimports = ["/opt/two.toml"]\n');
     node.write("opt/two.toml", "version = 2\n# the end\n");
-    node.write("opt/certs/gcr.io/hosts.toml", "server = \"https://x\"\n");
+    node.write("opt/certs/gcr.io/hosts.toml", 'server = "https://x"\n');
     const seen = await observe();
     const paths = Object.keys(seen.files).sort();
-    for (const path of ["/etc/containerd/conf.d/a.toml", "/etc/containerd/conf.d/b c.toml", "/opt/one.toml", "/opt/two.toml", "/opt/certs/gcr.io/hosts.toml"]) {
+    for (const path of [
+      "/etc/containerd/conf.d/a.toml",
+      "/etc/containerd/conf.d/b c.toml",
+      "/opt/one.toml",
+      "/opt/two.toml",
+      "/opt/certs/gcr.io/hosts.toml",
+    ]) {
       assert.ok(paths.includes(path), `${path} in ${paths.join()}`);
     }
     assert.equal(paths.includes("/etc/containerd/conf.d/no.txt"), false);
@@ -103,7 +116,10 @@ describe("reading a node", function () {
     assert.equal(files[`/${dir}/out`]?.linkTarget, node.path("elsewhere"));
     assert.equal(files[`/${dir}/in`]?.text, "\ufefftext", "and the byte order mark is kept");
     assert.equal(stats[`/${dir}/sub`]?.kind, "directory");
-    assert.equal(Object.keys(files).some(path => path.startsWith("/etc/containerd/certs.d/folder/")), false);
+    assert.equal(
+      Object.keys(files).some((path) => path.startsWith("/etc/containerd/certs.d/folder/")),
+      false,
+    );
   });
 
   it("more than a thousand files in a hosts directory are cut short, and said so", async function () {

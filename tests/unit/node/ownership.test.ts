@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+
 import { isNodeError } from "../../../provider/node";
-import { holderOf, isToken, newToken, requireOwnership, type NodeOwner } from "../../../provider/node/ownership";
+import { holderOf, isToken, newToken, type NodeOwner, requireOwnership } from "../../../provider/node/ownership";
 import type { NodeRecord } from "../../../provider/node/record";
 
 const type = "pulumi-nodejs:dynamic/registry-mirror:NodeContainerd";
@@ -28,7 +29,7 @@ describe("whose a node is", () => {
     assert.equal(holderOf(record(urn("old", "other", "b", "my:Parent$"), mine), owner), "us");
     assert.equal(holderOf(record(owner.urn, theirs), owner), "namesake");
     assert.equal(holderOf(record(urn("dev", "p", "b"), theirs), owner), "other");
-      });
+  });
 
   it("of 0.1.0: the URN of a record without a token is its token", () => {
     const before = urn("old", "p", "a");

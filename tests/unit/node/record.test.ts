@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { formatRecord, parseRecord, type NodeRecord } from "../../../provider/node/record";
-import { digestOf, formatJournal, requirePath } from "../../../provider/node/transaction/journal";
-import { decodeValue, encodeValue } from "../../../provider/node/session/session";
+
 import { NodeError, quoteRemote } from "../../../provider/node/nodeError";
+import { formatRecord, type NodeRecord, parseRecord } from "../../../provider/node/record";
+import { decodeValue, encodeValue } from "../../../provider/node/session/session";
+import { digestOf, formatJournal, requirePath } from "../../../provider/node/transaction/journal";
 
 describe("what is kept on the node", () => {
   const record: NodeRecord = {
@@ -10,8 +11,22 @@ describe("what is kept on the node", () => {
     token: "0123456789abcdef",
     directories: ["/etc/containerd/certs.d", "/etc/containerd/certs.d/a b"],
     files: [
-      { path: "/etc/containerd/certs.d/a b/hosts.toml", digest: digestOf("x"), original: undefined, originalDigest: undefined, written: undefined, restart: false },
-      { path: "/etc/containerd/config.toml", digest: digestOf("y"), original: "ab-0", originalDigest: digestOf("z"), written: "ab-1", restart: true },
+      {
+        path: "/etc/containerd/certs.d/a b/hosts.toml",
+        digest: digestOf("x"),
+        original: undefined,
+        originalDigest: undefined,
+        written: undefined,
+        restart: false,
+      },
+      {
+        path: "/etc/containerd/config.toml",
+        digest: digestOf("y"),
+        original: "ab-0",
+        originalDigest: digestOf("z"),
+        written: "ab-1",
+        restart: true,
+      },
     ],
   };
 
@@ -51,19 +66,22 @@ describe("what is kept on the node", () => {
       { kind: "f", id: "t-2" },
       { kind: "z", path: "/a" },
     ]);
-    assert.equal(text, [
-      "d 0 - - - 0755 /a",
-      "s t-0 h - - - /c",
-      "k 2 h changed-t - - /c",
-      `w 3 absent ${digestOf("x")} r 0600 /a/b c`,
-      "c 4 h t-0 - - /c",
-      "x 5 h - - - /d",
-      "y 6 h - - - /e",
-      "v t-1 - e - - /c",
-      "f t-2 - - - - -",
-      "z 9 - - - - /a",
-      "",
-    ].join("\n"));
+    assert.equal(
+      text,
+      [
+        "d 0 - - - 0755 /a",
+        "s t-0 h - - - /c",
+        "k 2 h changed-t - - /c",
+        `w 3 absent ${digestOf("x")} r 0600 /a/b c`,
+        "c 4 h t-0 - - /c",
+        "x 5 h - - - /d",
+        "y 6 h - - - /e",
+        "v t-1 - e - - /c",
+        "f t-2 - - - - -",
+        "z 9 - - - - /a",
+        "",
+      ].join("\n"),
+    );
   });
 
   it("paths that a journal cannot hold, or that lead elsewhere, are refused", () => {

@@ -1,21 +1,32 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import type { NodeObservation, NodeOwner } from "../../../provider/node";
-import { applyToNode, closeIdleNodes, connectNode, isNodeError, restoreNode, type ApplyOptions, type ApplyResult, type RestoreResult } from "../../../provider/node";
-import type { NodeTuning } from "../../../provider/node/node";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+
 import type { ContainerdPlan, PlannedFile } from "../../../provider/containerd/containerdPlan";
+import type { NodeObservation, NodeOwner } from "../../../provider/node";
+import {
+  type ApplyOptions,
+  type ApplyResult,
+  applyToNode,
+  closeIdleNodes,
+  connectNode,
+  isNodeError,
+  restoreNode,
+  type RestoreResult,
+} from "../../../provider/node";
+import type { NodeTuning } from "../../../provider/node/node";
 import { parseRecord } from "../../../provider/node/record";
-import { FakeNode } from "./support/fakeNode";
 import { failure, testContext } from "./support/context";
 import { FakeCri } from "./support/fakeCri";
+import { FakeNode } from "./support/fakeNode";
 
 const hosts = "/etc/containerd/certs.d/gcr.io/hosts.toml";
 const ca = "/etc/containerd/certs.d/mirror:5000/ca.crt";
 const config = "/etc/containerd/config.toml";
 const record = "/var/lib/registry-mirror/record";
 
-const urn = (name: string, stack = "dev"): string => `urn:pulumi:${stack}::project::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::${name}`;
+const urn = (name: string, stack = "dev"): string =>
+  `urn:pulumi:${stack}::project::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::${name}`;
 const mine: NodeOwner = { urn: urn("a"), token: "00000000000000aa" };
 const theirs: NodeOwner = { urn: urn("b", "prod"), token: "00000000000000bb" };
 
@@ -25,13 +36,21 @@ function file(path: string, text: string, secret = false): PlannedFile {
 
 function planOf(write: PlannedFile[], extra: Partial<ContainerdPlan> = {}): ContainerdPlan {
   return {
-    version: "1.7.24", style: "hosts-dir", write, remove: [], owns: write.map(f => f.path),
-    restart: write.some(f => f.path === config), recognised: [], notes: [], ...extra,
+    version: "1.7.24",
+    style: "hosts-dir",
+    write,
+    remove: [],
+    owns: write.map((f) => f.path),
+    restart: write.some((f) => f.path === config),
+    recognised: [],
+    notes: [],
+    ...extra,
   };
 }
 
 /** The usual first apply: pointer in config.toml, one host, a CA. */
-const firstPlan = (text = "version = 2\n[plugins]\n# pointer\n") => planOf([file(hosts, "server = \"https://gcr.io\"\n"), file(ca, "CA\n"), file(config, text)]);
+const firstPlan = (text = "version = 2\n[plugins]\n# pointer\n") =>
+  planOf([file(hosts, 'server = "https://gcr.io"\n'), file(ca, "CA\n"), file(config, text)]);
 
 describe("the node's transaction", function () {
   this.timeout(60_000);
@@ -49,7 +68,10 @@ describe("the node's transaction", function () {
     await node.stop();
   });
 
-  async function withNode<R>(work: (n: Awaited<ReturnType<typeof connectNode>>) => Promise<R>, tuning: NodeTuning = {}): Promise<R> {
+  async function withNode<R>(
+    work: (n: Awaited<ReturnType<typeof connectNode>>) => Promise<R>,
+    tuning: NodeTuning = {},
+  ): Promise<R> {
     const reached = await connectNode(node.connection(), testContext(), { root: node.root, ...tuning });
     try {
       return await work(reached);
@@ -58,16 +80,33 @@ describe("the node's transaction", function () {
     }
   }
 
-  function apply(plan: ContainerdPlan | ApplyOptions<unknown>["plan"], options: Partial<ApplyOptions<unknown>> = {}, tuning: NodeTuning = {}): Promise<ApplyResult<unknown>> {
-    return withNode(n => applyToNode<unknown>(n, { owner: mine, plan: typeof plan === "function" ? plan : () => plan, criTimeout: 5, ...options }), tuning);
+  function apply(
+    plan: ContainerdPlan | ApplyOptions<unknown>["plan"],
+    options: Partial<ApplyOptions<unknown>> = {},
+    tuning: NodeTuning = {},
+  ): Promise<ApplyResult<unknown>> {
+    return withNode(
+      (n) =>
+        applyToNode<unknown>(n, {
+          owner: mine,
+          plan: typeof plan === "function" ? plan : () => plan,
+          criTimeout: 5,
+          ...options,
+        }),
+      tuning,
+    );
   }
 
   function restore(options: { owner?: NodeOwner } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> {
-    return withNode(n => restoreNode(n, { owner: mine, criTimeout: 5, ...options }), tuning);
+    return withNode((n) => restoreNode(n, { owner: mine, criTimeout: 5, ...options }), tuning);
   }
 
   function nothingLeft(): void {
-    assert.deepEqual(Object.keys(node.snapshot()).filter(path => path.includes("registry-mirror-")), [], "no temporary files");
+    assert.deepEqual(
+      Object.keys(node.snapshot()).filter((path) => path.includes("registry-mirror-")),
+      [],
+      "no temporary files",
+    );
     assert.equal(node.exists("var/lib/registry-mirror/journal"), false, "no journal");
   }
 
@@ -77,10 +116,10 @@ describe("the node's transaction", function () {
     assert.equal(first.restarts, 1);
     assert.equal(node.restarts, 1);
     assert.match(node.read(config), /# pointer/);
-    const second = await apply(planOf([file(hosts, "server = \"https://other\"\n")], { owns: [hosts, ca, config] }));
+    const second = await apply(planOf([file(hosts, 'server = "https://other"\n')], { owns: [hosts, ca, config] }));
     assert.equal(second.restarts, 0);
     assert.equal(node.restarts, 1);
-    assert.equal(node.read(hosts), "server = \"https://other\"\n");
+    assert.equal(node.read(hosts), 'server = "https://other"\n');
     const third = await apply(planOf([], { owns: [hosts, ca, config] }));
     assert.equal(third.changed, false);
     nothingLeft();
@@ -140,7 +179,13 @@ describe("the node's transaction", function () {
     const before = node.snapshot();
     await apply(firstPlan());
     const configured = node.snapshot();
-    await failure(apply(again("theirs\n"), { owner: theirs }), "NODE_OWNED", /::a, not by /, /stack rename prod/, /adopt: true/);
+    await failure(
+      apply(again("theirs\n"), { owner: theirs }),
+      "NODE_OWNED",
+      /::a, not by /,
+      /stack rename prod/,
+      /adopt: true/,
+    );
     assert.deepEqual(node.snapshot(), configured, "refusing touches nothing");
     assert.equal((await apply(again("theirs\n"), { owner: theirs, adopt: true })).holder, "other");
     const left = await restore();
@@ -172,7 +217,10 @@ describe("the node's transaction", function () {
     await apply(firstPlan());
     const configured = node.snapshot();
     const replacement = { ...mine, token: "00000000000000ab" };
-    await assert.rejects(apply(again("new\n"), { owner: replacement, verify: () => Promise.reject(new Error("not proven")) }), /not proven/);
+    await assert.rejects(
+      apply(again("new\n"), { owner: replacement, verify: () => Promise.reject(new Error("not proven")) }),
+      /not proven/,
+    );
     assert.deepEqual(node.snapshot(), configured);
     assert.equal((await restore({ owner: replacement })).changed, false, "it never was the failed one's");
     assert.equal((await restore()).holder, "us");
@@ -197,9 +245,17 @@ describe("the node's transaction", function () {
     const renamed = { urn: urn("a", "prod"), token: "00000000000000ac", earlier: [mine.urn] };
     await failure(apply(again("b\n"), { owner: theirs }), "NODE_OWNED");
     const replaced = { ...mine, token: "00000000000000ad" };
-    assert.equal((await apply(planOf([], { owns: [hosts, ca, config] }), { owner: renamed })).changed, true, "only the record is written");
+    assert.equal(
+      (await apply(planOf([], { owns: [hosts, ca, config] }), { owner: renamed })).changed,
+      true,
+      "only the record is written",
+    );
     assert.equal(parseRecord(node.read(record))?.token, renamed.token);
-    assert.equal((await restore({ owner: { ...replaced, earlier: [mine.urn] } })).holder, "other", "the state of 0.1.0 has had its time");
+    assert.equal(
+      (await restore({ owner: { ...replaced, earlier: [mine.urn] } })).holder,
+      "other",
+      "the state of 0.1.0 has had its time",
+    );
     await restore({ owner: renamed });
     assert.deepEqual(node.snapshot(), before);
     // Deleted straight after the upgrade.
@@ -251,7 +307,12 @@ describe("the node's transaction", function () {
 
   it("B4: a configuration that containerd does not parse touches nothing", async () => {
     const before = node.snapshot();
-    await failure(apply(firstPlan("SYNTAX-ERROR\n")), "NODE_CONFIG_REFUSED", /failed to load TOML/, /the node is as before/);
+    await failure(
+      apply(firstPlan("SYNTAX-ERROR\n")),
+      "NODE_CONFIG_REFUSED",
+      /failed to load TOML/,
+      /the node is as before/,
+    );
     assert.deepEqual(node.snapshot(), before);
     assert.equal(node.restarts, 0);
     nothingLeft();
@@ -259,7 +320,12 @@ describe("the node's transaction", function () {
 
   it("B4: a configuration that containerd does not start with is taken back, and containerd started again", async () => {
     const before = node.snapshot();
-    await failure(apply(firstPlan("BROKEN-AT-START\n")), "NODE_RESTART", /Job for containerd/, /restarted with its old configuration/);
+    await failure(
+      apply(firstPlan("BROKEN-AT-START\n")),
+      "NODE_RESTART",
+      /Job for containerd/,
+      /restarted with its old configuration/,
+    );
     assert.deepEqual(node.snapshot(), before);
     assert.equal(node.exists("fake/down"), false);
     assert.equal(node.restarts, 2);
@@ -283,17 +349,25 @@ describe("the node's transaction", function () {
   });
 
   it("a file that changes between reading and replacing ends it with nothing touched", async () => {
-    await failure(apply(() => {
-      node.write(config, "# edited by hand just now\n");
-      return Promise.resolve(firstPlan());
-    }), "NODE_CHANGED", /config\.toml/);
+    await failure(
+      apply(() => {
+        node.write(config, "# edited by hand just now\n");
+        return Promise.resolve(firstPlan());
+      }),
+      "NODE_CHANGED",
+      /config\.toml/,
+    );
     assert.equal(node.read(config), "# edited by hand just now\n");
     assert.equal(node.exists(hosts), false);
     nothingLeft();
-    await failure(apply(() => {
-      node.write(hosts, "# came into being\n");
-      return Promise.resolve(firstPlan());
-    }), "NODE_CHANGED", /hosts\.toml/);
+    await failure(
+      apply(() => {
+        node.write(hosts, "# came into being\n");
+        return Promise.resolve(firstPlan());
+      }),
+      "NODE_CHANGED",
+      /hosts\.toml/,
+    );
     assert.equal(node.read(hosts), "# came into being\n");
     nothingLeft();
   });
@@ -327,21 +401,25 @@ describe("the node's transaction", function () {
     node.write(config, "a\ntheirs\nb\n");
     const result = await restore();
     assert.equal(node.read(config), "a\nb\n");
-    const kept = Object.keys(node.snapshot()).filter(path => /config\.toml\.changed-/.test(path));
+    const kept = Object.keys(node.snapshot()).filter((path) => /config\.toml\.changed-/.test(path));
     assert.equal(kept.length, 1);
     assert.equal(node.read(`/${kept[0] as string}`), "a\ntheirs\nb\n");
-    assert.match(result.notes.join(), /config\.toml had been changed by hand since we wrote it; that version is kept as \/etc\/containerd\/config\.toml\.changed-/);
+    assert.match(
+      result.notes.join(),
+      /config\.toml had been changed by hand since we wrote it; that version is kept as \/etc\/containerd\/config\.toml\.changed-/,
+    );
   });
 
   it("delete of tables of ours that were changed between our marks: they go, and what others changed elsewhere stays", async () => {
     const original = "version = 2\n[plugins]\n  a = 1\n";
-    const block = (dir: string): string => `\n# >>> pulumi-registry-mirror: managed\nconfig_path = "${dir}"\n# <<< pulumi-registry-mirror\n`;
+    const block = (dir: string): string =>
+      `\n# >>> pulumi-registry-mirror: managed\nconfig_path = "${dir}"\n# <<< pulumi-registry-mirror\n`;
     node.write(config, original);
     await apply(planOf([file(config, original + block("/etc/containerd/certs.d"))]));
     node.write(config, original.replace("a = 1", "a = 1\n  b = 2") + block("/somewhere/else"));
     await restore();
     assert.equal(node.read(config), original.replace("a = 1", "a = 1\n  b = 2"));
-    const kept = Object.keys(node.snapshot()).filter(path => /config\.toml\.changed-/.test(path));
+    const kept = Object.keys(node.snapshot()).filter((path) => /config\.toml\.changed-/.test(path));
     assert.match(node.read(`/${kept[0] as string}`) ?? "", /somewhere\/else/);
   });
 
@@ -349,10 +427,15 @@ describe("the node's transaction", function () {
     const original = "version = 2\n";
     const ours = `${original}\n# >>> pulumi-registry-mirror: managed\nx = 1\n# <<< pulumi-registry-mirror\n`;
     node.write(config, original);
-    const plan = planOf([file(config, ours), file(hosts, "server = \"https://gcr.io\"\n")]);
+    const plan = planOf([file(config, ours), file(hosts, 'server = "https://gcr.io"\n')]);
     await apply(plan);
     rmSync(node.path("var/lib/registry-mirror"), { recursive: true, force: true });
-    const again = await apply({ ...plan, write: [], restart: false, recognised: [{ path: hosts }, { path: config, original }] });
+    const again = await apply({
+      ...plan,
+      write: [],
+      restart: false,
+      recognised: [{ path: hosts }, { path: config, original }],
+    });
     assert.match(again.notes.join(), /bears our mark, but our record of it was lost/);
     await restore();
     assert.equal(node.read(config), original);
@@ -362,11 +445,11 @@ describe("the node's transaction", function () {
 
   it("two programs at once: the second waits for the first, or names it", async () => {
     let release: () => void = () => {};
-    const held = new Promise<void>(resolve => {
+    const held = new Promise<void>((resolve) => {
       release = resolve;
     });
     let verifying: () => void = () => {};
-    const reached = new Promise<void>(resolve => {
+    const reached = new Promise<void>((resolve) => {
       verifying = resolve;
     });
     const first = apply(firstPlan(), {
@@ -377,8 +460,8 @@ describe("the node's transaction", function () {
     });
     await reached;
     await failure(apply(planOf([file(hosts, "second\n")]), { lockTimeout: 0 }), "NODE_LOCKED", /::a on /);
-    const second = apply(observed => {
-      assert.equal(observed.files[hosts]?.text, "server = \"https://gcr.io\"\n", "the second sees what the first did");
+    const second = apply((observed) => {
+      assert.equal(observed.files[hosts]?.text, 'server = "https://gcr.io"\n', "the second sees what the first did");
       return planOf([file(hosts, "second\n")], { owns: [hosts, ca, config] });
     });
     setTimeout(release, 300);
@@ -398,13 +481,23 @@ describe("the node's transaction", function () {
       clearInterval(watch);
     }
     const secret = text.slice(20, 60);
-    assert.ok(seen.some(list => list.includes("registry-mirror-ready")), "the watch saw our program");
-    assert.equal(seen.some(list => list.includes(secret) || list.includes(Buffer.from(text).toString("base64").slice(0, 40))), false);
+    assert.ok(
+      seen.some((list) => list.includes("registry-mirror-ready")),
+      "the watch saw our program",
+    );
+    assert.equal(
+      seen.some((list) => list.includes(secret) || list.includes(Buffer.from(text).toString("base64").slice(0, 40))),
+      false,
+    );
   });
 
   it("B8: what containerd quotes of a secret configuration is no part of the error", async () => {
-    const text = "version = 2\npassword = \"hunter-two\" # SYNTAX-ERROR\n";
-    const error = await failure(apply(planOf([file(config, text, true)])), "NODE_CONFIG_REFUSED", /password = "\[secret\]"/);
+    const text = 'version = 2\npassword = "hunter-two" # SYNTAX-ERROR\n';
+    const error = await failure(
+      apply(planOf([file(config, text, true)])),
+      "NODE_CONFIG_REFUSED",
+      /password = "\[secret\]"/,
+    );
     assert.doesNotMatch(`${error.message} ${String(error.cause)} ${error.reasons.join()}`, /hunter-two/);
   });
 
@@ -421,8 +514,12 @@ describe("the node's transaction", function () {
     node.write("real/config.toml", "version = 2\n# pointer\n");
     rmSync(node.path(config));
     symlinkSync(node.path("real/config.toml"), node.path(config));
-    const result = await apply(observed => {
-      assert.equal(observed.files[config]?.text, "version = 2\n# pointer\n", "read through the link, as containerd does");
+    const result = await apply((observed) => {
+      assert.equal(
+        observed.files[config]?.text,
+        "version = 2\n# pointer\n",
+        "read through the link, as containerd does",
+      );
       return planOf([file(hosts, "x\n")], { owns: [hosts, config] });
     });
     assert.equal(result.changed, true);
@@ -432,14 +529,29 @@ describe("the node's transaction", function () {
   });
 
   describe("stopped at any place", () => {
-    // Every name that the program for the node gives to its places, in the order of a first apply with all kinds of files.
+    // Every name that the program for the node gives to its places, in the order of a first apply with all kinds of
+    // files.
     const places = [
-      "journal-begin", "journal", "mkdir", "save", "put", "check", "synced", "link", "swap", "swapped",
-      "restart-begin", "restart", "commit-begin", "committed", "cleaned",
+      "journal-begin",
+      "journal",
+      "mkdir",
+      "save",
+      "put",
+      "check",
+      "synced",
+      "link",
+      "swap",
+      "swapped",
+      "restart-begin",
+      "restart",
+      "commit-begin",
+      "committed",
+      "cleaned",
     ];
 
     const stopAt = (place: string, how: string): NodeTuning => ({
-      script: text => text.replace("step() { :; }", () => `step() { case "$1" in "${place}"|"${place} "*) ${how} ;; esac; }`),
+      script: (text) =>
+        text.replace("step() { :; }", () => `step() { case "$1" in "${place}"|"${place} "*) ${how} ;; esac; }`),
     });
 
     async function prepared(): Promise<Record<string, string>> {
@@ -448,17 +560,29 @@ describe("the node's transaction", function () {
       return node.snapshot();
     }
 
-    const wanted = (observed: NodeObservation) => planOf([
-      ...(observed.files[hosts]?.text === "server = \"https://gcr.io\"\n" ? [] : [file(hosts, "server = \"https://gcr.io\"\n")]),
-      ...(observed.files[ca]?.text === "CA\n" ? [] : [file(ca, "CA\n")]),
-      ...(observed.files[config]?.text?.includes("# pointer") === true ? [] : [file(config, "version = 2\n[plugins]\n# pointer\n")]),
-    ], { owns: [hosts, ca, config] });
+    const wanted = (observed: NodeObservation) =>
+      planOf(
+        [
+          ...(observed.files[hosts]?.text === 'server = "https://gcr.io"\n'
+            ? []
+            : [file(hosts, 'server = "https://gcr.io"\n')]),
+          ...(observed.files[ca]?.text === "CA\n" ? [] : [file(ca, "CA\n")]),
+          ...(observed.files[config]?.text?.includes("# pointer") === true
+            ? []
+            : [file(config, "version = 2\n[plugins]\n# pointer\n")]),
+        ],
+        { owns: [hosts, ca, config] },
+      );
 
     /** The next run converges, and delete brings everything back. */
-    async function converges(before: Record<string, string>, place: string, check: (observed: NodeObservation, notes: string[]) => void): Promise<void> {
+    async function converges(
+      before: Record<string, string>,
+      place: string,
+      check: (observed: NodeObservation, notes: string[]) => void,
+    ): Promise<void> {
       const next = await apply(wanted);
       check(next.observed, next.notes);
-      assert.equal(node.read(hosts), "server = \"https://gcr.io\"\n", place);
+      assert.equal(node.read(hosts), 'server = "https://gcr.io"\n', place);
       assert.match(node.read(config), /# pointer/);
       assert.equal(node.exists("fake/down"), false);
       nothingLeft();
@@ -478,15 +602,22 @@ describe("the node's transaction", function () {
       it(`B4: SIGKILL of the node's program at "${place}" (a power cut): the next run takes back and converges`, async () => {
         const before = await prepared();
         // As a power cut, the whole of it: nothing gets to clean up.
-        const error = await apply(firstPlan(), {}, stopAt(place, "kill -9 $$")).then(() => undefined, (e: unknown) => e);
+        const error = await apply(firstPlan(), {}, stopAt(place, "kill -9 $$")).then(
+          () => undefined,
+          (e: unknown) => e,
+        );
         assert.ok(isNodeError(error, "NODE_LOST"), `${place} was reached: ${String(error)}`);
         await node.quiet();
         await converges(before, place, (observed, notes) => {
           if (place === "committed" || place === "cleaned") {
-            assert.equal(observed.files[hosts]?.text, "server = \"https://gcr.io\"\n");
+            assert.equal(observed.files[hosts]?.text, 'server = "https://gcr.io"\n');
           } else {
             asBefore(observed);
-            assert.equal(/unfinished change was taken back/.test(notes.join()), place !== "journal-begin", notes.join());
+            assert.equal(
+              /unfinished change was taken back/.test(notes.join()),
+              place !== "journal-begin",
+              notes.join(),
+            );
           }
         });
       });
@@ -494,9 +625,12 @@ describe("the node's transaction", function () {
       it(`B4: connection lost at "${place}": the node takes back by itself`, async () => {
         const before = await prepared();
         const signal = `${node.root}/fake/reached`;
-        const lost = apply(firstPlan(), {}, stopAt(place, `: > ${signal}; sleep 0.3`)).then(() => undefined, (e: unknown) => e);
+        const lost = apply(firstPlan(), {}, stopAt(place, `: > ${signal}; sleep 0.3`)).then(
+          () => undefined,
+          (e: unknown) => e,
+        );
         while (!node.exists("fake/reached")) {
-          await new Promise(resolve => setTimeout(resolve, 5));
+          await new Promise((resolve) => setTimeout(resolve, 5));
         }
         node.cut();
         await lost;
@@ -507,7 +641,7 @@ describe("the node's transaction", function () {
         }
         assert.equal(node.exists("fake/down"), false);
         await apply(wanted);
-        assert.equal(node.read(hosts), "server = \"https://gcr.io\"\n");
+        assert.equal(node.read(hosts), 'server = "https://gcr.io"\n');
         nothingLeft();
       });
     }
@@ -515,7 +649,9 @@ describe("the node's transaction", function () {
     for (const place of ["undo-begin", "undone", "undo-restarted"]) {
       it(`B4: SIGKILL at "${place}", while taking back: the next run goes on with it`, async () => {
         const before = await prepared();
-        await apply(firstPlan(), { verify: () => Promise.reject(new Error("no")) }, stopAt(place, "kill -9 $$")).catch(() => undefined);
+        await apply(firstPlan(), { verify: () => Promise.reject(new Error("no")) }, stopAt(place, "kill -9 $$")).catch(
+          () => undefined,
+        );
         await node.quiet();
         assert.equal(node.exists("var/lib/registry-mirror/journal"), true, "it was interrupted");
         await converges(before, place, asBefore);
@@ -526,7 +662,10 @@ describe("the node's transaction", function () {
       it(`B4: SIGKILL at "${place}" of a delete: repeated, it gives everything back`, async () => {
         const before = await prepared();
         await apply(firstPlan());
-        const error = await restore({}, stopAt(place, "kill -9 $$")).then(() => undefined, (e: unknown) => e);
+        const error = await restore({}, stopAt(place, "kill -9 $$")).then(
+          () => undefined,
+          (e: unknown) => e,
+        );
         assert.ok(isNodeError(error, "NODE_LOST"), String(error));
         await node.quiet();
         await restore();
@@ -539,12 +678,15 @@ describe("the node's transaction", function () {
   it("B4: silence for longer than the idle limit counts as a lost connection", async () => {
     const before = node.snapshot();
     let stuck: () => void = () => {};
-    const never = new Promise<void>(resolve => {
+    const never = new Promise<void>((resolve) => {
       stuck = resolve;
     });
-    const hanging = apply(firstPlan(), { verify: () => never }, { idleSeconds: 1 }).then(() => undefined, (e: unknown) => e);
+    const hanging = apply(firstPlan(), { verify: () => never }, { idleSeconds: 1 }).then(
+      () => undefined,
+      (e: unknown) => e,
+    );
     while (node.restarts < 2) {
-      await new Promise(resolve => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
     stuck();
     const error = await hanging;
@@ -555,11 +697,14 @@ describe("the node's transaction", function () {
 });
 
 function processList(): string {
-  return readdirSync("/proc").filter(name => /^\d+$/.test(name)).map(pid => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "latin1") + readFileSync(`/proc/${pid}/environ`, "latin1");
-    } catch {
-      return "";
-    }
-  }).join("\n");
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "latin1") + readFileSync(`/proc/${pid}/environ`, "latin1");
+      } catch {
+        return "";
+      }
+    })
+    .join("\n");
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-import { managedComment } from "../../../provider/containerd/render/hostsToml";
 import type { ContainerdPlan } from "../../../provider/containerd/containerdPlan";
-import { applyToNode, closeIdleNodes, connectNode, restoreNode } from "../../../provider/node";
+import { managedComment } from "../../../provider/containerd/render/hostsToml";
 import type { ApplyResult } from "../../../provider/node";
+import { applyToNode, closeIdleNodes, connectNode, restoreNode } from "../../../provider/node";
 import { testContext } from "./support/context";
 import { FakeCri } from "./support/fakeCri";
 import { FakeNode } from "./support/fakeNode";
@@ -33,9 +33,18 @@ describe("another program that writes our hosts.toml", function () {
     const reached = await connectNode(node.connection(), testContext(), { root: node.root });
     try {
       return await applyToNode<void>(reached, {
-        owner, criTimeout: 5, verify, hostsDirs: ["/etc/containerd/certs.d"],
+        owner,
+        criTimeout: 5,
+        verify,
+        hostsDirs: ["/etc/containerd/certs.d"],
         plan: (observed): ContainerdPlan => ({
-          version: "2.1.9", style: "hosts-dir", remove: [], owns: [hosts], restart: false, recognised: [], notes: [],
+          version: "2.1.9",
+          style: "hosts-dir",
+          remove: [],
+          owns: [hosts],
+          restart: false,
+          recognised: [],
+          notes: [],
           write: observed.files[hosts]?.text === ours ? [] : [{ path: hosts, text: ours, mode: 0o644, secret: false }],
         }),
       });
@@ -44,7 +53,10 @@ describe("another program that writes our hosts.toml", function () {
     }
   }
 
-  const kept = (): string[] => Object.keys(node.snapshot()).filter((path) => path.includes(".changed-")).map((path) => `/${path.replace(/^\/+/, "")}`);
+  const kept = (): string[] =>
+    Object.keys(node.snapshot())
+      .filter((path) => path.includes(".changed-"))
+      .map((path) => `/${path.replace(/^\/+/, "")}`);
 
   it("its version is kept beside ours, once for each text, and what stood there before us comes back on delete", async () => {
     node.write(hosts, "# theirs, before us\n", 0o640);
@@ -54,7 +66,11 @@ describe("another program that writes our hosts.toml", function () {
     assert.equal(node.read(hosts), ours);
     const [first = ""] = kept();
     assert.equal(node.read(first), body);
-    assert.ok(repaired.notes.join().includes(`had been replaced by others since we wrote it (it asks the declared mirror (https://mirror:5000)`));
+    assert.ok(
+      repaired.notes
+        .join()
+        .includes(`had been replaced by others since we wrote it (it asks the declared mirror (https://mirror:5000)`),
+    );
     assert.ok(repaired.notes.join().includes(`kept as ${first}`), repaired.notes.join());
 
     node.write(hosts, body);
@@ -77,7 +93,16 @@ describe("another program that writes our hosts.toml", function () {
     const before = node.snapshot();
     const reached = await connectNode(node.connection(), testContext(), { root: node.root });
     const write = [{ path: hosts, text: ours, mode: 0o644, secret: false }];
-    const plan: ContainerdPlan = { version: "2.1.9", style: "hosts-dir", remove: [], owns: [hosts], restart: false, recognised: [], notes: [], write };
+    const plan: ContainerdPlan = {
+      version: "2.1.9",
+      style: "hosts-dir",
+      remove: [],
+      owns: [hosts],
+      restart: false,
+      recognised: [],
+      notes: [],
+      write,
+    };
     await applyToNode(reached, { owner, criTimeout: 5, plan: () => plan });
     assert.match(node.snapshot()["etc/containerd/certs.d/gcr.io/hosts.toml"] ?? "", /^file 644 /);
     await restoreNode(reached, { owner, criTimeout: 5 });
@@ -96,7 +121,10 @@ describe("another program that writes our hosts.toml", function () {
   it("B4: when the change is undone their version stands in its place again, and no copy stays", async () => {
     await up();
     node.write(hosts, body);
-    await assert.rejects(up(async () => await Promise.reject(new Error("refused"))), /refused/);
+    await assert.rejects(
+      up(async () => await Promise.reject(new Error("refused"))),
+      /refused/,
+    );
     assert.equal(node.read(hosts), body);
     assert.deepEqual(kept(), []);
   });

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createHmac, randomBytes } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { utils } from "ssh2";
-import { closeIdleNodes, connectNode } from "../../../provider/node";
+
 import type { NodeConnection } from "../../../provider/node";
+import { closeIdleNodes, connectNode } from "../../../provider/node";
 import { fingerprint, parseHostKey } from "../../../provider/node/ssh/hostKey";
-import { FakeNode, ed25519Pair, type FakeNodeOptions } from "./support/fakeNode";
 import { TestAgent } from "./support/agent";
 import { failure, testContext } from "./support/context";
+import { ed25519Pair, FakeNode, type FakeNodeOptions } from "./support/fakeNode";
 
 describe("ways into a node", function () {
   this.timeout(30_000);
@@ -31,7 +33,8 @@ describe("ways into a node", function () {
     }
   }
 
-  const fails = (connection: NodeConnection, code: string, ...texts: RegExp[]) => failure(enter(connection), code, ...texts);
+  const fails = (connection: NodeConnection, code: string, ...texts: RegExp[]) =>
+    failure(enter(connection), code, ...texts);
 
   function file(name: string, text: string): string {
     const path = join(folder, name);
@@ -41,7 +44,7 @@ describe("ways into a node", function () {
 
   afterEach(async () => {
     await closeIdleNodes();
-    await Promise.all(nodes.splice(0).map(node => node.stop()));
+    await Promise.all(nodes.splice(0).map((node) => node.stop()));
   });
 
   after(() => rmSync(folder, { recursive: true, force: true }));
@@ -56,17 +59,35 @@ describe("ways into a node", function () {
 
     it("C9: a key by path", async () => {
       const node = await start();
-      assert.equal(await enter(node.connection({ privateKey: undefined, privateKeyPath: file("id", node.clientKey.private) } as never)), "in");
+      assert.equal(
+        await enter(
+          node.connection({ privateKey: undefined, privateKeyPath: file("id", node.clientKey.private) } as never),
+        ),
+        "in",
+      );
     });
 
     it("an encrypted key: with its passphrase; errors without and with a wrong one", async () => {
       const node = await start();
-      const pair = utils.generateKeyPairSync("ecdsa", { bits: 256, passphrase: "right", cipher: "aes256-ctr", rounds: 4 });
+      const pair = utils.generateKeyPairSync("ecdsa", {
+        bits: 256,
+        passphrase: "right",
+        cipher: "aes256-ctr",
+        rounds: 4,
+      });
       Object.assign(node.clientKey, { public: pair.public });
       const privateKey = pair.private;
       assert.equal(await enter(node.connection({ privateKey, privateKeyPassword: "right" })), "in");
-      await fails(node.connection({ privateKey }), "NODE_KEY", /privateKey is encrypted; give its passphrase as privateKeyPassword/);
-      const error = await fails(node.connection({ privateKey, privateKeyPassword: "wrong-one" }), "NODE_KEY", /does not open with the given privateKeyPassword/);
+      await fails(
+        node.connection({ privateKey }),
+        "NODE_KEY",
+        /privateKey is encrypted; give its passphrase as privateKeyPassword/,
+      );
+      const error = await fails(
+        node.connection({ privateKey, privateKeyPassword: "wrong-one" }),
+        "NODE_KEY",
+        /does not open with the given privateKeyPassword/,
+      );
       assert.doesNotMatch(error.message, /wrong-one/);
     });
 
@@ -74,15 +95,26 @@ describe("ways into a node", function () {
       const node = await start();
       const base = node.connection();
       delete base.privateKey;
-      await fails({ ...base, privateKeyPath: join(folder, "nope") }, "NODE_KEY", /privateKeyPath .*nope cannot be read/);
+      await fails(
+        { ...base, privateKeyPath: join(folder, "nope") },
+        "NODE_KEY",
+        /privateKeyPath .*nope cannot be read/,
+      );
       await fails({ ...base, privateKey: node.clientKey.public }, "NODE_KEY", /is a public key; give the private one/);
       const secret = "this is no key but perhaps a secret";
-      assert.doesNotMatch((await fails({ ...base, privateKey: secret }, "NODE_KEY", /no private key that can be read/)).message, /perhaps a secret/);
+      assert.doesNotMatch(
+        (await fails({ ...base, privateKey: secret }, "NODE_KEY", /no private key that can be read/)).message,
+        /perhaps a secret/,
+      );
       await fails({ ...node.connection(), privateKeyPath: "x" }, "NODE_KEY", /both given/);
       const socket = process.env["SSH_AUTH_SOCK"];
       delete process.env["SSH_AUTH_SOCK"];
       try {
-        await fails(base, "NODE_AUTH", /no way to log in was given: set privateKey, privateKeyPath, password or agentSocketPath/);
+        await fails(
+          base,
+          "NODE_AUTH",
+          /no way to log in was given: set privateKey, privateKeyPath, password or agentSocketPath/,
+        );
       } finally {
         if (socket !== undefined) {
           process.env["SSH_AUTH_SOCK"] = socket;
@@ -102,7 +134,11 @@ describe("ways into a node", function () {
         process.env["SSH_AUTH_SOCK"] = agent.path;
         assert.equal(await enter(base), "in");
         assert.equal(agent.signatures, 2);
-        await fails({ ...base, agentSocketPath: `${agent.path}.gone` }, "NODE_AUTH", /agentSocketPath .*gone is not there; start an agent/);
+        await fails(
+          { ...base, agentSocketPath: `${agent.path}.gone` },
+          "NODE_AUTH",
+          /agentSocketPath .*gone is not there; start an agent/,
+        );
       } finally {
         if (before === undefined) {
           delete process.env["SSH_AUTH_SOCK"];
@@ -120,7 +156,11 @@ describe("ways into a node", function () {
         delete base.privateKey;
         assert.equal(await enter({ ...base, password: "the-password" }), "in");
         const connections = node.connections;
-        const error = await fails({ ...base, password: "not-the-password" }, "NODE_AUTH", /login as root was refused; tried password; the server takes/);
+        const error = await fails(
+          { ...base, password: "not-the-password" },
+          "NODE_AUTH",
+          /login as root was refused; tried password; the server takes/,
+        );
         assert.doesNotMatch(error.message, /not-the-password/);
         assert.equal(node.connections, connections + 1, "no second try");
       }
@@ -128,7 +168,12 @@ describe("ways into a node", function () {
 
     it("an unknown user and an unknown key: what was tried, what the server takes, what to look at", async () => {
       const node = await start({ users: ["root"] });
-      await fails(node.connection({ user: "nobody-there" }), "NODE_AUTH", /login as nobody-there was refused; tried privateKey \(ssh-ed25519\); the server takes publickey/, /authorized_keys/);
+      await fails(
+        node.connection({ user: "nobody-there" }),
+        "NODE_AUTH",
+        /login as nobody-there was refused; tried privateKey \(ssh-ed25519\); the server takes publickey/,
+        /authorized_keys/,
+      );
       await fails(node.connection({ privateKey: ed25519Pair().private }), "NODE_AUTH", /login as root was refused/);
     });
   });
@@ -151,7 +196,12 @@ describe("ways into a node", function () {
     it("C9: another key than the known one is refused loudly, before any credential is sent, and not retried", async () => {
       const node = await start();
       const other = ed25519Pair().public;
-      await fails(node.connection({ hostKey: other, dialErrorLimit: 5 }), "NODE_HOST_KEY_MISMATCH", /THE HOST KEY IS NOT THE ONE KNOWN/, /SHA256:.*SHA256:/);
+      await fails(
+        node.connection({ hostKey: other, dialErrorLimit: 5 }),
+        "NODE_HOST_KEY_MISMATCH",
+        /THE HOST KEY IS NOT THE ONE KNOWN/,
+        /SHA256:.*SHA256:/,
+      );
       assert.equal(node.connections, 1);
       assert.equal(node.logins, 0);
       const known = file("known_other", `[127.0.0.1]:${node.port} ${other}\n`);
@@ -182,8 +232,16 @@ describe("ways into a node", function () {
       assert.equal(await enter(withLines(`127.0.0.1 ${key}\n`)), "in");
       await fails(withLines(`[127.0.0.*]:${node.port},!${name} ${key}\n`), "NODE_HOST_KEY_UNKNOWN");
       await fails(withLines(`${name} ${key}\n@revoked * ${key}\n`), "NODE_HOST_KEY_REVOKED", /marked @revoked/);
-      await fails({ ...base, knownHostsPath: join(folder, "nowhere") }, "NODE_KNOWN_HOSTS", /knownHostsPath .*nowhere cannot be read/);
-      await fails(node.connection({ hostKey: "nonsense" }), "NODE_KNOWN_HOSTS", /hostKey has a line that is no host key: "nonsense"/);
+      await fails(
+        { ...base, knownHostsPath: join(folder, "nowhere") },
+        "NODE_KNOWN_HOSTS",
+        /knownHostsPath .*nowhere cannot be read/,
+      );
+      await fails(
+        node.connection({ hostKey: "nonsense" }),
+        "NODE_KNOWN_HOSTS",
+        /hostKey has a line that is no host key: "nonsense"/,
+      );
     });
 
     it("insecureIgnoreHostKey takes any key", async () => {
@@ -216,8 +274,16 @@ describe("ways into a node", function () {
     it("says what sudo needs: a password, the right one, a sudoers line, sudo itself", async () => {
       const node = await start();
       node.write("fake/sudo-password", "right");
-      await fails(asUser(node), "NODE_SUDO", /sudo asks the user ops for a password; give it as connection\.sudoPassword, or add "ops ALL=\(root\) NOPASSWD: ALL"/);
-      const error = await fails(asUser(node, { sudoPassword: "wrong-one" }), "NODE_SUDO", /refused the sudoPassword of the user ops/);
+      await fails(
+        asUser(node),
+        "NODE_SUDO",
+        /sudo asks the user ops for a password; give it as connection\.sudoPassword, or add "ops ALL=\(root\) NOPASSWD: ALL"/,
+      );
+      const error = await fails(
+        asUser(node, { sudoPassword: "wrong-one" }),
+        "NODE_SUDO",
+        /refused the sudoPassword of the user ops/,
+      );
       assert.doesNotMatch(error.message, /wrong-one/);
       node.write("fake/no-sudo", "");
       await fails(asUser(node), "NODE_SUDO", /the user ops may not use sudo/, /NOPASSWD/);
@@ -228,7 +294,10 @@ describe("ways into a node", function () {
 
   describe("what the node's shell does", () => {
     it("a talkative start-up file is no part of any answer", async () => {
-      const shell = file("talkative", "#!/bin/sh\necho 'Welcome!'\nprintf 'no newline at the end'\nshift\nexec /bin/sh -c \"$1\"\n");
+      const shell = file(
+        "talkative",
+        "#!/bin/sh\necho 'Welcome!'\nprintf 'no newline at the end'\nshift\nexec /bin/sh -c \"$1\"\n",
+      );
       chmodSync(shell, 0o755);
       const node = await start({ shell });
       assert.equal(await enter(node.connection()), "in");

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
+import { MirrorError } from "../../../provider/model/errors";
 import type { Operations } from "../../../provider/pulumi/boundary";
-import { PartialFailure, dynamicProvider } from "../../../provider/pulumi/boundary";
+import { dynamicProvider, PartialFailure } from "../../../provider/pulumi/boundary";
 import { holdsUnknown, sameValue, unknownValue, withoutUndefined } from "../../../provider/pulumi/plainValue";
 import { redact, secretsIn } from "../../../provider/pulumi/redaction";
-import { MirrorError } from "../../../provider/model/errors";
 
 interface In {
   connection: { password: string };
@@ -20,7 +20,15 @@ const inputs: In = { connection: { password: "hunter22" }, resourceUrn: "urn:x",
 
 function provider(changes: Partial<Operations<In, Out>>): ReturnType<typeof dynamicProvider> {
   const never = (): never => assert.fail("not expected to be called");
-  return dynamicProvider<In, Out>({ check: (_o, n) => ({ inputs: n, problems: [] }), diff: never, create: never, read: never, update: never, delete: never, ...changes });
+  return dynamicProvider<In, Out>({
+    check: (_o, n) => ({ inputs: n, problems: [] }),
+    diff: never,
+    create: never,
+    read: never,
+    update: never,
+    delete: never,
+    ...changes,
+  });
 }
 
 describe("the boundary to Pulumi", () => {
@@ -33,29 +41,48 @@ describe("the boundary to Pulumi", () => {
 
   it("keeps id, properties and the provider's code of work half done", async () => {
     const p = provider({
-      create: (i) => Promise.reject(new PartialFailure(new MirrorError("PUSH_INCOMPLETE", "1 of 2 failed", { reasons: ["b: refused"] }), { ...i, result: "a" }, "id-1")),
+      create: (i) =>
+        Promise.reject(
+          new PartialFailure(
+            new MirrorError("PUSH_INCOMPLETE", "1 of 2 failed", { reasons: ["b: refused"] }),
+            { ...i, result: "a" },
+            "id-1",
+          ),
+        ),
     });
-    await assert.rejects(p.create(inputs), (error: Error & { id?: string; properties?: Record<string, unknown>; reasons?: string[] }) => {
-      assert.equal(error.id, "id-1");
-      assert.equal(error.properties?.["result"], "a");
-      assert.equal(error.properties?.["__provider"], "code");
-      assert.deepEqual(error.reasons, ["1 of 2 failed", "b: refused"]);
-      assert.match(error.message, /1 of 2 failed/);
-      return true;
-    });
+    await assert.rejects(
+      p.create(inputs),
+      (error: Error & { id?: string; properties?: Record<string, unknown>; reasons?: string[] }) => {
+        assert.equal(error.id, "id-1");
+        assert.equal(error.properties?.["result"], "a");
+        assert.equal(error.properties?.["__provider"], "code");
+        assert.deepEqual(error.reasons, ["1 of 2 failed", "b: refused"]);
+        assert.match(error.message, /1 of 2 failed/);
+        return true;
+      },
+    );
   });
 
   it("B8: takes secrets out of an error, plain and in their encoded forms", async () => {
     const p = provider({ create: () => Promise.reject(new Error("login hunter22 refused")) });
-    await assert.rejects(p.create(inputs), (error: Error) => !error.message.includes("hunter22") && error.message.includes("[secret]"));
-    const secrets = secretsIn({ credentials: { "h:5000": { username: "u", password: "p@ss word" } }, proxy: "http://me:s3cret99@127.0.0.1:1" });
+    await assert.rejects(
+      p.create(inputs),
+      (error: Error) => !error.message.includes("hunter22") && error.message.includes("[secret]"),
+    );
+    const secrets = secretsIn({
+      credentials: { "h:5000": { username: "u", password: "p@ss word" } },
+      proxy: "http://me:s3cret99@127.0.0.1:1",
+    });
     const text = `p@ss word ${encodeURIComponent("p@ss word")} ${Buffer.from("u:p@ss word").toString("base64")} s3cret99`;
     assert.equal(redact(text, secrets), "[secret] [secret] [secret] [secret]");
   });
 
   it("reports findings of program time as check failures, without the secret's property name", async () => {
     const p = provider({});
-    const result = await p.check?.({}, { ...inputs, problems: ["registry.caCertPath: no such file", "hunter22 is short"] });
+    const result = await p.check?.(
+      {},
+      { ...inputs, problems: ["registry.caCertPath: no such file", "hunter22 is short"] },
+    );
     assert.deepEqual(result?.failures, [
       { property: "", reason: "registry.caCertPath: no such file" },
       { property: "", reason: "[secret] is short" },

@@ -5,20 +5,27 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 
 import { sha256 } from "../../../provider/model/digest";
-import { StreamSpent } from "../../../provider/registry/upload/blobUpload";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import type { RegistryError } from "../../../provider/registry/registryError";
+import { StreamSpent } from "../../../provider/registry/upload/blobUpload";
 import { Bench } from "./kit/bench";
 import { CertificateFolder } from "./kit/certificates";
 import type { Call, FakeRegistry, Script } from "./kit/fakeRegistry";
 import { refusal } from "./kit/fakeRegistry";
 
-const basic = (user: string, password: string): string => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+const basic = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 const blob = Buffer.from("content");
 
 /** A token server on the registry's own port. */
 class Tokens {
-  readonly asked: { method: string; scopes: string[]; authorization: string | undefined; form: URLSearchParams | undefined; query: URLSearchParams }[] = [];
+  readonly asked: {
+    method: string;
+    scopes: string[];
+    authorization: string | undefined;
+    form: URLSearchParams | undefined;
+    query: URLSearchParams;
+  }[] = [];
   readonly valid = new Map<string, string[]>();
   lifetime: number | undefined = 300;
   field: "token" | "access_token" = "token";
@@ -34,8 +41,15 @@ class Tokens {
   private async serve(call: Call): Promise<boolean> {
     if (call.path === "/token") {
       const form = call.method === "POST" ? new URLSearchParams((await call.body()).toString()) : undefined;
-      const scopes = form === undefined ? call.query.getAll("scope") : (form.get("scope") ?? "").split(" ").filter((s) => s !== "");
-      this.asked.push({ method: call.method, scopes, authorization: call.request.headers.authorization, form, query: call.query });
+      const scopes =
+        form === undefined ? call.query.getAll("scope") : (form.get("scope") ?? "").split(" ").filter((s) => s !== "");
+      this.asked.push({
+        method: call.method,
+        scopes,
+        authorization: call.request.headers.authorization,
+        form,
+        query: call.query,
+      });
       if (this.instead !== undefined && (await this.instead(call))) {
         return true;
       }
@@ -51,9 +65,16 @@ class Tokens {
     const repository = /^\/v2\/(.+)\/(?:blobs|manifests)\//.exec(call.path)?.[1];
     const held = this.valid.get((call.request.headers.authorization ?? "").replace("Bearer ", ""));
     const action = call.method === "HEAD" || call.method === "GET" ? "pull" : "push";
-    if (held === undefined || (repository !== undefined && !held.some((scope) => scope.startsWith(`repository:${repository}:`) && scope.includes(action)))) {
-      const scope = repository === undefined ? "" : `,scope="repository:${repository}:${action === "pull" ? "pull" : "pull,push"}"`;
-      call.answer(401, refusal("UNAUTHORIZED", "authentication required"), { "www-authenticate": `Bearer realm="${this.realm ?? `${this.server.url}/token`}",service="the, registry"${scope}` });
+    if (
+      held === undefined ||
+      (repository !== undefined &&
+        !held.some((scope) => scope.startsWith(`repository:${repository}:`) && scope.includes(action)))
+    ) {
+      const scope =
+        repository === undefined ? "" : `,scope="repository:${repository}:${action === "pull" ? "pull" : "pull,push"}"`;
+      call.answer(401, refusal("UNAUTHORIZED", "authentication required"), {
+        "www-authenticate": `Bearer realm="${this.realm ?? `${this.server.url}/token`}",service="the, registry"${scope}`,
+      });
       return true;
     }
     return false;
@@ -68,7 +89,10 @@ describe("authentication", () => {
     server = await bench.server();
   });
   afterEach(() => bench.end());
-  const given = (more: Partial<RegistryConnection> = { username: "alice", password: "pa:ss" }): RegistryConnection => ({ endpoint: server.url, ...more });
+  const given = (more: Partial<RegistryConnection> = { username: "alice", password: "pa:ss" }): RegistryConnection => ({
+    endpoint: server.url,
+    ...more,
+  });
   const wantsBasic = (expected: string): void => {
     server.script = ({ request, answer }) => {
       if (request.headers.authorization !== expected) {
@@ -80,7 +104,11 @@ describe("authentication", () => {
   };
 
   it("P6: none given, none asked for", async () => {
-    deepStrictEqual(await bench.registry(given({})).ping(), { endpoint: server.url, auth: "none", authenticated: true });
+    deepStrictEqual(await bench.registry(given({})).ping(), {
+      endpoint: server.url,
+      auth: "none",
+      authenticated: true,
+    });
   });
 
   it("P5: basic, asked once and sent with every request from then on", async () => {
@@ -88,14 +116,20 @@ describe("authentication", () => {
     const registry = bench.registry(given());
     deepStrictEqual(await registry.ping(), { endpoint: server.url, auth: "basic", authenticated: true });
     await registry.uploadBlob("ns/a", { digest: sha256(blob), size: blob.length, bytes: blob });
-    deepStrictEqual(server.requests.map((r) => r.status), [401, 200, 202, 201]);
+    deepStrictEqual(
+      server.requests.map((r) => r.status),
+      [401, 200, 202, 201],
+    );
   });
 
   it("P5: none given and the registry asks: the error says how to give them", async () => {
     wantsBasic(basic("alice", "pa:ss"));
     await rejects(bench.registry(given({})).ping(), (error: RegistryError) => {
       strictEqual(error.code, "REGISTRY_CREDENTIALS_MISSING");
-      strictEqual(error.message, `${server.hostPort} asks for credentials and none were given. Give username and password, or dockerConfigPath with a Docker config.json that has an entry for ${server.hostPort}.`);
+      strictEqual(
+        error.message,
+        `${server.hostPort} asks for credentials and none were given. Give username and password, or dockerConfigPath with a Docker config.json that has an entry for ${server.hostPort}.`,
+      );
       return true;
     });
   });
@@ -104,7 +138,12 @@ describe("authentication", () => {
     wantsBasic(basic("alice", "pa:ss"));
     await rejects(bench.registry(given({ username: "alice", password: "wr0ng" })).ping(), (error: RegistryError) => {
       strictEqual(error.code, "REGISTRY_UNAUTHORIZED");
-      ok(error.message.includes('did not accept user "alice"') && !error.message.includes("wr0ng") && !error.message.includes(Buffer.from("alice:wr0ng").toString("base64")), error.message);
+      ok(
+        error.message.includes('did not accept user "alice"') &&
+          !error.message.includes("wr0ng") &&
+          !error.message.includes(Buffer.from("alice:wr0ng").toString("base64")),
+        error.message,
+      );
       return true;
     });
   });
@@ -114,10 +153,18 @@ describe("authentication", () => {
     const folder = mkdtempSync(join(tmpdir(), "auth-"));
     try {
       const path = join(folder, "config.json");
-      writeFileSync(path, JSON.stringify({ auths: { [server.hostPort]: { auth: Buffer.from('_json_key:{"k":"v:w"}').toString("base64") } } }));
+      writeFileSync(
+        path,
+        JSON.stringify({
+          auths: { [server.hostPort]: { auth: Buffer.from('_json_key:{"k":"v:w"}').toString("base64") } },
+        }),
+      );
       strictEqual((await bench.registry(given({ dockerConfigPath: path })).ping()).authenticated, true);
       writeFileSync(path, JSON.stringify({ auths: { "other:5000": { auth: "eDp5" } } }));
-      await rejects(bench.registry(given({ dockerConfigPath: path })).ping(), /has no credentials for .*; it has: other:5000/);
+      await rejects(
+        bench.registry(given({ dockerConfigPath: path })).ping(),
+        /has no credentials for .*; it has: other:5000/,
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -138,11 +185,19 @@ describe("authentication", () => {
       tokens.expect = basic("alice", "pa:ss");
       const registry = bench.registry(given());
       deepStrictEqual(await registry.ping(), { endpoint: server.url, auth: "bearer", authenticated: true });
-      await Promise.all(Array.from({ length: 8 }, (_, i) => registry.hasBlob(i % 2 === 0 ? "ns/a" : "ns/b", sha256(String(i)))));
-      deepStrictEqual(tokens.asked.map((a) => a.scopes), [[], ["repository:ns/a:pull,push"], ["repository:ns/b:pull,push"]]);
+      await Promise.all(
+        Array.from({ length: 8 }, (_, i) => registry.hasBlob(i % 2 === 0 ? "ns/a" : "ns/b", sha256(String(i)))),
+      );
+      deepStrictEqual(
+        tokens.asked.map((a) => a.scopes),
+        [[], ["repository:ns/a:pull,push"], ["repository:ns/b:pull,push"]],
+      );
       strictEqual(tokens.asked[1]?.query.get("service"), "the, registry");
       strictEqual(tokens.asked[1]?.query.get("account"), "alice");
-      ok(server.seen("HEAD", /./).every((r) => r.status === 404), "no request went without its token");
+      ok(
+        server.seen("HEAD", /./).every((r) => r.status === 404),
+        "no request went without its token",
+      );
     });
 
     it("a mount asks for the right to read the other repository, too", async () => {
@@ -170,7 +225,10 @@ describe("authentication", () => {
       await registry.hasBlob("ns/a", sha256("x"));
       await new Promise((resolve) => setTimeout(resolve, 800));
       await registry.hasBlob("ns/a", sha256("y"));
-      deepStrictEqual(tokens.asked.map((a) => a.scopes.length), [0, 1, 1]);
+      deepStrictEqual(
+        tokens.asked.map((a) => a.scopes.length),
+        [0, 1, 1],
+      );
       ok(server.seen("HEAD", /./).every((r) => r.status === 404));
     });
 
@@ -193,7 +251,11 @@ describe("authentication", () => {
         }
         return inner(call);
       };
-      const source = { digest: sha256(blob), size: blob.length, open: () => Readable.from([blob], { objectMode: false }) };
+      const source = {
+        digest: sha256(blob),
+        size: blob.length,
+        open: () => Readable.from([blob], { objectMode: false }),
+      };
       await rejects(registry.uploadBlob("ns/a", source), (error) => error instanceof StreamSpent);
       server.script = inner;
       await registry.uploadBlob("ns/a", source);
@@ -210,14 +272,22 @@ describe("authentication", () => {
       };
       const registry = bench.registry(given({}));
       deepStrictEqual(await registry.ping(), { endpoint: server.url, auth: "bearer", authenticated: false });
-      await rejects(registry.hasBlob("ns/a", sha256("x")), (error: RegistryError) => error.code === "REGISTRY_CREDENTIALS_MISSING");
+      await rejects(
+        registry.hasBlob("ns/a", sha256("x")),
+        (error: RegistryError) => error.code === "REGISTRY_CREDENTIALS_MISSING",
+      );
     });
 
     it("P5: wrong password at the token server", async () => {
       tokens.expect = basic("alice", "right");
       await rejects(bench.registry(given()).ping(), (error: RegistryError) => {
         strictEqual(error.code, "REGISTRY_UNAUTHORIZED");
-        ok(/its token server http:\/\/127\.0\.0\.1:\d+\/token did not accept user "alice" with the given password \(incorrect username or password\)/.test(error.message), error.message);
+        ok(
+          /its token server http:\/\/127\.0\.0\.1:\d+\/token did not accept user "alice" with the given password \(incorrect username or password\)/.test(
+            error.message,
+          ),
+          error.message,
+        );
         return true;
       });
     });
@@ -240,7 +310,10 @@ describe("authentication", () => {
     it("P5: an identity token by GET where the server has no POST", async () => {
       tokens.instead = (call) => call.method === "POST" && (call.answer(404), true);
       await bench.registry(given({ username: "<token>", password: "REFRESH" })).ping();
-      deepStrictEqual(tokens.asked.map((a) => a.method), ["POST", "GET"]);
+      deepStrictEqual(
+        tokens.asked.map((a) => a.method),
+        ["POST", "GET"],
+      );
       strictEqual(tokens.asked[1]?.authorization, basic("<token>", "REFRESH"));
     });
 
@@ -270,8 +343,14 @@ describe("authentication", () => {
     bench.onEnd(() => Promise.resolve(folder.remove()));
     const ca = folder.authority("ca");
     const secure = await bench.server(folder.server(ca, ["IP:127.0.0.1"]));
-    secure.script = ({ answer }) => (answer(401, "", { "www-authenticate": `Bearer realm="${server.url}/token"` }), true);
-    await rejects(bench.registry({ endpoint: secure.hostPort, caCert: ca.cert, username: "u", password: "p" }).ping(), (error: RegistryError) => error.code === "REGISTRY_DOWNGRADE" && error.message.includes(server.url));
+    secure.script = ({ answer }) => (
+      answer(401, "", { "www-authenticate": `Bearer realm="${server.url}/token"` }),
+      true
+    );
+    await rejects(
+      bench.registry({ endpoint: secure.hostPort, caCert: ca.cert, username: "u", password: "p" }).ping(),
+      (error: RegistryError) => error.code === "REGISTRY_DOWNGRADE" && error.message.includes(server.url),
+    );
     strictEqual(server.requests.length, 0);
   });
 });

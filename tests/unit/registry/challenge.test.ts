@@ -8,7 +8,12 @@ describe("WWW-Authenticate", () => {
     [
       "bearer with commas inside quotes",
       'Bearer realm="https://auth.example/token",service="r",scope="repository:a/b:pull,push"',
-      [{ scheme: "bearer", parameters: { realm: "https://auth.example/token", service: "r", scope: "repository:a/b:pull,push" } }],
+      [
+        {
+          scheme: "bearer",
+          parameters: { realm: "https://auth.example/token", service: "r", scope: "repository:a/b:pull,push" },
+        },
+      ],
     ],
     [
       "several challenges in one header",
@@ -20,10 +25,25 @@ describe("WWW-Authenticate", () => {
       ],
     ],
     ["escapes inside quotes", 'Basic realm="a \\"b\\" c"', [{ scheme: "basic", parameters: { realm: 'a "b" c' } }]],
-    ["unquoted values and spaces round =", "bEaReR Realm = https", [{ scheme: "bearer", parameters: { realm: "https" } }]],
-    ["an error parameter", 'Bearer realm="r",error="insufficient_scope"', [{ scheme: "bearer", parameters: { realm: "r", error: "insufficient_scope" } }]],
+    [
+      "unquoted values and spaces round =",
+      "bEaReR Realm = https",
+      [{ scheme: "bearer", parameters: { realm: "https" } }],
+    ],
+    [
+      "an error parameter",
+      'Bearer realm="r",error="insufficient_scope"',
+      [{ scheme: "bearer", parameters: { realm: "r", error: "insufficient_scope" } }],
+    ],
     ["nothing", "", []],
-    ["what cannot be read ends the list", 'Basic realm="a", Bearer realm="b', [{ scheme: "basic", parameters: { realm: "a" } }, { scheme: "bearer", parameters: {} }]],
+    [
+      "what cannot be read ends the list",
+      'Basic realm="a", Bearer realm="b',
+      [
+        { scheme: "basic", parameters: { realm: "a" } },
+        { scheme: "bearer", parameters: {} },
+      ],
+    ],
   ];
   for (const [title, header, expected] of table) {
     it(title, () => deepStrictEqual(parseChallenges(header), expected));

@@ -1,8 +1,8 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert";
 
 import { imageNameBase, mirrorUrl, parseRegistryEndpoint } from "../../../provider/registry/endpoint";
-import { RegistryError } from "../../../provider/registry/registryError";
 import { targetOf } from "../../../provider/registry/push/target";
+import { RegistryError } from "../../../provider/registry/registryError";
 
 function messageOf(text: string): string {
   try {
@@ -18,22 +18,148 @@ function messageOf(text: string): string {
 describe("registry endpoint", () => {
   // text -> scheme, host, port, namespace, authority, and the two forms that are made from it
   const table: [string, string, string, number, string, string, string, string][] = [
-    ["172.18.0.20:5000", "https", "172.18.0.20", 5000, "", "172.18.0.20:5000", "https://172.18.0.20:5000", "172.18.0.20:5000"],
-    ["172.18.0.20:5000/ns", "https", "172.18.0.20", 5000, "ns", "172.18.0.20:5000", "https://172.18.0.20:5000/v2/ns", "172.18.0.20:5000/ns"],
-    ["172.18.0.20:5000/a/b/", "https", "172.18.0.20", 5000, "a/b", "172.18.0.20:5000", "https://172.18.0.20:5000/v2/a/b", "172.18.0.20:5000/a/b"],
-    ["https://172.18.0.20:5000/v2/ns", "https", "172.18.0.20", 5000, "ns", "172.18.0.20:5000", "https://172.18.0.20:5000/v2/ns", "172.18.0.20:5000/ns"],
-    ["https://172.18.0.20:5000/v2/", "https", "172.18.0.20", 5000, "", "172.18.0.20:5000", "https://172.18.0.20:5000", "172.18.0.20:5000"],
-    ["https://172.18.0.20:5000/ns", "https", "172.18.0.20", 5000, "ns", "172.18.0.20:5000", "https://172.18.0.20:5000/v2/ns", "172.18.0.20:5000/ns"],
-    ["http://127.0.0.1:5000", "http", "127.0.0.1", 5000, "", "127.0.0.1:5000", "http://127.0.0.1:5000", "127.0.0.1:5000"],
-    ["HTTPS://Registry.Example.COM/v2/ns", "https", "registry.example.com", 443, "ns", "registry.example.com", "https://registry.example.com/v2/ns", "registry.example.com/ns"],
-    ["registry.example.com", "https", "registry.example.com", 443, "", "registry.example.com", "https://registry.example.com", "registry.example.com"],
-    ["registry.example.com:8443/x", "https", "registry.example.com", 8443, "x", "registry.example.com:8443", "https://registry.example.com:8443/v2/x", "registry.example.com:8443/x"],
-    ["http://registry.example.com", "http", "registry.example.com", 80, "", "registry.example.com", "http://registry.example.com", "registry.example.com"],
+    [
+      "172.18.0.20:5000",
+      "https",
+      "172.18.0.20",
+      5000,
+      "",
+      "172.18.0.20:5000",
+      "https://172.18.0.20:5000",
+      "172.18.0.20:5000",
+    ],
+    [
+      "172.18.0.20:5000/ns",
+      "https",
+      "172.18.0.20",
+      5000,
+      "ns",
+      "172.18.0.20:5000",
+      "https://172.18.0.20:5000/v2/ns",
+      "172.18.0.20:5000/ns",
+    ],
+    [
+      "172.18.0.20:5000/a/b/",
+      "https",
+      "172.18.0.20",
+      5000,
+      "a/b",
+      "172.18.0.20:5000",
+      "https://172.18.0.20:5000/v2/a/b",
+      "172.18.0.20:5000/a/b",
+    ],
+    [
+      "https://172.18.0.20:5000/v2/ns",
+      "https",
+      "172.18.0.20",
+      5000,
+      "ns",
+      "172.18.0.20:5000",
+      "https://172.18.0.20:5000/v2/ns",
+      "172.18.0.20:5000/ns",
+    ],
+    [
+      "https://172.18.0.20:5000/v2/",
+      "https",
+      "172.18.0.20",
+      5000,
+      "",
+      "172.18.0.20:5000",
+      "https://172.18.0.20:5000",
+      "172.18.0.20:5000",
+    ],
+    [
+      "https://172.18.0.20:5000/ns",
+      "https",
+      "172.18.0.20",
+      5000,
+      "ns",
+      "172.18.0.20:5000",
+      "https://172.18.0.20:5000/v2/ns",
+      "172.18.0.20:5000/ns",
+    ],
+    [
+      "http://127.0.0.1:5000",
+      "http",
+      "127.0.0.1",
+      5000,
+      "",
+      "127.0.0.1:5000",
+      "http://127.0.0.1:5000",
+      "127.0.0.1:5000",
+    ],
+    [
+      "HTTPS://Registry.Example.COM/v2/ns",
+      "https",
+      "registry.example.com",
+      443,
+      "ns",
+      "registry.example.com",
+      "https://registry.example.com/v2/ns",
+      "registry.example.com/ns",
+    ],
+    [
+      "registry.example.com",
+      "https",
+      "registry.example.com",
+      443,
+      "",
+      "registry.example.com",
+      "https://registry.example.com",
+      "registry.example.com",
+    ],
+    [
+      "registry.example.com:8443/x",
+      "https",
+      "registry.example.com",
+      8443,
+      "x",
+      "registry.example.com:8443",
+      "https://registry.example.com:8443/v2/x",
+      "registry.example.com:8443/x",
+    ],
+    [
+      "http://registry.example.com",
+      "http",
+      "registry.example.com",
+      80,
+      "",
+      "registry.example.com",
+      "http://registry.example.com",
+      "registry.example.com",
+    ],
     ["[::1]:5000/ns", "https", "[::1]", 5000, "ns", "[::1]:5000", "https://[::1]:5000/v2/ns", "[::1]:5000/ns"],
-    ["https://[FE80::1]:5000", "https", "[fe80::1]", 5000, "", "[fe80::1]:5000", "https://[fe80::1]:5000", "[fe80::1]:5000"],
+    [
+      "https://[FE80::1]:5000",
+      "https",
+      "[fe80::1]",
+      5000,
+      "",
+      "[fe80::1]:5000",
+      "https://[fe80::1]:5000",
+      "[fe80::1]:5000",
+    ],
     ["localhost:5000", "https", "localhost", 5000, "", "localhost:5000", "https://localhost:5000", "localhost:5000"],
-    ["https://172.18.0.20", "https", "172.18.0.20", 443, "", "172.18.0.20:443", "https://172.18.0.20:443", "172.18.0.20:443"],
-    ["https://registry/v2/ns", "https", "registry", 443, "ns", "registry:443", "https://registry:443/v2/ns", "registry:443/ns"],
+    [
+      "https://172.18.0.20",
+      "https",
+      "172.18.0.20",
+      443,
+      "",
+      "172.18.0.20:443",
+      "https://172.18.0.20:443",
+      "172.18.0.20:443",
+    ],
+    [
+      "https://registry/v2/ns",
+      "https",
+      "registry",
+      443,
+      "ns",
+      "registry:443",
+      "https://registry:443/v2/ns",
+      "registry:443/ns",
+    ],
   ];
   for (const [text, scheme, host, port, namespace, authority, url, base] of table) {
     it(`P2, P3: reads ${text}`, () => {
@@ -87,7 +213,12 @@ describe("registry endpoint", () => {
   it("P8: the public host is dropped, path and tag stay, all of it below the namespace", () => {
     const endpoint = parseRegistryEndpoint("172.18.0.20:5000/ns");
     const digest = `sha256:${"a".repeat(64)}`;
-    deepStrictEqual(targetOf(endpoint, "gcr.io/a/b:1"), { repository: "ns/a/b", reference: "1", tag: "1", name: "172.18.0.20:5000/ns/a/b:1" });
+    deepStrictEqual(targetOf(endpoint, "gcr.io/a/b:1"), {
+      repository: "ns/a/b",
+      reference: "1",
+      tag: "1",
+      name: "172.18.0.20:5000/ns/a/b:1",
+    });
     strictEqual(targetOf(endpoint, "otherhost.io:8443/x").name, "172.18.0.20:5000/ns/x:latest");
     strictEqual(targetOf(endpoint, "nginx").name, "172.18.0.20:5000/ns/library/nginx:latest");
     strictEqual(targetOf(endpoint, `gcr.io/a/b@${digest}`).name, `172.18.0.20:5000/ns/a/b@${digest}`);

@@ -12,7 +12,8 @@ const names = [
   `gcr.io/pinned/x@sha256:${"a".repeat(64)}`,
 ];
 const images = names.map((source) => ({ source }));
-const chosen = (include: string[], exclude: string[] = []): number[] => selectImages(images, include, exclude).map(({ source }) => names.indexOf(source));
+const chosen = (include: string[], exclude: string[] = []): number[] =>
+  selectImages(images, include, exclude).map(({ source }) => names.indexOf(source));
 
 describe("image filter", () => {
   const table: [string, string[], string[], number[]][] = [
@@ -39,7 +40,11 @@ describe("image filter", () => {
   it("a pattern that matches nothing is an error with the nearest names", () => {
     for (const argument of ["include", "exclude"] as const) {
       try {
-        selectImages(images, argument === "include" ? ["gcr.io/gke-releases/asm:1"] : [], argument === "exclude" ? ["gcr.io/gke-releases/asm:1"] : []);
+        selectImages(
+          images,
+          argument === "include" ? ["gcr.io/gke-releases/asm:1"] : [],
+          argument === "exclude" ? ["gcr.io/gke-releases/asm:1"] : [],
+        );
       } catch (error) {
         ok(error instanceof RegistryError);
         ok(error.code === "PUSH_FILTER_UNMATCHED");

@@ -19,7 +19,10 @@ describe("work on many things, a bounded number at a time", () => {
       7,
     );
     assert.equal(most, 7);
-    assert.deepEqual(results, Array.from({ length: 1000 }, (_, i) => i * 2));
+    assert.deepEqual(
+      results,
+      Array.from({ length: 1000 }, (_, i) => i * 2),
+    );
   });
 
   it("results stand in the items' order, whichever is done first", async () => {

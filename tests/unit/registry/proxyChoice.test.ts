@@ -9,12 +9,18 @@ describe("proxy (P7)", () => {
     strictEqual(proxyFor(url, undefined, { HTTPS_PROXY: "http://proxy:3128" })?.href, "http://proxy:3128/");
     strictEqual(proxyFor(url, undefined, { https_proxy: "proxy:3128" })?.href, "http://proxy:3128/");
     strictEqual(proxyFor(url, undefined, { HTTP_PROXY: "http://proxy:3128" }), undefined);
-    strictEqual(proxyFor(new URL("http://registry.example.com"), undefined, { HTTP_PROXY: "http://proxy:3128" })?.port, "3128");
+    strictEqual(
+      proxyFor(new URL("http://registry.example.com"), undefined, { HTTP_PROXY: "http://proxy:3128" })?.port,
+      "3128",
+    );
     strictEqual(proxyFor(url, undefined, {}), undefined);
   });
 
   it("P7: an explicit proxy wins over the environment and over NO_PROXY", () => {
-    strictEqual(proxyFor(url, "https://p:8080", { HTTPS_PROXY: "http://other:1", NO_PROXY: "*" })?.href, "https://p:8080/");
+    strictEqual(
+      proxyFor(url, "https://p:8080", { HTTPS_PROXY: "http://other:1", NO_PROXY: "*" })?.href,
+      "https://p:8080/",
+    );
   });
 
   const table: [string, string, boolean][] = [
@@ -40,7 +46,8 @@ describe("proxy (P7)", () => {
     ["https://localhost:5000/", "", false],
   ];
   for (const [address, noProxy, expected] of table) {
-    it(`P7: ${address} with NO_PROXY="${noProxy}" goes ${expected ? "by the proxy" : "directly"}`, () => strictEqual(usesProxy(new URL(address), noProxy), expected));
+    it(`P7: ${address} with NO_PROXY="${noProxy}" goes ${expected ? "by the proxy" : "directly"}`, () =>
+      strictEqual(usesProxy(new URL(address), noProxy), expected));
   }
 
   it("P7: a proxy that is no address is named without its password", () => {
@@ -49,7 +56,10 @@ describe("proxy (P7)", () => {
     } catch (error) {
       const { message } = error as Error;
       ok(message.includes("registry.proxy") && !message.includes("s3cret"), message);
-      throws(() => proxyFor(url, undefined, { HTTPS_PROXY: "socks5://p:1080" }), /HTTPS_PROXY.*"socks5:\/\/" is not supported|"socks5:\/\/p:1080": "socks5:\/\/" is not supported/);
+      throws(
+        () => proxyFor(url, undefined, { HTTPS_PROXY: "socks5://p:1080" }),
+        /HTTPS_PROXY.*"socks5:\/\/" is not supported|"socks5:\/\/p:1080": "socks5:\/\/" is not supported/,
+      );
       return;
     }
     throw new Error("accepted");

@@ -1,16 +1,16 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 
-import { sha256 } from "../../../provider/model/digest";
 import type { Digest } from "../../../provider/model/digest";
+import { sha256 } from "../../../provider/model/digest";
 import { mediaTypes } from "../../../provider/model/mediaType";
-import { pushPackage } from "../../../provider/registry/push/push";
+import type { RegistryOptions } from "../../../provider/registry/http/sender";
 import type { PushOptions } from "../../../provider/registry/push/push";
+import { pushPackage } from "../../../provider/registry/push/push";
 import type { PushResult } from "../../../provider/registry/push/pushResult";
 import type { RegistryError } from "../../../provider/registry/registryError";
-import type { RegistryOptions } from "../../../provider/registry/http/sender";
 import { Bench } from "./kit/bench";
-import { refusal } from "./kit/fakeRegistry";
 import type { FakeRegistry, Script } from "./kit/fakeRegistry";
+import { refusal } from "./kit/fakeRegistry";
 import { MemoryPackage } from "./kit/memoryPackage";
 
 const large = 17 * 1024 * 1024;
@@ -49,12 +49,20 @@ describe("push", () => {
     deepStrictEqual(result.failures, []);
     deepStrictEqual(
       result.images.map(({ source, target, digest, preserved }) => ({ source, target, digest, preserved })),
-      pkg.images.map(({ source, root }) => ({ source, target: `${server.hostPort}/ns/x/${source.slice(9)}`, digest: root.digest, preserved: true })),
+      pkg.images.map(({ source, root }) => ({
+        source,
+        target: `${server.hostPort}/ns/x/${source.slice(9)}`,
+        digest: root.digest,
+        preserved: true,
+      })),
     );
     strictEqual(result.stats.blobsSent, 7);
     strictEqual(result.stats.blobsMounted, 2);
     strictEqual(uploads(), 7);
-    strictEqual(result.stats.bytesSent, [...pkg.contents.values()].reduce((sum, c) => sum + c.length, 0));
+    strictEqual(
+      result.stats.bytesSent,
+      [...pkg.contents.values()].reduce((sum, c) => sum + c.length, 0),
+    );
     const first = result.images[0];
     strictEqual(first?.mediaType, mediaTypes.ociManifest);
     const config = [...pkg.contents.values()].find((c) => c.toString().startsWith('{"'))?.length ?? 0;
@@ -70,9 +78,15 @@ describe("push", () => {
     await push();
     everything();
     const root = pkg.images[0]?.root.digest as string;
-    deepStrictEqual(puts(), [amd.digest, arm.digest, nested.digest, "1"].map((r) => `/v2/ns/multi/manifests/${r}`));
+    deepStrictEqual(
+      puts(),
+      [amd.digest, arm.digest, nested.digest, "1"].map((r) => `/v2/ns/multi/manifests/${r}`),
+    );
     strictEqual(server.manifests.get(`ns/multi@${root}`)?.mediaType, mediaTypes.ociIndex);
-    ok(server.requests.findIndex((r) => r.path.endsWith("/manifests/1") && r.method === "PUT") > server.requests.findLastIndex((r) => r.path.includes("/blobs/")));
+    ok(
+      server.requests.findIndex((r) => r.path.endsWith("/manifests/1") && r.method === "PUT") >
+        server.requests.findLastIndex((r) => r.path.includes("/blobs/")),
+    );
   });
 
   it("nothing to do for 100 images: one HEAD each, nothing decoded, below a second of computing", async () => {
@@ -143,7 +157,10 @@ describe("push", () => {
   });
 
   describe("registries without mounts", () => {
-    for (const [title, size] of [["small blobs", 1000], ["blobs that are not held in memory", large]] as const) {
+    for (const [title, size] of [
+      ["small blobs", 1000],
+      ["blobs that are not held in memory", large],
+    ] as const) {
       it(`${title} are sent to each repository`, async () => {
         server.mounts = false;
         const base = pkg.layer(size);
@@ -157,7 +174,10 @@ describe("push", () => {
         strictEqual(result.stats.blobsSent, 12);
         // Only the first large blob is met before it is known that nothing can be mounted.
         ok(pkg.passes <= (size === large ? 2 : 1), `${pkg.passes} passes`);
-        ok(server.seen("DELETE", /uploads/).every((r) => r.status === 204), "uploads that a mount began are given back");
+        ok(
+          server.seen("DELETE", /uploads/).every((r) => r.status === 204),
+          "uploads that a mount began are given back",
+        );
       });
     }
 
@@ -166,7 +186,11 @@ describe("push", () => {
       for (const name of ["a", "b", "c"]) {
         pkg.image(`gcr.io/x/${name}:1`, pkg.manifest([base]));
       }
-      server.script = ({ method, path, query, answer }) => method === "POST" && query.has("mount") && path.includes("/x/b/") && (answer(403, refusal("DENIED", "no")), true);
+      server.script = ({ method, path, query, answer }) =>
+        method === "POST" &&
+        query.has("mount") &&
+        path.includes("/x/b/") &&
+        (answer(403, refusal("DENIED", "no")), true);
       const result = await push();
       everything();
       strictEqual(result.stats.blobsMounted, 2, "layer and config into x/c");
@@ -217,7 +241,8 @@ describe("push", () => {
     });
 
     it("a registry that refuses that repository costs one more pass", async () => {
-      server.script = ({ path, method, answer }) => method === "POST" && path.includes("staging") && (answer(403, refusal("DENIED", "no such project")), true);
+      server.script = ({ path, method, answer }) =>
+        method === "POST" && path.includes("staging") && (answer(403, refusal("DENIED", "no such project")), true);
       pkg.image("gcr.io/x/a:1", pkg.manifest([pkg.layer(1000), pkg.layer(large)]));
       const result = await push();
       everything();
@@ -238,7 +263,11 @@ describe("push", () => {
     const signed = (): { root: string; signature: string; sbom: string } => {
       const root = pkg.manifest([pkg.layer(10)]);
       pkg.image("gcr.io/x:1", root);
-      const signature = pkg.manifest([pkg.layer(11)], { subject: root, artifactType: "application/vnd.example.signature", annotations: { by: "me" } });
+      const signature = pkg.manifest([pkg.layer(11)], {
+        subject: root,
+        artifactType: "application/vnd.example.signature",
+        annotations: { by: "me" },
+      });
       const sbom = pkg.manifest([pkg.layer(12)], { subject: root });
       const overSignature = pkg.manifest([pkg.layer(13)], { subject: signature });
       pkg.referrers.set(root.digest, [signature.digest, sbom.digest]);
@@ -249,15 +278,27 @@ describe("push", () => {
     it("travel along; without a referrers API under the sha256-... tag, what was listed there is kept", async () => {
       const { root, signature, sbom } = signed();
       const tag = root.replace(":", "-");
-      const foreign = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [{ mediaType: mediaTypes.ociManifest, digest: sha256("theirs"), size: 6 }] };
+      const foreign = {
+        schemaVersion: 2,
+        mediaType: mediaTypes.ociIndex,
+        manifests: [{ mediaType: mediaTypes.ociManifest, digest: sha256("theirs"), size: 6 }],
+      };
       const bytes = Buffer.from(JSON.stringify(foreign));
       server.manifests.set(`ns/x@${sha256(bytes)}`, { mediaType: mediaTypes.ociIndex, bytes });
       server.tags.set(`ns/x:${tag}`, sha256(bytes));
       await push();
       everything();
-      const listed = JSON.parse(server.manifests.get(`ns/x@${server.tagged("ns/x", tag) as string}`)?.bytes.toString() ?? "{}") as { manifests: { digest: Digest; artifactType?: string; annotations?: unknown }[] };
-      deepStrictEqual(listed.manifests.map((m) => m.digest), [sha256("theirs"), signature, sbom]);
-      deepStrictEqual([listed.manifests[1]?.artifactType, listed.manifests[1]?.annotations], ["application/vnd.example.signature", { by: "me" }]);
+      const listed = JSON.parse(
+        server.manifests.get(`ns/x@${server.tagged("ns/x", tag) as string}`)?.bytes.toString() ?? "{}",
+      ) as { manifests: { digest: Digest; artifactType?: string; annotations?: unknown }[] };
+      deepStrictEqual(
+        listed.manifests.map((m) => m.digest),
+        [sha256("theirs"), signature, sbom],
+      );
+      deepStrictEqual(
+        [listed.manifests[1]?.artifactType, listed.manifests[1]?.annotations],
+        ["application/vnd.example.signature", { by: "me" }],
+      );
       strictEqual(listed.manifests[2]?.artifactType, mediaTypes.ociConfig);
       ok(server.tagged("ns/x", signature.replace(":", "-")) !== undefined, "the signature's own signature");
     });
@@ -277,19 +318,30 @@ describe("push", () => {
       pkg.referrers.get(root)?.push(late.digest);
       forget();
       await push();
-      deepStrictEqual(puts(), ["1", late.digest, root.replace(":", "-")].map((r) => `/v2/ns/x/manifests/${r}`));
+      deepStrictEqual(
+        puts(),
+        ["1", late.digest, root.replace(":", "-")].map((r) => `/v2/ns/x/manifests/${r}`),
+      );
     });
   });
 
   describe("an index of which the package has only a part", () => {
-    const platform = (architecture: string): { platform: { os: string; architecture: string } } => ({ platform: { os: "linux", architecture } });
+    const platform = (architecture: string): { platform: { os: string; architecture: string } } => ({
+      platform: { os: "linux", architecture },
+    });
     const partial = (present: number): { root: Digest; children: Digest[] } => {
-      const children = ["amd64", "arm64", "s390x"].map((arch, i) => ({ ...pkg.manifest([pkg.layer(10 + i)]), ...platform(arch) }));
+      const children = ["amd64", "arm64", "s390x"].map((arch, i) => ({
+        ...pkg.manifest([pkg.layer(10 + i)]),
+        ...platform(arch),
+      }));
       const root = pkg.index(children);
       for (const child of children.slice(present)) {
         pkg.manifests.delete(child.digest);
       }
-      pkg.missing.set(root.digest, children.slice(present).map((c) => c.digest));
+      pkg.missing.set(
+        root.digest,
+        children.slice(present).map((c) => c.digest),
+      );
       pkg.image("gcr.io/x:1", root);
       return { root: root.digest, children: children.map((c) => c.digest) };
     };
@@ -309,14 +361,22 @@ describe("push", () => {
       strictEqual(server.tagged("ns/x", "1"), children[0]);
       strictEqual(images[0]?.digest, children[0]);
       strictEqual(images[0]?.preserved, false);
-      strictEqual(images[0]?.reason, `the package lacks linux/arm64, linux/s390x of ${root} and the registry takes no incomplete index; pushed its linux/amd64 image alone`);
+      strictEqual(
+        images[0]?.reason,
+        `the package lacks linux/arm64, linux/s390x of ${root} and the registry takes no incomplete index; pushed its linux/amd64 image alone`,
+      );
     });
 
     it("of several children an index is made anew", async () => {
       const { root, children } = partial(2);
       const { images } = await push();
-      const made = JSON.parse(server.manifests.get(`ns/x@${server.tagged("ns/x", "1") as string}`)?.bytes.toString() ?? "{}") as { manifests: { digest: Digest }[] };
-      deepStrictEqual(made.manifests.map((m) => m.digest), children.slice(0, 2));
+      const made = JSON.parse(
+        server.manifests.get(`ns/x@${server.tagged("ns/x", "1") as string}`)?.bytes.toString() ?? "{}",
+      ) as { manifests: { digest: Digest }[] };
+      deepStrictEqual(
+        made.manifests.map((m) => m.digest),
+        children.slice(0, 2),
+      );
       strictEqual(images[0]?.preserved, false);
       ok(images[0]?.reason?.includes(`lacks linux/s390x of ${root}`), images[0]?.reason);
     });
@@ -325,12 +385,20 @@ describe("push", () => {
       partial(0);
       const { images, failures } = await push();
       deepStrictEqual(images, []);
-      ok(/holds none of the images that its index .* lists \(linux\/amd64, linux\/arm64, linux\/s390x\)/.test(failures[0]?.error.message ?? ""), failures[0]?.error.message);
+      ok(
+        /holds none of the images that its index .* lists \(linux\/amd64, linux\/arm64, linux\/s390x\)/.test(
+          failures[0]?.error.message ?? "",
+        ),
+        failures[0]?.error.message,
+      );
     });
 
     it("a child whose layer is in neither package nor registry counts as missing", async () => {
       const layer = pkg.layer(10);
-      const children = [{ ...pkg.manifest([pkg.layer(9)]), ...platform("amd64") }, { ...pkg.manifest([layer]), ...platform("arm64") }];
+      const children = [
+        { ...pkg.manifest([pkg.layer(9)]), ...platform("amd64") },
+        { ...pkg.manifest([layer]), ...platform("arm64") },
+      ];
       pkg.image("gcr.io/x:1", pkg.index(children));
       pkg.contents.delete(layer.digest);
       const { images, failures } = await push();
@@ -341,8 +409,13 @@ describe("push", () => {
   });
 
   describe("a child of an index that fails for any other reason than that the package lacks it", () => {
-    const platform = (architecture: string): { platform: { os: string; architecture: string } } => ({ platform: { os: "linux", architecture } });
-    const refuseLayer = (digest: Digest): Script => ({ method, query, answer }) => method === "PUT" && query.get("digest") === digest && (answer(507), true);
+    const platform = (architecture: string): { platform: { os: string; architecture: string } } => ({
+      platform: { os: "linux", architecture },
+    });
+    const refuseLayer =
+      (digest: Digest): Script =>
+      ({ method, query, answer }) =>
+        method === "PUT" && query.get("digest") === digest && (answer(507), true);
 
     it("fails the image before its tag is touched, also below an index in the index; the state keeps what is there", async () => {
       const old = pkg.manifest([pkg.layer(9)]);
@@ -350,13 +423,20 @@ describe("push", () => {
       const { images: previous } = await push();
       const layer = pkg.layer(10);
       const arm = { ...pkg.manifest([layer]), ...platform("arm64") };
-      pkg.images[0] = { source: "gcr.io/x:1", root: pkg.index([{ ...pkg.manifest([pkg.layer(11)]), ...platform("amd64") }, pkg.index([arm])]), preserved: true };
+      pkg.images[0] = {
+        source: "gcr.io/x:1",
+        root: pkg.index([{ ...pkg.manifest([pkg.layer(11)]), ...platform("amd64") }, pkg.index([arm])]),
+        preserved: true,
+      };
       server.script = refuseLayer(layer.digest);
       forget();
       const { images, failures, kept } = await push({ previous, deleteImages: true });
       deepStrictEqual(images, []);
       strictEqual((failures[0]?.error as RegistryError).code, "PUSH_PLATFORM_FAILED");
-      ok(new RegExp(`${arm.digest}\\) could not be pushed: PUT .*: 507`).test(failures[0]?.error.message ?? ""), failures[0]?.error.message);
+      ok(
+        new RegExp(`${arm.digest}\\) could not be pushed: PUT .*: 507`).test(failures[0]?.error.message ?? ""),
+        failures[0]?.error.message,
+      );
       strictEqual(server.tagged("ns/x", "1"), old.digest);
       deepStrictEqual(kept, previous);
       strictEqual(server.seen("DELETE", /manifests/).length, 0);
@@ -374,11 +454,17 @@ describe("push", () => {
       const { failures } = await push();
       deepStrictEqual(failures, []);
       strictEqual(server.tagged("ns/x", "1"), amd.digest);
-      ok(/the mirror will not have:\n {2}- gcr\.io\/x:1: .*linux\/arm64/.test(bench.warnings.join()), bench.warnings.join());
+      ok(
+        /the mirror will not have:\n {2}- gcr\.io\/x:1: .*linux\/arm64/.test(bench.warnings.join()),
+        bench.warnings.join(),
+      );
     });
 
     it("a child that the package lacks and the registry has is no lack", async () => {
-      const children = ["amd64", "arm64"].map((architecture, i) => ({ ...pkg.manifest([pkg.layer(10 + i)]), ...platform(architecture) }));
+      const children = ["amd64", "arm64"].map((architecture, i) => ({
+        ...pkg.manifest([pkg.layer(10 + i)]),
+        ...platform(architecture),
+      }));
       pkg.image("gcr.io/x:1", pkg.index(children));
       await push();
       server.tags.clear();
@@ -392,7 +478,11 @@ describe("push", () => {
     it("deleteImages leaves the old image of a name whose new manifest cannot be read", async () => {
       pkg.image("gcr.io/x:1", pkg.manifest([pkg.layer(9)]));
       const { images: previous } = await push();
-      pkg.images[0] = { source: "gcr.io/x:1", root: pkg.json({ schemaVersion: 2, layers: 7 }, mediaTypes.ociManifest), preserved: true };
+      pkg.images[0] = {
+        source: "gcr.io/x:1",
+        root: pkg.json({ schemaVersion: 2, layers: 7 }, mediaTypes.ociManifest),
+        preserved: true,
+      };
       const { failures } = await push({ previous, deleteImages: true });
       strictEqual((failures[0]?.error as RegistryError).code, "MANIFEST_UNREADABLE");
       strictEqual(server.tagged("ns/x", "1"), previous[0]?.digest);
@@ -404,17 +494,34 @@ describe("push", () => {
       for (const name of ["a", "b", "c"]) {
         pkg.image(`gcr.io/x/${name}:1`, pkg.manifest([pkg.layer(1000)]));
       }
-      const refuse: Script = ({ method, path, answer }) => method === "PUT" && path.includes("/x/b/manifests") && (answer(400, refusal("TAG_IMMUTABLE", "the tag 1 is immutable")), true);
+      const refuse: Script = ({ method, path, answer }) =>
+        method === "PUT" &&
+        path.includes("/x/b/manifests") &&
+        (answer(400, refusal("TAG_IMMUTABLE", "the tag 1 is immutable")), true);
       server.script = refuse;
       const result = await push();
-      deepStrictEqual(result.images.map((i) => i.source), ["gcr.io/x/a:1", "gcr.io/x/c:1"]);
-      deepStrictEqual(result.failures.map((f) => f.source), ["gcr.io/x/b:1"]);
-      ok(/^PUT http.*\/ns\/x\/b\/manifests\/1: 400 TAG_IMMUTABLE: the tag 1 is immutable$/.test(result.failures[0]?.error.message ?? ""), result.failures[0]?.error.message);
+      deepStrictEqual(
+        result.images.map((i) => i.source),
+        ["gcr.io/x/a:1", "gcr.io/x/c:1"],
+      );
+      deepStrictEqual(
+        result.failures.map((f) => f.source),
+        ["gcr.io/x/b:1"],
+      );
+      ok(
+        /^PUT http.*\/ns\/x\/b\/manifests\/1: 400 TAG_IMMUTABLE: the tag 1 is immutable$/.test(
+          result.failures[0]?.error.message ?? "",
+        ),
+        result.failures[0]?.error.message,
+      );
       server.script = undefined;
       forget();
       deepStrictEqual((await push()).failures, []);
       everything();
-      deepStrictEqual(server.requests.filter((r) => r.method !== "HEAD").map((r) => `${r.method} ${r.path}`), ["PUT /v2/ns/x/b/manifests/1"]);
+      deepStrictEqual(
+        server.requests.filter((r) => r.method !== "HEAD").map((r) => `${r.method} ${r.path}`),
+        ["PUT /v2/ns/x/b/manifests/1"],
+      );
     });
 
     it("a repository that may not be written fails its image only", async () => {
@@ -422,10 +529,17 @@ describe("push", () => {
       for (const name of ["a", "b", "c"]) {
         pkg.image(`gcr.io/x/${name}:1`, pkg.manifest([base]));
       }
-      server.script = ({ method, path, answer }) => method !== "HEAD" && path.includes("/x/a/") && (answer(403, refusal("DENIED", "project full")), true);
+      server.script = ({ method, path, answer }) =>
+        method !== "HEAD" && path.includes("/x/a/") && (answer(403, refusal("DENIED", "project full")), true);
       const result = await push();
-      deepStrictEqual(result.failures.map((f) => f.source), ["gcr.io/x/a:1"]);
-      deepStrictEqual(result.images.map((i) => i.source), ["gcr.io/x/b:1", "gcr.io/x/c:1"]);
+      deepStrictEqual(
+        result.failures.map((f) => f.source),
+        ["gcr.io/x/a:1"],
+      );
+      deepStrictEqual(
+        result.images.map((i) => i.source),
+        ["gcr.io/x/b:1", "gcr.io/x/c:1"],
+      );
     });
 
     it("a layer that is in neither package nor registry fails its image, and names it", async () => {
@@ -435,7 +549,10 @@ describe("push", () => {
       pkg.contents.delete(layer.digest);
       const result = await push();
       strictEqual(result.images.length, 1);
-      ok(result.failures[0]?.error.message.includes(`blob ${layer.digest} is neither in the package nor in ns/x/a`), result.failures[0]?.error.message);
+      ok(
+        result.failures[0]?.error.message.includes(`blob ${layer.digest} is neither in the package nor in ns/x/a`),
+        result.failures[0]?.error.message,
+      );
     });
 
     it("a package that breaks in the middle: what came before is pushed, the rest fails with the package's words", async () => {
@@ -444,7 +561,10 @@ describe("push", () => {
       pkg.image("gcr.io/x/b:1", pkg.manifest([broken]));
       pkg.brokenAt = broken.digest;
       const result = await push();
-      deepStrictEqual(result.images.map((i) => i.source), ["gcr.io/x/a:1"]);
+      deepStrictEqual(
+        result.images.map((i) => i.source),
+        ["gcr.io/x/a:1"],
+      );
       ok(result.failures[0]?.error.message.includes("truncated"));
     });
 
@@ -453,7 +573,10 @@ describe("push", () => {
       pkg.image("otherhost.io/a/b:1", pkg.manifest([pkg.layer(2)]));
       await rejects(push(), (error: RegistryError) => {
         strictEqual(error.code, "PUSH_CONFLICT");
-        ok(error.message.includes("gcr.io/a/b:1 is sha256:") && error.message.includes("otherhost.io/a/b:1 is sha256:"), error.message);
+        ok(
+          error.message.includes("gcr.io/a/b:1 is sha256:") && error.message.includes("otherhost.io/a/b:1 is sha256:"),
+          error.message,
+        );
         return true;
       });
       deepStrictEqual(asked(), []);
@@ -466,7 +589,13 @@ describe("push", () => {
       pkg.image("gcr.io/a/b:1", root);
       pkg.image("otherhost.io/a/b:1", root);
       const result = await push();
-      deepStrictEqual(result.images.map((i) => [i.source, i.target]), [["gcr.io/a/b:1", `${server.hostPort}/ns/a/b:1`], ["otherhost.io/a/b:1", `${server.hostPort}/ns/a/b:1`]]);
+      deepStrictEqual(
+        result.images.map((i) => [i.source, i.target]),
+        [
+          ["gcr.io/a/b:1", `${server.hostPort}/ns/a/b:1`],
+          ["otherhost.io/a/b:1", `${server.hostPort}/ns/a/b:1`],
+        ],
+      );
     });
 
     it("a package without images is an error", async () => {
@@ -478,8 +607,14 @@ describe("push", () => {
         pkg.image(`gcr.io/${name}:1`, pkg.manifest([pkg.layer(10)]));
       }
       const result = await push({ include: ["gcr.io/x/*"], exclude: ["**/b"] });
-      deepStrictEqual(result.images.map((i) => i.source), ["gcr.io/x/a:1"]);
-      await rejects(push({ include: ["gcr.io/z/*"] }), (error: RegistryError) => error.code === "PUSH_FILTER_UNMATCHED");
+      deepStrictEqual(
+        result.images.map((i) => i.source),
+        ["gcr.io/x/a:1"],
+      );
+      await rejects(
+        push({ include: ["gcr.io/z/*"] }),
+        (error: RegistryError) => error.code === "PUSH_FILTER_UNMATCHED",
+      );
     });
   });
 
@@ -586,8 +721,16 @@ describe("push", () => {
         return false;
       };
       const result = await push();
-      deepStrictEqual(result.images.map((i) => i.source), ["gcr.io/x/good:1"]);
-      ok(/the package was read 4 times and its blobs still did not all arrive/.test(result.failures[0]?.error.message ?? ""), result.failures[0]?.error.message);
+      deepStrictEqual(
+        result.images.map((i) => i.source),
+        ["gcr.io/x/good:1"],
+      );
+      ok(
+        /the package was read 4 times and its blobs still did not all arrive/.test(
+          result.failures[0]?.error.message ?? "",
+        ),
+        result.failures[0]?.error.message,
+      );
     });
 
     it("a registry that goes away in the middle: the push ends soon, with what is there and why the rest is not", async () => {
@@ -605,11 +748,15 @@ describe("push", () => {
       };
       const before = performance.now();
       const result = await push({}, { retry: { attempts: 4, firstDelayMs: 50, maxDelayMs: 200 } });
-      // 60 images with 4 tries each, one after the other, would take longer; without a limit on tries it would never end.
+      // 60 images with 4 tries each, one after the other, would take longer; without a limit on tries it would never
+      // end.
       ok(performance.now() - before < 20_000);
       strictEqual(result.images.length + result.failures.length, 60);
       ok(result.images.length >= 1 && result.failures.length >= 30);
-      ok(/no connection to 127|the connection to 127.* broke/.test(result.failures.at(-1)?.error.message ?? ""), result.failures.at(-1)?.error.message);
+      ok(
+        /no connection to 127|the connection to 127.* broke/.test(result.failures.at(-1)?.error.message ?? ""),
+        result.failures.at(-1)?.error.message,
+      );
       await stopped;
     });
 
@@ -618,7 +765,12 @@ describe("push", () => {
         pkg.image(`gcr.io/x/i${i}:1`, pkg.manifest([pkg.layer(1000)]));
       }
       let refused = 0;
-      server.script = ({ method, answer }) => method === "POST" && refused < 8 && (refused++, answer(429, refusal("TOOMANYREQUESTS", "slow"), refused % 2 === 0 ? {} : { "retry-after": "0" }), true);
+      server.script = ({ method, answer }) =>
+        method === "POST" &&
+        refused < 8 &&
+        (refused++,
+        answer(429, refusal("TOOMANYREQUESTS", "slow"), refused % 2 === 0 ? {} : { "retry-after": "0" }),
+        true);
       const result = await push({}, { retry: { attempts: 10, firstDelayMs: 5, maxDelayMs: 50 } });
       deepStrictEqual(result.failures, []);
       everything();
@@ -657,7 +809,10 @@ describe("push", () => {
       await push({ previous });
       strictEqual(server.seen("DELETE", /./).length, 0);
       await push({ previous, deleteImages: true });
-      deepStrictEqual(server.seen("DELETE", /./).map((r) => r.path), [`/v2/ns/x/b/manifests/${previous[2]?.digest as string}`]);
+      deepStrictEqual(
+        server.seen("DELETE", /./).map((r) => r.path),
+        [`/v2/ns/x/b/manifests/${previous[2]?.digest as string}`],
+      );
       strictEqual(server.tagged("ns/x/a", "1"), shared.digest);
     });
 
@@ -666,10 +821,15 @@ describe("push", () => {
       pkg.image("gcr.io/x/b:1", pkg.manifest([pkg.layer(2)]));
       const { images: previous } = await push();
       pkg.images.pop();
-      server.script = ({ method, answer }) => method === "DELETE" && (answer(405, refusal("UNSUPPORTED", "not allowed")), true);
+      server.script = ({ method, answer }) =>
+        method === "DELETE" && (answer(405, refusal("UNSUPPORTED", "not allowed")), true);
       const result = await push({ previous, deleteImages: true });
       strictEqual(result.images.length, 1);
-      ok(/does not allow deletion\. Allow it there \(distribution: storage\.delete\.enabled\), or set deleteImages: false/.test(result.failures[0]?.error.message ?? ""));
+      ok(
+        /does not allow deletion\. Allow it there \(distribution: storage\.delete\.enabled\), or set deleteImages: false/.test(
+          result.failures[0]?.error.message ?? "",
+        ),
+      );
     });
   });
 
@@ -694,11 +854,22 @@ describe("push", () => {
     };
     await push();
     everything();
-    const numbers = bench.progress.map((line) => /^images (\d+) of (\d+)(?:, ([\d.]+) of ([\d.]+) MB)?/.exec(line)).filter((m) => m !== null);
+    const numbers = bench.progress
+      .map((line) => /^images (\d+) of (\d+)(?:, ([\d.]+) of ([\d.]+) MB)?/.exec(line))
+      .filter((m) => m !== null);
     ok(numbers.length > 2, bench.progress.join("\n"));
     let [images, bytes] = [0, 0];
-    for (const [line, done, total, mb = "0", all = "0"] of numbers as unknown as [string, string, string, string?, string?][]) {
-      ok(Number(done) >= images && Number(mb) >= bytes && Number(done) <= Number(total) && Number(mb) <= Number(all), line);
+    for (const [line, done, total, mb = "0", all = "0"] of numbers as unknown as [
+      string,
+      string,
+      string,
+      string?,
+      string?,
+    ][]) {
+      ok(
+        Number(done) >= images && Number(mb) >= bytes && Number(done) <= Number(total) && Number(mb) <= Number(all),
+        line,
+      );
       [images, bytes] = [Number(done), Number(mb)];
     }
     ok(/^images 2 of 2, 36\.7 of 36\.7 MB/.test(bench.progress.at(-1) ?? ""), bench.progress.at(-1));

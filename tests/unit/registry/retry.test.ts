@@ -16,15 +16,30 @@ describe("repetition", () => {
   });
 
   it("doubles up to a limit, with jitter, and ends", () => {
-    strictEqual(delayAfter(1, undefined, policy, () => 1), 100);
-    strictEqual(delayAfter(2, undefined, policy, () => 1), 200);
-    strictEqual(delayAfter(3, undefined, policy, () => 1), 250);
-    strictEqual(delayAfter(1, undefined, policy, () => 0), 50);
+    strictEqual(
+      delayAfter(1, undefined, policy, () => 1),
+      100,
+    );
+    strictEqual(
+      delayAfter(2, undefined, policy, () => 1),
+      200,
+    );
+    strictEqual(
+      delayAfter(3, undefined, policy, () => 1),
+      250,
+    );
+    strictEqual(
+      delayAfter(1, undefined, policy, () => 0),
+      50,
+    );
     strictEqual(delayAfter(4, undefined, policy), undefined);
   });
 
   it("waits at least as long as the registry asks, but not absurdly long", () => {
-    strictEqual(delayAfter(1, 2000, policy, () => 0), 2000);
+    strictEqual(
+      delayAfter(1, 2000, policy, () => 0),
+      2000,
+    );
     strictEqual(delayAfter(1, 5001, policy), undefined);
     ok(defaultRetryPolicy.maxRetryAfterMs >= 60_000);
   });

@@ -1,16 +1,16 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual, throws } from "node:assert";
 import { createServer as createTlsServer } from "node:https";
-import { createServer as createNetServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
+import { createServer as createNetServer } from "node:net";
 
-import { messageOf } from "../../../provider/model/errors";
 import { sha256 } from "../../../provider/model/digest";
+import { messageOf } from "../../../provider/model/errors";
 import type { RegistryConnection } from "../../../provider/registry/connection";
-import { RegistryError } from "../../../provider/registry/registryError";
 import { explainFailure, transientCodes } from "../../../provider/registry/http/transportFailure";
+import { RegistryError } from "../../../provider/registry/registryError";
 import { Bench } from "./kit/bench";
-import { CertificateFolder } from "./kit/certificates";
 import type { Pair } from "./kit/certificates";
+import { CertificateFolder } from "./kit/certificates";
 import { FakeProxy } from "./kit/fakeProxy";
 
 describe("the way to a registry: TLS", () => {
@@ -43,8 +43,15 @@ describe("the way to a registry: TLS", () => {
   it("P4: a private CA, as text and as a file; several in one file; in addition to the machine's", async () => {
     const server = await bench.server(good);
     const path = folder.file("two.crt", `# comment\n${other.cert}\n${ca.cert}`);
-    deepStrictEqual(await bench.registry({ endpoint: server.hostPort, caCert: ca.cert }).ping(), { endpoint: server.hostPort, auth: "none", authenticated: true });
-    strictEqual((await bench.registry({ endpoint: `https://localhost:${server.port}`, caCertPath: path }).ping()).auth, "none");
+    deepStrictEqual(await bench.registry({ endpoint: server.hostPort, caCert: ca.cert }).ping(), {
+      endpoint: server.hostPort,
+      auth: "none",
+      authenticated: true,
+    });
+    strictEqual(
+      (await bench.registry({ endpoint: `https://localhost:${server.port}`, caCertPath: path }).ping()).auth,
+      "none",
+    );
   });
 
   it("P4: a certificate of another CA: the error names both and the way out", async () => {
@@ -53,7 +60,9 @@ describe("the way to a registry: TLS", () => {
     const error = await failure({ endpoint: server.hostPort, caCertPath: path });
     strictEqual(error.code, "REGISTRY_CERTIFICATE_UNKNOWN");
     ok(
-      error.message.includes(`the certificate of ${server.hostPort} (subject CN=the registry, issued by CN=lab CA, O=registry test) is not signed by the CA in caCertPath "${path}" (subject CN=another CA, O=registry test)`),
+      error.message.includes(
+        `the certificate of ${server.hostPort} (subject CN=the registry, issued by CN=lab CA, O=registry test) is not signed by the CA in caCertPath "${path}" (subject CN=another CA, O=registry test)`,
+      ),
       error.message,
     );
     strictEqual(server.requests.length, 0);
@@ -62,7 +71,12 @@ describe("the way to a registry: TLS", () => {
   it("P4: no CA given for a private one: the error says to give it", async () => {
     const server = await bench.server(good);
     const error = await failure({ endpoint: server.hostPort });
-    ok(/is not signed by any CA that this machine trusts: give the CA that signed it as registry\.caCertPath or caCert/.test(error.message), error.message);
+    ok(
+      /is not signed by any CA that this machine trusts: give the CA that signed it as registry\.caCertPath or caCert/.test(
+        error.message,
+      ),
+      error.message,
+    );
   });
 
   it("insecure accepts it, and only it", async () => {
@@ -74,7 +88,10 @@ describe("the way to a registry: TLS", () => {
     const server = await bench.server(folder.server(ca, ["DNS:other.example", "IP:127.0.0.9"]));
     const error = await failure({ endpoint: server.hostPort, caCert: ca.cert });
     strictEqual(error.code, "REGISTRY_CERTIFICATE_NAME");
-    ok(/is not made out to "127\.0\.0\.1" but to: DNS:other\.example, IP Address:127\.0\.0\.9/.test(error.message), error.message);
+    ok(
+      /is not made out to "127\.0\.0\.1" but to: DNS:other\.example, IP Address:127\.0\.0\.9/.test(error.message),
+      error.message,
+    );
   });
 
   it("an expired certificate: the error has its dates", async () => {
@@ -85,17 +102,56 @@ describe("the way to a registry: TLS", () => {
   });
 
   const unusable: [string, () => Partial<RegistryConnection>, string, RegExp][] = [
-    ["a CA file that is not there", () => ({ caCertPath: "/nonexistent/ca.crt" }), "CA_UNREADABLE", /caCertPath "\/nonexistent\/ca\.crt" cannot be read: ENOENT/],
-    ["a CA file that is not PEM", () => ({ caCertPath: folder.file("junk.crt", "junk") }), "CA_NOT_PEM", /junk\.crt" holds no PEM certificate/],
-    ["a key instead of a certificate", () => ({ caCert: ca.key }), "CA_NOT_PEM", /registry\.caCert holds no PEM certificate.* It holds a private key/],
-    ["a damaged certificate", () => ({ caCert: ca.cert.replace(/\n[A-Za-z0-9+/]{20}/, "\nAAAAAAAAAAAAAAAAAAAA") }), "CA_NOT_PEM", /certificate 1 of 1 cannot be parsed/],
-    ["both caCert and caCertPath", () => ({ caCert: ca.cert, caCertPath: "ca.crt" }), "CA_CONFLICT", /give one of them/],
-    ["a password without a user", () => ({ password: "s3cret" }), "CREDENTIALS_INCOMPLETE", /registry\.password is given without username/],
-    ["a Docker config and a user", () => ({ dockerConfigPath: "c.json", username: "u", password: "p" }), "CREDENTIALS_CONFLICT", /give one of them/],
+    [
+      "a CA file that is not there",
+      () => ({ caCertPath: "/nonexistent/ca.crt" }),
+      "CA_UNREADABLE",
+      /caCertPath "\/nonexistent\/ca\.crt" cannot be read: ENOENT/,
+    ],
+    [
+      "a CA file that is not PEM",
+      () => ({ caCertPath: folder.file("junk.crt", "junk") }),
+      "CA_NOT_PEM",
+      /junk\.crt" holds no PEM certificate/,
+    ],
+    [
+      "a key instead of a certificate",
+      () => ({ caCert: ca.key }),
+      "CA_NOT_PEM",
+      /registry\.caCert holds no PEM certificate.* It holds a private key/,
+    ],
+    [
+      "a damaged certificate",
+      () => ({ caCert: ca.cert.replace(/\n[A-Za-z0-9+/]{20}/, "\nAAAAAAAAAAAAAAAAAAAA") }),
+      "CA_NOT_PEM",
+      /certificate 1 of 1 cannot be parsed/,
+    ],
+    [
+      "both caCert and caCertPath",
+      () => ({ caCert: ca.cert, caCertPath: "ca.crt" }),
+      "CA_CONFLICT",
+      /give one of them/,
+    ],
+    [
+      "a password without a user",
+      () => ({ password: "s3cret" }),
+      "CREDENTIALS_INCOMPLETE",
+      /registry\.password is given without username/,
+    ],
+    [
+      "a Docker config and a user",
+      () => ({ dockerConfigPath: "c.json", username: "u", password: "p" }),
+      "CREDENTIALS_CONFLICT",
+      /give one of them/,
+    ],
   ];
   for (const [title, connection, code, pattern] of unusable) {
     it(`P4, P5: ${title} is an error before anything is asked`, () => {
-      throws(() => bench.registry({ endpoint: "127.0.0.1:1", ...connection() }), (error: RegistryError) => error.code === code && pattern.test(error.message) && !error.message.includes("s3cret"));
+      throws(
+        () => bench.registry({ endpoint: "127.0.0.1:1", ...connection() }),
+        (error: RegistryError) =>
+          error.code === code && pattern.test(error.message) && !error.message.includes("s3cret"),
+      );
     });
   }
 
@@ -103,7 +159,10 @@ describe("the way to a registry: TLS", () => {
     const server = await bench.server();
     const error = await failure({ endpoint: server.hostPort });
     strictEqual(error.code, "REGISTRY_NOT_TLS");
-    ok(error.message.includes(`${server.hostPort} does not speak TLS`) && error.message.includes("http:// in front"), error.message);
+    ok(
+      error.message.includes(`${server.hostPort} does not speak TLS`) && error.message.includes("http:// in front"),
+      error.message,
+    );
   });
 
   describe("a handshake that the other side ends: no lost connection, and not tried again", () => {
@@ -120,12 +179,37 @@ describe("the way to a registry: TLS", () => {
       return `127.0.0.1:${(server.address() as AddressInfo).port}`;
     };
     /** A server that does not look at what the client offers, as old ones: TLS 1.1 in any case (RFC 4346, 7.4.1.3). */
-    const serverHello = Buffer.concat([Buffer.from("160302002a020000260302", "hex"), Buffer.alloc(32, 7), Buffer.from("00c01400", "hex")]);
+    const serverHello = Buffer.concat([
+      Buffer.from("160302002a020000260302", "hex"),
+      Buffer.alloc(32, 7),
+      Buffer.from("00c01400", "hex"),
+    ]);
     const cases: [string, () => Server, string, RegExp][] = [
-      ["TLS 1.1 at most", () => createTlsServer({ ...good, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "ALL:@SECLEVEL=0" }), "REGISTRY_TLS_VERSION", /^HOST offers no TLS version from 1\.2 on, .*Enable TLS 1\.2 or 1\.3/],
-      ["TLS 1.1, whatever is offered", () => createNetServer((socket) => void socket.on("error", () => {}).write(serverHello)), "REGISTRY_TLS_VERSION", /^HOST offers no TLS version from 1\.2 on/],
-      ["a client certificate wanted", () => createTlsServer({ ...good, requestCert: true, rejectUnauthorized: true, ca: ca.cert, maxVersion: "TLSv1.2" }), "REGISTRY_TLS_REFUSED", /^HOST broke the TLS handshake off .*client certificates it asks for/],
-      ["no cipher in common", () => createTlsServer({ ...good, maxVersion: "TLSv1.2", ciphers: "ECDHE-RSA-AES128-GCM-SHA256" }), "REGISTRY_TLS_REFUSED", /^HOST broke the TLS handshake off \(handshake failure\)/],
+      [
+        "TLS 1.1 at most",
+        () => createTlsServer({ ...good, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "ALL:@SECLEVEL=0" }),
+        "REGISTRY_TLS_VERSION",
+        /^HOST offers no TLS version from 1\.2 on, .*Enable TLS 1\.2 or 1\.3/,
+      ],
+      [
+        "TLS 1.1, whatever is offered",
+        () => createNetServer((socket) => void socket.on("error", () => {}).write(serverHello)),
+        "REGISTRY_TLS_VERSION",
+        /^HOST offers no TLS version from 1\.2 on/,
+      ],
+      [
+        "a client certificate wanted",
+        () =>
+          createTlsServer({ ...good, requestCert: true, rejectUnauthorized: true, ca: ca.cert, maxVersion: "TLSv1.2" }),
+        "REGISTRY_TLS_REFUSED",
+        /^HOST broke the TLS handshake off .*client certificates it asks for/,
+      ],
+      [
+        "no cipher in common",
+        () => createTlsServer({ ...good, maxVersion: "TLSv1.2", ciphers: "ECDHE-RSA-AES128-GCM-SHA256" }),
+        "REGISTRY_TLS_REFUSED",
+        /^HOST broke the TLS handshake off \(handshake failure\)/,
+      ],
     ];
     for (const [title, make, code, pattern] of cases) {
       it(title, async () => {
@@ -158,17 +242,24 @@ describe("the way to a registry: TLS", () => {
     await new Promise((resolve) => server.close(resolve));
     const error = await failure({ endpoint: `127.0.0.1:${port}` });
     strictEqual(error.code, "REGISTRY_UNREACHABLE");
-    ok(error.message.includes(`no connection to 127.0.0.1:${port}`) && error.message.includes("ECONNREFUSED"), error.message);
+    ok(
+      error.message.includes(`no connection to 127.0.0.1:${port}`) && error.message.includes("ECONNREFUSED"),
+      error.message,
+    );
   });
 
   it("a name that does not exist, without asking anybody for it", async () => {
-    const error = await explainFailure(Object.assign(new Error("getaddrinfo ENOTFOUND registry.invalid"), { code: "ENOTFOUND" }), {
-      method: "GET",
-      url: new URL("https://registry.invalid:5000/v2/"),
-      headers: {},
-      headersTimeoutMs: 1,
-      signal: bench.controller.signal,
-    }, { proxy: undefined, given: undefined });
+    const error = await explainFailure(
+      Object.assign(new Error("getaddrinfo ENOTFOUND registry.invalid"), { code: "ENOTFOUND" }),
+      {
+        method: "GET",
+        url: new URL("https://registry.invalid:5000/v2/"),
+        headers: {},
+        headersTimeoutMs: 1,
+        signal: bench.controller.signal,
+      },
+      { proxy: undefined, given: undefined },
+    );
     strictEqual(error.code, "REGISTRY_UNKNOWN_HOST");
     ok(error.message.includes('the name "registry.invalid" cannot be resolved'), error.message);
     ok(!transientCodes.includes(error.code), "a misspelt name is not asked for again");
@@ -187,7 +278,10 @@ describe("the way to a registry: TLS", () => {
   it("a server that accepts and never answers: an error, not a hang", async () => {
     const server = await bench.server();
     server.script = () => true;
-    await rejects(bench.registry({ endpoint: server.url }, { answerTimeoutMs: 200 }).ping(), (error: RegistryError) => error.code === "REGISTRY_TIMEOUT");
+    await rejects(
+      bench.registry({ endpoint: server.url }, { answerTimeoutMs: 200 }).ping(),
+      (error: RegistryError) => error.code === "REGISTRY_TIMEOUT",
+    );
   });
 
   it("close() ends what is under way and leaves no connection", async () => {
@@ -200,7 +294,10 @@ describe("the way to a registry: TLS", () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     await registry.close();
     await rejects(pending);
-    await rejects(registry.hasBlob("ns/a", `sha256:${"0".repeat(64)}`), (error: RegistryError) => error.code === "REGISTRY_CLOSED");
+    await rejects(
+      registry.hasBlob("ns/a", `sha256:${"0".repeat(64)}`),
+      (error: RegistryError) => error.code === "REGISTRY_CLOSED",
+    );
     await new Promise((resolve) => setTimeout(resolve, 50));
     strictEqual(server.connections, 0);
   });
@@ -238,7 +335,10 @@ describe("the way to a registry: proxies", () => {
 
   it("P7: registry.proxy, with a name that only the proxy knows", async () => {
     const [server, via] = [await bench.server(good), await proxy()];
-    strictEqual((await bench.registry({ endpoint: `registry.test:${server.port}`, caCert: ca.cert, proxy: via.url }).ping()).auth, "none");
+    strictEqual(
+      (await bench.registry({ endpoint: `registry.test:${server.port}`, caCert: ca.cert, proxy: via.url }).ping()).auth,
+      "none",
+    );
     deepStrictEqual(via.connects, [`registry.test:${server.port}`]);
   });
 
@@ -265,16 +365,39 @@ describe("the way to a registry: proxies", () => {
   it("P7: a proxy with a user and password", async () => {
     const authorization = `Basic ${Buffer.from("pat:p w").toString("base64")}`;
     const [server, via] = [await bench.server(good), await proxy({ authorization })];
-    await bench.registry({ endpoint: `registry.test:${server.port}`, caCert: ca.cert, proxy: via.url.replace("//", "//pat:p%20w@") }).ping();
-    await rejects(bench.registry({ endpoint: `registry.test:${server.port}`, caCert: ca.cert, proxy: via.url }).ping(), (error: RegistryError) =>
-      error.code === "PROXY_REFUSED" && /wants credentials \(407\): give them as http:\/\/USER:PASSWORD@127/.test(error.message));
-    await rejects(bench.registry({ endpoint: `registry.test:${server.port}`, caCert: ca.cert, proxy: via.url.replace("//", "//pat:wr0ng@") }).ping(), (error: RegistryError) => !error.message.includes("wr0ng"));
+    await bench
+      .registry({
+        endpoint: `registry.test:${server.port}`,
+        caCert: ca.cert,
+        proxy: via.url.replace("//", "//pat:p%20w@"),
+      })
+      .ping();
+    await rejects(
+      bench.registry({ endpoint: `registry.test:${server.port}`, caCert: ca.cert, proxy: via.url }).ping(),
+      (error: RegistryError) =>
+        error.code === "PROXY_REFUSED" &&
+        /wants credentials \(407\): give them as http:\/\/USER:PASSWORD@127/.test(error.message),
+    );
+    await rejects(
+      bench
+        .registry({
+          endpoint: `registry.test:${server.port}`,
+          caCert: ca.cert,
+          proxy: via.url.replace("//", "//pat:wr0ng@"),
+        })
+        .ping(),
+      (error: RegistryError) => !error.message.includes("wr0ng"),
+    );
   });
 
   it("P7: a proxy that refuses the host", async () => {
     const via = await proxy({ refuse: 403 });
-    await rejects(bench.registry({ endpoint: "registry.test:5000", proxy: via.url }).ping(), (error: RegistryError) =>
-      error.code === "PROXY_REFUSED" && /refused a connection to registry\.test:5000 \(status 403\)/.test(error.message));
+    await rejects(
+      bench.registry({ endpoint: "registry.test:5000", proxy: via.url }).ping(),
+      (error: RegistryError) =>
+        error.code === "PROXY_REFUSED" &&
+        /refused a connection to registry\.test:5000 \(status 403\)/.test(error.message),
+    );
   });
 
   it("P7: a plain http registry goes by the proxy in absolute form", async () => {
@@ -285,8 +408,11 @@ describe("the way to a registry: proxies", () => {
   });
 
   it("P7: a proxy that is down is named as the proxy", async () => {
-    await rejects(bench.registry({ endpoint: "registry.test:5000", proxy: "http://127.0.0.1:1" }).ping(), (error: RegistryError) =>
-      error.code === "REGISTRY_UNREACHABLE" && error.message.includes("the proxy 127.0.0.1:1"));
+    await rejects(
+      bench.registry({ endpoint: "registry.test:5000", proxy: "http://127.0.0.1:1" }).ping(),
+      (error: RegistryError) =>
+        error.code === "REGISTRY_UNREACHABLE" && error.message.includes("the proxy 127.0.0.1:1"),
+    );
   });
 
   it("P7: an upload goes through it", async () => {

@@ -5,17 +5,18 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 
 import { sha256 } from "../../../provider/model/digest";
-import { StreamSpent } from "../../../provider/registry/upload/blobUpload";
-import type { BlobSource } from "../../../provider/registry/upload/blobUpload";
 import type { RegistryError } from "../../../provider/registry/registryError";
+import type { BlobSource } from "../../../provider/registry/upload/blobUpload";
+import { StreamSpent } from "../../../provider/registry/upload/blobUpload";
 import { Bench } from "./kit/bench";
-import { refusal } from "./kit/fakeRegistry";
 import type { FakeRegistry } from "./kit/fakeRegistry";
+import { refusal } from "./kit/fakeRegistry";
 
 const bytes = randomBytes(300_000);
 const digest = sha256(bytes);
 const held: BlobSource = { digest, size: bytes.length, bytes };
-const pieces = (): Readable => Readable.from([bytes.subarray(0, 100_000), bytes.subarray(100_000)], { objectMode: false });
+const pieces = (): Readable =>
+  Readable.from([bytes.subarray(0, 100_000), bytes.subarray(100_000)], { objectMode: false });
 const once = (): BlobSource => ({ digest, size: bytes.length, open: pieces });
 const again = (): BlobSource => ({ digest, size: bytes.length, open: pieces, reopenable: true });
 
@@ -51,7 +52,11 @@ describe("blob upload", () => {
       let count = 0;
       request.on("data", (chunk: Buffer) => (count += chunk.length));
       request.on("end", () => {
-        other.push({ authorization: request.headers.authorization, bytes: count, query: new URL(request.url ?? "", "http://x").searchParams.get("sig") });
+        other.push({
+          authorization: request.headers.authorization,
+          bytes: count,
+          query: new URL(request.url ?? "", "http://x").searchParams.get("sig"),
+        });
         response.writeHead(201).end();
       });
     });
@@ -63,7 +68,9 @@ describe("blob upload", () => {
         return true;
       }
       if (method === "POST") {
-        answer(202, undefined, { location: `http://127.0.0.1:${(storage.address() as AddressInfo).port}/bucket/x?sig=a%2Fb` });
+        answer(202, undefined, {
+          location: `http://127.0.0.1:${(storage.address() as AddressInfo).port}/bucket/x?sig=a%2Fb`,
+        });
         return true;
       }
       return false;
@@ -74,10 +81,16 @@ describe("blob upload", () => {
 
   it("no Location at all is an error that says so", async () => {
     server.script = ({ method, answer }) => method === "POST" && (answer(202), true);
-    await rejects(bench.registry(server).uploadBlob("ns/a", held), /began an upload without saying where \(no Location\)/);
+    await rejects(
+      bench.registry(server).uploadBlob("ns/a", held),
+      /began an upload without saying where \(no Location\)/,
+    );
   });
 
-  for (const [where, source] of [["from memory", () => held], ["from a stream that can be opened again", again]] as const) {
+  for (const [where, source] of [
+    ["from memory", () => held],
+    ["from a stream that can be opened again", again],
+  ] as const) {
     it(`a connection cut in the middle of the PUT: sent again ${where}`, async () => {
       server.script = ({ method, request, cut }) => {
         if (method === "PUT" && server.seen("PUT", /./).length === 1) {
@@ -134,7 +147,10 @@ describe("blob upload", () => {
     };
     await bench.registry(server).uploadBlob("ns/a", once());
     strictEqual(server.seen("PUT", /./).length, 1);
-    deepStrictEqual(server.seen("HEAD", /blobs/).map((r) => r.status), [200]);
+    deepStrictEqual(
+      server.seen("HEAD", /blobs/).map((r) => r.status),
+      [200],
+    );
   });
 
   it("a stream that comes once and was cut: StreamSpent, so that the package is read again", async () => {
@@ -173,7 +189,10 @@ describe("blob upload", () => {
     const location = /^a%2Bb%3D\d+$/;
     const givenBack = (): void => {
       const [cancelled] = server.seen("DELETE", /\/blobs\/uploads\/\d+$/);
-      ok(cancelled?.status === 204 && location.test(encodeURIComponent(cancelled.query.get("_state") ?? "")), JSON.stringify(cancelled?.query.get("_state")));
+      ok(
+        cancelled?.status === 204 && location.test(encodeURIComponent(cancelled.query.get("_state") ?? "")),
+        JSON.stringify(cancelled?.query.get("_state")),
+      );
     };
 
     it("after a cut, before the content is sent again", async () => {
@@ -191,8 +210,18 @@ describe("blob upload", () => {
     });
 
     it("after the content's own failure, and after a refusal", async () => {
-      const broken = (): Readable => Readable.from((function* () { yield bytes.subarray(0, 100_000); throw new Error("truncated"); })(), { objectMode: false });
-      await rejects(bench.registry(server).uploadBlob("ns/a", { digest, size: bytes.length, open: broken }), /truncated/);
+      const broken = (): Readable =>
+        Readable.from(
+          (function* () {
+            yield bytes.subarray(0, 100_000);
+            throw new Error("truncated");
+          })(),
+          { objectMode: false },
+        );
+      await rejects(
+        bench.registry(server).uploadBlob("ns/a", { digest, size: bytes.length, open: broken }),
+        /truncated/,
+      );
       givenBack();
       server.requests.splice(0);
       server.script = ({ method, answer }) => method === "PUT" && (answer(403), true);
@@ -200,7 +229,10 @@ describe("blob upload", () => {
       givenBack();
     });
 
-    for (const [title, answers] of [["after an abort", true], ["after an abort, which ends within seconds when the registry does not answer that either", false]] as const) {
+    for (const [title, answers] of [
+      ["after an abort", true],
+      ["after an abort, which ends within seconds when the registry does not answer that either", false],
+    ] as const) {
       it(title, async () => {
         server.script = ({ method }) => {
           if (method === "PUT") {
@@ -219,7 +251,10 @@ describe("blob upload", () => {
     }
 
     it("a registry that does not allow it is no failure", async () => {
-      server.script = ({ method, nth, answer }) => (method === "DELETE" ? (answer(405), true) : method === "PUT" && nth === 0 && server.seen("PUT", /./).length === 1 && (answer(503), true));
+      server.script = ({ method, nth, answer }) =>
+        method === "DELETE"
+          ? (answer(405), true)
+          : method === "PUT" && nth === 0 && server.seen("PUT", /./).length === 1 && (answer(503), true);
       await bench.registry(server).uploadBlob("ns/a", held);
       isThere();
     });
@@ -235,7 +270,12 @@ describe("blob upload", () => {
       return false;
     };
     await rejects(bench.registry(server).uploadBlob("ns/a", held), (error: RegistryError) => {
-      ok(/^PUT http:\/\/127.0.0.1:\d+\/v2\/ns\/a\/blobs\/uploads\/\d+\?\.\.\.: 500 UNKNOWN: disk on fire/.test(error.message), error.message);
+      ok(
+        /^PUT http:\/\/127.0.0.1:\d+\/v2\/ns\/a\/blobs\/uploads\/\d+\?\.\.\.: 500 UNKNOWN: disk on fire/.test(
+          error.message,
+        ),
+        error.message,
+      );
       strictEqual(error.code, "REGISTRY_SERVER_ERROR");
       strictEqual(error.status, 500);
       return true;
@@ -244,8 +284,12 @@ describe("blob upload", () => {
   });
 
   it("a refusal (403) is not repeated and says what is missing", async () => {
-    server.script = ({ method, answer }) => method === "POST" && (answer(403, refusal("DENIED", "requested access to the resource is denied")), true);
-    await rejects(bench.registry(server).uploadBlob("ns/a", held), /403 DENIED: requested access to the resource is denied\. Credentials with the right/);
+    server.script = ({ method, answer }) =>
+      method === "POST" && (answer(403, refusal("DENIED", "requested access to the resource is denied")), true);
+    await rejects(
+      bench.registry(server).uploadBlob("ns/a", held),
+      /403 DENIED: requested access to the resource is denied\. Credentials with the right/,
+    );
     strictEqual(server.requests.length, 1);
   });
 
@@ -258,7 +302,10 @@ describe("blob upload", () => {
       }
       return false;
     };
-    await rejects(bench.registry(server).uploadBlob("ns/a", held), (error: RegistryError) => error.code === "REGISTRY_DIGEST_MISMATCH" && error.message.includes(sha256("other")));
+    await rejects(
+      bench.registry(server).uploadBlob("ns/a", held),
+      (error: RegistryError) => error.code === "REGISTRY_DIGEST_MISMATCH" && error.message.includes(sha256("other")),
+    );
   });
 
   it("an upload that the registry forgot (404) is begun anew", async () => {
@@ -284,15 +331,26 @@ describe("blob upload", () => {
       return false;
     };
     const registry = bench.registry(server, { commitTimeoutMs: 200, retry: { attempts: 2, firstDelayMs: 5 } });
-    await rejects(registry.uploadBlob("ns/a", held), (error: RegistryError) => error.code === "REGISTRY_TIMEOUT" && /gave no answer in time/.test(error.message));
+    await rejects(
+      registry.uploadBlob("ns/a", held),
+      (error: RegistryError) => error.code === "REGISTRY_TIMEOUT" && /gave no answer in time/.test(error.message),
+    );
   });
 
   it("a server that stops reading: an error, not a hang", async () => {
     const large = randomBytes(8 << 20);
     server.script = ({ method }) => method === "PUT";
     const registry = bench.registry(server, { commitTimeoutMs: 300, retry: { attempts: 1 } });
-    const source: BlobSource = { digest: sha256(large), size: large.length, reopenable: true, open: () => Readable.from([large], { objectMode: false }) };
-    await rejects(registry.uploadBlob("ns/a", source), (error: RegistryError) => error.code === "REGISTRY_TIMEOUT" || error.code === "REGISTRY_CONNECTION_LOST");
+    const source: BlobSource = {
+      digest: sha256(large),
+      size: large.length,
+      reopenable: true,
+      open: () => Readable.from([large], { objectMode: false }),
+    };
+    await rejects(
+      registry.uploadBlob("ns/a", source),
+      (error: RegistryError) => error.code === "REGISTRY_TIMEOUT" || error.code === "REGISTRY_CONNECTION_LOST",
+    );
   });
 
   it("an abort ends an upload at once, with its reason", async () => {
@@ -313,7 +371,11 @@ describe("blob upload in pieces", () => {
     digest: largeDigest,
     size: large.length,
     reopenable: true,
-    open: () => Readable.from(Array.from({ length: 40 }, (_, i) => large.subarray(i << 20, (i + 1) << 20)), { objectMode: false }),
+    open: () =>
+      Readable.from(
+        Array.from({ length: 40 }, (_, i) => large.subarray(i << 20, (i + 1) << 20)),
+        { objectMode: false },
+      ),
   });
   /** Something in front of the registry takes no body above the limit. */
   const tooLarge = (limit: number): void => {
@@ -331,7 +393,10 @@ describe("blob upload in pieces", () => {
   });
   afterEach(() => bench.end());
 
-  for (const [where, content] of [["from memory", () => source], ["from a stream", stream]] as const) {
+  for (const [where, content] of [
+    ["from memory", () => source],
+    ["from a stream", stream],
+  ] as const) {
     it(`413 to the whole: goes on in pieces, ${where}, and remembers that`, async () => {
       tooLarge(20 << 20);
       const registry = bench.registry(server);
@@ -371,7 +436,10 @@ describe("blob upload in pieces", () => {
       return inner(call);
     };
     await bench.registry(server).uploadBlob("ns/a", source);
-    deepStrictEqual(server.seen("PATCH", /./).map((r) => r.headers["content-length"]), [String(min), String(large.length - min)]);
+    deepStrictEqual(
+      server.seen("PATCH", /./).map((r) => r.headers["content-length"]),
+      [String(min), String(large.length - min)],
+    );
   });
 
   it("a connection cut in a piece: the registry is asked how far it got, and only the rest is sent", async () => {
@@ -422,7 +490,10 @@ describe("blob upload in pieces", () => {
         return true;
       }
       if (call.request.headers.authorization !== `Bearer ${valid}`) {
-        call.answer(401, refusal("UNAUTHORIZED", "token expired"), { "www-authenticate": `Bearer realm="${server.url}/token",service="lab"`, connection: "close" });
+        call.answer(401, refusal("UNAUTHORIZED", "token expired"), {
+          "www-authenticate": `Bearer realm="${server.url}/token",service="lab"`,
+          connection: "close",
+        });
         return true;
       }
       if (Number(call.request.headers["content-length"] ?? "0") > 20 << 20) {
@@ -437,7 +508,10 @@ describe("blob upload in pieces", () => {
     await bench.registry({ endpoint: server.url, username: "u", password: "p" }).uploadBlob("ns/a", source);
     ok(server.hasBlob("ns/a", largeDigest));
     const commits = server.seen("PUT", /./).filter((r) => r.headers["content-length"] === "0");
-    deepStrictEqual(commits.map((r) => r.status), [401, 201]);
+    deepStrictEqual(
+      commits.map((r) => r.status),
+      [401, 201],
+    );
     strictEqual(server.seen("PATCH", /./).length, 3, "no piece is sent twice");
   });
 });

@@ -8,7 +8,13 @@ export function proven(node: string): NodeVerification {
     node,
     containerd: "1.7.24",
     verdict: "proven",
-    hosts: ["gcr.io", "somehost.io"].map((host) => ({ host, endpoints: ["https://172.18.0.20:5000/v2/ns"], configured: true, proof: "proven", verdict: "proven" })),
+    hosts: ["gcr.io", "somehost.io"].map((host) => ({
+      host,
+      endpoints: ["https://172.18.0.20:5000/v2/ns"],
+      configured: true,
+      proof: "proven",
+      verdict: "proven",
+    })),
     images: [
       {
         image: "gcr.io/a/b:1",

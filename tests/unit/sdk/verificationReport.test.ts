@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+
 import * as pulumi from "@pulumi/pulumi";
-import type { NodeVerification } from "../../../provider/verify/nodeVerification";
+
 import { recallVerification, storeVerification } from "../../../provider/resources/node/storedVerification";
 import { aggregateVerification } from "../../../provider/verify/clusterVerification";
+import type { NodeVerification } from "../../../provider/verify/nodeVerification";
 import { renderReport, verificationReport } from "../../../sdk/report/verificationReport";
 import { digest, proven } from "./proven";
 
@@ -11,7 +13,16 @@ const bad: NodeVerification = {
   containerd: "2.1.9",
   verdict: "fallback",
   hosts: [{ host: "gcr.io", endpoints: [], configured: false, proof: "failed", verdict: "fallback" }],
-  images: [{ image: "gcr.io/a/b:1", mirrorImage: "172.18.0.20:5000/ns/a/b:1", expectedDigest: digest("2"), publicRepoDigest: digest("3"), mirrorRepoDigest: "", match: false }],
+  images: [
+    {
+      image: "gcr.io/a/b:1",
+      mirrorImage: "172.18.0.20:5000/ns/a/b:1",
+      expectedDigest: digest("2"),
+      publicRepoDigest: digest("3"),
+      mirrorRepoDigest: "",
+      match: false,
+    },
+  ],
   findings: ["gcr.io: the probe did not come | through\nthe public name"],
 };
 
@@ -36,14 +47,24 @@ describe("verification report", () => {
   });
 
   it("several nodes: equal rows are one row, the worst verdict is the cluster's, findings cannot break the table", () => {
-    const cluster = aggregateVerification("admin1", [...Array.from({ length: 1000 }, (_, i) => proven(`10.0.${Math.floor(i / 250)}.${i % 250}`)), bad], ["10.0.9.9"]);
+    const cluster = aggregateVerification(
+      "admin1",
+      [...Array.from({ length: 1000 }, (_, i) => proven(`10.0.${Math.floor(i / 250)}.${i % 250}`)), bad],
+      ["10.0.9.9"],
+    );
     assert.equal(cluster.verdict, "fallback");
     assert.deepEqual(cluster.counts, { proven: 1000, fallback: 1 });
     const report = renderReport(cluster);
     assert.ok(report.split("\n").length < 25, report);
     assert.match(report, /^## Cluster admin1$/m);
-    assert.match(report, /^\*\*fallback\*\*: 1001 nodes \(1000 proven, 1 fallback\)\. Fallback: the node pulled from the public registry/m);
-    assert.match(report, /^\| 10\.0\.0\.0, 10\.0\.0\.1, 10\.0\.0\.2, 10\.0\.0\.3 and 996 more \| 1\.7\.24 \| gcr\.io \|/m);
+    assert.match(
+      report,
+      /^\*\*fallback\*\*: 1001 nodes \(1000 proven, 1 fallback\)\. Fallback: the node pulled from the public registry/m,
+    );
+    assert.match(
+      report,
+      /^\| 10\.0\.0\.0, 10\.0\.0\.1, 10\.0\.0\.2, 10\.0\.0\.3 and 996 more \| 1\.7\.24 \| gcr\.io \|/m,
+    );
     assert.match(report, /^\| 10\.0\.0\.9 \| 2\.1\.9 \| gcr\.io \| nothing configured \| failed \| fallback \|$/m);
     assert.match(report, /sha256:333333333333 \| none \| \*\*not compared\*\* \(not pulled\) \|$/m);
     assert.match(report, /^- 10\.0\.0\.9: gcr\.io: the probe did not come \\\| through the public name$/m);
@@ -59,7 +80,10 @@ describe("verification report", () => {
       ...bad,
       verdict: "unauthorized",
       hosts: [{ ...host, ...cause, verdict: "unauthorized" }],
-      images: [{ ...image, ...cause, verdict: "unauthorized" }, { ...image, mirrorRepoDigest: digest("4") }],
+      images: [
+        { ...image, ...cause, verdict: "unauthorized" },
+        { ...image, mirrorRepoDigest: digest("4") },
+      ],
     };
     assert.deepEqual(recallVerification(storeVerification(node)), node, "the state keeps it");
     const report = renderReport(node);
@@ -77,11 +101,25 @@ describe("verification report", () => {
   it("takes one node, a list, a cluster, and outputs of them", async () => {
     const of = (value: pulumi.Output<string>) => new Promise<string>((resolve) => value.apply(resolve));
     assert.equal(await of(verificationReport(pulumi.output(proven("n1")))), renderReport(proven("n1")));
-    assert.equal(await of(verificationReport([pulumi.output(proven("n1")), proven("n2")])), renderReport([proven("n1"), proven("n2")]));
-    const direct = { host: "p.example:5007", endpoints: ["upstream"], configured: true, proof: "none" as const, verdict: "consistent" as const, direct: true as const };
+    assert.equal(
+      await of(verificationReport([pulumi.output(proven("n1")), proven("n2")])),
+      renderReport([proven("n1"), proven("n2")]),
+    );
+    const direct = {
+      host: "p.example:5007",
+      endpoints: ["upstream"],
+      configured: true,
+      proof: "none" as const,
+      verdict: "consistent" as const,
+      direct: true as const,
+    };
     const own = { ...proven("n1"), hosts: [...proven("n1").hosts, direct] };
     assert.deepEqual(recallVerification(storeVerification(own)), own, "C14: the state keeps it");
-    assert.match(renderReport(own), /^\| n1 \| 1\.7\.24 \| p\.example:5007 \| upstream \| asked directly \| consistent \|$/m, "C14");
+    assert.match(
+      renderReport(own),
+      /^\| n1 \| 1\.7\.24 \| p\.example:5007 \| upstream \| asked directly \| consistent \|$/m,
+      "C14",
+    );
     const cluster = aggregateVerification("admin1", [proven("n1")]);
     assert.equal(await of(verificationReport(pulumi.output(cluster))), renderReport(cluster));
   });

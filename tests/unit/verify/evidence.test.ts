@@ -31,7 +31,9 @@ class Node implements ImageService {
 
   imageStatus(name: string): Promise<ImageStatus | undefined> {
     const repository = name.split("@")[0]?.replace(/:[^:/]*$/, "") ?? "";
-    return Promise.resolve([...this.images.values()].find((image) => image.repoDigests.some((d) => d.startsWith(`${repository}@`))));
+    return Promise.resolve(
+      [...this.images.values()].find((image) => image.repoDigests.some((d) => d.startsWith(`${repository}@`))),
+    );
   }
 
   async removeImage(name: string): Promise<void> {
@@ -44,7 +46,11 @@ class Node implements ImageService {
 }
 
 const hosts = [{ host: "gcr.io", mirrors: [{ endpoint: "https://127.0.20.1:5000" }], skipFallback: false }];
-const effective = { style: "hosts-dir" as const, hosts: { "gcr.io": { endpoints: ["https://127.0.20.1:5000"], upstream: true, file: "hosts.toml" } }, problems: [] };
+const effective = {
+  style: "hosts-dir" as const,
+  hosts: { "gcr.io": { endpoints: ["https://127.0.20.1:5000"], upstream: true, file: "hosts.toml" } },
+  problems: [],
+};
 const expected = { source: "gcr.io/a/b:1", target: "127.0.20.1:5000/a/b:1", digest };
 const probe = { repository: "registry-mirror-probe/probe", tag: "t", digest: probeDigest };
 const probeName = `gcr.io/registry-mirror-probe/probe@${probeDigest}`;
@@ -75,15 +81,23 @@ describe("evidence from a node", () => {
     const own = `127.0.20.1:5000/registry-mirror-probe/probe@${probeDigest}`;
     const wanted = { hosts, images: [], probe, effective };
     const given = await gatherEvidence(new Node({ [own]: probeDigest }), wanted, context);
-    const unnamed = await gatherEvidence(new Node({ [own]: probeDigest }), { ...wanted, canName: () => false }, context);
-    const mirrors = [given, unnamed].map(({ hosts: [found] }) => found?.probe.state === "failed" && found.probe.mirrors);
+    const unnamed = await gatherEvidence(
+      new Node({ [own]: probeDigest }),
+      { ...wanted, canName: () => false },
+      context,
+    );
+    const mirrors = [given, unnamed].map(
+      ({ hosts: [found] }) => found?.probe.state === "failed" && found.probe.mirrors,
+    );
     assert.deepEqual(mirrors, [[{ endpoint: "https://127.0.20.1:5000" }], []]);
   });
 
   it("an interruption is no evidence", async () => {
     const node = new Node({});
     node.pullImage = () => Promise.reject(new NodeError("NODE_ABORTED", "n", "the operation was interrupted"));
-    await assert.rejects(gatherEvidence(node, { hosts, images: [], probe, effective }, context), { code: "NODE_ABORTED" });
+    await assert.rejects(gatherEvidence(node, { hosts, images: [], probe, effective }, context), {
+      code: "NODE_ABORTED",
+    });
   });
 
   it("V1: the digest of each name counts, and an image that was not there is taken off again", async () => {
@@ -107,24 +121,58 @@ describe("evidence from a node", () => {
     const all = [...hosts, { host: "p.example:5007", mirrors: [], skipFallback: false, access }];
     const here = { endpoints: ["upstream"], upstream: true, file: "/etc/containerd/certs.d/p.example:5007/hosts.toml" };
     const gather = async (more: object): Promise<unknown> =>
-      (await gatherEvidence(node, { hosts: all, images: [], probe: undefined, effective: { ...effective, hosts: { ...effective.hosts, ...more } } }, context)).hosts[1];
-    const base = { host: "p.example:5007", expectedEndpoints: [], unwantedUpstream: false, direct: true, probe: { state: "none" } };
-    assert.deepEqual(await gather({ "p.example:5007": { ...here, access: { ca: [access.caPath], credential: true } } }), { ...base, effectiveEndpoints: ["upstream"] });
+      (
+        await gatherEvidence(
+          node,
+          {
+            hosts: all,
+            images: [],
+            probe: undefined,
+            effective: { ...effective, hosts: { ...effective.hosts, ...more } },
+          },
+          context,
+        )
+      ).hosts[1];
+    const base = {
+      host: "p.example:5007",
+      expectedEndpoints: [],
+      unwantedUpstream: false,
+      direct: true,
+      probe: { state: "none" },
+    };
+    assert.deepEqual(
+      await gather({ "p.example:5007": { ...here, access: { ca: [access.caPath], credential: true } } }),
+      { ...base, effectiveEndpoints: ["upstream"] },
+    );
     // The node's own hosts directory, instead of the declared one.
-    const elsewhere = { ...here, file: "/opt/certs/p.example:5007/hosts.toml", access: { ca: ["/opt/certs/p.example:5007/ca.crt"], credential: true } };
+    const elsewhere = {
+      ...here,
+      file: "/opt/certs/p.example:5007/hosts.toml",
+      access: { ca: ["/opt/certs/p.example:5007/ca.crt"], credential: true },
+    };
     assert.deepEqual(await gather({ "p.example:5007": elsewhere }), { ...base, effectiveEndpoints: ["upstream"] });
     assert.deepEqual(await gather({ "p.example:5007": here }), {
       ...base,
       effectiveEndpoints: ["upstream"],
-      missing: [`p.example:5007 is asked without the CA ${access.caPath}`, "p.example:5007 is asked without its credentials"],
+      missing: [
+        `p.example:5007 is asked without the CA ${access.caPath}`,
+        "p.example:5007 is asked without its credentials",
+      ],
     });
     assert.match(JSON.stringify(await gather({})), /nothing is configured for it/);
-    assert.match(JSON.stringify(await gather({ "p.example:5007": { ...here, endpoints: ["https://m.example", "upstream"] } })), /is asked at https:\/\/m\.example, upstream, not directly/);
+    assert.match(
+      JSON.stringify(await gather({ "p.example:5007": { ...here, endpoints: ["https://m.example", "upstream"] } })),
+      /is asked at https:\/\/m\.example, upstream, not directly/,
+    );
     assert.deepEqual(node.calls, []);
   });
 
   it("a mirror's own host entry, which mirrors nothing, is not asked", async () => {
-    const found = await gatherEvidence(new Node({}), { hosts: [{ host: "127.0.20.1:5000", mirrors: [], skipFallback: false }], images: [], probe, effective }, context);
+    const found = await gatherEvidence(
+      new Node({}),
+      { hosts: [{ host: "127.0.20.1:5000", mirrors: [], skipFallback: false }], images: [], probe, effective },
+      context,
+    );
     assert.deepEqual(found.hosts, []);
   });
 });

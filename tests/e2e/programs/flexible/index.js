@@ -13,11 +13,19 @@ const parents = new Map();
 const made = new Map();
 function optionsOf({ parent, dependsOn, replaceWith, ...options } = {}) {
   const nodesOf = (names) => names?.map((name) => made.get(name));
-  if (parent !== undefined && !parents.has(parent)) parents.set(parent, new pulumi.ComponentResource("test:Parent", parent));
+  if (parent !== undefined && !parents.has(parent))
+    parents.set(parent, new pulumi.ComponentResource("test:Parent", parent));
   return { ...options, parent: parents.get(parent), dependsOn: nodesOf(dependsOn), replaceWith: nodesOf(replaceWith) };
 }
 for (const [name, { options, ...args }] of Object.entries(config.getObject("nodes") ?? {})) {
-  made.set(name, new mirror.NodeContainerd(name, { mirror: settings, images: images?.images, probe: images?.probe, ...args }, optionsOf(options)));
+  made.set(
+    name,
+    new mirror.NodeContainerd(
+      name,
+      { mirror: settings, images: images?.images, probe: images?.probe, ...args },
+      optionsOf(options),
+    ),
+  );
 }
 const nodes = [...made.values()];
 

@@ -21,13 +21,17 @@ export class AskedLog {
       };
       const wrong = faults[by];
       front.script(
-        ...(wrong === undefined ? [] : [{ ...(wrong.path === undefined ? {} : { path: wrong.path }), fault: { ...wrong.fault, onStrike } }]),
+        ...(wrong === undefined
+          ? []
+          : [{ ...(wrong.path === undefined ? {} : { path: wrong.path }), fault: { ...wrong.fault, onStrike } }]),
         { fault: { onStrike } },
       );
     }
   }
 
-  get all(): readonly Asked[] { return this.entries; }
+  get all(): readonly Asked[] {
+    return this.entries;
+  }
 
   /** Registries in the order in which each was first asked for a manifest. */
   get order(): string[] {
@@ -36,7 +40,15 @@ export class AskedLog {
 
   /** Registries that gave blobs. */
   get blobsFrom(): string[] {
-    return [...new Set(this.entries.filter((one) => one.request.path.includes("/blobs/") && one.request.method === "GET" && one.request.status < 400).map((one) => one.by))];
+    return [
+      ...new Set(
+        this.entries
+          .filter(
+            (one) => one.request.path.includes("/blobs/") && one.request.method === "GET" && one.request.status < 400,
+          )
+          .map((one) => one.by),
+      ),
+    ];
   }
 
   /** Registries that were asked for anything at all. */
@@ -47,6 +59,12 @@ export class AskedLog {
   /** Authorization headers that a registry was sent, decoded where they are basic. */
   sentTo(by: string): string[] {
     const headers = this.entries.filter((one) => one.by === by).map((one) => one.request.headers.authorization ?? "");
-    return [...new Set(headers.filter((one) => one !== "").map((one) => (one.startsWith("Basic ") ? Buffer.from(one.slice(6), "base64").toString() : one)))];
+    return [
+      ...new Set(
+        headers
+          .filter((one) => one !== "")
+          .map((one) => (one.startsWith("Basic ") ? Buffer.from(one.slice(6), "base64").toString() : one)),
+      ),
+    ];
   }
 }

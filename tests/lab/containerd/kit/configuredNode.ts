@@ -1,13 +1,27 @@
 import { readFileSync } from "node:fs";
-import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredMirror } from "../../../../provider/containerd/desired";
+
 import type { EffectiveRegistry } from "../../../../provider/containerd/containerdPlan";
-import { effectiveRegistry } from "../../../../provider/containerd/read/effectiveRegistry";
+import type {
+  AuthKinds,
+  ConfigStyle,
+  Credentials,
+  DesiredHost,
+  DesiredMirror,
+} from "../../../../provider/containerd/desired";
 import { planContainerd } from "../../../../provider/containerd/plan/planContainerd";
+import { effectiveRegistry } from "../../../../provider/containerd/read/effectiveRegistry";
 import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
-import { atLeast, parseContainerdVersion, type ContainerdVersion } from "../../../../provider/containerd/version";
+import { atLeast, type ContainerdVersion, parseContainerdVersion } from "../../../../provider/containerd/version";
 import { silentLog } from "../../../../provider/model/context";
 import { messageOf } from "../../../../provider/model/errors";
-import { applyToNode, connectNode, restoreNode, type ApplyResult, type CriAuth, type Node } from "../../../../provider/node";
+import {
+  type ApplyResult,
+  applyToNode,
+  connectNode,
+  type CriAuth,
+  type Node,
+  restoreNode,
+} from "../../../../provider/node";
 import type { Lab, LabNode } from "../../lab";
 
 export const hostsDir = "/etc/containerd/certs.d";
@@ -50,19 +64,29 @@ export function host(name: string, mirrors: DesiredMirror[], skipFallback = fals
   return { host: name, mirrors, skipFallback };
 }
 
-/** A lab node that is configured the way a program's resource does it: over SSH, as a transaction, and asked through CRI. */
+/**
+ * A lab node that is configured the way a program's resource does it: over SSH, as a transaction, and asked through
+ * CRI.
+ */
 export class ConfiguredNode {
   /** Of the containerd that runs there. */
   version: ContainerdVersion;
   private startsBefore = 1;
 
   /** @param program another containerd than the release's own, a path on this machine */
-  constructor(private readonly lab: Lab, readonly machine: LabNode, private readonly hostNames: Readonly<Record<string, string>>, private readonly program?: string) {
+  constructor(
+    private readonly lab: Lab,
+    readonly machine: LabNode,
+    private readonly hostNames: Readonly<Record<string, string>>,
+    private readonly program?: string,
+  ) {
     this.version = parseContainerdVersion(machine.containerdVersion);
   }
 
   /** True for 1.6 and 1.7. */
-  get isOld(): boolean { return !atLeast(this.version, 2); }
+  get isOld(): boolean {
+    return !atLeast(this.version, 2);
+  }
 
   /** A fresh disk with the suite's host names, and the containerd under test. */
   async reset(): Promise<void> {
@@ -90,7 +114,9 @@ export class ConfiguredNode {
       configStyle: declared.configStyle ?? ("auto" as const),
       hostsDir,
     };
-    return await this.reach((node) => applyToNode(node, { owner, hostsDirs: [hostsDir], plan: (observed) => planContainerd(observed, desired) }));
+    return await this.reach((node) =>
+      applyToNode(node, { owner, hostsDirs: [hostsDir], plan: (observed) => planContainerd(observed, desired) }),
+    );
   }
 
   /** What this node's containerd does with pulls, read from its files as a verification does. */
@@ -102,8 +128,13 @@ export class ConfiguredNode {
     await this.reach((node) => restoreNode(node, { owner, hostsDirs: [hostsDir] }));
   }
 
-  /** Pulls through CRI, with nothing of earlier pulls left on the node. Gives the repo digests, or containerd's error. */
-  async pull(image: string, auth?: CriAuth): Promise<{ digests: string[]; error?: undefined } | { error: string; digests?: undefined }> {
+  /**
+   * Pulls through CRI, with nothing of earlier pulls left on the node. Gives the repo digests, or containerd's error.
+   */
+  async pull(
+    image: string,
+    auth?: CriAuth,
+  ): Promise<{ digests: string[]; error?: undefined } | { error: string; digests?: undefined }> {
     await this.machine.resetImages();
     return await this.reach(async (node) => {
       const cri = node.cri((await node.observe({ hostsDirs: [] })).socketPath);

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+
 import { execute } from "../../lab/execute";
 import { cacheDir } from "../../lab/instance";
 import { withLock } from "../../lab/lock";
@@ -8,10 +9,12 @@ import { withLock } from "../../lab/lock";
 export const newestContainerd = "v2.4.2";
 
 /**
- * The program of the newest containerd, built from its Go module where Go is at hand, and kept in the cache. A sentence that says
- * why not, otherwise: no distribution has it, so the suite for it is skipped by name there.
+ * The program of the newest containerd, built from its Go module where Go is at hand, and kept in the cache. A sentence
+ * that says why not, otherwise: no distribution has it, so the suite for it is skipped by name there.
  */
-export async function newestContainerdProgram(log: (line: string) => void): Promise<{ path: string } | { why: string }> {
+export async function newestContainerdProgram(
+  log: (line: string) => void,
+): Promise<{ path: string } | { why: string }> {
   const folder = join(cacheDir(), `containerd-${newestContainerd}`);
   const path = join(folder, "containerd");
   if (existsSync(path)) {
@@ -29,13 +32,25 @@ export async function newestContainerdProgram(log: (line: string) => void): Prom
     const building = `${folder}.building`;
     rmSync(building, { recursive: true, force: true });
     mkdirSync(building, { recursive: true });
-    const built = await execute("go", ["install", "-trimpath", "-ldflags=-s -w", "-tags=no_btrfs no_zfs no_devmapper no_aufs", `github.com/containerd/containerd/v2/cmd/containerd@${newestContainerd}`], {
-      timeout: 20 * 60_000,
-      env: { ...process.env, GOBIN: building, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" },
-    });
+    const built = await execute(
+      "go",
+      [
+        "install",
+        "-trimpath",
+        "-ldflags=-s -w",
+        "-tags=no_btrfs no_zfs no_devmapper no_aufs",
+        `github.com/containerd/containerd/v2/cmd/containerd@${newestContainerd}`,
+      ],
+      {
+        timeout: 20 * 60_000,
+        env: { ...process.env, GOBIN: building, CGO_ENABLED: "0", GOFLAGS: "-mod=mod" },
+      },
+    );
     if (built.code !== 0) {
       rmSync(building, { recursive: true, force: true });
-      return { why: `containerd ${newestContainerd} cannot be built here: ${built.stderr.trim().split("\n").at(-1) ?? ""}` };
+      return {
+        why: `containerd ${newestContainerd} cannot be built here: ${built.stderr.trim().split("\n").at(-1) ?? ""}`,
+      };
     }
     rmSync(folder, { recursive: true, force: true });
     renameSync(building, folder);

@@ -1,14 +1,20 @@
 import { readFileSync } from "node:fs";
-import type { NodeConnection } from "../../../../provider/node";
+
 import type { DesiredRegistry } from "../../../../provider/containerd/desired";
 import { planContainerd } from "../../../../provider/containerd/plan/planContainerd";
+import type { NodeConnection } from "../../../../provider/node";
 import { apply, restore } from "./work";
 
 /**
- * A provider process of its own, to be killed: `applyChild.ts FILE` with FILE holding {connection, desired, killAt, restore}. At the step
- * `killAt` it gets SIGKILL, from itself, so that not a line of ours runs after it.
+ * A provider process of its own, to be killed: `applyChild.ts FILE` with FILE holding {connection, desired, killAt,
+ * restore}. At the step `killAt` it gets SIGKILL, from itself, so that not a line of ours runs after it.
  */
-const job = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as { connection: NodeConnection; desired: DesiredRegistry; killAt?: string; restore?: boolean };
+const job = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as {
+  connection: NodeConnection;
+  desired: DesiredRegistry;
+  killAt?: string;
+  restore?: boolean;
+};
 
 const onStep = async (step: string): Promise<void> => {
   if (step === job.killAt) {
@@ -20,7 +26,10 @@ const onStep = async (step: string): Promise<void> => {
   }
 };
 
-const work = job.restore === true ? restore(job.connection, { onStep }) : apply(job.connection, observed => planContainerd(observed, job.desired), { onStep });
+const work =
+  job.restore === true
+    ? restore(job.connection, { onStep })
+    : apply(job.connection, (observed) => planContainerd(observed, job.desired), { onStep });
 work.then(
   () => process.stdout.write("finished\n"),
   (error: unknown) => {

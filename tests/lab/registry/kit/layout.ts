@@ -38,7 +38,12 @@ export class Layout {
   /** A layer that is not in the layout, to be fetched from its own URL. */
   elsewhere(url: string): Descriptor {
     const digest = `sha256:${randomBytes(32).toString("hex")}`;
-    return { mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", digest, size: 1000, urls: [url] };
+    return {
+      mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+      digest,
+      size: 1000,
+      urls: [url],
+    };
   }
 
   image(name: string, layers: Descriptor[]): this {
@@ -47,8 +52,17 @@ export class Layout {
 
   /** An image of several architectures. @returns the digest of each one's manifest */
   index(name: string, layers: Record<string, Descriptor[]>): Record<string, string> {
-    const children = Object.entries(layers).map(([architecture, own]) => ({ ...this.manifest(own, name, architecture), platform: { os: "linux", architecture } }));
-    this.enter(name, this.write(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: children })), indexType));
+    const children = Object.entries(layers).map(([architecture, own]) => ({
+      ...this.manifest(own, name, architecture),
+      platform: { os: "linux", architecture },
+    }));
+    this.enter(
+      name,
+      this.write(
+        Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: children })),
+        indexType,
+      ),
+    );
     return Object.fromEntries(children.map((child) => [child.platform.architecture, child.digest]));
   }
 
@@ -64,9 +78,17 @@ export class Layout {
   }
 
   private manifest(layers: Descriptor[], name: string, architecture: string): Descriptor {
-    const content = { os: "linux", architecture, rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) }, name };
+    const content = {
+      os: "linux",
+      architecture,
+      rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
+      name,
+    };
     const config = this.blob(Buffer.from(JSON.stringify(content)), "application/vnd.oci.image.config.v1+json");
-    return this.write(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: manifestType, config, layers })), manifestType);
+    return this.write(
+      Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: manifestType, config, layers })),
+      manifestType,
+    );
   }
 
   private enter(name: string, root: Descriptor): this {

@@ -1,18 +1,33 @@
 /**
- * A push in a process of its own: to be killed, or to have mounts of its own. Its arguments come on standard input: a password has no
- * place on a command line.
+ * A push in a process of its own: to be killed, or to have mounts of its own. Its arguments come on standard input: a
+ * password has no place on a command line.
  */
 import { readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
+
 import { messageOf } from "../../../../provider/model/errors";
 import type { RegistryConnection } from "../../../../provider/registry/connection";
 import { pushTo } from "./pushing";
 
 async function main(): Promise<void> {
-  const { connection, source, cacheDir, spoolDir } = JSON.parse(await text(process.stdin)) as { connection: RegistryConnection; source: string; cacheDir?: string; spoolDir?: string };
+  const { connection, source, cacheDir, spoolDir } = JSON.parse(await text(process.stdin)) as {
+    connection: RegistryConnection;
+    source: string;
+    cacheDir?: string;
+    spoolDir?: string;
+  };
   try {
-    const result = await pushTo(connection, source, { ...(cacheDir === undefined ? {} : { cacheDir }), ...(spoolDir === undefined ? {} : { spoolDir }) });
-    process.stdout.write(JSON.stringify({ failures: result.failures.map(({ error }) => messageOf(error)), stats: result.stats, spooled: left(spoolDir) }));
+    const result = await pushTo(connection, source, {
+      ...(cacheDir === undefined ? {} : { cacheDir }),
+      ...(spoolDir === undefined ? {} : { spoolDir }),
+    });
+    process.stdout.write(
+      JSON.stringify({
+        failures: result.failures.map(({ error }) => messageOf(error)),
+        stats: result.stats,
+        spooled: left(spoolDir),
+      }),
+    );
   } catch (error) {
     process.stdout.write(JSON.stringify({ error: messageOf(error), spooled: left(spoolDir) }));
     process.exitCode = 1;

@@ -1,27 +1,55 @@
 import { strictEqual } from "node:assert";
+
 import { openPackage } from "../../../../provider/archive/openPackage";
 import { silentLog } from "../../../../provider/model/context";
 import type { RegistryConnection } from "../../../../provider/registry/connection";
+import type { RegistryOptions } from "../../../../provider/registry/http/sender";
 import { pushPackage } from "../../../../provider/registry/push/push";
 import type { PushResult } from "../../../../provider/registry/push/pushResult";
 import { Registry } from "../../../../provider/registry/registry";
-import type { RegistryOptions } from "../../../../provider/registry/http/sender";
 import type { LabRegistry } from "../../lab";
 import type { Layout } from "./layout";
 import { readBack } from "./readBack";
 
 /** Short waits: a lab has no traffic jams. Nothing may take longer than these, so nothing can hang. */
-const limits: RegistryOptions = { retry: { attempts: 4, firstDelayMs: 20, maxDelayMs: 100, maxRetryAfterMs: 3_000 }, connectTimeoutMs: 2_000, answerTimeoutMs: 2_000, commitTimeoutMs: 3_000, pieceBytes: 256 * 1024 };
+const limits: RegistryOptions = {
+  retry: { attempts: 4, firstDelayMs: 20, maxDelayMs: 100, maxRetryAfterMs: 3_000 },
+  connectTimeoutMs: 2_000,
+  answerTimeoutMs: 2_000,
+  commitTimeoutMs: 3_000,
+  pieceBytes: 256 * 1024,
+};
 /** Everything above 64 KiB flows, so that a small package behaves like a large one. */
 const memory = { blobBytes: 64 * 1024, totalBytes: 256 * 1024 };
 
 /** Opens a package, pushes it, closes everything. */
-export async function pushTo(connection: RegistryConnection, source: string, options: { cacheDir?: string | false; spoolDir?: string; limits?: RegistryOptions; progress?: (line: string) => void; warn?: (text: string) => void; signal?: AbortSignal } = {}): Promise<PushResult> {
-  const context = { signal: options.signal ?? new AbortController().signal, log: { ...silentLog, ...(options.progress === undefined ? {} : { progress: options.progress }), ...(options.warn === undefined ? {} : { warn: options.warn }) } };
+export async function pushTo(
+  connection: RegistryConnection,
+  source: string,
+  options: {
+    cacheDir?: string | false;
+    spoolDir?: string;
+    limits?: RegistryOptions;
+    progress?: (line: string) => void;
+    warn?: (text: string) => void;
+    signal?: AbortSignal;
+  } = {},
+): Promise<PushResult> {
+  const context = {
+    signal: options.signal ?? new AbortController().signal,
+    log: {
+      ...silentLog,
+      ...(options.progress === undefined ? {} : { progress: options.progress }),
+      ...(options.warn === undefined ? {} : { warn: options.warn }),
+    },
+  };
   const registry = new Registry(connection, context, { ...limits, ...options.limits });
   try {
     await registry.ping();
-    const pkg = await openPackage(source, { cacheDir: options.cacheDir ?? false, ...(options.spoolDir === undefined ? {} : { spoolDir: options.spoolDir }) });
+    const pkg = await openPackage(source, {
+      cacheDir: options.cacheDir ?? false,
+      ...(options.spoolDir === undefined ? {} : { spoolDir: options.spoolDir }),
+    });
     try {
       return await pushPackage(pkg, registry, { context, memory });
     } finally {
@@ -33,14 +61,22 @@ export async function pushTo(connection: RegistryConnection, source: string, opt
 }
 
 /** Every image of the layout, or those given, is in the registry to its last byte. */
-export async function mustHave(registry: LabRegistry, namespace: string, layout: Layout, names: Iterable<string> = layout.images.keys()): Promise<void> {
+export async function mustHave(
+  registry: LabRegistry,
+  namespace: string,
+  layout: Layout,
+  names: Iterable<string> = layout.images.keys(),
+): Promise<void> {
   for (const name of names) {
     const [, path, tag] = /^[^/]+\/(.+):([^:]+)$/.exec(name) as unknown as [string, string, string];
     strictEqual(await readBack(registry, `${namespace}/${path}`, tag), layout.images.get(name), name);
   }
 }
 
-/** Bytes of blob contents that the registry took (its own log has only answers, so the proxy's or the stats' numbers are used elsewhere). */
+/**
+ * Bytes of blob contents that the registry took (its own log has only answers, so the proxy's or the stats' numbers are
+ * used elsewhere).
+ */
 export function committedBlobs(registry: LabRegistry, since?: ReturnType<LabRegistry["mark"]>): string[] {
   return registry
     .requests(since)

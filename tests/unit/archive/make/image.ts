@@ -60,12 +60,22 @@ export function layer(seed: string, size = 2000): Buffer {
 
 export type Packing = "gzip" | "zstd" | "none";
 
-export function image(name: string, layers: Buffer[] = [layer("base"), layer(name)], packing: Packing = "gzip", extra: object = {}): TestImage {
+export function image(
+  name: string,
+  layers: Buffer[] = [layer("base"), layer(name)],
+  packing: Packing = "gzip",
+  extra: object = {},
+): TestImage {
   const blobs = new Map<string, Buffer>();
   const plain = layers.map(blob);
   const packed = plain.map((content) => ({ ...blob(pack(content.bytes, packing)), plain: content }));
   const config = blob(
-    JSON.stringify({ architecture: "amd64", os: "linux", config: { Labels: { name } }, rootfs: { type: "layers", diff_ids: plain.map((content) => content.digest) } }),
+    JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      config: { Labels: { name } },
+      rootfs: { type: "layers", diff_ids: plain.map((content) => content.digest) },
+    }),
   );
   const suffix = packing === "none" ? "" : `+${packing}`;
   const manifest = blob(
@@ -92,13 +102,20 @@ export function descriptor({ digest, bytes }: Blob, mediaType: string): TestDesc
 }
 
 /** A multi-architecture index over images, and further descriptors. */
-export function multi(children: TestImage[], more: TestDescriptor[] = [], extra: object = {}): Pick<TestImage, "root" | "blobs"> {
+export function multi(
+  children: TestImage[],
+  more: TestDescriptor[] = [],
+  extra: object = {},
+): Pick<TestImage, "root" | "blobs"> {
   const architectures = ["amd64", "arm64", "s390x", "ppc64le"];
   const index = blob(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: types.index,
-      manifests: [...children.map((child, at) => ({ ...child.root, platform: { os: "linux", architecture: architectures[at] } })), ...more],
+      manifests: [
+        ...children.map((child, at) => ({ ...child.root, platform: { os: "linux", architecture: architectures[at] } })),
+        ...more,
+      ],
       ...extra,
     }),
   );
@@ -121,5 +138,8 @@ export function referrer(subject: TestDescriptor, text: string): Pick<TestImage,
       subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
     }),
   );
-  return { root: descriptor(manifest, types.manifest), blobs: new Map([manifest, empty, content].map(({ digest, bytes }) => [digest, bytes])) };
+  return {
+    root: descriptor(manifest, types.manifest),
+    blobs: new Map([manifest, empty, content].map(({ digest, bytes }) => [digest, bytes])),
+  };
 }

@@ -1,14 +1,22 @@
 import { spawnSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 
 import { readXzBlocks, wrapBlocks } from "../../../../provider/archive/decode/xzIndex";
-import { tar } from "./tar";
 import type { Files } from "./shapes";
+import { tar } from "./tar";
 
-export const forms = ["folder", "tar", "tar.gz", "tar.zst", "tar.xz", "multi-block tar.xz", "multi-stream tar.xz"] as const;
+export const forms = [
+  "folder",
+  "tar",
+  "tar.gz",
+  "tar.zst",
+  "tar.xz",
+  "multi-block tar.xz",
+  "multi-stream tar.xz",
+] as const;
 export type Form = (typeof forms)[number];
 
 /** Writes the files as a package of that form. @returns its path */
@@ -54,7 +62,9 @@ export async function packed(bytes: Buffer, form: Exclude<Form, "folder">): Prom
 export function xz(bytes: Buffer): Buffer {
   const run = spawnSync("xz", ["-0", "-T1", "-c"], { input: bytes, maxBuffer: 1 << 30 });
   if (run.error !== undefined) {
-    const { xz: native } = createRequire(__filename)("@napi-rs/lzma") as { xz: { compressSync(input: Buffer): Buffer } };
+    const { xz: native } = createRequire(__filename)("@napi-rs/lzma") as {
+      xz: { compressSync(input: Buffer): Buffer };
+    };
     return native.compressSync(bytes);
   }
   return run.stdout;
@@ -66,7 +76,12 @@ export async function xzBlocks(bytes: Buffer, size: number): Promise<Buffer> {
   const bodies: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += size) {
     const one = xz(bytes.subarray(at, at + size));
-    const source = { label: "", size: one.length, readAt: (from: number, max: number) => Promise.resolve(one.subarray(from, from + max)), close: () => Promise.resolve() };
+    const source = {
+      label: "",
+      size: one.length,
+      readAt: (from: number, max: number) => Promise.resolve(one.subarray(from, from + max)),
+      close: () => Promise.resolve(),
+    };
     const blocks = (await readXzBlocks(source, 0, one.length)) ?? [];
     all.push(...blocks);
     bodies.push(...blocks.map((block) => one.subarray(block.offset, block.offset + block.length)));

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openPackage } from "../../../../provider/archive/openPackage";
 import type { OpenOptions, PackageBlob, PackageIndex } from "../../../../provider/archive/imagePackage";
+import { openPackage } from "../../../../provider/archive/openPackage";
 
 /** A temporary folder for one test file, with one for spools and one for the cache in it. */
 export class Bench {
@@ -51,7 +51,11 @@ export async function contentOf(blob: PackageBlob): Promise<Buffer> {
 }
 
 /** Opens a package and takes everything that is wanted of it. */
-export async function readAll(path: string, bench: Bench, options: Partial<OpenOptions> & { wanted?: (digest: string) => boolean } = {}): Promise<Reading> {
+export async function readAll(
+  path: string,
+  bench: Bench,
+  options: Partial<OpenOptions> & { wanted?: (digest: string) => boolean } = {},
+): Promise<Reading> {
   const { wanted, ...rest } = options;
   const image = await openPackage(path, { spoolDir: bench.spoolDir, cacheDir: false, ...rest });
   const given: string[] = [];
@@ -64,7 +68,10 @@ export async function readAll(path: string, bench: Bench, options: Partial<OpenO
       wanted: (digest) => wanted?.(digest) ?? true,
       async blob(blob) {
         const content = await contentOf(blob);
-        if (`sha256:${createHash("sha256").update(content).digest("hex")}` !== blob.digest || content.length !== blob.size) {
+        if (
+          `sha256:${createHash("sha256").update(content).digest("hex")}` !== blob.digest ||
+          content.length !== blob.size
+        ) {
           throw new Error(`${blob.digest} came with other content`);
         }
         given.push(blob.digest);

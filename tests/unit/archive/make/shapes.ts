@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 
-import { blob, descriptor, digestOf, hexOf, types } from "./image";
 import type { TestDescriptor, TestImage } from "./image";
+import { blob, descriptor, digestOf, hexOf, types } from "./image";
 import type { TarEntry } from "./tar";
 
 /** Files of a package by path, in the order in which they are packed. */
@@ -22,11 +22,20 @@ export function named(image: { root: TestDescriptor; blobs: Map<string, Buffer> 
 }
 
 /** An OCI layout as skopeo, umoci, crane and `ctr export` write it. */
-export function layout(images: Listed[], options: { prefix?: string; listFirst?: boolean; omit?: (digest: string) => boolean } = {}): Files {
+export function layout(
+  images: Listed[],
+  options: { prefix?: string; listFirst?: boolean; omit?: (digest: string) => boolean } = {},
+): Files {
   const prefix = options.prefix === undefined ? "" : `${options.prefix}/`;
   const blobs = new Map(images.flatMap((image) => [...image.blobs]));
-  const files = [...blobs].filter(([digest]) => options.omit?.(digest) !== true).sort().map(([digest, content]) => ({ name: `${prefix}blobs/sha256/${hexOf(digest)}`, content }));
-  const manifests = images.map(({ root, annotations }) => ({ ...root, ...(annotations === undefined ? {} : { annotations }) }));
+  const files = [...blobs]
+    .filter(([digest]) => options.omit?.(digest) !== true)
+    .sort()
+    .map(([digest, content]) => ({ name: `${prefix}blobs/sha256/${hexOf(digest)}`, content }));
+  const manifests = images.map(({ root, annotations }) => ({
+    ...root,
+    ...(annotations === undefined ? {} : { annotations }),
+  }));
   const lists = [
     { name: `${prefix}index.json`, content: JSON.stringify({ schemaVersion: 2, manifests }) },
     { name: `${prefix}oci-layout`, content: '{"imageLayoutVersion":"1.0.0"}' },
@@ -47,8 +56,16 @@ export function dockerSave(saved: Saved[]): Files {
     const layers = image.layers.map((layer, at) => {
       const id = hexOf(digestOf(`${image.config.digest} ${at}`));
       const first = seen.get(layer.plain.digest);
-      files.push({ name: `${id}/`, type: "5" }, { name: `${id}/VERSION`, content: "1.0" }, { name: `${id}/json`, content: JSON.stringify({ id, os: "linux" }) });
-      files.push(first === undefined ? { name: `${id}/layer.tar`, content: layer.plain.bytes } : { name: `${id}/layer.tar`, type: "2", link: `../${first}/layer.tar` });
+      files.push(
+        { name: `${id}/`, type: "5" },
+        { name: `${id}/VERSION`, content: "1.0" },
+        { name: `${id}/json`, content: JSON.stringify({ id, os: "linux" }) },
+      );
+      files.push(
+        first === undefined
+          ? { name: `${id}/layer.tar`, content: layer.plain.bytes }
+          : { name: `${id}/layer.tar`, type: "2", link: `../${first}/layer.tar` },
+      );
       seen.set(layer.plain.digest, first ?? id);
       return `${id}/layer.tar`;
     });
@@ -73,14 +90,28 @@ export function podmanSave(saved: Saved[]): Files {
     files.push({ name: `${hexOf(image.config.digest)}.json`, content: image.config.bytes });
     for (const [at, { plain }] of image.layers.entries()) {
       const id = hexOf(digestOf(`${image.config.digest} ${at}`));
-      files.push({ name: `${id}/layer.tar`, type: "2", link: `../${hexOf(plain.digest)}.tar` }, { name: `${id}/VERSION`, content: "1.0" });
+      files.push(
+        { name: `${id}/layer.tar`, type: "2", link: `../${hexOf(plain.digest)}.tar` },
+        { name: `${id}/VERSION`, content: "1.0" },
+      );
     }
-    return { Config: `${hexOf(image.config.digest)}.json`, RepoTags: tags, Layers: image.layers.map(({ plain }) => `${hexOf(plain.digest)}.tar`) };
+    return {
+      Config: `${hexOf(image.config.digest)}.json`,
+      RepoTags: tags,
+      Layers: image.layers.map(({ plain }) => `${hexOf(plain.digest)}.tar`),
+    };
   });
-  return [...files, { name: "manifest.json", content: JSON.stringify(manifest) }, { name: "repositories", content: "{}" }];
+  return [
+    ...files,
+    { name: "manifest.json", content: JSON.stringify(manifest) },
+    { name: "repositories", content: "{}" },
+  ];
 }
 
-/** crane pull and kaniko: packed layers named by the digest of the packed bytes, the config by its digest without an ending. */
+/**
+ * crane pull and kaniko: packed layers named by the digest of the packed bytes, the config by its digest without an
+ * ending.
+ */
 export function craneSave(saved: Saved[]): Files {
   const files: Files = [];
   const seen = new Set<string>();
@@ -92,7 +123,11 @@ export function craneSave(saved: Saved[]): Files {
         seen.add(digest);
       }
     }
-    return { Config: image.config.digest, RepoTags: tags, Layers: image.layers.map(({ digest }) => `${hexOf(digest)}.tar.gz`) };
+    return {
+      Config: image.config.digest,
+      RepoTags: tags,
+      Layers: image.layers.map(({ digest }) => `${hexOf(digest)}.tar.gz`),
+    };
   });
   return [...files, { name: "manifest.json", content: JSON.stringify(manifest) }];
 }
@@ -115,7 +150,10 @@ export function oddSave(saved: Saved[]): Files {
 export function docker25Save(saved: Saved[], options: { layerless?: boolean; names?: boolean } = {}): Files {
   const files: Files = [];
   const listed: Listed[] = saved.map(({ image, tags }) => {
-    const blobs = new Map<string, Buffer>([[image.config.digest, image.config.bytes], ...image.layers.map(({ plain }): [string, Buffer] => [plain.digest, plain.bytes])]);
+    const blobs = new Map<string, Buffer>([
+      [image.config.digest, image.config.bytes],
+      ...image.layers.map(({ plain }): [string, Buffer] => [plain.digest, plain.bytes]),
+    ]);
     const manifest = blob(
       JSON.stringify({
         schemaVersion: 2,
@@ -126,7 +164,10 @@ export function docker25Save(saved: Saved[], options: { layerless?: boolean; nam
     );
     blobs.set(manifest.digest, manifest.bytes);
     const name = tags?.[0];
-    const annotations = name === undefined || options.names === false ? undefined : { [wholeName]: name, [refName]: name.slice(name.lastIndexOf(":") + 1) };
+    const annotations =
+      name === undefined || options.names === false
+        ? undefined
+        : { [wholeName]: name, [refName]: name.slice(name.lastIndexOf(":") + 1) };
     return { root: descriptor(manifest, types.manifest), blobs, ...(annotations === undefined ? {} : { annotations }) };
   });
   files.push(...layout(listed));
@@ -135,5 +176,9 @@ export function docker25Save(saved: Saved[], options: { layerless?: boolean; nam
     RepoTags: tags,
     Layers: image.layers.map(({ plain }) => `blobs/sha256/${hexOf(plain.digest)}`),
   }));
-  return [...files, { name: "manifest.json", content: JSON.stringify(manifest) }, { name: "repositories", content: gzipSync("").subarray(0, 0) }];
+  return [
+    ...files,
+    { name: "manifest.json", content: JSON.stringify(manifest) },
+    { name: "repositories", content: gzipSync("").subarray(0, 0) },
+  ];
 }

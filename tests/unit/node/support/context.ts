@@ -1,7 +1,8 @@
-import type { OperationContext } from "../../../../provider/model/context";
-import { isNodeError, type NodeError } from "../../../../provider/node";
-import { silentLog } from "../../../../provider/model/context";
 import assert from "node:assert/strict";
+
+import type { OperationContext } from "../../../../provider/model/context";
+import { silentLog } from "../../../../provider/model/context";
+import { isNodeError, type NodeError } from "../../../../provider/node";
 
 /** A context that remembers what was said. */
 export function testContext(): OperationContext & { said: string[]; abort: () => void } {
@@ -10,7 +11,12 @@ export function testContext(): OperationContext & { said: string[]; abort: () =>
   const say = (text: string) => {
     said.push(text);
   };
-  return { signal: abort.signal, log: { ...silentLog, progress: say, info: say, warn: say }, said, abort: () => abort.abort() };
+  return {
+    signal: abort.signal,
+    log: { ...silentLog, progress: say, info: say, warn: say },
+    said,
+    abort: () => abort.abort(),
+  };
 }
 
 /** The NodeError that the work ends with; its code must be `code`, its text must match. */

@@ -1,15 +1,29 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, rmSync, existsSync, chmodSync, realpathSync, readdirSync, lstatSync, readlinkSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { createHash } from "node:crypto";
-import { Server, utils, type AuthContext, type Connection, type ServerChannel } from "ssh2";
+
+import { type AuthContext, type Connection, Server, type ServerChannel, utils } from "ssh2";
+
 import type { NodeConnection } from "../../../../provider/node/connection";
 
 /**
- * A node in a folder: a real SSH server (ssh2's) whose commands are run by this machine's sh, with a systemctl, a containerd and a sudo of
- * its own in front of the PATH. Our program for nodes runs on it unchanged, below the folder.
+ * A node in a folder: a real SSH server (ssh2's) whose commands are run by this machine's sh, with a systemctl, a
+ * containerd and a sudo of its own in front of the PATH. Our program for nodes runs on it unchanged, below the folder.
  */
 export class FakeNode {
   // In memory where there is such a place: the node's many fsyncs are not what these tests are about.
@@ -28,16 +42,23 @@ export class FakeNode {
 
   private constructor(options: FakeNodeOptions) {
     this.options = options;
-    this.hostKeys = (options.hostKeyTypes ?? ["ed25519"]).map(type => type === "rsa"
-      ? utils.generateKeyPairSync("rsa", { bits: 2048 })
-      : type === "ecdsa" ? utils.generateKeyPairSync("ecdsa", { bits: 256 }) : ed25519Pair());
+    this.hostKeys = (options.hostKeyTypes ?? ["ed25519"]).map((type) =>
+      type === "rsa"
+        ? utils.generateKeyPairSync("rsa", { bits: 2048 })
+        : type === "ecdsa"
+          ? utils.generateKeyPairSync("ecdsa", { bits: 256 })
+          : ed25519Pair(),
+    );
     this.layOut();
-    this.server = new Server({ hostKeys: this.hostKeys.map(k => k.private), ...(options.banner ? { banner: options.banner } : {}) }, client => this.serve(client));
+    this.server = new Server(
+      { hostKeys: this.hostKeys.map((k) => k.private), ...(options.banner ? { banner: options.banner } : {}) },
+      (client) => this.serve(client),
+    );
   }
 
   static async start(options: FakeNodeOptions = {}): Promise<FakeNode> {
     const node = new FakeNode(options);
-    await new Promise<void>(resolve => node.server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => node.server.listen(0, "127.0.0.1", resolve));
     node.port = (node.server.address() as { port: number }).port;
     return node;
   }
@@ -48,7 +69,15 @@ export class FakeNode {
   }
 
   connection(extra: Partial<NodeConnection> = {}): NodeConnection {
-    return { host: "127.0.0.1", port: this.port, privateKey: this.clientKey.private, hostKey: this.hostKey, dialErrorLimit: 1, perDialTimeout: 5, ...extra };
+    return {
+      host: "127.0.0.1",
+      port: this.port,
+      privateKey: this.clientKey.private,
+      hostKey: this.hostKey,
+      dialErrorLimit: 1,
+      perDialTimeout: 5,
+      ...extra,
+    };
   }
 
   path(path: string): string {
@@ -109,14 +138,14 @@ export class FakeNode {
   /** Waits until no command is running any more. */
   async quiet(): Promise<void> {
     while (this.children.size > 0) {
-      await new Promise(resolve => setTimeout(resolve, 10));
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
 
   async stop(): Promise<void> {
     this.cut();
-    await new Promise<void>(resolve => this.server.close(() => resolve()));
-    await Promise.race([this.quiet(), new Promise(resolve => setTimeout(resolve, 2000))]);
+    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+    await Promise.race([this.quiet(), new Promise((resolve) => setTimeout(resolve, 2000))]);
     for (const child of this.children) {
       child.kill("SIGKILL");
     }
@@ -130,7 +159,9 @@ export class FakeNode {
     this.write("fake/pid", "100");
     mkdirSync(this.path("var/lib"), { recursive: true });
     // What `systemctl restart` does here: note it, fail when the configuration is broken, become another process.
-    this.write("bin/systemctl", `#!/bin/sh
+    this.write(
+      "bin/systemctl",
+      `#!/bin/sh
 cd "${this.root}/fake" || exit 1
 case $1 in
   show)
@@ -146,16 +177,24 @@ case $1 in
     rm -f down ;;
 esac
 exit 0
-`, 0o755);
-    this.write("usr/bin/containerd", `#!/bin/sh
+`,
+      0o755,
+    );
+    this.write(
+      "usr/bin/containerd",
+      `#!/bin/sh
 for a; do case $a in --config=*) config=\${a#--config=} ;; esac; done
 case "$*" in
   *--version*) echo "containerd github.com/containerd/containerd 1.7.24 abc" ;;
   *"config dump"*) if grep -q SYNTAX-ERROR "$config"; then echo "containerd: failed to load TOML: bad: $(grep SYNTAX-ERROR "$config")" >&2; exit 1; fi; cat "$config" ;;
 esac
-`, 0o755);
+`,
+      0o755,
+    );
     this.write("bin/journalctl", "#!/bin/sh\necho 'level=fatal msg=\"no good\"'\n", 0o755);
-    this.write("bin/sudo", `#!/bin/sh
+    this.write(
+      "bin/sudo",
+      `#!/bin/sh
 printf '%s\\n' "$*" >> "${this.root}/fake/sudo-arguments"
 [ ! -e "${this.root}/fake/no-sudo" ] || { echo "guest is not in the sudoers file." >&2; exit 1; }
 if [ "$1" = -n ]; then
@@ -174,7 +213,9 @@ fi
 shift 1
 while [ "$1" = -- ]; do shift; done
 exec "$@"
-`, 0o755);
+`,
+      0o755,
+    );
   }
 
   private serve(client: Connection): void {
@@ -182,11 +223,11 @@ exec "$@"
     this.open.add(client);
     client.on("error", () => {});
     client.on("close", () => this.open.delete(client));
-    client.on("authentication", ctx => this.authenticate(ctx));
+    client.on("authentication", (ctx) => this.authenticate(ctx));
     client.on("ready", () => {
       this.logins++;
     });
-    client.on("session", accept => {
+    client.on("session", (accept) => {
       const session = accept();
       session.on("exec", (acceptExec, _reject, info) => {
         this.channels++;
@@ -212,8 +253,11 @@ exec "$@"
     };
     client.on("tcpip", (accept, reject, info) => join(connectTcp(info.destPort, info.destIP), accept, reject));
     // The library's types do not know this event.
-    client.on("openssh.streamlocal" as "session", ((accept: () => ServerChannel, reject: () => void, info: { socketPath: string }) =>
-      join(connectTcp(info.socketPath), accept, reject)) as never);
+    client.on(
+      "openssh.streamlocal" as "session",
+      ((accept: () => ServerChannel, reject: () => void, info: { socketPath: string }) =>
+        join(connectTcp(info.socketPath), accept, reject)) as never,
+    );
   }
 
   private authenticate(ctx: AuthContext): void {
@@ -224,19 +268,26 @@ exec "$@"
     }
     if (ctx.method === "publickey") {
       const known = utils.parseKey(this.clientKey.public);
-      const right = !(known instanceof Error) && ctx.key.data.equals(known.getPublicSSH())
-        && (!ctx.signature || known.verify(ctx.blob ?? Buffer.alloc(0), ctx.signature, ctx.hashAlgo) === true);
+      const right =
+        !(known instanceof Error) &&
+        ctx.key.data.equals(known.getPublicSSH()) &&
+        (!ctx.signature || known.verify(ctx.blob ?? Buffer.alloc(0), ctx.signature, ctx.hashAlgo) === true);
       if (right && options.password === undefined) {
         ctx.accept();
         return;
       }
     }
-    if (ctx.method === "password" && options.password !== undefined && options.keyboardOnly !== true && ctx.password === options.password) {
+    if (
+      ctx.method === "password" &&
+      options.password !== undefined &&
+      options.keyboardOnly !== true &&
+      ctx.password === options.password
+    ) {
       ctx.accept();
       return;
     }
     if (ctx.method === "keyboard-interactive" && options.password !== undefined) {
-      ctx.prompt([{ prompt: "Password: ", echo: false }], answers => {
+      ctx.prompt([{ prompt: "Password: ", echo: false }], (answers) => {
         if (answers[0] === options.password) {
           ctx.accept();
         } else {
@@ -245,7 +296,13 @@ exec "$@"
       });
       return;
     }
-    ctx.reject(options.password === undefined ? ["publickey"] : options.keyboardOnly === true ? ["keyboard-interactive"] : ["password", "keyboard-interactive"]);
+    ctx.reject(
+      options.password === undefined
+        ? ["publickey"]
+        : options.keyboardOnly === true
+          ? ["keyboard-interactive"]
+          : ["password", "keyboard-interactive"],
+    );
   }
 
   /** As sshd does it: a pipe each way, no signal when the connection goes, only the end of input. */

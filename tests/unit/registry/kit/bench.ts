@@ -1,8 +1,8 @@
-import { silentLog } from "../../../../provider/model/context";
 import type { OperationContext } from "../../../../provider/model/context";
+import { silentLog } from "../../../../provider/model/context";
 import type { RegistryConnection } from "../../../../provider/registry/connection";
-import { Registry } from "../../../../provider/registry/registry";
 import type { RegistryOptions } from "../../../../provider/registry/http/sender";
+import { Registry } from "../../../../provider/registry/registry";
 import { FakeRegistry } from "./fakeRegistry";
 
 /** Waits that keep a test quick. */
@@ -23,7 +23,12 @@ export class Bench {
 
   readonly context: OperationContext = {
     signal: this.controller.signal,
-    log: { ...silentLog, progress: (text) => this.progress.push(text), warn: (text) => this.warnings.push(text), debug: (text) => this.debug.push(text) },
+    log: {
+      ...silentLog,
+      progress: (text) => this.progress.push(text),
+      warn: (text) => this.warnings.push(text),
+      debug: (text) => this.debug.push(text),
+    },
   };
 
   async server(tls?: { cert: string; key: string }): Promise<FakeRegistry> {

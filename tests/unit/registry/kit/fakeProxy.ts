@@ -1,13 +1,16 @@
-import { createServer as createPlainServer, request as plainRequest } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer as createPlainServer, request as plainRequest } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { connect } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
+import { connect } from "node:net";
 import type { Duplex } from "node:stream";
 
 import type { Pair } from "./certificates";
 
-/** A forward proxy on loopback that leads every name to 127.0.0.1 or the given address, so that a name nobody resolves proves that it was used. */
+/**
+ * A forward proxy on loopback that leads every name to 127.0.0.1 or the given address, so that a name nobody resolves
+ * proves that it was used.
+ */
 export class FakeProxy {
   readonly connects: string[] = [];
   readonly forwarded: string[] = [];
@@ -49,7 +52,10 @@ export class FakeProxy {
     if (this.options.refuse !== undefined) {
       return this.options.refuse;
     }
-    return this.options.authorization !== undefined && request.headers["proxy-authorization"] !== this.options.authorization ? 407 : undefined;
+    return this.options.authorization !== undefined &&
+      request.headers["proxy-authorization"] !== this.options.authorization
+      ? 407
+      : undefined;
   }
 
   private tunnel(request: IncomingMessage, client: Duplex): void {
@@ -77,10 +83,19 @@ export class FakeProxy {
       return;
     }
     const url = new URL(request.url ?? "");
-    const onward = plainRequest({ host: this.options.address ?? "127.0.0.1", port: url.port, path: `${url.pathname}${url.search}`, method: request.method, headers: request.headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
+    const onward = plainRequest(
+      {
+        host: this.options.address ?? "127.0.0.1",
+        port: url.port,
+        path: `${url.pathname}${url.search}`,
+        method: request.method,
+        headers: request.headers,
+      },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      },
+    );
     onward.on("error", () => response.destroy());
     request.pipe(onward);
   }

@@ -1,10 +1,10 @@
-import { createServer as createPlainServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer as createPlainServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 
-import { sha256 } from "../../../../provider/model/digest";
 import type { Digest } from "../../../../provider/model/digest";
+import { sha256 } from "../../../../provider/model/digest";
 
 /** One request as the registry saw it. */
 export interface SeenRequest {
@@ -41,8 +41,8 @@ interface Upload {
 }
 
 /**
- * A registry of the distribution specification in memory, correct by itself; a script answers in its place where a test wants
- * something else (regclient's reqresp is the pattern).
+ * A registry of the distribution specification in memory, correct by itself; a script answers in its place where a test
+ * wants something else (regclient's reqresp is the pattern).
  */
 export class FakeRegistry {
   readonly requests: SeenRequest[] = [];
@@ -118,7 +118,14 @@ export class FakeRegistry {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://x");
     const method = request.method ?? "GET";
-    const seen: SeenRequest = { method, path: url.pathname, query: url.searchParams, headers: request.headers, bytes: 0, status: 0 };
+    const seen: SeenRequest = {
+      method,
+      path: url.pathname,
+      query: url.searchParams,
+      headers: request.headers,
+      bytes: 0,
+      status: 0,
+    };
     this.requests.push(seen);
     const key = `${method} ${url.pathname}`;
     const nth = this.counts.get(key) ?? 0;
@@ -133,7 +140,12 @@ export class FakeRegistry {
       nth,
       answer: (status, body, headers = {}) => {
         seen.status = status;
-        const bytes = body === undefined ? Buffer.alloc(0) : Buffer.isBuffer(body) ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+        const bytes =
+          body === undefined
+            ? Buffer.alloc(0)
+            : Buffer.isBuffer(body)
+              ? body
+              : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
         response.writeHead(status, { "content-length": String(bytes.length), ...headers });
         response.end(method === "HEAD" ? undefined : bytes);
       },
@@ -172,7 +184,11 @@ export class FakeRegistry {
     const blob = /^\/v2\/(.+)\/blobs\/(sha256:[0-9a-f]{64})$/.exec(path);
     if (blob !== null) {
       const found = this.blobs.get(`${blob[1] as string}@${blob[2] as string}`);
-      call.answer(found === undefined ? 404 : 200, undefined, found === undefined ? {} : { "docker-content-digest": blob[2] as string });
+      call.answer(
+        found === undefined ? 404 : 200,
+        undefined,
+        found === undefined ? {} : { "docker-content-digest": blob[2] as string },
+      );
       return;
     }
     const manifest = /^\/v2\/(.+)\/manifests\/([^/]+)$/.exec(path);
@@ -186,7 +202,8 @@ export class FakeRegistry {
 
   private async upload(call: Call, repository: string, id: string): Promise<void> {
     const { method, query } = call;
-    const location = (upload: string): string => `${this.locations === "absolute" ? this.url : ""}/v2/${repository}/blobs/uploads/${upload}?_state=a%2Bb%3D${upload}`;
+    const location = (upload: string): string =>
+      `${this.locations === "absolute" ? this.url : ""}/v2/${repository}/blobs/uploads/${upload}?_state=a%2Bb%3D${upload}`;
     if (method === "POST" && id === "") {
       await call.body();
       const mount = query.get("mount");
@@ -260,7 +277,12 @@ export class FakeRegistry {
       return;
     }
     const bytes = await call.body();
-    const json = JSON.parse(bytes.toString()) as { config?: { digest: string }; layers?: { digest: string }[]; manifests?: { digest: string }[]; subject?: { digest: string } };
+    const json = JSON.parse(bytes.toString()) as {
+      config?: { digest: string };
+      layers?: { digest: string }[];
+      manifests?: { digest: string }[];
+      subject?: { digest: string };
+    };
     for (const blob of [json.config, ...(json.layers ?? [])]) {
       if (blob !== undefined && !this.blobs.has(`${repository}@${blob.digest}`)) {
         call.answer(400, refusal("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", { digest: blob.digest }));
@@ -268,8 +290,17 @@ export class FakeRegistry {
       }
     }
     for (const child of json.manifests ?? []) {
-      if (this.strictIndex && !this.manifests.has(`${repository}@${child.digest}`) && !reference.startsWith("sha256-")) {
-        call.answer(400, refusal("MANIFEST_BLOB_UNKNOWN", "manifest references a manifest unknown to registry", { digest: child.digest }));
+      if (
+        this.strictIndex &&
+        !this.manifests.has(`${repository}@${child.digest}`) &&
+        !reference.startsWith("sha256-")
+      ) {
+        call.answer(
+          400,
+          refusal("MANIFEST_BLOB_UNKNOWN", "manifest references a manifest unknown to registry", {
+            digest: child.digest,
+          }),
+        );
         return;
       }
     }
@@ -286,6 +317,10 @@ export class FakeRegistry {
   }
 }
 
-export function refusal(code: string, message: string, detail?: unknown): { errors: { code: string; message: string; detail?: unknown }[] } {
+export function refusal(
+  code: string,
+  message: string,
+  detail?: unknown,
+): { errors: { code: string; message: string; detail?: unknown }[] } {
   return { errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] };
 }

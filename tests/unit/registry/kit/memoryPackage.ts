@@ -3,8 +3,8 @@ import { Readable } from "node:stream";
 
 import type { ImagePackage, PackageImage, PackageIndex, ReadOptions } from "../../../../provider/archive/imagePackage";
 import type { Descriptor } from "../../../../provider/model/descriptor";
-import { sha256 } from "../../../../provider/model/digest";
 import type { Digest } from "../../../../provider/model/digest";
+import { sha256 } from "../../../../provider/model/digest";
 import { mediaTypes } from "../../../../provider/model/mediaType";
 
 /** An image package in memory, with the awkward properties that a test wants. */
@@ -41,8 +41,26 @@ export class MemoryPackage implements ImagePackage {
   }
 
   manifest(layers: Descriptor[], extra: Record<string, unknown> = {}): Descriptor {
-    const config = this.blob(Buffer.from(JSON.stringify({ os: "linux", architecture: "amd64", rootfs: { type: "layers", diff_ids: layers.map((l) => l.digest) }, extra })));
-    return this.json({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: { ...config, mediaType: mediaTypes.ociConfig }, layers, ...extra }, mediaTypes.ociManifest);
+    const config = this.blob(
+      Buffer.from(
+        JSON.stringify({
+          os: "linux",
+          architecture: "amd64",
+          rootfs: { type: "layers", diff_ids: layers.map((l) => l.digest) },
+          extra,
+        }),
+      ),
+    );
+    return this.json(
+      {
+        schemaVersion: 2,
+        mediaType: mediaTypes.ociManifest,
+        config: { ...config, mediaType: mediaTypes.ociConfig },
+        layers,
+        ...extra,
+      },
+      mediaTypes.ociManifest,
+    );
   }
 
   index(): Promise<PackageIndex | undefined>;

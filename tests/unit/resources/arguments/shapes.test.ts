@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+
 import * as pulumi from "@pulumi/pulumi";
-import { nodeContainerd } from "../../../../provider/resources/node/operations";
-import { unknownValue } from "../../../../provider/pulumi/plainValue";
+
 import { MirrorError } from "../../../../provider/model/errors";
-import { ImagePushSet } from "../../../../sdk/pushSet/imagePushSet";
+import { unknownValue } from "../../../../provider/pulumi/plainValue";
+import { nodeContainerd } from "../../../../provider/resources/node/operations";
 import { MirroredCluster } from "../../../../sdk/cluster/mirroredCluster";
-import { NodeContainerd } from "../../../../sdk/node/nodeContainerd";
 import { RegistryMirror } from "../../../../sdk/mirror/registryMirror";
+import { NodeContainerd } from "../../../../sdk/node/nodeContainerd";
+import { ImagePushSet } from "../../../../sdk/pushSet/imagePushSet";
 
 type Plain = Record<string, unknown>;
 
@@ -21,7 +23,9 @@ function unwrapped(value: unknown): unknown {
   if (pulumi.runtime.isRpcSecret(value)) {
     return unwrapped(pulumi.runtime.unwrapRpcSecret(value));
   }
-  return Array.isArray(value) ? value.map(unwrapped) : Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unwrapped(one)]));
+  return Array.isArray(value)
+    ? value.map(unwrapped)
+    : Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unwrapped(one)]));
 }
 
 /** What is wrong with a resource's arguments: thrown at once, or found on the way to the provider's check, or by it. */
@@ -51,12 +55,21 @@ async function problemsOf(Type: new (name: string, args: never) => pulumi.Resour
   return (found ?? []) as string[];
 }
 
-const push = (more: Plain = {}, registry: Plain = {}): Plain =>
-  ({ source: join(__dirname, "no-such-package.tar"), registry: { endpoint: "172.18.0.20:5000", ...registry }, ...more });
-const settings = (mirror: Plain = {}, more: Plain = {}): Plain =>
-  ({ registryMirrors: [{ endpoint: "https://172.18.0.20:5000", ...mirror }], ...more });
+const push = (more: Plain = {}, registry: Plain = {}): Plain => ({
+  source: join(__dirname, "no-such-package.tar"),
+  registry: { endpoint: "172.18.0.20:5000", ...registry },
+  ...more,
+});
+const settings = (mirror: Plain = {}, more: Plain = {}): Plain => ({
+  registryMirrors: [{ endpoint: "https://172.18.0.20:5000", ...mirror }],
+  ...more,
+});
 const source = { hosts: [], files: {}, credentials: {}, endpoints: [], hostsDir: "/etc/containerd/certs.d" };
-const node = (connection: Plain = {}, more: Plain = {}): Plain => ({ connection: { host: "10.0.0.4", ...connection }, mirror: source, ...more });
+const node = (connection: Plain = {}, more: Plain = {}): Plain => ({
+  connection: { host: "10.0.0.4", ...connection },
+  mirror: source,
+  ...more,
+});
 
 interface Argument {
   name: string;
@@ -95,11 +108,23 @@ const mirror: Argument[] = [
   { name: "registryMirrors[0].hosts", make: (hosts) => settings({ hosts }), bad: texts },
   { name: "registryMirrors[0].skipFallback", make: (skipFallback) => settings({ skipFallback }), bad: flag },
   { name: "registryMirrors[0].insecure", make: (insecure) => settings({ insecure }), bad: flag },
-  { name: "registryMirrors[0].dialTimeout", make: (dialTimeout) => settings({ dialTimeout }), bad: [null, "1", Number.NaN] },
+  {
+    name: "registryMirrors[0].dialTimeout",
+    make: (dialTimeout) => settings({ dialTimeout }),
+    bad: [null, "1", Number.NaN],
+  },
   { name: "registryMirrors[0].username", make: (username) => settings({ username, password: secret }), bad: text },
   { name: "registryMirrors[0].password", make: (password) => settings({ username: "u", password }), bad: given },
-  { name: "registryMirrors[0].pullCredentialConfigPath", make: (path) => settings({ pullCredentialConfigPath: path }), bad: given },
-  { name: "privateRegistries[0].host", make: (host) => settings({}, { privateRegistries: [{ host, username: "u", password: secret }] }), bad: required },
+  {
+    name: "registryMirrors[0].pullCredentialConfigPath",
+    make: (path) => settings({ pullCredentialConfigPath: path }),
+    bad: given,
+  },
+  {
+    name: "privateRegistries[0].host",
+    make: (host) => settings({}, { privateRegistries: [{ host, username: "u", password: secret }] }),
+    bad: required,
+  },
   { name: "gcrKeyPath", make: (gcrKeyPath) => settings({}, { gcrKeyPath }), bad: text },
   { name: "gcrKey", make: (gcrKey) => settings({}, { gcrKey }), bad: text },
   { name: "hostsDir", make: (hostsDir) => settings({}, { hostsDir }), bad: text },
@@ -109,12 +134,24 @@ const mirror: Argument[] = [
 const connectionText = ["user", "privateKeyPath", "privateKey", "agentSocketPath", "hostKey", "knownHostsPath"];
 const nodes: Argument[] = [
   { name: "connection.host", make: (host) => node({ host }), bad: required },
-  ...connectionText.map((field) => ({ name: `connection.${field}`, make: (value: unknown) => node({ [field]: value }), bad: text })),
-  ...["password", "sudoPassword", "privateKeyPassword"].map((field) => ({ name: `connection.${field}`, make: (value: unknown) => node({ [field]: value }), bad: given })),
+  ...connectionText.map((field) => ({
+    name: `connection.${field}`,
+    make: (value: unknown) => node({ [field]: value }),
+    bad: text,
+  })),
+  ...["password", "sudoPassword", "privateKeyPassword"].map((field) => ({
+    name: `connection.${field}`,
+    make: (value: unknown) => node({ [field]: value }),
+    bad: given,
+  })),
   { name: "connection.port", make: (port) => node({ port }), bad: [null, "22", 0, 70000] },
   { name: "connection.perDialTimeout", make: (perDialTimeout) => node({ perDialTimeout }), bad: [null, "5", 0] },
   { name: "connection.dialErrorLimit", make: (dialErrorLimit) => node({ dialErrorLimit }), bad: [null, "5", 1.5] },
-  { name: "connection.insecureIgnoreHostKey", make: (insecureIgnoreHostKey) => node({ insecureIgnoreHostKey }), bad: flag },
+  {
+    name: "connection.insecureIgnoreHostKey",
+    make: (insecureIgnoreHostKey) => node({ insecureIgnoreHostKey }),
+    bad: flag,
+  },
   { name: "connection.proxy.host", make: (host) => node({ proxy: { host } }), bad: required },
   { name: "mirror.hosts", make: (hosts) => node({}, { mirror: { ...source, hosts } }), bad: [undefined, null, "x"] },
   { name: "mirror.files", make: (files) => node({}, { mirror: { ...source, files } }), bad: [undefined, null, "x"] },
@@ -145,7 +182,10 @@ describe("values of arguments, as a program without a compiler gives them, and a
             }
             const problems = await problemsOf(Type, make(later ? pulumi.output(Promise.resolve(value)) : value));
             const about = problems.filter((problem) => problem.includes(name));
-            assert.ok(about.length > 0, `${JSON.stringify(value)}, ${later ? "an output" : "plain"}: ${problems.join(" | ") || "no problem"}`);
+            assert.ok(
+              about.length > 0,
+              `${JSON.stringify(value)}, ${later ? "an output" : "plain"}: ${problems.join(" | ") || "no problem"}`,
+            );
             assert.match(about[0] ?? "", /: it is .*; give |"[^"]*"|leave/, "the value and the way out");
             assert.ok(!problems.join().includes(secret) && !problems.join().includes("Cannot read"), problems.join());
           }
@@ -156,26 +196,64 @@ describe("values of arguments, as a program without a compiler gives them, and a
 
   it("what was right stays right, and what is optional may be undefined, plain or as an output", async () => {
     const nothing = pulumi.output(Promise.resolve(undefined));
-    assert.deepEqual(await problemsOf(RegistryMirror, settings({ caCertPath: nothing, hosts: nothing }, { gcrKeyPath: nothing, hostsDir: nothing })), []);
+    assert.deepEqual(
+      await problemsOf(
+        RegistryMirror,
+        settings({ caCertPath: nothing, hosts: nothing }, { gcrKeyPath: nothing, hostsDir: nothing }),
+      ),
+      [],
+    );
     assert.deepEqual(await problemsOf(RegistryMirror, settings({ caCertPath: "", pullCredentialConfigPath: "" })), []);
-    assert.deepEqual(await problemsOf(NodeContainerd, node({ port: 22, user: "root" }, { probe: nothing, images: nothing, criTimeout: 5 })), []);
+    assert.deepEqual(
+      await problemsOf(
+        NodeContainerd,
+        node({ port: 22, user: "root" }, { probe: nothing, images: nothing, criTimeout: 5 }),
+      ),
+      [],
+    );
     assert.deepEqual(await problemsOf(NodeContainerd, node({ privateKeyPath: nothing, hostKey: undefined })), []);
     // That there is no such package is for the provider's check to say.
-    assert.deepEqual(await problemsOf(ImagePushSet, push({ include: nothing, probeRepository: false }, { caCert: nothing, proxy: nothing })), []);
+    assert.deepEqual(
+      await problemsOf(
+        ImagePushSet,
+        push({ include: nothing, probeRepository: false }, { caCert: nothing, proxy: nothing }),
+      ),
+      [],
+    );
   });
 
   it("what is not known yet is passed over in a preview", async () => {
-    const checked = await nodeContainerd.check?.({}, { connection: { host: unknownValue, port: unknownValue }, mirror: unknownValue, files: unknownValue, credentials: unknownValue, verify: unknownValue });
+    const checked = await nodeContainerd.check?.(
+      {},
+      {
+        connection: { host: unknownValue, port: unknownValue },
+        mirror: unknownValue,
+        files: unknownValue,
+        credentials: unknownValue,
+        verify: unknownValue,
+      },
+    );
     assert.deepEqual(checked?.failures ?? [], []);
   });
 
   it("credentials that are given and turn out to be nothing are an error: the files that go to nodes count on them", async () => {
     const nothing = pulumi.output(Promise.resolve(undefined));
-    assert.match((await problemsOf(RegistryMirror, settings({ username: nothing, password: nothing }))).join(), /registryMirrors\[0\]: credentials are given/);
-    assert.match((await problemsOf(RegistryMirror, settings({ pullCredentialConfigPath: pulumi.output(Promise.resolve("")) }))).join(), /is empty/);
+    assert.match(
+      (await problemsOf(RegistryMirror, settings({ username: nothing, password: nothing }))).join(),
+      /registryMirrors\[0\]: credentials are given/,
+    );
+    assert.match(
+      (
+        await problemsOf(RegistryMirror, settings({ pullCredentialConfigPath: pulumi.output(Promise.resolve("")) }))
+      ).join(),
+      /is empty/,
+    );
   });
 
-  for (const [type, Type] of [...resources, ["MirroredCluster", MirroredCluster]] as [string, new (name: string, args: never) => pulumi.Resource][]) {
+  for (const [type, Type] of [...resources, ["MirroredCluster", MirroredCluster]] as [
+    string,
+    new (name: string, args: never) => pulumi.Resource,
+  ][]) {
     it(`${type}: no arguments at all`, async () => {
       for (const args of [undefined, {}, "text"]) {
         assert.match((await problemsOf(Type, args)).join(), /: it is undefined; give /);
@@ -185,10 +263,27 @@ describe("values of arguments, as a program without a compiler gives them, and a
 
   it("MirroredCluster: what decides which resources there are", async () => {
     for (const clusterConfig of [null, "", 7, ["x"], pulumi.output("a.yaml")]) {
-      assert.match((await problemsOf(MirroredCluster, { clusterConfig })).join(), /^clusterConfig: it is .*; give the path/);
+      assert.match(
+        (await problemsOf(MirroredCluster, { clusterConfig })).join(),
+        /^clusterConfig: it is .*; give the path/,
+      );
     }
-    for (const field of ["clusterName", "images", "registryMirrors", "privateRegistries", "skipFallback", "dialTimeout", "connection", "nodes", "rollout", "mirror"]) {
-      assert.match((await problemsOf(MirroredCluster, { clusterConfig: "a.yaml", [field]: null })).join(), new RegExp(`${field}: it is null; give .*, or leave it out`));
+    for (const field of [
+      "clusterName",
+      "images",
+      "registryMirrors",
+      "privateRegistries",
+      "skipFallback",
+      "dialTimeout",
+      "connection",
+      "nodes",
+      "rollout",
+      "mirror",
+    ]) {
+      assert.match(
+        (await problemsOf(MirroredCluster, { clusterConfig: "a.yaml", [field]: null })).join(),
+        new RegExp(`${field}: it is null; give .*, or leave it out`),
+      );
     }
   });
 });

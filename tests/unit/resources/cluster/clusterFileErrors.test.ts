@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+
 import * as pulumi from "@pulumi/pulumi";
+
 import { MirrorError } from "../../../../provider/model/errors";
-import { clusterOfConfig, parseClusterFile, readClusterFile } from "../../../../provider/resources/cluster/clusterFile";
 import type { ClusterConfig } from "../../../../provider/resources/cluster/clusterConfig";
+import { clusterOfConfig, parseClusterFile, readClusterFile } from "../../../../provider/resources/cluster/clusterFile";
 import { ClusterFileError } from "../../../../provider/resources/cluster/errors";
 import { cluster, errorOf, file, header, pool, withFolder } from "./sample";
 
 const mirror = (rest = "", endpoint = "https://172.18.0.20:5000"): string => `  - endpoint: ${endpoint}\n${rest}`;
-const controlPlane = (address: string): string => `  controlPlane:\n    nodePoolSpec:\n      nodes:\n        - address: ${address}\n`;
-const loadBalancer = (address: string): string => `  loadBalancer:\n    nodePoolSpec:\n      nodes:\n        - address: ${address}\n`;
+const controlPlane = (address: string): string =>
+  `  controlPlane:\n    nodePoolSpec:\n      nodes:\n        - address: ${address}\n`;
+const loadBalancer = (address: string): string =>
+  `  loadBalancer:\n    nodePoolSpec:\n      nodes:\n        - address: ${address}\n`;
 
 /** One thing wrong with a file, and the whole message a person reads. */
 const table: { title: string; text: string; message: string; code: string }[] = [
@@ -18,127 +22,163 @@ const table: { title: string; text: string; message: string; code: string }[] = 
     title: "C1: a mirror without endpoint",
     text: file(header("  - caCertPath:\n    hosts: [quay.io]\n"), cluster()),
     code: "CLUSTER_FIELD_MISSING",
-    message: "c.yaml:3:5, document 1 (header), registryMirrors[0].endpoint: a mirror needs an endpoint: https://HOST:PORT, or https://HOST:PORT/v2/NAMESPACE",
+    message:
+      "c.yaml:3:5, document 1 (header), registryMirrors[0].endpoint: a mirror needs an endpoint: https://HOST:PORT, or https://HOST:PORT/v2/NAMESPACE",
   },
   {
     title: "C2: a namespace without /v2/",
     text: file(header(mirror("", "https://172.18.0.20:5000/test-namespace")), cluster()),
     code: "CLUSTER_ENDPOINT_INVALID",
-    message: 'c.yaml:3:15, document 1 (header), registryMirrors[0].endpoint: "https://172.18.0.20:5000/test-namespace" has the namespace "test-namespace" without /v2/ before it: write https://172.18.0.20:5000/v2/test-namespace',
+    message:
+      'c.yaml:3:15, document 1 (header), registryMirrors[0].endpoint: "https://172.18.0.20:5000/test-namespace" has the namespace "test-namespace" without /v2/ before it: write https://172.18.0.20:5000/v2/test-namespace',
   },
   {
     title: "C2: a namespace without /v2/, and no scheme",
     text: file(header(mirror("", "172.18.0.20:5000/a/b/")), cluster()),
     code: "CLUSTER_ENDPOINT_INVALID",
-    message: 'c.yaml:3:15, document 1 (header), registryMirrors[0].endpoint: "172.18.0.20:5000/a/b/" has the namespace "a/b" without /v2/ before it: write https://172.18.0.20:5000/v2/a/b',
+    message:
+      'c.yaml:3:15, document 1 (header), registryMirrors[0].endpoint: "172.18.0.20:5000/a/b/" has the namespace "a/b" without /v2/ before it: write https://172.18.0.20:5000/v2/a/b',
   },
   {
     title: "C14: a private registry without a host",
     text: file("privateRegistries:\n  - caCertPath:\n", cluster()),
     code: "CLUSTER_FIELD_MISSING",
-    message: "c.yaml:3:5, document 1 (header), privateRegistries[0].host: a private registry needs a host: HOST:PORT as it stands in image names",
+    message:
+      "c.yaml:3:5, document 1 (header), privateRegistries[0].host: a private registry needs a host: HOST:PORT as it stands in image names",
   },
   {
     title: "C14: a private registry with a scheme",
     text: file("privateRegistries:\n  - host: https://x.example:5007\n", cluster()),
     code: "CLUSTER_HOST_INVALID",
-    message: 'c.yaml:3:11, document 1 (header), privateRegistries[0].host: host "https://x.example:5007": only the host\'s name belongs here, like gcr.io or otherhost.io:8443, without a scheme and without a path',
+    message:
+      'c.yaml:3:11, document 1 (header), privateRegistries[0].host: host "https://x.example:5007": only the host\'s name belongs here, like gcr.io or otherhost.io:8443, without a scheme and without a path',
   },
   {
     title: "C14: a private registry with nothing to say",
     text: file("privateRegistries:\n  - host: x.example:5007\n    caCertPath:\n", cluster()),
     code: "CLUSTER_FIELD_MISSING",
-    message: "c.yaml:3:5, document 1 (header), privateRegistries[0]: the private registry x.example:5007 has neither caCertPath nor pullCredentialConfigPath: add one, or remove the entry",
+    message:
+      "c.yaml:3:5, document 1 (header), privateRegistries[0]: the private registry x.example:5007 has neither caCertPath nor pullCredentialConfigPath: add one, or remove the entry",
   },
   {
     title: "C14: a user cluster's Secrets, which are not in the file",
-    text: file(cluster("  nodeConfig:\n    privateRegistries:\n      - host: x.example:5007\n        caCertSecretRef:\n          name: ca\n")),
+    text: file(
+      cluster(
+        "  nodeConfig:\n    privateRegistries:\n      - host: x.example:5007\n        caCertSecretRef:\n          name: ca\n",
+      ),
+    ),
     code: "CLUSTER_FIELD_UNSUPPORTED",
-    message: "c.yaml:13:11, document 1 (Cluster admin1), spec.nodeConfig.privateRegistries[0].caCertSecretRef: the CA and the credentials of x.example:5007 stand in Secrets of the admin cluster, which are not read here: give MirroredCluster privateRegistries with caCertPath and pullCredentialConfigPath instead ([] for none)",
+    message:
+      "c.yaml:13:11, document 1 (Cluster admin1), spec.nodeConfig.privateRegistries[0].caCertSecretRef: the CA and the credentials of x.example:5007 stand in Secrets of the admin cluster, which are not read here: give MirroredCluster privateRegistries with caCertPath and pullCredentialConfigPath instead ([] for none)",
   },
   {
     title: "C11: another container runtime",
     text: file(header(mirror()), cluster("  nodeConfig:\n    containerRuntime: docker\n")),
     code: "CLUSTER_RUNTIME_UNSUPPORTED",
-    message: 'c.yaml:13:23, document 2 (Cluster admin1), spec.nodeConfig.containerRuntime: the container runtime is "docker", and a registry mirror works only with containerd: set containerRuntime: containerd, or remove the line',
+    message:
+      'c.yaml:13:23, document 2 (Cluster admin1), spec.nodeConfig.containerRuntime: the container runtime is "docker", and a registry mirror works only with containerd: set containerRuntime: containerd, or remove the line',
   },
   {
     title: "C3: a host twice",
     text: file(header(mirror("    hosts:\n      - quay.io\n      - Quay.io\n")), cluster()),
     code: "CLUSTER_HOST_CONFLICT",
-    message: "c.yaml:6:9, document 1 (header), registryMirrors[0].hosts[1]: the host Quay.io stands twice for this mirror, here and in line 5 (header registryMirrors[0].hosts[0]): remove one",
+    message:
+      "c.yaml:6:9, document 1 (header), registryMirrors[0].hosts[1]: the host Quay.io stands twice for this mirror, here and in line 5 (header registryMirrors[0].hosts[0]): remove one",
   },
   {
     title: "C3: a host with a scheme",
-    text: file(header(mirror("    hosts: [\"https://quay.io\"]\n")), cluster()),
+    text: file(header(mirror('    hosts: ["https://quay.io"]\n')), cluster()),
     code: "CLUSTER_HOST_INVALID",
-    message: 'c.yaml:4:13, document 1 (header), registryMirrors[0].hosts[0]: "https://quay.io" is no registry host: write it as it stands in image names, such as quay.io or quay.io:8443, without scheme, path or wildcard',
+    message:
+      'c.yaml:4:13, document 1 (header), registryMirrors[0].hosts[0]: "https://quay.io" is no registry host: write it as it stands in image names, such as quay.io or quay.io:8443, without scheme, path or wildcard',
   },
   {
     title: "C3: a wildcard host",
     text: file(header(mirror("    hosts: ['*.io']\n")), cluster()),
     code: "CLUSTER_HOST_INVALID",
-    message: 'c.yaml:4:13, document 1 (header), registryMirrors[0].hosts[0]: "*.io" is no registry host: write it as it stands in image names, such as quay.io or quay.io:8443, without scheme, path or wildcard',
+    message:
+      'c.yaml:4:13, document 1 (header), registryMirrors[0].hosts[0]: "*.io" is no registry host: write it as it stands in image names, such as quay.io or quay.io:8443, without scheme, path or wildcard',
   },
   {
     title: "C3: a host that is a mirror itself",
-    text: file(header(mirror("    hosts: [quay.io, \"172.18.0.20:5000\"]\n")), cluster()),
+    text: file(header(mirror('    hosts: [quay.io, "172.18.0.20:5000"]\n')), cluster()),
     code: "CLUSTER_HOST_CONFLICT",
-    message: "c.yaml:4:22, document 1 (header), registryMirrors[0].hosts[1]: 172.18.0.20:5000 is a mirror itself; hosts lists the public registries that are mirrored",
+    message:
+      "c.yaml:4:22, document 1 (header), registryMirrors[0].hosts[1]: 172.18.0.20:5000 is a mirror itself; hosts lists the public registries that are mirrored",
   },
   {
     title: "C1: one endpoint in two entries",
-    text: file(header(`${mirror("    hosts: [a.io]\n")}${mirror("    hosts: [b.io]\n", "https://172.18.0.20:5000/v2/")}`), cluster()),
+    text: file(
+      header(`${mirror("    hosts: [a.io]\n")}${mirror("    hosts: [b.io]\n", "https://172.18.0.20:5000/v2/")}`),
+      cluster(),
+    ),
     code: "CLUSTER_HOST_CONFLICT",
-    message: "c.yaml:5:15, document 1 (header), registryMirrors[1].endpoint: the endpoint https://172.18.0.20:5000 stands twice, here and in line 3 (header registryMirrors[0]): put all hosts into one entry",
+    message:
+      "c.yaml:5:15, document 1 (header), registryMirrors[1].endpoint: the endpoint https://172.18.0.20:5000 stands twice, here and in line 3 (header registryMirrors[0]): put all hosts into one entry",
   },
   {
     title: "the header and spec.nodeConfig.registryMirrors name other mirrors",
-    text: file(header(mirror()), cluster("  nodeConfig:\n    registryMirrors:\n      - endpoint: https://172.18.0.21:5000\n")),
+    text: file(
+      header(mirror()),
+      cluster("  nodeConfig:\n    registryMirrors:\n      - endpoint: https://172.18.0.21:5000\n"),
+    ),
     code: "CLUSTER_FIELD_CONFLICT",
-    message: "c.yaml:14:7, document 2 (Cluster admin1), spec.nodeConfig.registryMirrors: the mirrors here (https://172.18.0.21:5000) are not those of line 3 (header registryMirrors) (https://172.18.0.20:5000): keep them in one of the two places",
+    message:
+      "c.yaml:14:7, document 2 (Cluster admin1), spec.nodeConfig.registryMirrors: the mirrors here (https://172.18.0.21:5000) are not those of line 3 (header registryMirrors) (https://172.18.0.20:5000): keep them in one of the two places",
   },
   {
     title: "the header and spec.nodeConfig.registryMirrors name other hosts",
-    text: file(header(mirror("    hosts: [a.io]\n")), cluster("  nodeConfig:\n    registryMirrors:\n      - endpoint: https://172.18.0.20:5000\n        hosts: [b.io]\n")),
+    text: file(
+      header(mirror("    hosts: [a.io]\n")),
+      cluster(
+        "  nodeConfig:\n    registryMirrors:\n      - endpoint: https://172.18.0.20:5000\n        hosts: [b.io]\n",
+      ),
+    ),
     code: "CLUSTER_FIELD_CONFLICT",
-    message: "c.yaml:16:16, document 2 (Cluster admin1), spec.nodeConfig.registryMirrors[0].hosts: the hosts here (b.io) are not those of line 4 (header registryMirrors[0].hosts) (a.io): keep them in one of the two places",
+    message:
+      "c.yaml:16:16, document 2 (Cluster admin1), spec.nodeConfig.registryMirrors[0].hosts: the hosts here (b.io) are not those of line 4 (header registryMirrors[0].hosts) (a.io): keep them in one of the two places",
   },
   {
     title: "C10: a node in the control plane and in the load balancer pool",
     text: file(cluster(`${controlPlane("10.0.0.1")}${loadBalancer("10.0.0.1")}`)),
     code: "CLUSTER_ADDRESS_TWICE",
-    message: "c.yaml:16:20, document 1 (Cluster admin1), spec.loadBalancer.nodePoolSpec.nodes[0].address: the node 10.0.0.1 stands in the pool control-plane already, in line 12 (Cluster admin1 spec.controlPlane.nodePoolSpec.nodes[0].address): a node belongs to one pool, once",
+    message:
+      "c.yaml:16:20, document 1 (Cluster admin1), spec.loadBalancer.nodePoolSpec.nodes[0].address: the node 10.0.0.1 stands in the pool control-plane already, in line 12 (Cluster admin1 spec.controlPlane.nodePoolSpec.nodes[0].address): a node belongs to one pool, once",
   },
   {
     title: "C10: a node in two node pools, in two spellings",
     text: file(cluster(), pool("np1", ['"fd00::1"']), pool("np2", ['"FD00:0::1"'])),
     code: "CLUSTER_ADDRESS_TWICE",
-    message: "c.yaml:26:16, document 3 (NodePool np2), spec.nodes[0].address: the node fd00::1 stands in the pool np1 already, in line 17 (NodePool np1 spec.nodes[0].address): a node belongs to one pool, once",
+    message:
+      "c.yaml:26:16, document 3 (NodePool np2), spec.nodes[0].address: the node fd00::1 stands in the pool np1 already, in line 17 (NodePool np1 spec.nodes[0].address): a node belongs to one pool, once",
   },
   {
     title: "C10: a node twice in one pool",
     text: file(cluster(), pool("np1", ["10.0.0.1", "10.0.0.1"])),
     code: "CLUSTER_ADDRESS_TWICE",
-    message: "c.yaml:18:16, document 2 (NodePool np1), spec.nodes[1].address: the node 10.0.0.1 stands in this pool already, in line 17 (NodePool np1 spec.nodes[0].address): a node belongs to one pool, once",
+    message:
+      "c.yaml:18:16, document 2 (NodePool np1), spec.nodes[1].address: the node 10.0.0.1 stands in this pool already, in line 17 (NodePool np1 spec.nodes[0].address): a node belongs to one pool, once",
   },
   {
     title: "C10: a placeholder of bmctl's template where an address belongs",
     text: file(cluster(), pool("np1", ["<Machine 1 IP>"])),
     code: "CLUSTER_ADDRESS_INVALID",
-    message: 'c.yaml:17:16, document 2 (NodePool np1), spec.nodes[0].address: "<Machine 1 IP>" is not an IP address, and bmctl takes nothing else here',
+    message:
+      'c.yaml:17:16, document 2 (NodePool np1), spec.nodes[0].address: "<Machine 1 IP>" is not an IP address, and bmctl takes nothing else here',
   },
   {
     title: "C10: an address that YAML reads as a number",
     text: file(cluster(), pool("np1", ["10.0"])),
     code: "CLUSTER_FIELD_TYPE",
-    message: "c.yaml:17:16, document 2 (NodePool np1), spec.nodes[0].address: this is a number and must be text; put it in quotes",
+    message:
+      "c.yaml:17:16, document 2 (NodePool np1), spec.nodes[0].address: this is a number and must be text; put it in quotes",
   },
   {
     title: "C10: a NodePool of a cluster that is not there",
     text: file(cluster(), pool("np1", ["10.0.0.1"], "amdin1")),
     code: "CLUSTER_POOL_UNKNOWN",
-    message: 'c.yaml:15:16, document 2 (NodePool np1), spec.clusterName: there is no Cluster "amdin1" in this file; it has admin1',
+    message:
+      'c.yaml:15:16, document 2 (NodePool np1), spec.clusterName: there is no Cluster "amdin1" in this file; it has admin1',
   },
   {
     title: "C10: no Cluster at all",
@@ -162,13 +202,15 @@ const table: { title: string; text: string; message: string; code: string }[] = 
     title: "a key twice",
     text: file("gcrKeyPath: /a\ngcrKeyPath: /b\n", cluster()),
     code: "CLUSTER_FILE_SYNTAX",
-    message: "c.yaml:3:1, document 1: this key stands twice in the same mapping; which of the two is meant is not for us to guess, so remove one",
+    message:
+      "c.yaml:3:1, document 1: this key stands twice in the same mapping; which of the two is meant is not for us to guess, so remove one",
   },
   {
     title: "a field of the header in two documents",
     text: file("gcrKeyPath: ./a\n", cluster(), "gcrKeyPath: ./b\n"),
     code: "CLUSTER_FIELD_CONFLICT",
-    message: "c.yaml:12:13, document 3 (header), gcrKeyPath: gcrKeyPath stands in line 2 (header gcrKeyPath) already: remove one",
+    message:
+      "c.yaml:12:13, document 3 (header), gcrKeyPath: gcrKeyPath stands in line 2 (header gcrKeyPath) already: remove one",
   },
   {
     title: "hosts that are no list",
@@ -195,23 +237,34 @@ describe("cluster file errors: file, document, line, field, value and the way ou
   }
 
   it("all problems of a file come at once, in the order of the file", () => {
-    const text = file(header(mirror("    hosts: ['a b']\n", "ftp://172.18.0.20:5000")), cluster("  nodeConfig:\n    containerRuntime: cri-o\n"), pool("np1", ["x"]));
+    const text = file(
+      header(mirror("    hosts: ['a b']\n", "ftp://172.18.0.20:5000")),
+      cluster("  nodeConfig:\n    containerRuntime: cri-o\n"),
+      pool("np1", ["x"]),
+    );
     const error = errorOf(() => parseClusterFile(text, "c.yaml"));
-    assert.deepEqual(error.problems.map((problem) => [problem.line, problem.field]), [
-      [3, "registryMirrors[0].endpoint"],
-      [4, "registryMirrors[0].hosts[0]"],
-      [14, "spec.nodeConfig.containerRuntime"],
-      [23, "spec.nodes[0].address"],
-    ]);
+    assert.deepEqual(
+      error.problems.map((problem) => [problem.line, problem.field]),
+      [
+        [3, "registryMirrors[0].endpoint"],
+        [4, "registryMirrors[0].hosts[0]"],
+        [14, "spec.nodeConfig.containerRuntime"],
+        [23, "spec.nodes[0].address"],
+      ],
+    );
     assert.match(error.message, /^c\.yaml has 4 problems:\n {2}c\.yaml:3:15, /);
     assert.equal(error.reasons.length, 4);
   });
 
   it("B8: a password in an endpoint, and a broken line near a secret, are not repeated", () => {
-    const endpoint = errorOf(() => parseClusterFile(file(header(mirror("", "https://me:geheim@172.18.0.20:5000")), cluster()), "c.yaml"));
+    const endpoint = errorOf(() =>
+      parseClusterFile(file(header(mirror("", "https://me:geheim@172.18.0.20:5000")), cluster()), "c.yaml"),
+    );
     assert.doesNotMatch(endpoint.message, /geheim/);
     assert.match(endpoint.message, /credentials do not belong in the address/);
-    const broken = errorOf(() => parseClusterFile(file(cluster("  authentication:\n    oidc:\n      clientSecret: \"geheim\n")), "c.yaml"));
+    const broken = errorOf(() =>
+      parseClusterFile(file(cluster('  authentication:\n    oidc:\n      clientSecret: "geheim\n')), "c.yaml"),
+    );
     assert.equal(broken.code, "CLUSTER_FILE_SYNTAX");
     assert.doesNotMatch(broken.message, /geheim/);
   });
@@ -219,7 +272,10 @@ describe("cluster file errors: file, document, line, field, value and the way ou
   it("C8, C9: files that are missing, folders in their place, and ~ are told with the field's line", () =>
     withFolder({ "c.yaml": "" }, (folder) => {
       mkdirSync(join(folder, "folder"));
-      const text = file(`gcrKeyPath: folder\nsshPrivateKeyPath: ~/.ssh/id_rsa\n${header(mirror("    caCertPath: ca.crt\n    pullCredentialConfigPath: /none/config.json\n"))}`, cluster());
+      const text = file(
+        `gcrKeyPath: folder\nsshPrivateKeyPath: ~/.ssh/id_rsa\n${header(mirror("    caCertPath: ca.crt\n    pullCredentialConfigPath: /none/config.json\n"))}`,
+        cluster(),
+      );
       writeFileSync(join(folder, "c.yaml"), text);
       const at = join(folder, "c.yaml");
       assert.deepEqual(errorOf(() => readClusterFile(at)).reasons, [
@@ -232,8 +288,14 @@ describe("cluster file errors: file, document, line, field, value and the way ou
 
   it("a cluster file that is missing, a folder, or not text", () =>
     withFolder({ "sub/x": "" }, (folder) => {
-      assert.match(errorOf(() => readClusterFile(join(folder, "none.yaml"))).message, /none\.yaml: there is no such file \(looked from /);
-      assert.match(errorOf(() => readClusterFile(join(folder, "sub"))).message, /sub: this is a folder; name the cluster's YAML file in it$/);
+      assert.match(
+        errorOf(() => readClusterFile(join(folder, "none.yaml"))).message,
+        /none\.yaml: there is no such file \(looked from /,
+      );
+      assert.match(
+        errorOf(() => readClusterFile(join(folder, "sub"))).message,
+        /sub: this is a folder; name the cluster's YAML file in it$/,
+      );
       writeFileSync(join(folder, "binary"), Buffer.from([0xff, 0xfe, 0x41, 0x00]));
       assert.match(errorOf(() => readClusterFile(join(folder, "binary"))).message, /binary: this is not UTF-8 text$/);
     }));
@@ -253,7 +315,10 @@ describe("cluster file errors: file, document, line, field, value and the way ou
   });
 
   it("an alias that contains itself is followed no further than our fields go", () => {
-    assert.equal(errorOf(() => parseClusterFile(file("registryMirrors: &a [*a]\n", cluster()), "c.yaml")).code, "CLUSTER_FIELD_TYPE");
+    assert.equal(
+      errorOf(() => parseClusterFile(file("registryMirrors: &a [*a]\n", cluster()), "c.yaml")).code,
+      "CLUSTER_FIELD_TYPE",
+    );
     assert.equal(parseClusterFile(file("loop: &l\n  <<: *l\n", cluster()), "c.yaml").name, "admin1");
   });
 });

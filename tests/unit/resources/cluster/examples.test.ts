@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+
 import { parse } from "yaml";
+
 import { readClusterFile } from "../../../../provider/resources/cluster/clusterFile";
 
 const root = join(__dirname, "../../../..");
 const folder = join(root, "examples");
-const names = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+const names = readdirSync(folder, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
 
 interface ProjectFile {
   name: string;
@@ -20,7 +24,8 @@ interface ProjectFile {
 const project = (path: string): ProjectFile => parse(readFileSync(join(path, "Pulumi.yaml"), "utf8")) as ProjectFile;
 
 describe("examples: each a complete folder to copy", () => {
-  it("there are the four of them", () => assert.deepEqual(names.sort(), ["admin-and-user-clusters", "air-gapped", "bmctl-cluster", "quickstart"]));
+  it("there are the four of them", () =>
+    assert.deepEqual(names.sort(), ["admin-and-user-clusters", "air-gapped", "bmctl-cluster", "quickstart"]));
 
   for (const name of names) {
     const path = join(folder, name);
@@ -28,13 +33,23 @@ describe("examples: each a complete folder to copy", () => {
       for (const file of ["Pulumi.yaml", "package.json", "tsconfig.json", "index.ts", "README.md", ".gitignore"]) {
         assert.ok(existsSync(join(path, file)), file);
       }
-      const manifest = JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as { main: string; dependencies: Record<string, string>; devDependencies: Record<string, string> };
-      const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string; peerDependencies: Record<string, string> };
+      const manifest = JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as {
+        main: string;
+        dependencies: Record<string, string>;
+        devDependencies: Record<string, string>;
+      };
+      const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+        version: string;
+        peerDependencies: Record<string, string>;
+      };
       assert.equal(manifest.dependencies["pulumi-registry-mirror"], `^${own.version}`);
       assert.equal(manifest.dependencies["@pulumi/pulumi"], own.peerDependencies["@pulumi/pulumi"]);
       // Below 7: what Pulumi's own loader needs.
       assert.match(manifest.devDependencies["typescript"] ?? "", /^\^5\./);
-      assert.ok(readFileSync(join(path, "README.md"), "utf8").split("\n").length <= 45, "the README is longer than a screen");
+      assert.ok(
+        readFileSync(join(path, "README.md"), "utf8").split("\n").length <= 45,
+        "the README is longer than a screen",
+      );
     });
 
     it(`${name}: every key the program reads is declared with a type and a description, and no other`, () => {
@@ -42,7 +57,9 @@ describe("examples: each a complete folder to copy", () => {
       assert.equal(runtime, "nodejs");
       assert.notEqual(template.description, "");
       const program = readFileSync(join(path, "index.ts"), "utf8");
-      const read = [...program.matchAll(/(?:config\.\w+(?:<[^>]*>)?|\btext|\blist)\("(\w+)"\)/g)].map((match) => match[1]);
+      const read = [...program.matchAll(/(?:config\.\w+(?:<[^>]*>)?|\btext|\blist)\("(\w+)"\)/g)].map(
+        (match) => match[1],
+      );
       assert.deepEqual([...new Set(read)].sort(), Object.keys(config).sort());
       for (const [key, declared] of Object.entries(config)) {
         assert.match(declared.type, /^(string|integer|array)$/, key);
@@ -52,7 +69,10 @@ describe("examples: each a complete folder to copy", () => {
       }
       assert.match(program, /config\.getSecret\("password"\)/);
       assert.doesNotMatch(program, /(?:config\.(?:get|require)|\btext)\("password"\)/);
-      assert.deepEqual(Object.keys(template.config ?? {}).filter((key) => config[key] === undefined), []);
+      assert.deepEqual(
+        Object.keys(template.config ?? {}).filter((key) => config[key] === undefined),
+        [],
+      );
     });
   }
 

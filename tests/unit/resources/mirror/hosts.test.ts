@@ -6,11 +6,15 @@ import { join } from "node:path";
 
 import { MirrorError } from "../../../../provider/model/errors";
 import { resolveCredentials } from "../../../../provider/resources/mirror/credentials";
-import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
 import type { PlainMirror } from "../../../../provider/resources/mirror/hosts";
+import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
 
 const dir = "/etc/containerd/certs.d";
-const one = (changes: Partial<PlainMirror> = {}): PlainMirror => ({ endpoint: "https://172.18.0.20:5000", withCredential: false, ...changes });
+const one = (changes: Partial<PlainMirror> = {}): PlainMirror => ({
+  endpoint: "https://172.18.0.20:5000",
+  withCredential: false,
+  ...changes,
+});
 
 describe("from declared mirrors to the nodes' files", () => {
   let folder: string;
@@ -18,25 +22,69 @@ describe("from declared mirrors to the nodes' files", () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "mirror-hosts-"));
     ca = join(folder, "ca.crt");
-    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", join(folder, "ca.key"), "-out", ca, "-subj", "/CN=test", "-days", "2"], { stdio: "ignore" });
+    execFileSync(
+      "openssl",
+      [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-keyout",
+        join(folder, "ca.key"),
+        "-out",
+        ca,
+        "-subj",
+        "/CN=test",
+        "-days",
+        "2",
+      ],
+      { stdio: "ignore" },
+    );
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   it("C1, C3, C4: the listed hosts and gcr.io, nothing else", () => {
     const { hosts, files } = resolveHosts([one({ hosts: ["somehost.io", "otherhost.io"] })], dir);
-    assert.deepEqual(hosts.map((h) => h.host), ["gcr.io", "somehost.io", "otherhost.io"]);
-    assert.deepEqual(Object.keys(files), [`${dir}/172.18.0.20:5000/hosts.toml`, `${dir}/gcr.io/hosts.toml`, `${dir}/otherhost.io/hosts.toml`, `${dir}/somehost.io/hosts.toml`]);
+    assert.deepEqual(
+      hosts.map((h) => h.host),
+      ["gcr.io", "somehost.io", "otherhost.io"],
+    );
+    assert.deepEqual(Object.keys(files), [
+      `${dir}/172.18.0.20:5000/hosts.toml`,
+      `${dir}/gcr.io/hosts.toml`,
+      `${dir}/otherhost.io/hosts.toml`,
+      `${dir}/somehost.io/hosts.toml`,
+    ]);
   });
 
   it("C1, C4: several mirrors are asked in order, and gcr.io by all of them", () => {
-    const { hosts } = resolveHosts([one({ hosts: ["somehost.io"] }), one({ endpoint: "https://172.18.0.21:5000", hosts: ["somehost.io", "otherhost.io"] })], dir);
+    const { hosts } = resolveHosts(
+      [
+        one({ hosts: ["somehost.io"] }),
+        one({ endpoint: "https://172.18.0.21:5000", hosts: ["somehost.io", "otherhost.io"] }),
+      ],
+      dir,
+    );
     const order = Object.fromEntries(hosts.map((h) => [h.host, h.mirrors.map((m) => m.endpoint.slice(8))]));
-    assert.deepEqual(order, { "gcr.io": ["172.18.0.20:5000", "172.18.0.21:5000"], "somehost.io": ["172.18.0.20:5000", "172.18.0.21:5000"], "otherhost.io": ["172.18.0.21:5000"] });
+    assert.deepEqual(order, {
+      "gcr.io": ["172.18.0.20:5000", "172.18.0.21:5000"],
+      "somehost.io": ["172.18.0.20:5000", "172.18.0.21:5000"],
+      "otherhost.io": ["172.18.0.21:5000"],
+    });
   });
 
   it("C4: a mirror that lists gcr.io has it for itself", () => {
-    const { hosts } = resolveHosts([one({ hosts: ["somehost.io"] }), one({ endpoint: "https://172.18.0.21:5000", hosts: ["gcr.io"] })], dir);
-    assert.deepEqual(hosts.find((h) => h.host === "gcr.io")?.mirrors.map((m) => m.endpoint), ["https://172.18.0.21:5000"]);
+    const { hosts } = resolveHosts(
+      [one({ hosts: ["somehost.io"] }), one({ endpoint: "https://172.18.0.21:5000", hosts: ["gcr.io"] })],
+      dir,
+    );
+    assert.deepEqual(
+      hosts.find((h) => h.host === "gcr.io")?.mirrors.map((m) => m.endpoint),
+      ["https://172.18.0.21:5000"],
+    );
   });
 
   it("C2: a namespace", () => {
@@ -54,25 +102,40 @@ describe("from declared mirrors to the nodes' files", () => {
   it("C15: a mirror with something behind it is given up after a second, the last one before nothing is waited for", () => {
     const timeouts = (mirrors: PlainMirror[]): Record<string, (number | undefined)[]> =>
       Object.fromEntries(resolveHosts(mirrors, dir).hosts.map((h) => [h.host, h.mirrors.map((m) => m.dialTimeout)]));
-    const second = (changes: Partial<PlainMirror>): PlainMirror => one({ endpoint: "https://172.18.0.21:5000", ...changes });
+    const second = (changes: Partial<PlainMirror>): PlainMirror =>
+      one({ endpoint: "https://172.18.0.21:5000", ...changes });
     assert.deepEqual(timeouts([one()]), { "gcr.io": [1] });
     assert.deepEqual(timeouts([one({ skipFallback: true })]), { "gcr.io": [undefined] });
-    assert.deepEqual(timeouts([one({ skipFallback: true }), second({ skipFallback: true })]), { "gcr.io": [1, undefined] });
-    assert.deepEqual(timeouts([one({ dialTimeout: 3 }), second({ hosts: ["a.io"] })]), { "gcr.io": [3, 1], "a.io": [1] });
+    assert.deepEqual(timeouts([one({ skipFallback: true }), second({ skipFallback: true })]), {
+      "gcr.io": [1, undefined],
+    });
+    assert.deepEqual(timeouts([one({ dialTimeout: 3 }), second({ hosts: ["a.io"] })]), {
+      "gcr.io": [3, 1],
+      "a.io": [1],
+    });
     assert.deepEqual(timeouts([one({ skipFallback: true, dialTimeout: 0.5 })]), { "gcr.io": [0.5] });
     // One place, two answers: where it is the last resort, and where it is not.
-    const both = timeouts([one({ hosts: ["a.io"], skipFallback: true }), one({ endpoint: "https://172.18.0.20:5000/v2/ns", hosts: ["gcr.io"] })]);
+    const both = timeouts([
+      one({ hosts: ["a.io"], skipFallback: true }),
+      one({ endpoint: "https://172.18.0.20:5000/v2/ns", hosts: ["gcr.io"] }),
+    ]);
     assert.deepEqual(both, { "a.io": [undefined], "gcr.io": [1] });
   });
 
   for (const dialTimeout of [0, -1, 0.001, 31, Infinity, NaN, "1s", null, true] as number[]) {
     it(`C15, refused: a dial timeout of ${JSON.stringify(dialTimeout) ?? String(dialTimeout)}`, () => {
-      assert.throws(() => resolveHosts([one(), one({ endpoint: "https://172.18.0.21:5000", dialTimeout })], dir), (error: unknown) => {
-        assert(error instanceof MirrorError);
-        assert.equal(error.code, "DIAL_TIMEOUT_INVALID");
-        assert.match(error.message, /^registryMirrors\[1\]\.dialTimeout: .+ is not a number of seconds from 0\.01 to 30 .*Write a number, such as 1/);
-        return true;
-      });
+      assert.throws(
+        () => resolveHosts([one(), one({ endpoint: "https://172.18.0.21:5000", dialTimeout })], dir),
+        (error: unknown) => {
+          assert(error instanceof MirrorError);
+          assert.equal(error.code, "DIAL_TIMEOUT_INVALID");
+          assert.match(
+            error.message,
+            /^registryMirrors\[1\]\.dialTimeout: .+ is not a number of seconds from 0\.01 to 30 .*Write a number, such as 1/,
+          );
+          return true;
+        },
+      );
     });
   }
 
@@ -84,20 +147,50 @@ describe("from declared mirrors to the nodes' files", () => {
 
   const bad: [string, () => PlainMirror[], RegExp][] = [
     ["no mirror at all", () => [], /registryMirrors: the list is empty/],
-    ["no scheme", () => [one({ endpoint: "172.18.0.20:5000" })], /registryMirrors\[0\]\.endpoint: "172.18.0.20:5000" has no scheme; write https:\/\/172.18.0.20:5000/],
+    [
+      "no scheme",
+      () => [one({ endpoint: "172.18.0.20:5000" })],
+      /registryMirrors\[0\]\.endpoint: "172.18.0.20:5000" has no scheme; write https:\/\/172.18.0.20:5000/,
+    ],
     ["a wrong scheme", () => [one({ endpoint: "ftp://172.18.0.20:5000" })], /registryMirrors\[0\]\.endpoint.*ftp/],
-    ["a namespace without /v2/", () => [one({ endpoint: "https://172.18.0.20:5000/ns" })], /write https:\/\/172.18.0.20:5000\/v2\/ns/],
-    ["a CA that is not there", () => [one({ caCertPath: "no-such-ca.crt" })], /registryMirrors\[0\]\.caCertPath: cannot read no-such-ca.crt.*no such file/],
+    [
+      "a namespace without /v2/",
+      () => [one({ endpoint: "https://172.18.0.20:5000/ns" })],
+      /write https:\/\/172.18.0.20:5000\/v2\/ns/,
+    ],
+    [
+      "a CA that is not there",
+      () => [one({ caCertPath: "no-such-ca.crt" })],
+      /registryMirrors\[0\]\.caCertPath: cannot read no-such-ca.crt.*no such file/,
+    ],
     ["a CA that is none", () => [one({ caCert: "hello" })], /registryMirrors\[0\]\.caCert: holds no PEM certificate/],
     ["a private key for a CA", () => [one({ caCertPath: join(folder, "ca.key") })], /holds a private key/],
     ["two ways to give the CA", () => [one({ caCert: "x", caCertPath: "y" })], /both caCert and caCertPath/],
-    ["one host, skipFallback both ways", () => [one({ hosts: ["a.io"], skipFallback: true }), one({ endpoint: "https://172.18.0.21:5000", hosts: ["a.io"] })], /host "(gcr|a)\.io" is also claimed by https:\/\/172.18.0.20:5000, with skipFallback true there and false here/],
+    [
+      "one host, skipFallback both ways",
+      () => [
+        one({ hosts: ["a.io"], skipFallback: true }),
+        one({ endpoint: "https://172.18.0.21:5000", hosts: ["a.io"] }),
+      ],
+      /host "(gcr|a)\.io" is also claimed by https:\/\/172.18.0.20:5000, with skipFallback true there and false here/,
+    ],
     ["one mirror twice", () => [one({ hosts: ["a.io"] }), one({ hosts: ["a.io"] })], /twice/],
-    ["one place, two CAs", () => [one({ hosts: ["a.io"], caCertPath: ca }), one({ endpoint: "https://172.18.0.20:5000/v2/b", hosts: ["b.io"] })], /registryMirrors\[0\] and registryMirrors\[1\].*differ in CA/],
+    [
+      "one place, two CAs",
+      () => [
+        one({ hosts: ["a.io"], caCertPath: ca }),
+        one({ endpoint: "https://172.18.0.20:5000/v2/b", hosts: ["b.io"] }),
+      ],
+      /registryMirrors\[0\] and registryMirrors\[1\].*differ in CA/,
+    ],
     ["a host with a scheme", () => [one({ hosts: ["https://a.io"] })], /https:\/\/a.io.*without a scheme/],
   ];
   for (const [title, mirrors, message] of bad) {
-    it(`refused: ${title}`, () => assert.throws(() => resolveHosts(mirrors(), dir), (error: unknown) => error instanceof MirrorError && message.test(error.message)));
+    it(`refused: ${title}`, () =>
+      assert.throws(
+        () => resolveHosts(mirrors(), dir),
+        (error: unknown) => error instanceof MirrorError && message.test(error.message),
+      ));
   }
 
   it("C6: a service-account key becomes gcr.io's credential on one line; C7: without it there is none", async () => {
@@ -112,18 +205,30 @@ describe("from declared mirrors to the nodes' files", () => {
 
   it("C8: the pull credentials come from a Docker config, and a missing entry names the hosts it has", async () => {
     const path = join(folder, "config.json");
-    writeFileSync(path, JSON.stringify({ auths: { "172.18.0.20:5000": { auth: Buffer.from("ann:se:cret").toString("base64") } } }));
+    writeFileSync(
+      path,
+      JSON.stringify({ auths: { "172.18.0.20:5000": { auth: Buffer.from("ann:se:cret").toString("base64") } } }),
+    );
     const mirror = { endpoint: "https://172.18.0.20:5000/v2/ns", pullCredentialConfigPath: path };
-    assert.deepEqual(await resolveCredentials({ mirrors: [mirror] }), { "172.18.0.20:5000": { username: "ann", password: "se:cret" } });
+    assert.deepEqual(await resolveCredentials({ mirrors: [mirror] }), {
+      "172.18.0.20:5000": { username: "ann", password: "se:cret" },
+    });
     await assert.rejects(
       resolveCredentials({ mirrors: [{ ...mirror, endpoint: "https://172.18.0.99:5000" }] }),
-      (error: unknown) => error instanceof MirrorError && /172.18.0.99:5000/.test(error.message) && /172.18.0.20:5000/.test(error.message) && !/cret/.test(error.message),
+      (error: unknown) =>
+        error instanceof MirrorError &&
+        /172.18.0.99:5000/.test(error.message) &&
+        /172.18.0.20:5000/.test(error.message) &&
+        !/cret/.test(error.message),
     );
   });
 
   it("B8: a broken key file is refused without quoting it", async () => {
     const path = join(folder, "broken.json");
     writeFileSync(path, '{"private_key": "topsecret');
-    await assert.rejects(resolveCredentials({ mirrors: [], gcrKeyPath: path }), (error: unknown) => error instanceof MirrorError && !error.message.includes("topsecret"));
+    await assert.rejects(
+      resolveCredentials({ mirrors: [], gcrKeyPath: path }),
+      (error: unknown) => error instanceof MirrorError && !error.message.includes("topsecret"),
+    );
   });
 });

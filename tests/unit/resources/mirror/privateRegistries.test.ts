@@ -6,18 +6,26 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 
 import { MirrorError } from "../../../../provider/model/errors";
+import { resolveCredentials } from "../../../../provider/resources/mirror/credentials";
+import type { PlainMirror } from "../../../../provider/resources/mirror/hosts";
+import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
+import type { PlainPrivateRegistry } from "../../../../provider/resources/mirror/privateRegistries";
 import type { MirrorSource } from "../../../../sdk/node/nodeContainerd";
 import { declaredBy } from "../../../../sdk/node/wire";
-import { resolveCredentials } from "../../../../provider/resources/mirror/credentials";
-import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
-import type { PlainMirror } from "../../../../provider/resources/mirror/hosts";
-import type { PlainPrivateRegistry } from "../../../../provider/resources/mirror/privateRegistries";
 import { CertificateFolder } from "../../registry/kit/certificates";
 
 const dir = "/etc/containerd/certs.d";
 const host = "172.18.0.30:5007";
-const mirror = (changes: Partial<PlainMirror> = {}): PlainMirror => ({ endpoint: "https://172.18.0.20:5000", withCredential: false, ...changes });
-const registry = (changes: Partial<PlainPrivateRegistry> = {}): PlainPrivateRegistry => ({ host, withCredential: true, ...changes });
+const mirror = (changes: Partial<PlainMirror> = {}): PlainMirror => ({
+  endpoint: "https://172.18.0.20:5000",
+  withCredential: false,
+  ...changes,
+});
+const registry = (changes: Partial<PlainPrivateRegistry> = {}): PlainPrivateRegistry => ({
+  host,
+  withCredential: true,
+  ...changes,
+});
 
 function is(code: string, message: RegExp) {
   return (error: unknown): true => {
@@ -42,7 +50,10 @@ describe("private registries", () => {
   it("C14: beside mirrors: a host of its own, asked with CA and credentials; nothing else changes", () => {
     const alone = resolveHosts([mirror()], dir);
     const { hosts, files } = resolveHosts([mirror()], dir, [registry({ caCert: ca })]);
-    assert.deepEqual(hosts, [...alone.hosts, { host, mirrors: [], skipFallback: false, access: { caPath: `${dir}/${host}/ca.crt`, credential: host } }]);
+    assert.deepEqual(hosts, [
+      ...alone.hosts,
+      { host, mirrors: [], skipFallback: false, access: { caPath: `${dir}/${host}/ca.crt`, credential: host } },
+    ]);
     const { [`${dir}/${host}/hosts.toml`]: text, [`${dir}/${host}/ca.crt`]: pem, ...rest } = files;
     assert.deepEqual(rest, alone.files);
     assert.equal(pem, `${ca.trim()}\n`);
@@ -51,12 +62,18 @@ describe("private registries", () => {
 
   it("C14: without any mirror: that registry alone, gcr.io is left as it is", () => {
     const { hosts, files } = resolveHosts([], dir, [registry({ caCert: ca, withCredential: false })]);
-    assert.deepEqual(hosts.map((one) => [one.host, one.access]), [[host, { caPath: `${dir}/${host}/ca.crt` }]]);
+    assert.deepEqual(
+      hosts.map((one) => [one.host, one.access]),
+      [[host, { caPath: `${dir}/${host}/ca.crt` }]],
+    );
     assert.deepEqual(Object.keys(files), [`${dir}/${host}/ca.crt`, `${dir}/${host}/hosts.toml`]);
   });
 
   it("C14: a host of both lists: behind its mirror, with its own CA; Docker Hub goes by its server's name", () => {
-    const { hosts } = resolveHosts([mirror({ hosts: ["p.example", "docker.io"] })], dir, [registry({ host: "p.example" }), registry({ host: "docker.io" })]);
+    const { hosts } = resolveHosts([mirror({ hosts: ["p.example", "docker.io"] })], dir, [
+      registry({ host: "p.example" }),
+      registry({ host: "docker.io" }),
+    ]);
     const of = (name: string) => hosts.find((one) => one.host === name);
     assert.deepEqual([of("p.example")?.mirrors.length, of("p.example")?.access], [1, { credential: "p.example" }]);
     assert.deepEqual(of("docker.io")?.access, { credential: "registry-1.docker.io" });
@@ -70,31 +87,99 @@ describe("private registries", () => {
 
   const bad: [string, PlainMirror[], PlainPrivateRegistry[], string, RegExp][] = [
     ["nothing at all", [], [], "MIRRORS_EMPTY", /registryMirrors: the list is empty; .*or a private registry/],
-    ["no host", [], [registry({ host: undefined as unknown as string })], "HOST_INVALID", /^privateRegistries\[0\]\.host: it is missing/],
-    ["a scheme", [], [registry(), registry({ host: "https://x.io" })], "HOST_INVALID", /^privateRegistries\[1\]\.host: .*without a scheme/],
+    [
+      "no host",
+      [],
+      [registry({ host: undefined as unknown as string })],
+      "HOST_INVALID",
+      /^privateRegistries\[0\]\.host: it is missing/,
+    ],
+    [
+      "a scheme",
+      [],
+      [registry(), registry({ host: "https://x.io" })],
+      "HOST_INVALID",
+      /^privateRegistries\[1\]\.host: .*without a scheme/,
+    ],
     ["a path", [], [registry({ host: "x.io/team" })], "HOST_INVALID", /without a path/],
     ["upper case", [], [registry({ host: "X.io" })], "HOST_INVALID", /write it in lower case, x\.io/],
     ["a wildcard", [], [registry({ host: "*" })], "HOST_INVALID", /stands for many hosts.*name each/],
     ["every other host", [], [registry({ host: "_default" })], "HOST_INVALID", /stands for many hosts/],
-    ["Docker Hub's server", [], [registry({ host: "registry-1.docker.io" })], "HOST_INVALID", /calls Docker Hub "docker\.io"/],
+    [
+      "Docker Hub's server",
+      [],
+      [registry({ host: "registry-1.docker.io" })],
+      "HOST_INVALID",
+      /calls Docker Hub "docker\.io"/,
+    ],
     ["IPv6 without brackets", [], [registry({ host: "2001:db8::1" })], "HOST_INVALID", /in brackets, \[2001:db8::1\]/],
-    ["a name that is a folder of Docker Hub", [], [registry({ host: "registry" })], "HOST_INVALID", /"registry" needs its port, as in registry:5000/],
+    [
+      "a name that is a folder of Docker Hub",
+      [],
+      [registry({ host: "registry" })],
+      "HOST_INVALID",
+      /"registry" needs its port, as in registry:5000/,
+    ],
     ["a port out of range", [], [registry({ host: "x.io:99999" })], "HOST_INVALID", /99999 is not a port/],
-    ["one twice", [], [registry(), registry()], "MIRRORS_CONFLICT", /privateRegistries\[0\] and privateRegistries\[1\] are both "172\.18\.0\.30:5007"/],
-    ["neither CA nor credentials", [], [registry({ withCredential: false })], "PRIVATE_REGISTRY_EMPTY", /has neither a CA .* nor credentials/],
-    ["a CA that is none", [], [registry({ caCert: "hello" })], "CA_INVALID", /privateRegistries\[0\]\.caCert: holds no PEM/],
-    ["never asked", [mirror({ hosts: ["p.example"], skipFallback: true })], [registry({ host: "p.example" })], "CONTAINERD_CONFLICT", /p\.example is never asked: it is mirrored with skipFallback/],
-    ["the mirror, with another CA", [mirror({ caCert: otherCa })], [registry({ host: "172.18.0.20:5000", caCert: ca })], "MIRRORS_CONFLICT", /is a mirror too, with another CA/],
-    ["the mirror, which has no credentials", [mirror({ caCert: ca })], [registry({ host: "172.18.0.20:5000" })], "CONTAINERD_CONFLICT", /is the mirror https:\/\/172\.18\.0\.20:5000.*give them to the mirror/],
+    [
+      "one twice",
+      [],
+      [registry(), registry()],
+      "MIRRORS_CONFLICT",
+      /privateRegistries\[0\] and privateRegistries\[1\] are both "172\.18\.0\.30:5007"/,
+    ],
+    [
+      "neither CA nor credentials",
+      [],
+      [registry({ withCredential: false })],
+      "PRIVATE_REGISTRY_EMPTY",
+      /has neither a CA .* nor credentials/,
+    ],
+    [
+      "a CA that is none",
+      [],
+      [registry({ caCert: "hello" })],
+      "CA_INVALID",
+      /privateRegistries\[0\]\.caCert: holds no PEM/,
+    ],
+    [
+      "never asked",
+      [mirror({ hosts: ["p.example"], skipFallback: true })],
+      [registry({ host: "p.example" })],
+      "CONTAINERD_CONFLICT",
+      /p\.example is never asked: it is mirrored with skipFallback/,
+    ],
+    [
+      "the mirror, with another CA",
+      [mirror({ caCert: otherCa })],
+      [registry({ host: "172.18.0.20:5000", caCert: ca })],
+      "MIRRORS_CONFLICT",
+      /is a mirror too, with another CA/,
+    ],
+    [
+      "the mirror, which has no credentials",
+      [mirror({ caCert: ca })],
+      [registry({ host: "172.18.0.20:5000" })],
+      "CONTAINERD_CONFLICT",
+      /is the mirror https:\/\/172\.18\.0\.20:5000.*give them to the mirror/,
+    ],
   ];
   for (const [title, mirrors, registries, code, message] of bad) {
     it(`C14, refused: ${title}`, () => assert.throws(() => resolveHosts(mirrors, dir, registries), is(code, message)));
   }
 
   it("C14: how it authenticates is known by its name as containerd has it, also for an address without a port", async () => {
-    const endpoints = ["https://10.0.0.1", "https://p.example:5007"].map((endpoint) => ({ endpoint, auth: "bearer" as const, authenticated: true }));
+    const endpoints = ["https://10.0.0.1", "https://p.example:5007"].map((endpoint) => ({
+      endpoint,
+      auth: "bearer" as const,
+      authenticated: true,
+    }));
     const source = { hosts: [], hostsDir: dir, files: {}, credentials: {}, endpoints };
-    const { mirror: wire } = declaredBy(Object.fromEntries(Object.entries(source).map(([key, value]) => [key, pulumi.output(value)])) as unknown as MirrorSource);
+    const { mirror: wire } = declaredBy(
+      Object.fromEntries(
+        Object.entries(source).map(([key, value]) => [key, pulumi.output(value)]),
+      ) as unknown as MirrorSource,
+    );
     const { auth } = JSON.parse(await new Promise<string>((resolve) => wire.apply(resolve))) as { auth: unknown };
     assert.deepEqual(auth, { "10.0.0.1": "bearer", "10.0.0.1:443": "bearer", "p.example:5007": "bearer" });
   });
@@ -102,13 +187,24 @@ describe("private registries", () => {
   describe("credentials", () => {
     const config = (auths: Record<string, string>): string => {
       const path = join(folder, "config.json");
-      writeFileSync(path, JSON.stringify({ auths: Object.fromEntries(Object.entries(auths).map(([key, text]) => [key, { auth: Buffer.from(text).toString("base64") }])) }));
+      writeFileSync(
+        path,
+        JSON.stringify({
+          auths: Object.fromEntries(
+            Object.entries(auths).map(([key, text]) => [key, { auth: Buffer.from(text).toString("base64") }]),
+          ),
+        }),
+      );
       return path;
     };
 
     it("C14: from a Docker config or as they are, by the host that is asked", async () => {
       const path = config({ [host]: "ann:se:cret", "https://index.docker.io/v1/": "hub:t0ken" });
-      const registries = [{ host, pullCredentialConfigPath: path }, { host: "docker.io", pullCredentialConfigPath: path }, { host: "[::1]:5007", username: "u", password: "p" }];
+      const registries = [
+        { host, pullCredentialConfigPath: path },
+        { host: "docker.io", pullCredentialConfigPath: path },
+        { host: "[::1]:5007", username: "u", password: "p" },
+      ];
       assert.deepEqual(await resolveCredentials({ mirrors: [], privateRegistries: registries }), {
         [host]: { username: "ann", password: "se:cret" },
         "registry-1.docker.io": { username: "hub", password: "t0ken" },
@@ -118,21 +214,43 @@ describe("private registries", () => {
 
     it("C14: a Docker config without the registry names those it has, and no secret", async () => {
       const path = config({ "other.example": "ann:secret" });
-      await assert.rejects(resolveCredentials({ mirrors: [], privateRegistries: [{ host, pullCredentialConfigPath: path }] }), (error: unknown) => {
-        assert(error instanceof MirrorError);
-        assert.match(error.message, /^privateRegistries\[0\]\.pullCredentialConfigPath.*172\.18\.0\.30:5007.*other\.example/);
-        assert(!error.message.includes("secret"));
-        return true;
-      });
+      await assert.rejects(
+        resolveCredentials({ mirrors: [], privateRegistries: [{ host, pullCredentialConfigPath: path }] }),
+        (error: unknown) => {
+          assert(error instanceof MirrorError);
+          assert.match(
+            error.message,
+            /^privateRegistries\[0\]\.pullCredentialConfigPath.*172\.18\.0\.30:5007.*other\.example/,
+          );
+          assert(!error.message.includes("secret"));
+          return true;
+        },
+      );
     });
 
     it("C14, refused: half of a pair, other credentials than the mirror's, and two keys for gcr.io", async () => {
       const mirrors = [{ endpoint: `https://${host}`, username: "a", password: "b" }];
-      await assert.rejects(resolveCredentials({ mirrors: [], privateRegistries: [{ host, username: "u" }] }), is("CREDENTIALS_HALF", /^privateRegistries\[0\]: username without password/));
-      await assert.rejects(resolveCredentials({ mirrors, privateRegistries: [{ host, username: "u", password: "p" }] }), is("MIRRORS_CONFLICT", /^privateRegistries\[0\]: 172\.18\.0\.30:5007 has other credentials further up/));
+      await assert.rejects(
+        resolveCredentials({ mirrors: [], privateRegistries: [{ host, username: "u" }] }),
+        is("CREDENTIALS_HALF", /^privateRegistries\[0\]: username without password/),
+      );
+      await assert.rejects(
+        resolveCredentials({ mirrors, privateRegistries: [{ host, username: "u", password: "p" }] }),
+        is("MIRRORS_CONFLICT", /^privateRegistries\[0\]: 172\.18\.0\.30:5007 has other credentials further up/),
+      );
       const gcrKey = JSON.stringify({ private_key: "k", client_email: "e" });
-      await assert.rejects(resolveCredentials({ mirrors: [], gcrKey, privateRegistries: [{ host: "gcr.io", username: "u", password: "p" }] }), is("CREDENTIALS_TWICE", /gcr\.io has credentials of its own in privateRegistries/));
-      assert.deepEqual(Object.keys(await resolveCredentials({ mirrors, privateRegistries: [{ host, username: "a", password: "b" }] })), [host]);
+      await assert.rejects(
+        resolveCredentials({
+          mirrors: [],
+          gcrKey,
+          privateRegistries: [{ host: "gcr.io", username: "u", password: "p" }],
+        }),
+        is("CREDENTIALS_TWICE", /gcr\.io has credentials of its own in privateRegistries/),
+      );
+      assert.deepEqual(
+        Object.keys(await resolveCredentials({ mirrors, privateRegistries: [{ host, username: "a", password: "b" }] })),
+        [host],
+      );
     });
   });
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+
 import { silentLog } from "../../../../provider/model/context";
 import { RunLedger } from "../../../../provider/resources/node/runLedger";
 

@@ -1,28 +1,44 @@
 import assert from "node:assert/strict";
 
-import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import type { DesiredHost } from "../../../../provider/containerd/desired";
-import { stableText, unknownValue } from "../../../../provider/pulumi/plainValue";
+import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import { silentLog } from "../../../../provider/model/context";
 import { MirrorError } from "../../../../provider/model/errors";
 import { isToken } from "../../../../provider/node";
-import { nodeContainerd } from "../../../../provider/resources/node/operations";
+import { stableText, unknownValue } from "../../../../provider/pulumi/plainValue";
 import { checkDeclaration, declarationOf } from "../../../../provider/resources/node/declaration";
-import { reviewedFiles } from "../../../../provider/resources/node/review";
-import { desiredBefore, desiredOf, filesOf, mirrorOf, rememberedState, stateOf, verifyOf } from "../../../../provider/resources/node/state";
+import { nodeContainerd } from "../../../../provider/resources/node/operations";
 import { isOfThisRun, newOwner, ownerOf } from "../../../../provider/resources/node/owner";
-import { recallNode, storeNode } from "../../../../provider/resources/node/stored";
-import type { StoredNode } from "../../../../provider/resources/node/stored";
-import type { NodeContainerdInputs } from "../../../../provider/resources/node/state";
+import { reviewedFiles } from "../../../../provider/resources/node/review";
 import { readVerify, showVerify } from "../../../../provider/resources/node/shownVerify";
+import type { NodeContainerdInputs } from "../../../../provider/resources/node/state";
+import {
+  desiredBefore,
+  desiredOf,
+  filesOf,
+  mirrorOf,
+  rememberedState,
+  stateOf,
+  verifyOf,
+} from "../../../../provider/resources/node/state";
+import type { StoredNode } from "../../../../provider/resources/node/stored";
+import { recallNode, storeNode } from "../../../../provider/resources/node/stored";
 import type { NodeVerification } from "../../../../provider/verify/nodeVerification";
 import { CertificateFolder } from "../../registry/kit/certificates";
 
 const endpoint = "https://127.0.0.1:5000/v2/ns";
 const caPath = "/etc/containerd/certs.d/127.0.0.1:5000/ca.crt";
 const hostsDir = "/etc/containerd/certs.d";
-const hosts: DesiredHost[] = ["gcr.io", "quay.io", "docker.io"].map((host) => ({ host, mirrors: [{ endpoint, caPath, credential: "127.0.0.1:5000" }], skipFallback: false }));
-const sealed: DesiredHost = { host: "ghcr.io", mirrors: [{ endpoint, caPath, credential: "127.0.0.1:5000" }], skipFallback: true };
+const hosts: DesiredHost[] = ["gcr.io", "quay.io", "docker.io"].map((host) => ({
+  host,
+  mirrors: [{ endpoint, caPath, credential: "127.0.0.1:5000" }],
+  skipFallback: false,
+}));
+const sealed: DesiredHost = {
+  host: "ghcr.io",
+  mirrors: [{ endpoint, caPath, credential: "127.0.0.1:5000" }],
+  skipFallback: true,
+};
 const image = { source: "gcr.io/a/b:1", target: "127.0.0.1:5000/ns/a/b:1", digest: `sha256:${"a".repeat(64)}` };
 const probe = { repository: "registry-mirror-probe/probe", tag: "probe-1", digest: `sha256:${"b".repeat(64)}` };
 
@@ -31,7 +47,8 @@ describe("what the state keeps of a node", () => {
   const ca = certificates.authority("Our registry").cert;
   after(() => certificates.remove());
 
-  const files = (all: DesiredHost[] = [...hosts, sealed]): Record<string, string> => renderFiles(all, { [caPath]: ca }, hostsDir);
+  const files = (all: DesiredHost[] = [...hosts, sealed]): Record<string, string> =>
+    renderFiles(all, { [caPath]: ca }, hostsDir);
   const wire = (all: DesiredHost[] = [...hosts, sealed]): { mirror: string; files: string } => ({
     mirror: stableText({ hosts: all, auth: { "127.0.0.1:5000": "basic" }, hostsDir }),
     files: stableText(files(all)),
@@ -45,9 +62,13 @@ describe("what the state keeps of a node", () => {
 
   it("B2: every text is shown once: hosts that are alike but for the public registry, and a certificate by what it says", () => {
     const reviewed = reviewedFiles(files());
-    const shown = (host: string): string => (files()[`${hostsDir}/${host}/hosts.toml`] as string).replace(/^# Managed by .*\n/, "");
+    const shown = (host: string): string =>
+      (files()[`${hostsDir}/${host}/hosts.toml`] as string).replace(/^# Managed by .*\n/, "");
     assert.equal(reviewed[`${hostsDir}/gcr.io/hosts.toml`], shown("gcr.io"));
-    assert.match(reviewed[`${hostsDir}/docker.io/hosts.toml`] ?? "", /^as gcr\.io\/hosts\.toml, with server = "https:\/\/.*docker\.io"$/);
+    assert.match(
+      reviewed[`${hostsDir}/docker.io/hosts.toml`] ?? "",
+      /^as gcr\.io\/hosts\.toml, with server = "https:\/\/.*docker\.io"$/,
+    );
     assert.equal(reviewed[`${hostsDir}/quay.io/hosts.toml`], 'as gcr.io/hosts.toml, with server = "https://quay.io"');
     for (const own of ["ghcr.io", "127.0.0.1:5000"]) {
       assert.equal(reviewed[`${hostsDir}/${own}/hosts.toml`], shown(own), `${own} is not like the others`);
@@ -70,41 +91,82 @@ describe("what the state keeps of a node", () => {
     assert.deepEqual(lost, []);
     const before = desiredBefore(outs, again);
     const byHost = (all: DesiredHost[]): DesiredHost[] => [...all].sort((a, b) => (a.host < b.host ? -1 : 1));
-    assert.deepEqual({ ...before, hosts: byHost(before.hosts) }, { ...desiredOf(declared), hosts: byHost(desiredOf(declared).hosts) });
+    assert.deepEqual(
+      { ...before, hosts: byHost(before.hosts) },
+      { ...desiredOf(declared), hosts: byHost(desiredOf(declared).hosts) },
+    );
   });
 
   it("a certificate that the node lost, or has otherwise, is named", () => {
     const outs = stateOf(inputs());
-    const observed = { versionText: "", configPath: "", files: { [caPath]: { text: "another", mode: 0o644 } }, owned: {} };
+    const observed = {
+      versionText: "",
+      configPath: "",
+      files: { [caPath]: { text: "another", mode: 0o644 } },
+      owned: {},
+    };
     assert.deepEqual(filesOf(outs, observed).lost, [caPath]);
   });
 
   it("the images to compare come back from what was verified", () => {
-    const verified = { image: image.source, mirrorImage: image.target, expectedDigest: image.digest, publicRepoDigest: "", mirrorRepoDigest: "", match: false };
-    const outs = { ...stateOf(inputs()), verification: { node: "n", containerd: "1.7.24", verdict: "mismatch" as const, hosts: [], images: [verified] } };
+    const verified = {
+      image: image.source,
+      mirrorImage: image.target,
+      expectedDigest: image.digest,
+      publicRepoDigest: "",
+      mirrorRepoDigest: "",
+      match: false,
+    };
+    const outs = {
+      ...stateOf(inputs()),
+      verification: { node: "n", containerd: "1.7.24", verdict: "mismatch" as const, hosts: [], images: [verified] },
+    };
     const shown = verifyOf(outs);
     assert.ok(shown !== false);
     assert.deepEqual(shown, showVerify({ images: [image], probe }));
-    assert.deepEqual(shown, { images: [`${image.source} = ${image.target}@${image.digest}`], probe: `${probe.repository}:${probe.tag}@${probe.digest}` });
+    assert.deepEqual(shown, {
+      images: [`${image.source} = ${image.target}@${image.digest}`],
+      probe: `${probe.repository}:${probe.tag}@${probe.digest}`,
+    });
     assert.deepEqual(readVerify(shown), { images: [image], probe });
     assert.throws(() => readVerify({ images: ["edited"] }), /"edited" in the state/);
     assert.equal(verifyOf(stateOf({ ...inputs(), verify: false })), false);
   });
 
   it("the state's own form of a node comes back as it was, the verification too", () => {
-    const host = { endpoints: [endpoint, "upstream"], configured: true, proof: "proven" as const, verdict: "proven" as const };
-    const equal = { image: image.source, mirrorImage: image.target, expectedDigest: image.digest, publicRepoDigest: image.digest, mirrorRepoDigest: image.digest, match: true };
+    const host = {
+      endpoints: [endpoint, "upstream"],
+      configured: true,
+      proof: "proven" as const,
+      verdict: "proven" as const,
+    };
+    const equal = {
+      image: image.source,
+      mirrorImage: image.target,
+      expectedDigest: image.digest,
+      publicRepoDigest: image.digest,
+      mirrorRepoDigest: image.digest,
+      match: true,
+    };
     const odd = { ...equal, image: "gcr.io/c:1", mirrorRepoDigest: "" };
     const other = { ...equal, image: "gcr.io/d:1", publicRepoDigest: probe.digest, match: false };
     const verification: NodeVerification = {
       node: "n",
       containerd: "1.7.24",
       verdict: "mismatch",
-      hosts: [{ host: "gcr.io", ...host }, { host: "quay.io", ...host }, { host: "docker.io", ...host, proof: "failed", verdict: "fallback" }],
+      hosts: [
+        { host: "gcr.io", ...host },
+        { host: "quay.io", ...host },
+        { host: "docker.io", ...host, proof: "failed", verdict: "fallback" },
+      ],
       images: [equal, odd, other],
       findings: ["one"],
     };
-    const outs = { ...stateOf(inputs()), containerd: { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 }, verification };
+    const outs = {
+      ...stateOf(inputs()),
+      containerd: { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 },
+      verification,
+    };
     const stored = storeNode(outs);
     assert.deepEqual(recallNode(JSON.parse(JSON.stringify(stored)) as typeof stored), outs);
     assert.equal(stored.verified?.split(endpoint).length, 3, "hosts with the same result are told together");
@@ -113,10 +175,17 @@ describe("what the state keeps of a node", () => {
   });
 
   it("what is only remembered drops what is no longer declared", () => {
-    const olds = { ...stateOf({ ...inputs(), criTimeout: 5, adopt: true }), drift: ["x"], containerd: { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 } };
+    const olds = {
+      ...stateOf({ ...inputs(), criTimeout: 5, adopt: true }),
+      drift: ["x"],
+      containerd: { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 },
+    };
     const remembered = rememberedState(olds, { ...inputs(), connection: { host: "127.0.0.1", user: "admin" } });
     assert.deepEqual([remembered.criTimeout, remembered.adopt, remembered.drift], [undefined, undefined, undefined]);
-    assert.deepEqual([remembered.connection.user, remembered.containerd?.restarts, remembered.filesDigest], ["admin", 1, olds.filesDigest]);
+    assert.deepEqual(
+      [remembered.connection.user, remembered.containerd?.restarts, remembered.filesDigest],
+      ["admin", 1, olds.filesDigest],
+    );
   });
 
   describe("whose the node is", () => {
@@ -131,7 +200,8 @@ describe("what the state keeps of a node", () => {
     const context = { urn: now, signal: new AbortController().signal, log: silentLog };
     /** What the state is after an update that does not touch the node, under a new name. */
     const updated = async (olds: StoredNode, changes: object): Promise<StoredNode> => {
-      const outs = (await nodeContainerd.update?.("n:22", olds, { ...declared, ...changes, resourceUrn: now }))?.outs as StoredNode;
+      const outs = (await nodeContainerd.update?.("n:22", olds, { ...declared, ...changes, resourceUrn: now }))
+        ?.outs as StoredNode;
       assert.equal(outs.resourceUrn, now);
       return outs;
     };
@@ -154,46 +224,75 @@ describe("what the state keeps of a node", () => {
     });
 
     it("a forced replacement of a held node touches nothing: neither the create nor the delete of the replaced one", async () => {
-      const { id, outs } = (await nodeContainerd.create?.({ ...declared, hold: true, resourceUrn: then })) ?? assert.fail();
+      const { id, outs } =
+        (await nodeContainerd.create?.({ ...declared, hold: true, resourceUrn: then })) ?? assert.fail();
       assert.equal(id, "127.0.0.1:22");
       assert.equal((outs as StoredNode).containerd, undefined);
       // Connecting would fail.
       const unreachable = { ...stored(), connection: { host: "127.0.0.1", privateKeyPath: "/no/such/key" } };
       await nodeContainerd.delete?.(id, unreachable);
-      await assert.rejects(async () => nodeContainerd.delete?.(id, { ...unreachable, resourceUrn: now }), /no\/such\/key/);
+      await assert.rejects(
+        async () => nodeContainerd.delete?.(id, { ...unreachable, resourceUrn: now }),
+        /no\/such\/key/,
+      );
     });
 
     it("what is created has a token of its own, which is no difference to what is declared", async () => {
       const [one, other] = [newOwner(context), newOwner(context)];
-      assert.ok(isToken(one.token) && one.token !== other.token && isOfThisRun(one.token) && !isOfThisRun("00000000000000ff"));
-      assert.deepEqual(await nodeContainerd.diff?.("n:22", stored(one.token), { ...declared, resourceUrn: now }), { changes: false });
+      assert.ok(
+        isToken(one.token) && one.token !== other.token && isOfThisRun(one.token) && !isOfThisRun("00000000000000ff"),
+      );
+      assert.deepEqual(await nodeContainerd.diff?.("n:22", stored(one.token), { ...declared, resourceUrn: now }), {
+        changes: false,
+      });
     });
   });
 
   it("C14: private registries come back from the state as they were declared", () => {
     const access = { caPath: `${hostsDir}/p.example:5007/ca.crt`, credential: "p.example:5007" };
-    const all: DesiredHost[] = [...hosts, { host: "p.example:5007", mirrors: [], skipFallback: false, access }, { ...sealed, skipFallback: false, access: { credential: "ghcr.io" } }];
+    const all: DesiredHost[] = [
+      ...hosts,
+      { host: "p.example:5007", mirrors: [], skipFallback: false, access },
+      { ...sealed, skipFallback: false, access: { credential: "ghcr.io" } },
+    ];
     const texts = renderFiles(all, { [caPath]: ca, [access.caPath]: ca }, hostsDir);
     const checked = checkDeclaration(stableText({ hosts: all, auth: {}, hostsDir }), stableText(texts));
     const outs = recallNode(storeNode(stateOf({ ...inputs(), ...checked })));
     assert.deepEqual(mirrorOf(outs).hosts, all);
-    const seen = { versionText: "containerd 2.1.9", configPath: "/etc/containerd/config.toml", owned: {}, files: { [caPath]: { text: ca, mode: 0o644 }, [access.caPath]: { text: ca, mode: 0o644 } } };
+    const seen = {
+      versionText: "containerd 2.1.9",
+      configPath: "/etc/containerd/config.toml",
+      owned: {},
+      files: { [caPath]: { text: ca, mode: 0o644 }, [access.caPath]: { text: ca, mode: 0o644 } },
+    };
     assert.deepEqual(filesOf(outs, seen).files, texts);
   });
 
   it("C15: a state of 0.1.0, which knows no dial timeout, is drawn as it was: no drift, no change before the next up", () => {
     assert(!JSON.stringify(storeNode(stateOf(inputs()))).includes("dialTimeout"));
-    const seen = { versionText: "containerd 2.1.9", configPath: "/etc/containerd/config.toml", owned: {}, files: { [caPath]: { text: ca, mode: 0o644 } } };
+    const seen = {
+      versionText: "containerd 2.1.9",
+      configPath: "/etc/containerd/config.toml",
+      owned: {},
+      files: { [caPath]: { text: ca, mode: 0o644 } },
+    };
     assert.deepEqual(filesOf(stateOf(inputs()), seen).files, files());
-    const timed = hosts.map((host) => ({ ...host, mirrors: host.mirrors.map((mirror) => ({ ...mirror, dialTimeout: 1 })) }));
+    const timed = hosts.map((host) => ({
+      ...host,
+      mirrors: host.mirrors.map((mirror) => ({ ...mirror, dialTimeout: 1 })),
+    }));
     assert.deepEqual(filesOf(stateOf(inputs(timed)), seen).files, files(timed));
     assert.match(files(timed)[`${hostsDir}/gcr.io/hosts.toml`] ?? "", /dial_timeout = "1s"/);
   });
 
   it("the scale of the issue: below 6 kB, the engine's own part not counted, and hardly more for twenty hosts", () => {
-    const size = (all: DesiredHost[]): number => Buffer.byteLength(JSON.stringify([inputs(all), storeNode(stateOf(inputs(all)))]));
+    const size = (all: DesiredHost[]): number =>
+      Buffer.byteLength(JSON.stringify([inputs(all), storeNode(stateOf(inputs(all)))]));
     assert.ok(size(hosts) < 3000, `${size(hosts)} bytes`);
-    const twenty = Array.from({ length: 20 }, (_, i): DesiredHost => ({ ...(hosts[0] as DesiredHost), host: `r${i}.example` }));
+    const twenty = Array.from({ length: 20 }, (_, i): DesiredHost => ({
+      ...(hosts[0] as DesiredHost),
+      host: `r${i}.example`,
+    }));
     assert.ok(size(twenty) < size(hosts) + 17 * 160, `${size(twenty)} bytes`);
   });
 
@@ -210,7 +309,10 @@ describe("what the state keeps of a node", () => {
     it("what the state brings back goes through; half of it is refused, by name", async () => {
       const { mirror, files: kept } = inputs();
       assert.deepEqual(checkDeclaration(mirror, kept), { mirror, files: kept });
-      for (const [one, other] of [[wire().mirror, kept], [mirror, wire().files]] as const) {
+      for (const [one, other] of [
+        [wire().mirror, kept],
+        [mirror, wire().files],
+      ] as const) {
         const news = { connection: { host: "n" }, credentials: {}, verify: false, mirror: one, files: other };
         const { failures } = (await nodeContainerd.check?.({}, news)) ?? {};
         assert.match(failures?.[0]?.reason ?? "", /ignoreChanges names only one of mirror and files/);
@@ -219,16 +321,29 @@ describe("what the state keeps of a node", () => {
 
     it("a node that is declared twice is an error before it is touched; the same resource checked again is none", async () => {
       const check = async (name: string, host: string): Promise<string[]> => {
-        const news = { ...wire(), connection: { host }, credentials: {}, verify: false, resourceUrn: `urn:pulumi:s::p::t::${name}` };
+        const news = {
+          ...wire(),
+          connection: { host },
+          credentials: {},
+          verify: false,
+          resourceUrn: `urn:pulumi:s::p::t::${name}`,
+        };
         return ((await nodeContainerd.check?.({}, news)) ?? {}).failures?.map(({ reason }) => reason) ?? [];
       };
       assert.deepEqual(await check("first", "twice.example"), []);
       assert.deepEqual(await check("first", "twice.example"), []);
-      assert.match((await check("second", "twice.example")).join(), /twice\.example:22 is the node of "first" already, and here it is that of "second"/);
+      assert.match(
+        (await check("second", "twice.example")).join(),
+        /twice\.example:22 is the node of "first" already, and here it is that of "second"/,
+      );
     });
 
     it("a declaration that no check has seen is an error with a way out", () => {
-      assert.throws(() => declarationOf("never seen"), (error: unknown) => error instanceof MirrorError && error.code === "DECLARATION_UNKNOWN" && /hold: true/.test(error.message));
+      assert.throws(
+        () => declarationOf("never seen"),
+        (error: unknown) =>
+          error instanceof MirrorError && error.code === "DECLARATION_UNKNOWN" && /hold: true/.test(error.message),
+      );
     });
   });
 });

@@ -4,9 +4,13 @@ import type { AuthKinds, Credentials, DesiredHost } from "../../../../provider/c
 import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import { stableText, unknownValue } from "../../../../provider/pulumi/plainValue";
 import { checkDeclaration } from "../../../../provider/resources/node/declaration";
-import { nodeStatus } from "../../../../provider/resources/node/status";
+import type {
+  ContainerdState,
+  NodeContainerdInputs,
+  NodeContainerdOutputs,
+} from "../../../../provider/resources/node/state";
 import { mirrorOf, stateOf } from "../../../../provider/resources/node/state";
-import type { ContainerdState, NodeContainerdInputs, NodeContainerdOutputs } from "../../../../provider/resources/node/state";
+import { nodeStatus } from "../../../../provider/resources/node/status";
 
 const mirror = "127.0.0.1:5000";
 const hostsDir = "/etc/containerd/certs.d";
@@ -23,10 +27,23 @@ interface Declared {
   dialTimeout?: number;
 }
 
-function inputs({ hosts = ["gcr.io"], auth = "basic", credentials = { [mirror]: mirrorUser }, configStyle, unknownMirror, dialTimeout }: Declared): NodeContainerdInputs {
+function inputs({
+  hosts = ["gcr.io"],
+  auth = "basic",
+  credentials = { [mirror]: mirrorUser },
+  configStyle,
+  unknownMirror,
+  dialTimeout,
+}: Declared): NodeContainerdInputs {
   const all = hosts.map((host): DesiredHost => ({
     host,
-    mirrors: [{ endpoint: `https://${mirror}/v2/ns`, ...(Object.hasOwn(credentials, mirror) ? { credential: mirror } : {}), ...(dialTimeout === undefined ? {} : { dialTimeout }) }],
+    mirrors: [
+      {
+        endpoint: `https://${mirror}/v2/ns`,
+        ...(Object.hasOwn(credentials, mirror) ? { credential: mirror } : {}),
+        ...(dialTimeout === undefined ? {} : { dialTimeout }),
+      },
+    ],
     skipFallback: false,
   }));
   const text = unknownMirror === true ? unknownValue : stableText({ hosts: all, auth: { [mirror]: auth }, hostsDir });
@@ -53,17 +70,71 @@ describe("what a preview says an update does to a node", () => {
     ["nothing of the node's own", {}, {}, {}, /^verifies again, writes nothing$/],
     ["another host", {}, { hosts: ["gcr.io", "quay.io"] }, {}, /^containerd does not restart$/],
     ["a key for gcr.io", {}, { credentials: both }, {}, /^other credentials for gcr\.io; containerd restarts once$/],
-    ["a key for gcr.io goes", { credentials: both }, {}, {}, /^other credentials for gcr\.io; containerd restarts once$/],
-    ["another password in a header", {}, { credentials: other }, {}, /^other credentials for 127\.0\.0\.1:5000; containerd does not restart$/],
-    ["another password for a token registry, before 2.1", { auth: "bearer" }, { auth: "bearer", credentials: other }, { version: "2.0.11" }, /restarts once$/],
-    ["another password for a token registry, from 2.1 on", { auth: "bearer" }, { auth: "bearer", credentials: other }, { version: "2.1.9" }, /does not restart$/],
+    [
+      "a key for gcr.io goes",
+      { credentials: both },
+      {},
+      {},
+      /^other credentials for gcr\.io; containerd restarts once$/,
+    ],
+    [
+      "another password in a header",
+      {},
+      { credentials: other },
+      {},
+      /^other credentials for 127\.0\.0\.1:5000; containerd does not restart$/,
+    ],
+    [
+      "another password for a token registry, before 2.1",
+      { auth: "bearer" },
+      { auth: "bearer", credentials: other },
+      { version: "2.0.11" },
+      /restarts once$/,
+    ],
+    [
+      "another password for a token registry, from 2.1 on",
+      { auth: "bearer" },
+      { auth: "bearer", credentials: other },
+      { version: "2.1.9" },
+      /does not restart$/,
+    ],
     ["the mirror asks for tokens by now, before 2.1", {}, { auth: "bearer" }, {}, /^containerd restarts once$/],
-    ["the mirror asks for tokens by now, from 2.1 on", {}, { auth: "bearer" }, { version: "2.1.9" }, /^containerd does not restart$/],
-    ["C15: a dial timeout on a release without it", {}, { dialTimeout: 1 }, {}, /^containerd does not restart; containerd 1\.7\.24 has no dial timeout$/],
-    ["C15: a dial timeout where it works", {}, { dialTimeout: 1 }, { version: "2.0.7" }, /^containerd does not restart$/],
+    [
+      "the mirror asks for tokens by now, from 2.1 on",
+      {},
+      { auth: "bearer" },
+      { version: "2.1.9" },
+      /^containerd does not restart$/,
+    ],
+    [
+      "C15: a dial timeout on a release without it",
+      {},
+      { dialTimeout: 1 },
+      {},
+      /^containerd does not restart; containerd 1\.7\.24 has no dial timeout$/,
+    ],
+    [
+      "C15: a dial timeout where it works",
+      {},
+      { dialTimeout: 1 },
+      { version: "2.0.7" },
+      /^containerd does not restart$/,
+    ],
     ["C15: no dial timeout any more", { dialTimeout: 1 }, {}, {}, /^containerd does not restart$/],
-    ["tables in config.toml", { configStyle: "config-toml" }, { configStyle: "config-toml", hosts: ["gcr.io", "quay.io"] }, { configStyle: "config-toml" }, /restarts once$/],
-    ["from tables to files", { configStyle: "config-toml" }, { configStyle: "hosts-dir" }, { configStyle: "config-toml" }, /^containerd restarts once$/],
+    [
+      "tables in config.toml",
+      { configStyle: "config-toml" },
+      { configStyle: "config-toml", hosts: ["gcr.io", "quay.io"] },
+      { configStyle: "config-toml" },
+      /restarts once$/,
+    ],
+    [
+      "from tables to files",
+      { configStyle: "config-toml" },
+      { configStyle: "hosts-dir" },
+      { configStyle: "config-toml" },
+      /^containerd restarts once$/,
+    ],
   ];
   for (const [title, before, after, containerd, words] of cases) {
     for (const unknownMirror of after.auth === before.auth ? [false, true] : [false]) {
@@ -78,9 +149,19 @@ describe("what a preview says an update does to a node", () => {
     const direct: DesiredHost = { host: place, mirrors: [], skipFallback: false, access: { credential: place } };
     const before = state({});
     const all = [...mirrorOf(before).hosts, direct];
-    const news = { ...inputs({ unknownMirror: true }), ...checkDeclaration(unknownValue, stableText(renderFiles(all, {}, hostsDir))), credentials: { [mirror]: mirrorUser, [place]: mirrorUser } };
-    assert.equal(nodeStatus(before, news), `other credentials for ${place}; whether containerd restarts is known in the update`);
-    assert.equal(nodeStatus(state({}, { version: "2.1.9" }), news), `other credentials for ${place}; containerd does not restart`);
+    const news = {
+      ...inputs({ unknownMirror: true }),
+      ...checkDeclaration(unknownValue, stableText(renderFiles(all, {}, hostsDir))),
+      credentials: { [mirror]: mirrorUser, [place]: mirrorUser },
+    };
+    assert.equal(
+      nodeStatus(before, news),
+      `other credentials for ${place}; whether containerd restarts is known in the update`,
+    );
+    assert.equal(
+      nodeStatus(state({}, { version: "2.1.9" }), news),
+      `other credentials for ${place}; containerd does not restart`,
+    );
   });
 
   it("credentials that are not known yet are said not to be", () => {

@@ -17,12 +17,15 @@ describe("which images of a push set change", () => {
       { source: "gcr.io/x/b:1", digest: digest("d") },
       { source: "gcr.io/x/new:2", digest: digest("e") },
     ];
-    assert.deepEqual(describeImages(imageChanges(before, after), (source) => `${source} is deleted`), [
-      "images: 1 added, 1 changed, 1 dropped, 1 unchanged",
-      "  + gcr.io/x/new:2",
-      "  ~ gcr.io/x/b:1 sha256:bbbbbbbbbbbb -> sha256:dddddddddddd",
-      "  - gcr.io/x/c:1 (gcr.io/x/c:1 is deleted)",
-    ]);
+    assert.deepEqual(
+      describeImages(imageChanges(before, after), (source) => `${source} is deleted`),
+      [
+        "images: 1 added, 1 changed, 1 dropped, 1 unchanged",
+        "  + gcr.io/x/new:2",
+        "  ~ gcr.io/x/b:1 sha256:bbbbbbbbbbbb -> sha256:dddddddddddd",
+        "  - gcr.io/x/c:1 (gcr.io/x/c:1 is deleted)",
+      ],
+    );
   });
 
   it("a thousand deletions are a thousand lines", () => {
@@ -32,6 +35,9 @@ describe("which images of a push set change", () => {
 
   it("the same images in another order are no change", () => {
     assert.equal(isChange(imageChanges(before, [...before].reverse())), false);
-    assert.deepEqual(describeImages(imageChanges([], []), () => ""), ["images: none"]);
+    assert.deepEqual(
+      describeImages(imageChanges([], []), () => ""),
+      ["images: none"],
+    );
   });
 });
