@@ -1,8 +1,9 @@
 /**
- * `npm test`: type check, lint, and the tests by kind. Ends with `N passed, N failed[, N skipped]`. Arguments choose kinds.
+ * `npm test`: type check, lint, and the tests by kind. Ends with `N passed, N failed[, N skipped]`. Arguments choose
+ * kinds.
  *
- * What waits more than it computes (whole programs, real nodes) runs side by side, in labs of their own; each of their lines says
- * whose it is. What failed stands together at the end: of a long log often nobody has more than that.
+ * What waits more than it computes (whole programs, real nodes) runs side by side, in labs of their own; each of their
+ * lines says whose it is. What failed stands together at the end: of a long log often nobody has more than that.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -11,8 +12,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 
-import { prepareCli } from "../engine/prepareCli";
 import type { Cli } from "../engine/findCli";
+import { prepareCli } from "../engine/prepareCli";
 import { instanceFromEnvironment } from "../lab/lab/instance";
 import type { SuiteResult } from "./reporter";
 
@@ -34,13 +35,44 @@ interface Check {
 const mocha = (kind: string, title: string, timeout: number): Check => ({
   kind,
   title,
-  args: [bin("mocha", "bin/mocha.js"), "--reporter", join(root, "tests/run/reporter.ts"), "--timeout", String(timeout), "--recursive", `tests/${kind}/**/*.test.ts`],
+  args: [
+    bin("mocha", "bin/mocha.js"),
+    "--reporter",
+    join(root, "tests/run/reporter.ts"),
+    "--timeout",
+    String(timeout),
+    "--recursive",
+    `tests/${kind}/**/*.test.ts`,
+  ],
   mocha: true,
 });
 
 /** One after the other; those within one list side by side. */
 const stages: Check[][] = [
-  [{ kind: "types", title: "type check", args: [bin("typescript", "bin/tsc"), "-p", "tsconfig.json", "--noEmit"], mocha: false }],
+  [
+    {
+      kind: "types",
+      title: "type check",
+      args: [bin("typescript", "bin/tsc"), "-p", "tsconfig.json", "--noEmit"],
+      mocha: false,
+    },
+  ],
+  [
+    {
+      kind: "format",
+      title: "formatting",
+      args: [bin("prettier", "bin/prettier.cjs"), "--check", ".", "--log-level", "warn"],
+      mocha: false,
+    },
+  ],
+  [
+    {
+      kind: "arrows",
+      title: "which room imports which",
+      args: [bin("dependency-cruiser", "bin/dependency-cruiser.mjs"), "sdk", "provider"],
+      mocha: false,
+    },
+  ],
   [{ kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false }],
   [mocha("unit", "unit tests", 120_000)],
   [
@@ -62,14 +94,20 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
 function run(check: Check, resultFile: string, prefix: string): Promise<number> {
   return new Promise((resolve) => {
-    const instance = check.lab === undefined ? {} : { REGISTRY_MIRROR_LAB_INSTANCE: String((instanceFromEnvironment() ?? 0) + check.lab) };
+    const instance =
+      check.lab === undefined
+        ? {}
+        : { REGISTRY_MIRROR_LAB_INSTANCE: String((instanceFromEnvironment() ?? 0) + check.lab) };
     const child = spawn(process.execPath, check.args, {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...instance, REGISTRY_MIRROR_TEST_RESULT: resultFile },
     });
     running.add(child);
-    for (const [stream, log] of [[child.stdout, console.log], [child.stderr, console.error]] as [Readable, (line: string) => void][]) {
+    for (const [stream, log] of [
+      [child.stdout, console.log],
+      [child.stderr, console.error],
+    ] as [Readable, (line: string) => void][]) {
       createInterface({ input: stream }).on("line", (line) => log(`${prefix}${line}`));
     }
     child.on("close", (code) => {
@@ -81,7 +119,12 @@ function run(check: Check, resultFile: string, prefix: string): Promise<number> 
 }
 
 /** What a check came to. */
-async function outcome(check: Check, folder: string, prefix: string, engine: Promise<Cli> | undefined): Promise<SuiteResult> {
+async function outcome(
+  check: Check,
+  folder: string,
+  prefix: string,
+  engine: Promise<Cli> | undefined,
+): Promise<SuiteResult> {
   const nothing: SuiteResult = { passed: 0, failed: 0, skipped: [], failures: [] };
   console.log(`\n== ${check.title}`);
   if (check.engine === true) {
@@ -118,7 +161,9 @@ async function main(): Promise<void> {
   const all = stages.flat();
   const unknown = kinds.filter((kind) => !all.some((check) => check.kind === kind));
   if (unknown.length > 0) {
-    console.error(`no such kind of test: ${unknown.join(", ")}; there are ${all.map((check) => check.kind).join(", ")}`);
+    console.error(
+      `no such kind of test: ${unknown.join(", ")}; there are ${all.map((check) => check.kind).join(", ")}`,
+    );
     process.exit(2);
   }
   const folder = mkdtempSync(join(tmpdir(), "registry-mirror-test-"));
@@ -126,7 +171,9 @@ async function main(): Promise<void> {
     .map((stage) => stage.filter((check) => kinds.length === 0 || kinds.includes(check.kind)))
     .filter((stage) => stage.length > 0);
   // Where it has to be built that takes minutes: it goes on beside the other kinds.
-  const engine = chosen.flat().some((check) => check.engine === true) ? prepareCli((line) => console.log(line)) : undefined;
+  const engine = chosen.flat().some((check) => check.engine === true)
+    ? prepareCli((line) => console.log(line))
+    : undefined;
   engine?.catch(() => undefined);
   const total: SuiteResult = { passed: 0, failed: 0, skipped: [], failures: [] };
   try {
@@ -134,7 +181,9 @@ async function main(): Promise<void> {
       if (interrupted) {
         break;
       }
-      const results = await Promise.all(stage.map((check) => outcome(check, folder, stage.length > 1 ? `${check.kind} | ` : "", engine)));
+      const results = await Promise.all(
+        stage.map((check) => outcome(check, folder, stage.length > 1 ? `${check.kind} | ` : "", engine)),
+      );
       for (const { passed, failed, skipped, failures } of results) {
         total.passed += passed;
         total.failed += failed;
@@ -146,7 +195,9 @@ async function main(): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
   }
   if (total.failures.length > 0) {
-    console.log(`\nfailed:\n${total.failures.map((failure) => firstLines(failure).replaceAll(/^/gm, "  ")).join("\n\n")}`);
+    console.log(
+      `\nfailed:\n${total.failures.map((failure) => firstLines(failure).replaceAll(/^/gm, "  ")).join("\n\n")}`,
+    );
   }
   if (total.skipped.length > 0) {
     console.log(`\nskipped:\n${total.skipped.map((title) => `  ${title}`).join("\n")}`);
@@ -160,7 +211,9 @@ async function main(): Promise<void> {
     console.log("interrupted");
     total.failed += 1;
   }
-  console.log(`\n${total.passed} passed, ${total.failed} failed${total.skipped.length > 0 ? `, ${total.skipped.length} skipped` : ""}`);
+  console.log(
+    `\n${total.passed} passed, ${total.failed} failed${total.skipped.length > 0 ? `, ${total.skipped.length} skipped` : ""}`,
+  );
   process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 }
 
