@@ -23,7 +23,10 @@ module.exports = {
       severity: "error",
       comment: `${name} imports from ${below.length === 0 ? "no other room" : below.join(", ")} only`,
       from: { path: room(name) },
-      to: { path: "^(provider|sdk|tests|examples)/", pathNot: [name, ...below.map((one) => `provider/${one}`)].map(room) },
+      to: {
+        path: "^(provider|sdk|tests|examples)/",
+        pathNot: [name, ...below.map((one) => `provider/${one}`)].map(room),
+      },
     })),
     {
       name: "names-in-state",
@@ -42,7 +45,8 @@ module.exports = {
     {
       name: "pulumi-in-its-place",
       severity: "error",
-      comment: "Pulumi's dialect is spoken in sdk/ and provider/pulumi alone, so that another front door needs nothing else",
+      comment:
+        "Pulumi's dialect is spoken in sdk/ and provider/pulumi alone, so that another front door needs nothing else",
       from: { path: "^provider/", pathNot: "^provider/pulumi/" },
       to: { path: "node_modules/@pulumi/" },
     },
@@ -58,6 +62,9 @@ module.exports = {
     doNotFollow: { path: "node_modules" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "require", "node", "default", "types"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default", "types"],
+    },
   },
 };
