@@ -57,7 +57,7 @@ export function refuseAtOnce(args: unknown, shape: Shape, type: string): void {
   }
 }
 
-export async function attemptAsync<T>(step: () => Promise<T>): Promise<Resolved<T>> {
+async function attemptAsync<T>(step: () => Promise<T>): Promise<Resolved<T>> {
   try {
     return { value: await step(), problems: [] };
   } catch (error) {

@@ -137,7 +137,7 @@ function ended(stream: Readable): Promise<void> {
  * The content; the last piece is held back until the digest is known to be right, so that nobody gets a whole wrong
  * blob.
  */
-export async function* checked(digest: Digest, body: Body): AsyncGenerator<Buffer> {
+async function* checked(digest: Digest, body: Body): AsyncGenerator<Buffer> {
   const colon = digest.indexOf(":");
   const hash = createHash(digest.slice(0, colon));
   let last: Buffer | undefined;

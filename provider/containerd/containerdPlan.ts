@@ -55,7 +55,7 @@ export interface EffectiveHost {
   access?: EffectiveAccess;
 }
 
-export interface EffectiveAccess {
+interface EffectiveAccess {
   /** CA files, beside the system's CAs. */
   ca: string[];
   /** Whether there is a credential for it, as a header or in config.toml. */

@@ -17,5 +17,9 @@ export interface OperationLog {
   debug(text: string): void;
 }
 
-/** For callers (tests, tools) that want silence. */
+/**
+ * For callers (tests, tools) that want silence.
+ *
+ * @internal Exported for the tests, which call operations without an engine.
+ */
 export const silentLog: OperationLog = { progress() {}, info() {}, warn() {}, debug() {} };

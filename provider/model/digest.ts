@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
 
-import { MirrorError } from "./errors";
-
 /** `sha256:<64 hex>` (or `sha512:<128 hex>`), lower case: image-spec v1.1, descriptor.md "Digests". */
 export type Digest = string;
 
@@ -11,14 +9,6 @@ export function isDigest(text: string): boolean {
   const at = text.indexOf(":");
   const form = forms[text.slice(0, at)];
   return form !== undefined && form.test(text.slice(at + 1));
-}
-
-/** @throws MirrorError `DIGEST_INVALID` */
-export function checkDigest(text: string, where: string): Digest {
-  if (!isDigest(text)) {
-    throw new MirrorError("DIGEST_INVALID", `${where}: "${text}" is not a digest; expected sha256:<64 hex digits>.`);
-  }
-  return text;
 }
 
 export function sha256(bytes: Uint8Array | string): Digest {

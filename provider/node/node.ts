@@ -34,7 +34,11 @@ export interface NodeTuning {
   script?: (script: string) => string;
 }
 
-/** Ends the connections nobody uses, instead of waiting the few seconds until they end themselves. */
+/**
+ * Ends the connections nobody uses, instead of waiting the few seconds until they end themselves.
+ *
+ * @internal Exported for the tests: their process is to end at once.
+ */
 export async function closeIdleNodes(): Promise<void> {
   await pool.closeIdle();
 }

@@ -35,7 +35,7 @@ export interface NodeObservation extends ObservedNode {
   directories: string[];
 }
 
-export interface FileStat {
+interface FileStat {
   digest: string | undefined;
   kind: "file" | "directory" | "link" | "other";
   mode: number;
@@ -43,7 +43,7 @@ export interface FileStat {
   gid: number;
 }
 
-export const defaultHostsDirs = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
+const defaultHostsDirs = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
 const defaultSocket = "/run/containerd/containerd.sock";
 
 export interface ObserveOptions {

@@ -17,6 +17,7 @@ export interface ImageService {
   removeImage(reference: string): Promise<void>;
 }
 
+/** @internal Exported for the tests, whose image service gives it. */
 export interface ImageStatus {
   id: string;
   repoTags: string[];

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
-import type { ConfigStyle, Credentials } from "../../provider/containerd/desired";
+import type { ConfigStyle } from "../../provider/containerd/desired";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
 import type { Shape } from "../../provider/resources/arguments/shape";
 import type { ContainerdState, NodeContainerdWire } from "../../provider/resources/node/state";
@@ -125,4 +125,4 @@ const shapesOfArguments: Shape = { fields: { connection: { fields: {} }, mirror:
 function given(wire: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(wire).filter(([, value]) => value !== undefined));
 }
-export type { ContainerdState, Credentials };
+export type { ContainerdState };

@@ -328,7 +328,7 @@ export class Story {
   }
 }
 
-export function quickstartConfig(lab: Lab): Record<string, ConfigValue> {
+function quickstartConfig(lab: Lab): Record<string, ConfigValue> {
   return {
     source: lab.packages.tarXz.path,
     endpoint: `${lab.mirror.endpoint}/v2/test-namespace`,
@@ -342,7 +342,7 @@ export function quickstartConfig(lab: Lab): Record<string, ConfigValue> {
   };
 }
 
-export function verificationsOf(result: OperationResult): NodeVerification[] {
+function verificationsOf(result: OperationResult): NodeVerification[] {
   return JSON.parse(result.outputs["verification"] as string) as NodeVerification[];
 }
 

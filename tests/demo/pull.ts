@@ -1,5 +1,6 @@
 import { silentLog } from "../../provider/model/context";
-import { closeIdleNodes, connectNode } from "../../provider/node";
+import { connectNode } from "../../provider/node";
+import { closeIdleNodes } from "../../provider/node/node";
 import type { Lab, LabNode } from "../lab/lab";
 
 export interface Pulled {

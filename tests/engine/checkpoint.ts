@@ -17,7 +17,7 @@ export interface ResourceState {
 }
 
 /** A step that had begun and of which no end is known. */
-export interface PendingOperation {
+interface PendingOperation {
   type: "creating" | "updating" | "deleting" | "reading";
   resource: ResourceState;
 }

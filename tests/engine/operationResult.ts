@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 
 /** One step of an operation. */
-export interface StepResult {
+interface StepResult {
   /**
    * `create`, `update`, `same`, `create-replacement`, `replace`, `delete-replaced`, `delete`, `refresh`... A reading
    * counts as what it found.
@@ -18,7 +18,7 @@ export interface StepResult {
   done: boolean;
 }
 
-export interface DiagnosticResult {
+interface DiagnosticResult {
   urn: string;
   severity: "info" | "info#err" | "warning" | "error";
   message: string;

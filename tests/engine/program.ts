@@ -19,9 +19,9 @@ import { type Crypter, openCrypter } from "./passphrase";
 import { type RunningOperation, watch } from "./runningOperation";
 import { suitableNode } from "./suitableNode";
 
-export type { PendingOperation, ResourceState, Snapshot } from "./checkpoint";
+export type { ResourceState, Snapshot } from "./checkpoint";
 export type { Cli } from "./findCli";
-export type { DiagnosticResult, OperationResult, StepResult } from "./operationResult";
+export type { OperationResult } from "./operationResult";
 export type { RunningOperation } from "./runningOperation";
 
 /** A value of the stack's configuration; lists and maps become JSON, as `config.requireObject` wants them. */

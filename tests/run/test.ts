@@ -73,6 +73,20 @@ const stages: Check[][] = [
       mocha: false,
     },
   ],
+  [
+    {
+      kind: "unused",
+      title: "exports, files and dependencies that nothing uses",
+      args: [bin("knip", "bin/knip.js"), "--no-progress"],
+      mocha: false,
+    },
+    {
+      kind: "testonly",
+      title: "exports that only tests use",
+      args: [bin("knip", "bin/knip.js"), "--no-progress", "--production"],
+      mocha: false,
+    },
+  ],
   [{ kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false }],
   [mocha("unit", "unit tests", 120_000)],
   [

@@ -23,7 +23,7 @@ let loaded: XzModule | undefined;
 /**
  * @throws ArchiveError `ARCHIVE_DECODER_MISSING` (its native part is an optional dependency, which npm may leave out)
  */
-export function xzModule(): XzModule {
+function xzModule(): XzModule {
   try {
     loaded ??= createRequire(__filename)("@napi-rs/lzma") as XzModule;
     return loaded;

@@ -36,7 +36,7 @@ async function search(path: string): Promise<string | undefined> {
 }
 
 /** XZ_OPT and XZ_DEFAULTS could turn decoding into something else. */
-export function xzEnvironment(): NodeJS.ProcessEnv {
+function xzEnvironment(): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = { ...process.env, LC_ALL: "C" };
   delete environment["XZ_OPT"];
   delete environment["XZ_DEFAULTS"];

@@ -19,6 +19,8 @@ const inMemory = 8 << 20;
 /**
  * What a process's spool folders are called. The host is part of it: containers that share a temporary folder do not
  * see each other's processes, and would take each other's for dead.
+ *
+ * @internal Exported for the tests, which lay folders of this name.
  */
 export function spoolPrefix(pid: number): string {
   const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);

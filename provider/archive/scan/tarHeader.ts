@@ -6,7 +6,7 @@ export const blockBytes = 512;
 /**
  * POSIX.1-2017 pax, "ustar Interchange Format" and the GNU manual's "Basic Tar Format": the single letter of a header.
  */
-export type TarKind =
+type TarKind =
   "file" | "hard link" | "symbolic link" | "folder" | "pax" | "pax global" | "long name" | "long link" | "ignored";
 
 export interface TarHeader {

@@ -5,7 +5,7 @@ import { atLeast, type ContainerdVersion } from "../version";
 export const defaultDialTimeout = 1;
 
 /** Seconds that containerd waits by itself, on every release. More would be no protection, only a longer stall. */
-export const containerdDialTimeout = 30;
+const containerdDialTimeout = 30;
 
 const leastDialTimeout = 0.01;
 

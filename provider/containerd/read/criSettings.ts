@@ -171,7 +171,7 @@ function mergeTables(to: Table, from: Table): Table {
  * True where images are pulled by CRI itself. Since 2.1 the transfer service does it instead, unless a setting that it
  * does not know is in use; the difference matters for a list of hosts directories, which the transfer service ignores.
  */
-export function pullsLocally(settings: CriSettings, version: ContainerdVersion): boolean {
+function pullsLocally(settings: CriSettings, version: ContainerdVersion): boolean {
   if (!atLeast(version, 2, 1)) {
     return true;
   }

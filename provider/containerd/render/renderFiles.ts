@@ -6,7 +6,7 @@ import { credentialPlaceholder } from "../plan/credentials";
 import { type HostEntry, type HostsTomlDialect, type HostTls, managedComment, renderHostsToml } from "./hostsToml";
 
 /** Default of DesiredRegistry.hostsDir. */
-export const defaultHostsDir = "/etc/containerd/certs.d";
+const defaultHostsDir = "/etc/containerd/certs.d";
 
 /** Where one node's files differ from those the reviewer saw; each difference comes with a note in the plan. */
 export interface RenderOptions {

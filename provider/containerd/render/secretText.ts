@@ -17,7 +17,7 @@ const inLine = new RegExp(
 );
 
 /** Stands in a shown text for a secret. */
-export const hidden = "(secret)";
+const hidden = "(secret)";
 
 /**
  * A text of a node's file as it may be shown: every credential in it is hidden, ours or not. Works on broken TOML too.

@@ -3,7 +3,7 @@ import { epilogue, prologue } from "./prologue";
 import { transaction } from "./transaction";
 
 /** Seconds without a word from us after which the node takes us for gone and puts things back. We ping every 20. */
-export const defaultIdleSeconds = 90;
+const defaultIdleSeconds = 90;
 
 /** The line after which answers begin; whatever a login script prints stands before it. */
 export const greeting = "registry-mirror-session 1";

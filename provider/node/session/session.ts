@@ -357,7 +357,7 @@ export class ShellSession {
 }
 
 /** An earlier command of the same batch failed; that one's error is the one to show. */
-export class SkippedCommand extends Error {
+class SkippedCommand extends Error {
   constructor(command: string) {
     super(`${command} was skipped after an earlier failure`);
   }

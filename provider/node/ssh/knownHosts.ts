@@ -46,7 +46,11 @@ export function knownHostsName(host: string, port: number): string {
   return port === 22 ? name : `[${name}]:${port}`;
 }
 
-/** Does this line's host field speak of `name` (as knownHostsName gives it)? */
+/**
+ * Does this line's host field speak of `name` (as knownHostsName gives it)?
+ *
+ * @internal Exported for its table of tests.
+ */
 export function hostsFieldMatches(field: string, name: string): boolean {
   if (field.startsWith("|1|")) {
     const [, , salt, hash] = field.split("|");

@@ -314,7 +314,7 @@ export function withoutDowngrade(url: URL, endpoint: RegistryEndpoint, what: str
 }
 
 /** P5: none given and the registry asks. */
-export function missingCredentials(endpoint: RegistryEndpoint): RegistryError {
+function missingCredentials(endpoint: RegistryEndpoint): RegistryError {
   return new RegistryError(
     "REGISTRY_CREDENTIALS_MISSING",
     `${endpoint.authority} asks for credentials and none were given. Give username and password, or dockerConfigPath with a Docker config.json that has an entry for ${endpoint.authority}.`,

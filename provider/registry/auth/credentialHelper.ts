@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 
 import { RegistryError } from "../registryError";
 import type { RegistryCredentials } from "./registryCredentials";
@@ -58,28 +58,6 @@ export async function runCredentialHelper(
   });
   signal.throwIfAborted();
   return answerOf(run, program, serverUrl, limitMs);
-}
-
-/** The same for the place where a program may not wait: while its arguments are being read. */
-export function runCredentialHelperSync(
-  helper: string,
-  serverUrl: string,
-  limitMs: number = timeoutMs,
-): RegistryCredentials | undefined {
-  const program = programOf(helper, serverUrl);
-  const run = spawnSync(program, ["get"], {
-    input: `${serverUrl}\n`,
-    encoding: "utf8",
-    timeout: limitMs,
-    killSignal: "SIGKILL",
-    windowsHide: true,
-  });
-  const error = run.error as NodeJS.ErrnoException | undefined;
-  const late = error?.code === "ETIMEDOUT";
-  if (error !== undefined && !late && error.code !== "EPIPE") {
-    throw notStarted(program, serverUrl, error);
-  }
-  return answerOf({ code: run.status, stdout: run.stdout, stderr: run.stderr, late }, program, serverUrl, limitMs);
 }
 
 function failed(program: string, serverUrl: string, why: string, cause?: unknown): RegistryError {

@@ -3,12 +3,12 @@ import { readFile } from "node:fs/promises";
 import { messageOf } from "../../model/errors";
 import type { RegistryEndpoint } from "../endpoint";
 import { RegistryError } from "../registryError";
-import { runCredentialHelper, runCredentialHelperSync } from "./credentialHelper";
+import { runCredentialHelper } from "./credentialHelper";
 import type { RegistryCredentials } from "./registryCredentials";
 import { asCredentials } from "./registryCredentials";
 
 /** Where a Docker config.json says the credentials of one registry are to be had. */
-export type DockerConfigEntry =
+type DockerConfigEntry =
   | { kind: "found"; credentials: RegistryCredentials }
   | { kind: "helper"; helper: string; serverUrl: string }
   /** `hosts` names what it does have, for the error. */
@@ -41,6 +41,8 @@ export type CredentialPlace = Pick<RegistryEndpoint, "authority" | "host" | "por
  *
  * @param where Names the file in errors.
  * @throws RegistryError `DOCKER_CONFIG_INVALID`
+ *
+ * @internal Exported for its table of tests, which run no helper.
  */
 export function findInDockerConfig(text: string, place: CredentialPlace, where: string): DockerConfigEntry {
   const config = parseConfig(text, where);
@@ -98,42 +100,6 @@ export async function readDockerConfig(
     throw noEntry(where, place, [], ` (asked docker-credential-${entry.helper} for "${entry.serverUrl}")`);
   }
   throw noEntry(where, place, entry.hosts, "");
-}
-
-/**
- * The user and password for a node's containerd, from the text of a Docker config.json (pullCredentialConfigPath).
- * Waits for a credential helper where the text names one.
- *
- * @param where Names the argument and file in errors.
- * @throws RegistryError `DOCKER_CONFIG_INVALID`, `DOCKER_CONFIG_NO_ENTRY`, `DOCKER_CONFIG_IDENTITY_TOKEN`,
- * `CREDENTIAL_HELPER_FAILED`
- */
-export function readDockerConfigEntry(
-  text: string,
-  place: CredentialPlace,
-  where: string,
-): { username: string; password: string } {
-  const entry = findInDockerConfig(text, place, where);
-  if (entry.kind === "absent") {
-    throw noEntry(where, place, entry.hosts, "");
-  }
-  const credentials =
-    entry.kind === "found" ? entry.credentials : runCredentialHelperSync(entry.helper, entry.serverUrl);
-  if (credentials === undefined) {
-    throw noEntry(
-      where,
-      place,
-      [],
-      entry.kind === "helper" ? ` (asked docker-credential-${entry.helper} for "${entry.serverUrl}")` : "",
-    );
-  }
-  if (credentials.kind === "identityToken") {
-    throw new RegistryError(
-      "DOCKER_CONFIG_IDENTITY_TOKEN",
-      `${where} has only an identity token for ${place.authority}, which cannot stand in a node's configuration. Give a Docker config with user and password (a robot account or access token of the registry).`,
-    );
-  }
-  return { username: credentials.username, password: credentials.password };
 }
 
 function noEntry(where: string, place: CredentialPlace, hosts: string[], asked: string): RegistryError {

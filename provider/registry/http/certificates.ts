@@ -48,7 +48,7 @@ export function givenCertificates(
 }
 
 /** @throws RegistryError `CA_NOT_PEM` */
-export function parseCertificates(text: string, where: string): GivenCertificates {
+function parseCertificates(text: string, where: string): GivenCertificates {
   const blocks = text.match(block) ?? [];
   if (blocks.length === 0) {
     const hint = /PRIVATE KEY/.test(text)

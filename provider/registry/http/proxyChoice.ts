@@ -35,7 +35,7 @@ export function proxyFor(
 }
 
 /** `[http://|https://][user:password@]host[:port]`; without a scheme it is http. */
-export function parseProxy(text: string, where: string): URL {
+function parseProxy(text: string, where: string): URL {
   const shown = text.replace(/[^/]*@/, "***@");
   let url: URL;
   try {
@@ -59,6 +59,8 @@ export function parseProxy(text: string, where: string): URL {
 /**
  * Whether NO_PROXY leaves this URL to the proxy. Entries: `*`, `example.com` (and below), `.example.com` (only below),
  * IP, CIDR, each with an optional port.
+ *
+ * @internal Exported for its table of tests.
  */
 export function usesProxy(url: URL, noProxy: string): boolean {
   const host = url.hostname.replace(/^\[|\]$/g, "").toLowerCase();

@@ -54,7 +54,7 @@ function compile(argument: string, patterns: readonly string[], names: string[])
 }
 
 /** One pattern as a regular expression on whole names. */
-export function imagePattern(pattern: string): RegExp {
+function imagePattern(pattern: string): RegExp {
   const body = pattern.replace(/\*\*|[\s\S]/g, (piece) => {
     switch (piece) {
       case "**":

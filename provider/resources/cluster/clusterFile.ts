@@ -16,9 +16,7 @@ import { basesOf, readPath } from "./paths";
 import type { BmctlPrivateRegistry } from "./privateRegistries";
 import { readPrivateRegistries } from "./privateRegistries";
 
-export type { BmctlMirror } from "./mirrors";
-export type { BmctlNode, NodeRole } from "./nodes";
-export type { BmctlPrivateRegistry } from "./privateRegistries";
+export type { BmctlNode } from "./nodes";
 
 /** What a bmctl cluster file says that matters here. */
 export interface BmctlCluster {
@@ -68,11 +66,13 @@ export function readClusterFile(file: string, options: ReadClusterOptions = {}):
   } catch (error) {
     throw clusterFileError("CLUSTER_FILE_UNREADABLE", { file }, unreadable(error));
   }
-  return clusterOf(documentsOfText(text, file), basesOf(file), options);
+  return parseClusterFile(text, file, options);
 }
 
 /**
- * The same for a text that was read elsewhere; `file` names it in errors and is what relative paths are relative to.
+ * The same for its text; `file` names it in errors and is what relative paths are relative to.
+ *
+ * @internal Exported for its tests, which write no file for every text.
  */
 export function parseClusterFile(text: string, file: string, options: ReadClusterOptions = {}): BmctlCluster {
   return clusterOf(documentsOfText(text, file), basesOf(file), options);

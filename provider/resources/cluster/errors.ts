@@ -79,11 +79,11 @@ export function clusterFileError(code: ClusterFileCode, place: ClusterFilePlace,
 }
 
 /** `admin1.yaml:12:7, document 3 (Cluster admin1), spec.nodeConfig.containerRuntime: ...` */
-export function describeProblem(problem: ClusterFileProblem): string {
+function describeProblem(problem: ClusterFileProblem): string {
   return `${describePlace(problem)}: ${problem.message}`;
 }
 
-export function describePlace(place: ClusterFilePlace): string {
+function describePlace(place: ClusterFilePlace): string {
   const parts = [place.line === undefined ? place.file : `${place.file}:${place.line}:${place.column ?? 1}`];
   if (place.document !== undefined) {
     parts.push(`document ${place.document}${place.documentName === undefined ? "" : ` (${place.documentName})`}`);

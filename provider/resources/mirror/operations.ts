@@ -28,7 +28,7 @@ export interface RegistryMirrorInputs {
   checkEndpoints: boolean;
 }
 
-export interface RegistryMirrorOutputs extends RegistryMirrorInputs {
+interface RegistryMirrorOutputs extends RegistryMirrorInputs {
   endpoints: EndpointSeen[];
 }
 

@@ -10,7 +10,7 @@ import type { NodeContainerdOutputs } from "./state";
 import { desiredBefore, filesOf, verifyOf } from "./state";
 
 /** One thing about a node that is not as it was left. */
-export interface NodeFinding {
+interface NodeFinding {
   /**
    * - `owner`: the node belongs to another resource by now; `record`: our record on it is gone or cannot be read.
    * - `file`: a file that we put there is missing, changed, or no file any more.

@@ -65,7 +65,7 @@ export interface ContainerdState {
 }
 
 /** Hosts with the same mirrors. */
-export interface HostGroup extends Omit<DesiredHost, "host" | "skipFallback"> {
+interface HostGroup extends Omit<DesiredHost, "host" | "skipFallback"> {
   hosts: string[];
   skipFallback?: true;
 }

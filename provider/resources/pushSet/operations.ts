@@ -49,6 +49,7 @@ export interface ImagePushSetInputs {
   drift?: string[];
 }
 
+/** @internal Exported for the tests, which call the operations. */
 export interface ImagePushSetOutputs extends ImagePushSetInputs {
   endpoint: string;
   images: PushedImage[];

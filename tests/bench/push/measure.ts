@@ -73,7 +73,7 @@ export function measure(
 }
 
 /** Bytes on disk below a folder; links count nothing. */
-export function folderBytes(folder: string): number {
+function folderBytes(folder: string): number {
   let sum = 0;
   let entries;
   try {

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { silentLog } from "../../../provider/model/context";
 import { messageOf } from "../../../provider/model/errors";
 import type { CriClient, Node } from "../../../provider/node";
-import { connectNode, GrpcError, grpcStatus, isNodeError } from "../../../provider/node";
+import { connectNode, isNodeError } from "../../../provider/node";
+import { GrpcError, grpcStatus } from "../../../provider/node/cri/unaryClient";
 import type { Lab, LabNode } from "../../lab/lab";
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { atLeast } from "../../../provider/containerd/version";
-import { closeIdleNodes } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { closeIdleNodes } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { compareSnapshots, type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { knowsDialTimeout } from "../../../provider/containerd/plan/dialTimeout";
 import { messageOf } from "../../../provider/model/errors";
-import { closeIdleNodes } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { resolveHosts } from "../../../provider/resources/mirror/hosts";
 import { cutOff, type HeldChange, synRetries } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { AuthKinds, ConfigStyle, Credentials } from "../../../provider/containerd/desired";
 import { atLeast } from "../../../provider/containerd/version";
-import { closeIdleNodes } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import type { EndpointSeen } from "../../../provider/registry/push/pushResult";
 import type { PlainMirror } from "../../../provider/resources/mirror/hosts";
 import { resolveHosts } from "../../../provider/resources/mirror/hosts";

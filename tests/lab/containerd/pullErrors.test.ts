@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
 import { knowsDialTimeout } from "../../../provider/containerd/plan/dialTimeout";
-import { closeIdleNodes, type PullCause, pullFailure } from "../../../provider/node";
+import { type PullCause, pullFailure } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { resolveHosts } from "../../../provider/resources/mirror/hosts";
 import { cutOff, frontRegistry, type HttpFaultProxy, synRetries } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { closeIdleNodes } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { frontRegistry, type HttpFault, type HttpFaultProxy } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";

@@ -1,9 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 
 /** What is changed in an answer's headers: a new value, undefined to leave it out, or a function of the old value. */
-export type HeaderChanges = Readonly<
-  Record<string, string | undefined | ((value: string | undefined) => string | undefined)>
->;
+type HeaderChanges = Readonly<Record<string, string | undefined | ((value: string | undefined) => string | undefined)>>;
 
 /** What goes wrong with a request that a rule matches. The fields combine, in this order. */
 export interface HttpFault {

@@ -60,7 +60,7 @@ const layoutVersion = 4;
 const native = process.arch === "x64" ? "amd64" : process.arch;
 
 const release = "gcr.io/anthos-baremetal-release";
-export const publicOnlyImages = [
+const publicOnlyImages = [
   `gcr.io/public-only/extra:1.0`,
   "somehost.io/public-only/more:1.0",
   "unlisted.io/elsewhere/tool:3.1",

@@ -7,7 +7,7 @@ import { LabError } from "./labError";
  * Labs that run side by side on one machine must not share addresses. Instance 0 uses 127.0.x.y as the
  * documentation says; instance I uses 127.I.x.y.
  */
-export const highestInstance = 99;
+const highestInstance = 99;
 
 /** Labs that nobody numbered take the first free one of these. */
 export const automaticInstances: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];

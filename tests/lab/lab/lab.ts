@@ -25,7 +25,7 @@ import { createClientKeys, createHostKey } from "./sshKeys";
 import { ensureTree, treeName, type TreeSpec } from "./tree";
 
 /** Hosts that the lab's second registry plays; the nodes know no other address for them. */
-export const publicHosts: readonly string[] = [
+const publicHosts: readonly string[] = [
   "gcr.io",
   "somehost.io",
   "otherhost.io",

@@ -339,6 +339,6 @@ function isInit(pid: number): boolean {
 }
 
 /** Quotes one word for sh. */
-export function shellWord(text: string): string {
+function shellWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

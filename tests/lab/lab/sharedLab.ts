@@ -8,7 +8,7 @@ let shared: Promise<Lab> | undefined;
  * The lab that all tests of one process share: one node of each release, the mirror and the public registry. It is made
  * at the first call and ends with the process.
  */
-export function sharedLab(): Promise<Lab> {
+function sharedLab(): Promise<Lab> {
   shared ??= Lab.up();
   return shared;
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** What one path was: type, mode, owner and content. Times are left out: restoring a file may set them anew. */
-export interface SnapshotEntry {
+interface SnapshotEntry {
   readonly type: "file" | "folder" | "link" | "other";
   /** Permission bits in octal, such as "0644". */
   readonly mode: string;

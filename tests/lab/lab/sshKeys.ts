@@ -21,7 +21,7 @@ export interface ClientKeys {
   readonly hostAuthority: SshKey;
 }
 
-export async function createKey(path: string, passphrase = ""): Promise<SshKey> {
+async function createKey(path: string, passphrase = ""): Promise<SshKey> {
   // ssh-keygen takes a passphrase as an argument only; this one guards nothing but a lab that lives for minutes.
   await must("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-C", "registry-mirror-lab", "-f", path]);
   return {

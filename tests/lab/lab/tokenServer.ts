@@ -30,7 +30,7 @@ interface Access {
 }
 
 /** "repository:team/app:pull,push", where the name may itself have colons (a port). */
-export function parseScope(scope: string): Access | undefined {
+function parseScope(scope: string): Access | undefined {
   const match = /^([^:]+):(.+):([^:]*)$/.exec(scope);
   return match
     ? {
@@ -43,7 +43,7 @@ export function parseScope(scope: string): Access | undefined {
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-export function createToken(config: TokenServerConfig, subject: string, access: readonly Access[]): string {
+function createToken(config: TokenServerConfig, subject: string, access: readonly Access[]): string {
   const certificate = new X509Certificate(readFileSync(config.signingCertPath));
   const now = Math.floor(Date.now() / 1000);
   const body = `${encode({ typ: "JWT", alg: "ES256", x5c: [certificate.raw.toString("base64")] })}.${encode({
@@ -63,7 +63,7 @@ export function createToken(config: TokenServerConfig, subject: string, access: 
   return `${body}.${signature.toString("base64url")}`;
 }
 
-export function serveTokens(config: TokenServerConfig): void {
+function serveTokens(config: TokenServerConfig): void {
   const server = createServer(
     { cert: readFileSync(config.certPath), key: readFileSync(config.keyPath) },
     (request, response) => {

@@ -51,7 +51,7 @@ const include = [
 ];
 
 /** Users of every node; each node gets their keys and passwords when it is made. */
-export const nodeUsers = [
+const nodeUsers = [
   { name: "admin", sudo: true },
   { name: "deploy", sudo: true },
   { name: "guest", sudo: false },

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 import type { DesiredHost } from "../../../provider/containerd/desired";
 import { renderFiles } from "../../../provider/containerd/render/renderFiles";
-import { closeIdleNodes } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { stableText } from "../../../provider/pulumi/plainValue";
 import { nodeContainerd } from "../../../provider/resources/node/operations";
 import type { Lab, LabNode, Snapshot } from "../lab";

@@ -6,8 +6,9 @@ import { join } from "node:path";
 
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import type { TransactionStep } from "../../../provider/node";
-import { closeIdleNodes, isNodeError } from "../../../provider/node";
+import { isNodeError } from "../../../provider/node";
 import type { NodeTuning } from "../../../provider/node/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { frontNode } from "../fault";
 import { compareSnapshots, type Lab, type LabNode, sharedLabOrSkip, type Snapshot } from "../lab";
 import {

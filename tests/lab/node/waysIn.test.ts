@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { NodeConnection } from "../../../provider/node";
-import { closeIdleNodes, connectNode } from "../../../provider/node";
+import { connectNode } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { frontNode, type TcpFaultProxy } from "../fault";
 import { type Lab, type LabNode, sharedLabOrSkip } from "../lab";
 import { apply, assertServing, connectionTo, context, failure, gcrHosts, planFor, restore } from "./support/work";

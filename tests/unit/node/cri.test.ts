@@ -4,7 +4,8 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { CriClient, GrpcError, grpcStatus, isNodeError } from "../../../provider/node";
+import { CriClient, isNodeError } from "../../../provider/node";
+import { GrpcError, grpcStatus } from "../../../provider/node/cri/unaryClient";
 import { failure, testContext } from "./support/context";
 import { FakeCri } from "./support/fakeCri";
 

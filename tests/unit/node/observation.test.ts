@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 
-import { closeIdleNodes, connectNode, type NodeObservation } from "../../../provider/node";
+import { connectNode, type NodeObservation } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { failure, testContext } from "./support/context";
 import { FakeNode } from "./support/fakeNode";
 

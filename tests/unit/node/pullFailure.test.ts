@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
-import { GrpcError, NodeError, type PullCause, pullFailure } from "../../../provider/node";
+import { NodeError, type PullCause, pullFailure } from "../../../provider/node";
+import { GrpcError } from "../../../provider/node/cri/unaryClient";
 
 const name = `127.0.20.1:5000/p/probe@sha256:${"a".repeat(64)}`;
 const url = `https://127.0.20.1:5000/v2/p/probe/manifests/sha256:${"a".repeat(64)}`;

@@ -4,18 +4,11 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:
 
 import type { ContainerdPlan, PlannedFile } from "../../../provider/containerd/containerdPlan";
 import type { NodeObservation, NodeOwner } from "../../../provider/node";
-import {
-  type ApplyOptions,
-  type ApplyResult,
-  applyToNode,
-  closeIdleNodes,
-  connectNode,
-  isNodeError,
-  restoreNode,
-  type RestoreResult,
-} from "../../../provider/node";
+import { type ApplyResult, applyToNode, connectNode, isNodeError, restoreNode } from "../../../provider/node";
 import type { NodeTuning } from "../../../provider/node/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { parseRecord } from "../../../provider/node/record";
+import type { ApplyOptions, RestoreResult } from "../../../provider/node/transaction/apply";
 import { failure, testContext } from "./support/context";
 import { FakeCri } from "./support/fakeCri";
 import { FakeNode } from "./support/fakeNode";

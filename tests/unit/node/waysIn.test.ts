@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { utils } from "ssh2";
 
 import type { NodeConnection } from "../../../provider/node";
-import { closeIdleNodes, connectNode } from "../../../provider/node";
+import { connectNode } from "../../../provider/node";
+import { closeIdleNodes } from "../../../provider/node/node";
 import { fingerprint, parseHostKey } from "../../../provider/node/ssh/hostKey";
 import { TestAgent } from "./support/agent";
 import { failure, testContext } from "./support/context";

@@ -14,14 +14,8 @@ import { renderFiles } from "../../../../provider/containerd/render/renderFiles"
 import { atLeast, type ContainerdVersion, parseContainerdVersion } from "../../../../provider/containerd/version";
 import { silentLog } from "../../../../provider/model/context";
 import { messageOf } from "../../../../provider/model/errors";
-import {
-  type ApplyResult,
-  applyToNode,
-  connectNode,
-  type CriAuth,
-  type Node,
-  restoreNode,
-} from "../../../../provider/node";
+import { type ApplyResult, applyToNode, connectNode, type Node, restoreNode } from "../../../../provider/node";
+import type { CriAuth } from "../../../../provider/node/cri/criClient";
 import type { Lab, LabNode } from "../../lab";
 
 export const hostsDir = "/etc/containerd/certs.d";

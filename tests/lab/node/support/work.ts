@@ -6,21 +6,13 @@ import { planContainerd } from "../../../../provider/containerd/plan/planContain
 import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import type { OperationContext } from "../../../../provider/model/context";
 import { silentLog } from "../../../../provider/model/context";
-import type {
-  ApplyOptions,
-  ApplyResult,
-  NodeConnection,
-  NodeError,
-  NodeObservation,
-  NodeOwner,
-  RestoreOptions,
-  RestoreResult,
-} from "../../../../provider/node";
+import type { ApplyResult, NodeConnection, NodeError, NodeObservation, NodeOwner } from "../../../../provider/node";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "../../../../provider/node";
 import type { NodeTuning } from "../../../../provider/node/node";
+import type { ApplyOptions, RestoreOptions, RestoreResult } from "../../../../provider/node/transaction/apply";
 import { compareSnapshots, type Lab, type LabNode, type Snapshot } from "../../lab";
 
-export const hostsDir = "/etc/containerd/certs.d";
+const hostsDir = "/etc/containerd/certs.d";
 export const gcrHosts = `${hostsDir}/gcr.io/hosts.toml`;
 export const config = "/etc/containerd/config.toml";
 export const owner: NodeOwner = { urn: "lab/stack/node", token: "00000000000000aa" };
@@ -121,11 +113,6 @@ export async function failure(work: Promise<unknown>, code: string, ...texts: Re
   assert.equal(error.code, code, error.message);
   texts.forEach((text) => assert.match(error.message, text));
   return error;
-}
-
-/** Everything of ours and of containerd's on the node's disk. */
-export function disk(node: LabNode): { etc: Snapshot; state: Snapshot } {
-  return { etc: node.snapshot("/etc/containerd"), state: node.snapshot("/var/lib/registry-mirror") };
 }
 
 export function assertAsBefore(node: LabNode, before: Snapshot, what: string): void {

@@ -72,14 +72,3 @@ export async function mustHave(
     strictEqual(await readBack(registry, `${namespace}/${path}`, tag), layout.images.get(name), name);
   }
 }
-
-/**
- * Bytes of blob contents that the registry took (its own log has only answers, so the proxy's or the stats' numbers are
- * used elsewhere).
- */
-export function committedBlobs(registry: LabRegistry, since?: ReturnType<LabRegistry["mark"]>): string[] {
-  return registry
-    .requests(since)
-    .filter((entry) => entry.method === "PUT" && entry.kind === "uploads" && entry.status === 201)
-    .map((entry) => entry.query.get("digest") ?? "");
-}

@@ -34,7 +34,7 @@ export function tar(entries: TarEntry[], options: { end?: boolean; padTo?: numbe
   return Buffer.concat([whole, Buffer.alloc((padTo - (whole.length % padTo)) % padTo)]);
 }
 
-export function paxRecords(records: Record<string, string>): Buffer {
+function paxRecords(records: Record<string, string>): Buffer {
   return Buffer.concat(
     Object.entries(records).map(([key, value]) => {
       const rest = Buffer.byteLength(` ${key}=${value}\n`);

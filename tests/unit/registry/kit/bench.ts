@@ -6,7 +6,7 @@ import { Registry } from "../../../../provider/registry/registry";
 import { FakeRegistry } from "./fakeRegistry";
 
 /** Waits that keep a test quick. */
-export const quick: RegistryOptions = {
+const quick: RegistryOptions = {
   retry: { attempts: 4, firstDelayMs: 5, maxDelayMs: 20, maxRetryAfterMs: 2_000 },
   connectTimeoutMs: 2_000,
   answerTimeoutMs: 1_000,
