@@ -1,4 +1,5 @@
 export type { ConfigStyle, Credentials, DesiredHost, DesiredMirror, HostAccess } from "../provider/containerd/desired";
+export type { ErrorCode } from "../provider/model/codes";
 export { MirrorError } from "../provider/model/errors";
 export type { PullCause } from "../provider/node";
 export type { EndpointSeen, Probe, PushedImage } from "../provider/registry/push/pushResult";

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { withCode } from "../provider/model/codes";
 import { MirrorError } from "../provider/model/errors";
 import type { Shape } from "../provider/resources/arguments/shape";
 import { shapeProblems } from "../provider/resources/arguments/shape";
@@ -51,7 +52,9 @@ export function refuseAtOnce(args: unknown, shape: Shape, type: string): void {
   const fields = typeof args === "object" && args !== null ? args : {};
   const problems = shapeProblems(fields, shape, "");
   if (problems.length > 0) {
-    throw Object.assign(new MirrorError("ARGUMENTS_INVALID", `${type}: ${problems.join(" ")}`), {
+    // No boundary stands behind what a constructor throws.
+    const text = withCode(`${type}: ${problems.join(" ")}`, "ARGUMENTS_INVALID");
+    throw Object.assign(new MirrorError("ARGUMENTS_INVALID", text), {
       __pulumiRunError: true,
     });
   }
@@ -69,7 +72,9 @@ async function attemptAsync<T>(step: () => Promise<T>): Promise<Resolved<T>> {
 }
 
 function findingsOf(error: MirrorError): string[] {
-  return [error.message, ...error.reasons.filter((reason) => !error.message.includes(reason))];
+  return [error.message, ...error.reasons.filter((reason) => !error.message.includes(reason))].map((finding) =>
+    withCode(finding, error.code),
+  );
 }
 
 /** The wire input `problems`: absent (not empty) when all is well, so that the state does not carry it. */

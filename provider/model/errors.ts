@@ -1,3 +1,5 @@
+import { type ErrorCode, withCode } from "./codes";
+
 const mark = Symbol.for("pulumi-registry-mirror.error");
 
 /**
@@ -8,14 +10,14 @@ const mark = Symbol.for("pulumi-registry-mirror.error");
  * not by class.
  */
 export class MirrorError extends Error {
-  /** Stable, upper snake case, e.g. `REGISTRY_UNAUTHORIZED`. */
-  readonly code: string;
+  /** Stable, upper snake case, e.g. `REGISTRY_UNAUTHORIZED`; docs/errors.md has them all. */
+  readonly code: ErrorCode;
   /** Further single findings, one per line; none of them holds a secret (Pulumi prints them in plain text). */
   readonly reasons: string[];
   /** @internal */
   readonly [mark] = true;
 
-  constructor(code: string, message: string, options: { cause?: unknown; reasons?: string[] } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; reasons?: string[] } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
@@ -50,4 +52,9 @@ export function messageOf(error: unknown): string {
     return error.message;
   }
   return String(error);
+}
+
+/** The same for a person, where it leaves this package: an error of ours with its code at the end. */
+export function toldOf(error: unknown): string {
+  return error instanceof MirrorError ? withCode(error.message, error.code) : messageOf(error);
 }

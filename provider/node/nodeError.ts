@@ -1,53 +1,8 @@
+import type { nodeCodes } from "../model/codes/node";
 import { MirrorError } from "../model/errors";
 
-/**
- * What can go wrong between us and a node; safe to branch on.
- *
- * - `NODE_UNREACHABLE`: no SSH connection at all (name, port, network, timeout). Nothing was touched; state is to be
- *   kept.
- * - `NODE_LOST`: the connection broke in the middle. The node undoes an unfinished transaction by itself.
- * - `NODE_AUTH`, `NODE_KEY`, `NODE_HOST_KEY_UNKNOWN`, `NODE_HOST_KEY_MISMATCH`, `NODE_HOST_KEY_REVOKED`, `NODE_SUDO`:
- *   the way in.
- * - `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN`, `NODE_NO_SYSTEMD`: not a node we can configure.
- * - `NODE_LOCKED`, `NODE_OWNED`: another program, another owner.
- * - `NODE_CHANGED`: a file changed between what was read and the moment of replacing it. Nothing was touched.
- * - `NODE_SYMLINK`, `NODE_DISK_FULL`, `NODE_READ_ONLY`, `NODE_FILES`: the node's file system said no.
- * - `NODE_CONFIG_REFUSED`, `NODE_RESTART`, `NODE_CRI`: containerd did not take it; undone.
- * - `NODE_UNDO`: putting back failed; the journal stays and the next run goes on with it.
- * - `NODE_OUTPUT`, `NODE_PROTOCOL`, `NODE_TIMEOUT`, `NODE_ABORTED`: the session with the node.
- */
-export type NodeErrorCode =
-  | "NODE_UNREACHABLE"
-  | "NODE_LOST"
-  | "NODE_AUTH"
-  | "NODE_KEY"
-  | "NODE_HOST_KEY_UNKNOWN"
-  | "NODE_HOST_KEY_MISMATCH"
-  | "NODE_HOST_KEY_REVOKED"
-  | "NODE_KNOWN_HOSTS"
-  | "NODE_SUDO"
-  | "NODE_SHELL"
-  | "NODE_FORWARDING"
-  | "NODE_NO_CONTAINERD"
-  | "NODE_CONTAINERD_DOWN"
-  | "NODE_NO_SYSTEMD"
-  | "NODE_TOOL"
-  | "NODE_LOCKED"
-  | "NODE_OWNED"
-  | "NODE_STATE"
-  | "NODE_CHANGED"
-  | "NODE_SYMLINK"
-  | "NODE_DISK_FULL"
-  | "NODE_READ_ONLY"
-  | "NODE_FILES"
-  | "NODE_CONFIG_REFUSED"
-  | "NODE_RESTART"
-  | "NODE_CRI"
-  | "NODE_UNDO"
-  | "NODE_OUTPUT"
-  | "NODE_PROTOCOL"
-  | "NODE_TIMEOUT"
-  | "NODE_ABORTED";
+/** What can go wrong between us and a node; safe to branch on. */
+export type NodeErrorCode = keyof typeof nodeCodes;
 
 export class NodeError extends MirrorError {
   declare readonly code: NodeErrorCode;

@@ -1,7 +1,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 
+import { withCode } from "../model/codes";
 import type { OperationContext } from "../model/context";
-import { messageOf, MirrorError } from "../model/errors";
+import { messageOf, MirrorError, toldOf } from "../model/errors";
 import { engineLog } from "./engineLog";
 import { withoutUndefined } from "./plainValue";
 import { redact, secretsIn } from "./redaction";
@@ -87,6 +88,13 @@ function review(urn: string | undefined, properties: object, notes: string[] | u
 export function dynamicProvider<I extends object, O extends object, W extends object = I>(
   operations: Operations<I, O, W>,
 ): pulumi.dynamic.ResourceProvider {
+  const differenceOf = (olds: O, news: I): Difference => {
+    try {
+      return operations.diff(olds, news);
+    } catch (error) {
+      throw plain(error, news);
+    }
+  };
   return {
     check(olds: Wire<Partial<I>>, news: Wire<W>) {
       const { problems: found, dryRun, ...rest } = news;
@@ -101,14 +109,14 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
         return Promise.resolve(problems.length > 0 ? failures(problems, news) : { inputs: withoutUndefined(inputs) });
       } catch (error) {
         if (error instanceof MirrorError) {
-          return Promise.resolve(failures([error.message], news));
+          return Promise.resolve(failures([toldOf(error)], news));
         }
         throw error;
       }
     },
 
     diff(_id: string, olds: Wire<O>, news: Wire<I>) {
-      const { notes, status, ...difference } = operations.diff(olds, news);
+      const { notes, status, ...difference } = differenceOf(olds, news);
       review(news.resourceUrn, news, notes);
       if (previewing && status !== undefined) {
         engineLog(news.resourceUrn, secretsIn(news)).progress(status);
@@ -165,10 +173,18 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
   };
 }
 
-/** A failure on a named secret property prints the secret; an empty property never does. */
+/**
+ * A failure on a named secret property prints the secret; an empty property never does. A problem without a code of its
+ * own is one of an argument's value.
+ */
 function failures(problems: string[], news: object): pulumi.dynamic.CheckResult {
   const secrets = secretsIn(news);
-  return { failures: problems.map((reason) => ({ property: "", reason: redact(reason, secrets) })) };
+  return {
+    failures: problems.map((problem) => ({
+      property: "",
+      reason: withCode(redact(problem, secrets), "ARGUMENTS_INVALID"),
+    })),
+  };
 }
 
 function contextOf(properties: Wired): OperationContext {
@@ -181,9 +197,14 @@ function contextOf(properties: Wired): OperationContext {
   };
 }
 
+/** What is not an error of ours is a defect, and has a code too. */
+function firstLine(error: unknown): string {
+  return error instanceof MirrorError ? toldOf(error) : withCode(messageOf(error), "UNEXPECTED");
+}
+
 function plain(error: unknown, properties: object): Error {
   const reasons = error instanceof MirrorError ? error.reasons : [];
-  const text = [messageOf(error), ...reasons.map((reason) => `  - ${reason}`)].join("\n");
+  const text = [firstLine(error), ...reasons.map((reason) => `  - ${reason}`)].join("\n");
   return new Error(redact(text, secretsIn(properties)));
 }
 
@@ -207,6 +228,6 @@ function reported(error: unknown, inputs: Wired, id: string | undefined): Error 
       __provider: inputs.__provider,
     }),
     // The engine shows the reasons and not the message.
-    reasons: [error.message, ...error.reasons].map((reason) => redact(reason, secrets)),
+    reasons: [firstLine(error), ...error.reasons].map((reason) => redact(reason, secrets)),
   });
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../model/codes";
 import { MirrorError } from "../model/errors";
 
 /**
@@ -11,7 +12,7 @@ export class RegistryError extends MirrorError {
   readonly registryCode: string | undefined;
 
   constructor(
-    code: string,
+    code: ErrorCode,
     message: string,
     options: { cause?: unknown; reasons?: string[]; status?: number; registryCode?: string } = {},
   ) {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { HostAccess } from "../../provider/containerd/desired";
-import { MirrorError } from "../../provider/model/errors";
+import { MirrorError, toldOf } from "../../provider/model/errors";
 import type { Shape } from "../../provider/resources/arguments/shape";
 import type { ClusterConfig } from "../../provider/resources/cluster/clusterConfig";
 import type { BmctlCluster, BmctlNode, OverriddenField } from "../../provider/resources/cluster/clusterFile";
@@ -299,13 +299,16 @@ const heldInputs: string[] = Object.keys({
   drift: true,
 } satisfies Record<Exclude<keyof NodeContainerdInputs, "hold">, true>);
 
-/** A mistake in a cluster file is told as such, without the stack of the program that read it. */
+/**
+ * A mistake in a cluster file is told as such, with its code, without the stack of the program that read it: no boundary
+ * stands behind what a constructor throws.
+ */
 function plainErrors<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (error instanceof MirrorError) {
-      throw Object.assign(error, { __pulumiRunError: true });
+      throw Object.assign(error, { message: toldOf(error), __pulumiRunError: true });
     }
     throw error;
   }

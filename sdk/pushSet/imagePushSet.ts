@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { OpenOptions, PackageIndex } from "../../provider/archive/imagePackage";
 import { openPackages, sourcesOf } from "../../provider/archive/packageList";
+import { withCode } from "../../provider/model/codes";
 import { MirrorError } from "../../provider/model/errors";
 import { localPath } from "../../provider/model/localPath";
 import { checkCertificates, readTextFile } from "../../provider/model/textFile";
@@ -213,12 +214,12 @@ function conflictingCredentials(given: {
 }): Resolved<undefined> {
   const problems: string[] = [];
   if (given.docker !== undefined && (given.username !== undefined || given.withPassword)) {
-    problems.push("registry: both dockerConfigPath and username or password are given; leave one of them out.");
+    const both = "registry: both dockerConfigPath and username or password are given; leave one of them out.";
+    problems.push(withCode(both, "CREDENTIALS_TWICE"));
   }
   if ((given.username !== undefined) !== given.withPassword) {
-    problems.push(
-      `registry: ${given.withPassword ? "password without username" : "username without password"}; give both, or neither.`,
-    );
+    const half = given.withPassword ? "password without username" : "username without password";
+    problems.push(withCode(`registry: ${half}; give both, or neither.`, "CREDENTIALS_INCOMPLETE"));
   }
   return { problems };
 }

@@ -69,7 +69,7 @@ export function findInDockerConfig(text: string, place: CredentialPlace, where: 
 /**
  * Reads a Docker config.json and, where it says so, asks its credential helper.
  *
- * @throws RegistryError `DOCKER_CONFIG_UNREADABLE`, `DOCKER_CONFIG_INVALID`, `DOCKER_CONFIG_NO_ENTRY`,
+ * @throws RegistryError `FILE_UNREADABLE`, `DOCKER_CONFIG_INVALID`, `DOCKER_CONFIG_NO_ENTRY`,
  * `CREDENTIAL_HELPER_FAILED`
  */
 export async function readDockerConfig(
@@ -83,7 +83,7 @@ export async function readDockerConfig(
     text = await readFile(path, "utf8");
   } catch (cause) {
     throw new RegistryError(
-      "DOCKER_CONFIG_UNREADABLE",
+      "FILE_UNREADABLE",
       `${where} cannot be read: ${messageOf(cause)}. Give the path of a Docker config.json.`,
       { cause },
     );

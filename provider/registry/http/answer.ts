@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../../model/codes";
 import { RegistryError } from "../registryError";
 import type { HttpResponse } from "./httpExchange";
 
@@ -76,7 +77,7 @@ export function responseError(method: string, url: URL, response: HttpResponse, 
   });
 }
 
-function ourCode(status: number): string {
+function ourCode(status: number): ErrorCode {
   switch (status) {
     case 401:
       return "REGISTRY_UNAUTHORIZED";

@@ -19,14 +19,14 @@ const block = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUST
 /**
  * Reads `caCert` or `caCertPath`.
  *
- * @throws RegistryError `CA_UNREADABLE`, `CA_NOT_PEM`, `CA_CONFLICT`
+ * @throws RegistryError `FILE_UNREADABLE`, `CA_INVALID`, `CA_TWICE`
  */
 export function givenCertificates(
   connection: Pick<RegistryConnection, "caCert" | "caCertPath">,
 ): GivenCertificates | undefined {
   const { caCert, caCertPath } = connection;
   if (caCert !== undefined && caCertPath !== undefined) {
-    throw new RegistryError("CA_CONFLICT", "registry.caCert and registry.caCertPath are both given; give one of them.");
+    throw new RegistryError("CA_TWICE", "registry.caCert and registry.caCertPath are both given; give one of them.");
   }
   if (caCert !== undefined) {
     return parseCertificates(caCert, "registry.caCert");
@@ -39,7 +39,7 @@ export function givenCertificates(
     text = readFileSync(caCertPath, "utf8");
   } catch (cause) {
     throw new RegistryError(
-      "CA_UNREADABLE",
+      "FILE_UNREADABLE",
       `caCertPath "${caCertPath}" cannot be read: ${messageOf(cause)}. Give the path of the PEM file of the CA that signed the registry's certificate.`,
       { cause },
     );
@@ -47,7 +47,7 @@ export function givenCertificates(
   return parseCertificates(text, `caCertPath "${caCertPath}"`);
 }
 
-/** @throws RegistryError `CA_NOT_PEM` */
+/** @throws RegistryError `CA_INVALID` */
 function parseCertificates(text: string, where: string): GivenCertificates {
   const blocks = text.match(block) ?? [];
   if (blocks.length === 0) {
@@ -57,7 +57,7 @@ function parseCertificates(text: string, where: string): GivenCertificates {
         ? " It holds a certificate request, not a certificate."
         : "";
     throw new RegistryError(
-      "CA_NOT_PEM",
+      "CA_INVALID",
       `${where} holds no PEM certificate (-----BEGIN CERTIFICATE-----).${hint} A DER file converts with: openssl x509 -inform der -in FILE -out ca.crt`,
     );
   }
@@ -66,7 +66,7 @@ function parseCertificates(text: string, where: string): GivenCertificates {
       return new X509Certificate(pem);
     } catch (cause) {
       throw new RegistryError(
-        "CA_NOT_PEM",
+        "CA_INVALID",
         `${where}: certificate ${i + 1} of ${blocks.length} cannot be parsed: ${messageOf(cause)}.`,
         { cause },
       );

@@ -357,12 +357,12 @@ function exhausted(attempts: number, wait: number | undefined): string {
     : `Given up after ${attempts} tries; it asks to wait ${Math.ceil(wait / 1000)} s`;
 }
 
-/** @throws RegistryError `CREDENTIALS_CONFLICT`, `CREDENTIALS_INCOMPLETE` */
+/** @throws RegistryError `CREDENTIALS_TWICE`, `CREDENTIALS_INCOMPLETE` */
 function checkCredentials(connection: RegistryConnection): void {
   const { username, password, dockerConfigPath } = connection;
   if (dockerConfigPath !== undefined && (username !== undefined || password !== undefined)) {
     throw new RegistryError(
-      "CREDENTIALS_CONFLICT",
+      "CREDENTIALS_TWICE",
       "registry.dockerConfigPath and registry.username or password are both given; give one of them.",
     );
   }

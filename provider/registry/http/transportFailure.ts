@@ -1,6 +1,7 @@
 import type { PeerCertificate } from "node:tls";
 import { connect as tlsConnect } from "node:tls";
 
+import type { ErrorCode } from "../../model/codes";
 import { messageOf } from "../../model/errors";
 import { RegistryError } from "../registryError";
 import type { GivenCertificates } from "./certificates";
@@ -13,7 +14,7 @@ interface Surroundings {
 }
 
 /** Codes after which the same request may well succeed a moment later. */
-export const transientCodes: readonly string[] = [
+export const transientCodes: readonly ErrorCode[] = [
   "REGISTRY_UNREACHABLE",
   "REGISTRY_TIMEOUT",
   "REGISTRY_CONNECTION_LOST",
@@ -29,7 +30,7 @@ export async function explainFailure(
   const via = around.proxy === undefined ? "" : ` by the proxy ${around.proxy.protocol}//${around.proxy.host}`;
   const what = `${request.method} ${request.url.origin}${request.url.pathname}`;
   const { code, text } = rootOf(error);
-  const make = (ours: string, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
+  const make = (ours: ErrorCode, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
 
   if (/^ERR_SSL_.*(?:_ALERT_|UNSUPPORTED_PROTOCOL)/.test(code)) {
     return handshakeFailure(error, code, place, via);
@@ -109,7 +110,7 @@ function rootOf(error: unknown): { code: string; text: string } {
  * try ends the same.
  */
 function handshakeFailure(error: unknown, code: string, place: string, via: string): RegistryError {
-  const make = (ours: string, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
+  const make = (ours: ErrorCode, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
   if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) {
     return make(
       "REGISTRY_TLS_VERSION",
@@ -141,7 +142,7 @@ async function certificateFailure(
 ): Promise<RegistryError> {
   // Through a proxy the certificate may be either side's, and a second look would not show the same one.
   const seen = around.proxy === undefined ? await peerCertificate(request.url) : undefined;
-  const make = (ours: string, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
+  const make = (ours: ErrorCode, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
   const names = seen === undefined ? "" : ` (subject ${nameOf(seen.subject)}, issued by ${nameOf(seen.issuer)})`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     const alternatives = seen?.subjectaltname ?? "none";

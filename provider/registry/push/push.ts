@@ -66,7 +66,7 @@ const maxPasses = 4;
  * One image that cannot be pushed does not stop the others: `failures` names each, and everything else is in the
  * registry.
  *
- * @throws RegistryError `PUSH_FILTER_UNMATCHED`, `PUSH_CONFLICT`, `PACKAGE_EMPTY`, before anything is tagged; the
+ * @throws RegistryError `PUSH_FILTER_UNMATCHED`, `PUSH_CONFLICT`, `ARCHIVE_EMPTY`, before anything is tagged; the
  * context's reason when aborted; the package's own error when it cannot be read and its images are not known by then.
  */
 export async function pushPackage(pkg: ImagePackage, registry: Registry, options: PushOptions): Promise<PushResult> {
@@ -126,7 +126,7 @@ class PackagePush {
     const { index, staged } =
       known === undefined ? await this.stageAll(sentBefore) : { index: known, staged: new Map<Digest, string>() };
     if (index.images.length === 0) {
-      throw new RegistryError("PACKAGE_EMPTY", `${this.pkg.source}: there is no image with a name in the package.`);
+      throw new RegistryError("ARCHIVE_EMPTY", `${this.pkg.source}: there is no image with a name in the package.`);
     }
     const chosen = selectImages(index.images, this.options.include ?? [], this.options.exclude ?? []);
     const plan = planPush(index, chosen, this.registry.endpoint);

@@ -1,5 +1,6 @@
 import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
+import { toldOf } from "../../model/errors";
 import { repositoryBelow } from "../endpoint";
 import { inTurns } from "../push/inTurns";
 import type { Probe, PushedImage } from "../push/pushResult";
@@ -79,10 +80,11 @@ export async function deletePushed(
   const result = await deleteTargets(registry, targets, keeper, context);
   const { failures } = result;
   if (failures.length > 0) {
-    const reasons = failures.map(({ source, error }) => `${source}: ${error.message}`);
+    const [first] = failures.map(({ source, error }) => `${source}: ${error.message}`);
+    const reasons = failures.map(({ source, error }) => `${source}: ${toldOf(error)}`);
     throw new RegistryError(
       "DELETE_INCOMPLETE",
-      `${failures.length} of ${targets.length} images could not be deleted from ${registry.endpoint.authority}: ${reasons[0] as string}`,
+      `${failures.length} of ${targets.length} images could not be deleted from ${registry.endpoint.authority}: ${first as string}`,
       { reasons },
     );
   }

@@ -1,23 +1,10 @@
+import { withCode } from "../../model/codes";
+import type { clusterFileCodes } from "../../model/codes/cluster";
+import type { NameOf } from "../../model/codes/codeText";
 import { MirrorError } from "../../model/errors";
 
-/** What can be wrong with a cluster file; stable, safe to branch on. */
-export type ClusterFileCode =
-  | "CLUSTER_FILE_UNREADABLE"
-  | "CLUSTER_FILE_SYNTAX"
-  | "CLUSTER_NOT_FOUND"
-  | "CLUSTER_AMBIGUOUS"
-  | "CLUSTER_FIELD_MISSING"
-  | "CLUSTER_FIELD_TYPE"
-  | "CLUSTER_FIELD_CONFLICT"
-  | "CLUSTER_FIELD_UNSUPPORTED"
-  | "CLUSTER_RUNTIME_UNSUPPORTED"
-  | "CLUSTER_ENDPOINT_INVALID"
-  | "CLUSTER_HOST_INVALID"
-  | "CLUSTER_HOST_CONFLICT"
-  | "CLUSTER_ADDRESS_INVALID"
-  | "CLUSTER_ADDRESS_TWICE"
-  | "CLUSTER_POOL_UNKNOWN"
-  | "CLUSTER_PATH_MISSING";
+/** What can be wrong with a cluster file; stable, safe to branch on. docs/errors.md has them all. */
+export type ClusterFileCode = NameOf<typeof clusterFileCodes>;
 
 /** Where in a cluster file something stands. */
 export interface ClusterFilePlace {
@@ -78,9 +65,9 @@ export function clusterFileError(code: ClusterFileCode, place: ClusterFilePlace,
   return new ClusterFileError([{ ...place, code, message }]);
 }
 
-/** `admin1.yaml:12:7, document 3 (Cluster admin1), spec.nodeConfig.containerRuntime: ...` */
+/** `admin1.yaml:12:7, document 3 (Cluster admin1), spec.nodeConfig.containerRuntime: ... [CLUSTER_FIELD_TYPE]` */
 function describeProblem(problem: ClusterFileProblem): string {
-  return `${describePlace(problem)}: ${problem.message}`;
+  return withCode(`${describePlace(problem)}: ${problem.message}`, problem.code);
 }
 
 function describePlace(place: ClusterFilePlace): string {

@@ -1,3 +1,5 @@
+import type { ErrorCode } from "../../model/codes";
+import { withCode } from "../../model/codes";
 import { MirrorError } from "../../model/errors";
 import type { BmctlNode, NodeRole } from "./nodes";
 import { shortAddress } from "./nodes";
@@ -47,7 +49,12 @@ export interface RolloutPlan {
 }
 
 /** A rollout that makes no sense: a number too small, an unknown role, or a name that no node and no pool has. */
-export class RolloutError extends MirrorError {}
+export class RolloutError extends MirrorError {
+  constructor(code: ErrorCode, message: string) {
+    // It leaves the program as it is: no boundary stands behind it.
+    super(code, withCode(message, code));
+  }
+}
 
 const roles: readonly NodeRole[] = ["worker", "load-balancer", "control-plane"];
 

@@ -93,7 +93,7 @@ async function givenCredential(
     const found = await readDockerConfig(localPath(pullCredentialConfigPath), place, signal, where);
     if (found.kind === "identityToken") {
       throw new MirrorError(
-        "CREDENTIALS_UNUSABLE",
+        "DOCKER_CONFIG_IDENTITY_TOKEN",
         `${where}: holds an identity token; nodes need a user and a password, so give username and password instead.`,
       );
     }
@@ -101,7 +101,7 @@ async function givenCredential(
   }
   if ((username === undefined) !== (password === undefined)) {
     throw new MirrorError(
-      "CREDENTIALS_HALF",
+      "CREDENTIALS_INCOMPLETE",
       `${argument}: ${username === undefined ? "password without username" : "username without password"}; give both, or neither.`,
     );
   }

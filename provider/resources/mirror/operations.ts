@@ -4,7 +4,7 @@ import type { Credentials, DesiredHost } from "../../containerd/desired";
 import { upstreamAuthority } from "../../containerd/hostNames";
 import { dialTimeoutNote, hasDialTimeout } from "../../containerd/plan/dialTimeout";
 import type { OperationContext } from "../../model/context";
-import { messageOf, MirrorError } from "../../model/errors";
+import { MirrorError, toldOf } from "../../model/errors";
 import { lineDiff } from "../../model/lineDiff";
 import type { Difference, Operations } from "../../pulumi/boundary";
 import { dynamicProvider } from "../../pulumi/boundary";
@@ -151,7 +151,7 @@ async function askEndpoints(
     try {
       seen.push(await registry.ping({ needsCredentials }));
     } catch (error) {
-      failures.push(messageOf(error));
+      failures.push(toldOf(error));
     } finally {
       await registry.close();
     }

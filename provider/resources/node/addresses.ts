@@ -1,3 +1,5 @@
+import { withCode } from "../../model/codes";
+
 /** The nodes that this run's checks have seen, by address. */
 const declared = new Map<string, string>();
 
@@ -9,7 +11,10 @@ export function twiceDeclared(address: string, urn: string): string[] {
     return [];
   }
   return [
-    `connection: ${address} is the node of ${nameOf(other)} already, and here it is that of ${nameOf(urn)}; two resources would undo each other's work, so take one of them out.`,
+    withCode(
+      `connection: ${address} is the node of ${nameOf(other)} already, and here it is that of ${nameOf(urn)}; two resources would undo each other's work, so take one of them out.`,
+      "NODE_TWICE",
+    ),
   ];
 }
 

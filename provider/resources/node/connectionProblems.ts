@@ -1,3 +1,4 @@
+import { withCode } from "../../model/codes";
 import type { NodeConnection } from "../../node";
 import { isUnknown } from "../../pulumi/plainValue";
 import { connectionShapeProblems } from "../arguments/shapes";
@@ -15,17 +16,24 @@ export function connectionProblems(connection: NodeConnection, name = "connectio
     );
   }
   if (connection.privateKey !== undefined && connection.privateKeyPath !== undefined) {
-    problems.push(`${name}: both privateKey and privateKeyPath are given; leave one of them out.`);
+    problems.push(
+      withCode(`${name}: both privateKey and privateKeyPath are given; leave one of them out.`, "NODE_KEY"),
+    );
   }
   if (connection.hostKey !== undefined && connection.knownHostsPath !== undefined) {
-    problems.push(`${name}: both hostKey and knownHostsPath are given; leave one of them out.`);
+    problems.push(
+      withCode(`${name}: both hostKey and knownHostsPath are given; leave one of them out.`, "NODE_KNOWN_HOSTS"),
+    );
   }
   if (
     connection.insecureIgnoreHostKey === true &&
     (connection.hostKey !== undefined || connection.knownHostsPath !== undefined)
   ) {
     problems.push(
-      `${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`,
+      withCode(
+        `${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`,
+        "NODE_KNOWN_HOSTS",
+      ),
     );
   }
   if (connection.proxy !== undefined && !isUnknown(connection.proxy)) {

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 
 import { openPackages, sourcesOf } from "../../archive/packageList";
+import { withCode } from "../../model/codes";
 import type { OperationContext } from "../../model/context";
-import { messageOf, MirrorError } from "../../model/errors";
+import { messageOf, MirrorError, toldOf } from "../../model/errors";
 import { localPath } from "../../model/localPath";
 import type { Difference, Operations } from "../../pulumi/boundary";
 import { dynamicProvider, PartialFailure } from "../../pulumi/boundary";
@@ -180,7 +181,7 @@ function withoutPackage(
   const { fingerprint = "", contents, source } = olds;
   const pushed = fingerprint !== "" && source !== undefined && sameValue(sourcesOf(source), sourcesOf(inputs.source));
   if (!pushed || !sameValue(filters(olds), filters(inputs))) {
-    return { inputs, problems: [missing] };
+    return { inputs, problems: [withCode(missing, "ARCHIVE_NOT_FOUND")] };
   }
   return {
     inputs: { ...inputs, fingerprint, ...(contents === undefined ? {} : { contents }) },
@@ -248,7 +249,7 @@ function filterProblems(news: ImagePushSetInputs): string[] {
     return [];
   } catch (error) {
     if (error instanceof MirrorError) {
-      return [error.message];
+      return [toldOf(error)];
     }
     throw error;
   }
@@ -415,7 +416,7 @@ async function push(
         context.log.info(describeImages(changes, (source) => fateOf(source, result)).join("\n"));
       }
       if (result.failures.length > 0) {
-        const reasons = result.failures.map((failure) => `${failure.source}: ${messageOf(failure.error)}`);
+        const reasons = result.failures.map((failure) => `${failure.source}: ${toldOf(failure.error)}`);
         const deletes = result.failures.filter(({ deleting }) => deleting === true).length;
         const pushes = result.failures.length - deletes;
         const said = [

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { withCode } from "../../../provider/model/codes";
 import { MirrorError } from "../../../provider/model/errors";
 import type { Operations } from "../../../provider/pulumi/boundary";
 import { dynamicProvider, PartialFailure } from "../../../provider/pulumi/boundary";
@@ -56,7 +57,7 @@ describe("the boundary to Pulumi", () => {
         assert.equal(error.id, "id-1");
         assert.equal(error.properties?.["result"], "a");
         assert.equal(error.properties?.["__provider"], "code");
-        assert.deepEqual(error.reasons, ["1 of 2 failed", "b: refused"]);
+        assert.deepEqual(error.reasons, ["1 of 2 failed [PUSH_INCOMPLETE]", "b: refused"]);
         assert.match(error.message, /1 of 2 failed/);
         return true;
       },
@@ -67,7 +68,7 @@ describe("the boundary to Pulumi", () => {
     const p = provider({ create: () => Promise.reject(new Error("login hunter22 refused")) });
     await assert.rejects(
       p.create(inputs),
-      (error: Error) => !error.message.includes("hunter22") && error.message.includes("[secret]"),
+      (error: Error) => !error.message.includes("hunter22") && error.message === "login [secret] refused [UNEXPECTED]",
     );
     const secrets = secretsIn({
       credentials: { "h:5000": { username: "u", password: "p@ss word" } },
@@ -81,12 +82,31 @@ describe("the boundary to Pulumi", () => {
     const p = provider({});
     const result = await p.check?.(
       {},
-      { ...inputs, problems: ["registry.caCertPath: no such file", "hunter22 is short"] },
+      { ...inputs, problems: ["registry.caCertPath: no such file [FILE_UNREADABLE]", "hunter22 is short"] },
     );
     assert.deepEqual(result?.failures, [
-      { property: "", reason: "registry.caCertPath: no such file" },
-      { property: "", reason: "[secret] is short" },
+      { property: "", reason: "registry.caCertPath: no such file [FILE_UNREADABLE]" },
+      { property: "", reason: "[secret] is short [ARGUMENTS_INVALID]" },
     ]);
+  });
+
+  it("ends every error with its code, once, whichever operation it comes from", async () => {
+    const fail = (): never => {
+      throw new MirrorError("IGNORE_CHANGES", "name both", { reasons: ["a reason"] });
+    };
+    const rejects = () => Promise.resolve().then(fail);
+    const p = provider({ check: fail, diff: fail, create: rejects, read: rejects, update: rejects, delete: rejects });
+    const told = { message: "name both [IGNORE_CHANGES]\n  - a reason" };
+    assert.throws(() => p.diff?.("1", inputs, inputs), told);
+    await assert.rejects(p.create(inputs), told);
+    await assert.rejects(async () => p.read?.("1", inputs), told);
+    await assert.rejects(async () => p.update?.("1", inputs, inputs), told);
+    await assert.rejects(async () => p.delete?.("1", inputs), told);
+    assert.deepEqual((await p.check?.(inputs, inputs))?.failures, [
+      { property: "", reason: "name both [IGNORE_CHANGES]" },
+    ]);
+    assert.equal(withCode("name both [IGNORE_CHANGES]", "NODE_OWNED"), "name both [IGNORE_CHANGES]");
+    assert.equal(withCode("a list [A]", "NODE_OWNED"), "a list [A] [NODE_OWNED]");
   });
 
   it("B7: read says gone only when the operation does", async () => {
@@ -116,7 +136,7 @@ describe("errors", () => {
     const foreign = Object.assign(new Error("x"), { [Symbol.for("pulumi-registry-mirror.error")]: true });
     assert.equal(foreign instanceof MirrorError, true);
     assert.equal(foreign instanceof RegistryError, false);
-    assert.equal(new RegistryError("A", "b") instanceof RegistryError, true);
+    assert.equal(new RegistryError("REGISTRY_DENIED", "b") instanceof RegistryError, true);
     assert.equal(new Error("x") instanceof MirrorError, false);
   });
 });

@@ -599,7 +599,7 @@ describe("push", () => {
     });
 
     it("a package without images is an error", async () => {
-      await rejects(push(), (error: RegistryError) => error.code === "PACKAGE_EMPTY");
+      await rejects(push(), (error: RegistryError) => error.code === "ARCHIVE_EMPTY");
     });
 
     it("include and exclude", async () => {

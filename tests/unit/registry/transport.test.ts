@@ -105,33 +105,28 @@ describe("the way to a registry: TLS", () => {
     [
       "a CA file that is not there",
       () => ({ caCertPath: "/nonexistent/ca.crt" }),
-      "CA_UNREADABLE",
+      "FILE_UNREADABLE",
       /caCertPath "\/nonexistent\/ca\.crt" cannot be read: ENOENT/,
     ],
     [
       "a CA file that is not PEM",
       () => ({ caCertPath: folder.file("junk.crt", "junk") }),
-      "CA_NOT_PEM",
+      "CA_INVALID",
       /junk\.crt" holds no PEM certificate/,
     ],
     [
       "a key instead of a certificate",
       () => ({ caCert: ca.key }),
-      "CA_NOT_PEM",
+      "CA_INVALID",
       /registry\.caCert holds no PEM certificate.* It holds a private key/,
     ],
     [
       "a damaged certificate",
       () => ({ caCert: ca.cert.replace(/\n[A-Za-z0-9+/]{20}/, "\nAAAAAAAAAAAAAAAAAAAA") }),
-      "CA_NOT_PEM",
+      "CA_INVALID",
       /certificate 1 of 1 cannot be parsed/,
     ],
-    [
-      "both caCert and caCertPath",
-      () => ({ caCert: ca.cert, caCertPath: "ca.crt" }),
-      "CA_CONFLICT",
-      /give one of them/,
-    ],
+    ["both caCert and caCertPath", () => ({ caCert: ca.cert, caCertPath: "ca.crt" }), "CA_TWICE", /give one of them/],
     [
       "a password without a user",
       () => ({ password: "s3cret" }),
@@ -141,7 +136,7 @@ describe("the way to a registry: TLS", () => {
     [
       "a Docker config and a user",
       () => ({ dockerConfigPath: "c.json", username: "u", password: "p" }),
-      "CREDENTIALS_CONFLICT",
+      "CREDENTIALS_TWICE",
       /give one of them/,
     ],
   ];

@@ -222,11 +222,11 @@ describe("cluster file", () => {
     );
     assert.equal(
       errorOf(() => parseClusterFile(text, "both.yaml")).message,
-      "both.yaml: it has the Clusters admin1, user1: say which one with clusterName, and declare one MirroredCluster for each",
+      "both.yaml: it has the Clusters admin1, user1: say which one with clusterName, and declare one MirroredCluster for each [CLUSTER_AMBIGUOUS]",
     );
     assert.equal(
       errorOf(() => parseClusterFile(text, "both.yaml", { clusterName: "user2" })).message,
-      'both.yaml: there is no Cluster "user2" in it; it has admin1, user1',
+      'both.yaml: there is no Cluster "user2" in it; it has admin1, user1 [CLUSTER_NOT_FOUND]',
     );
   });
 

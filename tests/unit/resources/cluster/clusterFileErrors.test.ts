@@ -230,7 +230,7 @@ describe("cluster file errors: file, document, line, field, value and the way ou
   for (const { title, text, message, code } of table) {
     it(title, () => {
       const error = errorOf(() => parseClusterFile(text, "c.yaml", { overridden: ["gcrKeyPath"] }));
-      assert.equal(error.message, message);
+      assert.equal(error.message, `${message} [${code}]`);
       assert.equal(error.code, code);
       assert.ok(error instanceof MirrorError && error instanceof ClusterFileError);
     });
@@ -279,10 +279,10 @@ describe("cluster file errors: file, document, line, field, value and the way ou
       writeFileSync(join(folder, "c.yaml"), text);
       const at = join(folder, "c.yaml");
       assert.deepEqual(errorOf(() => readClusterFile(at)).reasons, [
-        `${at}:2:13, document 1 (header), gcrKeyPath: "${join(folder, "folder")}" is not a file but a folder`,
-        `${at}:3:20, document 1 (header), sshPrivateKeyPath: "~/.ssh/id_rsa" starts with "~", which nobody expands here: write the whole path`,
-        `${at}:6:17, document 1 (header), registryMirrors[0].caCertPath: there is no file "${join(folder, "ca.crt")}" (a relative path is taken from the cluster file's folder)`,
-        `${at}:7:31, document 1 (header), registryMirrors[0].pullCredentialConfigPath: there is no file "/none/config.json"`,
+        `${at}:2:13, document 1 (header), gcrKeyPath: "${join(folder, "folder")}" is not a file but a folder [CLUSTER_PATH_MISSING]`,
+        `${at}:3:20, document 1 (header), sshPrivateKeyPath: "~/.ssh/id_rsa" starts with "~", which nobody expands here: write the whole path [CLUSTER_PATH_MISSING]`,
+        `${at}:6:17, document 1 (header), registryMirrors[0].caCertPath: there is no file "${join(folder, "ca.crt")}" (a relative path is taken from the cluster file's folder) [CLUSTER_PATH_MISSING]`,
+        `${at}:7:31, document 1 (header), registryMirrors[0].pullCredentialConfigPath: there is no file "/none/config.json" [CLUSTER_PATH_MISSING]`,
       ]);
     }));
 
@@ -294,17 +294,20 @@ describe("cluster file errors: file, document, line, field, value and the way ou
       );
       assert.match(
         errorOf(() => readClusterFile(join(folder, "sub"))).message,
-        /sub: this is a folder; name the cluster's YAML file in it$/,
+        /sub: this is a folder; name the cluster's YAML file in it \[CLUSTER_FILE_UNREADABLE\]$/,
       );
       writeFileSync(join(folder, "binary"), Buffer.from([0xff, 0xfe, 0x41, 0x00]));
-      assert.match(errorOf(() => readClusterFile(join(folder, "binary"))).message, /binary: this is not UTF-8 text$/);
+      assert.match(
+        errorOf(() => readClusterFile(join(folder, "binary"))).message,
+        /binary: this is not UTF-8 text \[CLUSTER_FILE_UNREADABLE\]$/,
+      );
     }));
 
   it("an object's problems name document and field, and an output in it is refused", () => {
     const config = { cluster: { metadata: { name: "admin1" }, spec: { nodeConfig: { containerRuntime: "docker" } } } };
     assert.equal(
       errorOf(() => clusterOfConfig(config)).message,
-      'clusterConfig, document 2 (Cluster admin1), spec.nodeConfig.containerRuntime: the container runtime is "docker", and a registry mirror works only with containerd: set containerRuntime: containerd, or remove the line',
+      'clusterConfig, document 2 (Cluster admin1), spec.nodeConfig.containerRuntime: the container runtime is "docker", and a registry mirror works only with containerd: set containerRuntime: containerd, or remove the line [CLUSTER_RUNTIME_UNSUPPORTED]',
     );
     const withOutput = { ...config, registryMirrors: [{ endpoint: pulumi.output("x") }] } as unknown as ClusterConfig;
     assert.match(errorOf(() => clusterOfConfig(withOutput)).message, /is a Pulumi output/);

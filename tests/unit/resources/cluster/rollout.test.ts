@@ -119,12 +119,12 @@ describe("B5: rollout plan", () => {
     {
       rollout: { maxParallel: 0 },
       code: "ROLLOUT_NUMBER_INVALID",
-      message: /^rollout\.maxParallel is 0 and must be a whole number of at least 1\.$/,
+      message: /^rollout\.maxParallel is 0 and must be a whole number of at least 1\. \[ROLLOUT_NUMBER_INVALID\]$/,
     },
     {
       rollout: { canary: -1 },
       code: "ROLLOUT_NUMBER_INVALID",
-      message: /^rollout\.canary is -1 and must be a whole number of at least 0\.$/,
+      message: /^rollout\.canary is -1 and must be a whole number of at least 0\. \[ROLLOUT_NUMBER_INVALID\]$/,
     },
     { rollout: { canary: 1.5 }, code: "ROLLOUT_NUMBER_INVALID", message: /1\.5/ },
     { rollout: { controlPlaneParallel: Number.NaN }, code: "ROLLOUT_NUMBER_INVALID", message: /NaN/ },
@@ -151,7 +151,11 @@ describe("B5: rollout plan", () => {
     it(`refuses ${JSON.stringify(rollout)}`, () => {
       assert.throws(
         () => planRollout(nodes, rollout),
-        (error: unknown) => error instanceof MirrorError && error.code === code && message.test(error.message),
+        (error: unknown) =>
+          error instanceof MirrorError &&
+          error.code === code &&
+          message.test(error.message) &&
+          error.message.endsWith(` [${code}]`),
       );
     });
   }

@@ -232,7 +232,7 @@ describe("private registries", () => {
       const mirrors = [{ endpoint: `https://${host}`, username: "a", password: "b" }];
       await assert.rejects(
         resolveCredentials({ mirrors: [], privateRegistries: [{ host, username: "u" }] }),
-        is("CREDENTIALS_HALF", /^privateRegistries\[0\]: username without password/),
+        is("CREDENTIALS_INCOMPLETE", /^privateRegistries\[0\]: username without password/),
       );
       await assert.rejects(
         resolveCredentials({ mirrors, privateRegistries: [{ host, username: "u", password: "p" }] }),

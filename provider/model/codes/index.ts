@@ -1,0 +1,49 @@
+import { archiveCodes } from "./archive";
+import { argumentCodes } from "./arguments";
+import { clusterFileCodes, rolloutCodes } from "./cluster";
+import type { NameOf } from "./codeText";
+import { containerdCodes } from "./containerd";
+import { mirrorCodes } from "./mirror";
+import { nodeCodes, nodeResourceCodes } from "./node";
+import { pushCodes } from "./pushSet";
+import { registryCodes } from "./registry";
+
+/**
+ * Every mistake has one name. A code that is not here does not compile; docs/errors.md is made from it
+ * (`npm run docs`), and tests/unit/docs/errors.test.ts sees that each one is thrown.
+ */
+export const codes = {
+  ...argumentCodes,
+  ...mirrorCodes,
+  ...clusterFileCodes,
+  ...rolloutCodes,
+  ...archiveCodes,
+  ...pushCodes,
+  ...registryCodes,
+  ...nodeResourceCodes,
+  ...containerdCodes,
+  ...nodeCodes,
+} as const;
+
+/** The code of an error: stable, safe to branch on. docs/errors.md has them all. */
+export type ErrorCode = NameOf<typeof codes>;
+
+/** The rooms of the house as docs/errors.md shows them. */
+export const rooms = {
+  "Arguments of any resource": argumentCodes,
+  RegistryMirror: mirrorCodes,
+  "Cluster files": clusterFileCodes,
+  "MirroredCluster and rollout": rolloutCodes,
+  "Image packages": archiveCodes,
+  ImagePushSet: pushCodes,
+  Registries: registryCodes,
+  NodeContainerd: nodeResourceCodes,
+  "containerd's configuration": containerdCodes,
+  Nodes: nodeCodes,
+} as const;
+
+/** A text for a person with its code at the end, once: `... [NODE_OWNED]`. */
+export function withCode(text: string, code: ErrorCode): string {
+  const last = /\[([A-Z][A-Z0-9_]*)\]$/.exec(text)?.[1];
+  return last !== undefined && last in codes ? text : `${text} [${code}]`;
+}

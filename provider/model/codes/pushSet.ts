@@ -1,0 +1,53 @@
+import type { CodeText } from "./codeText";
+
+/** ImagePushSet: choosing, sending and deleting images. */
+export const pushCodes = {
+  SOURCE_INVALID: {
+    cause: "source names no package, something that is no path, or one package twice.",
+    wayOut: "Give the path of an image package, or several, each once.",
+  },
+  PACKAGE_CHANGED: {
+    cause: "The package has changed since the program read it.",
+    wayOut: "Run pulumi preview again to see what the new one holds.",
+  },
+  PACKAGE_INCOMPLETE: {
+    cause: "A blob is neither in the package nor on the registry.",
+    wayOut: "Make the package again, with all layers.",
+  },
+  MANIFEST_UNREADABLE: {
+    cause: "A manifest in the package is not what its media type says.",
+    wayOut: "Fetch or make the package again.",
+  },
+  PUSH_FILTER_INVALID: {
+    cause: "include or exclude has an empty pattern.",
+    wayOut: "Write a public name, with * or ** where it stands for several.",
+  },
+  PUSH_FILTER_UNMATCHED: {
+    cause: "A pattern of include or exclude fits no image of the package.",
+    wayOut: "Correct the pattern; * stays within one part of the path, ** does not.",
+  },
+  PUSH_CONFLICT: {
+    cause: "Two different images would have one name in the mirror. Nothing was tagged.",
+    wayOut: "Leave one of them out with exclude.",
+  },
+  PUSH_INCOMPLETE: {
+    cause: "Some images could not be pushed or deleted; the others are there.",
+    wayOut: "Correct what the lines below the error name; the next pulumi up does only what is missing.",
+  },
+  PUSH_PLATFORM_FAILED: {
+    cause: "A platform of an image did not arrive, so the image's name was left as it was.",
+    wayOut: "Correct what the error names, and run pulumi up again.",
+  },
+  PUSH_RECORD_REFUSED: {
+    cause: "deleteImages needs a record of the push set, and the registry does not take it. Nothing was pushed.",
+    wayOut: "Create the repository, name another one with probeRepository, or set deleteImages: false.",
+  },
+  PUSH_UNSTABLE: {
+    cause: "The package was read several times, and its blobs still did not all arrive.",
+    wayOut: "Check the connection to the registry, then run again; what is there is kept.",
+  },
+  DELETE_INCOMPLETE: {
+    cause: "Some images could not be deleted from the registry.",
+    wayOut: "Correct what the lines below the error name and run again, or set deleteImages: false.",
+  },
+} as const satisfies Record<string, CodeText>;
