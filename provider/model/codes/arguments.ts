@@ -38,10 +38,6 @@ export const argumentCodes = {
     cause: "An image name cannot be read.",
     wayOut: "Write HOST/REPOSITORY:TAG or HOST/REPOSITORY@sha256:DIGEST.",
   },
-  DIGEST_INVALID: {
-    cause: "A text that must be a digest is none.",
-    wayOut: "Write sha256: and 64 hex digits; in a package, make or fetch the package again.",
-  },
   UNEXPECTED: {
     cause: "Something happened that this package does not know: a defect of it, or of the machine it runs on.",
     wayOut: "Run again; if it comes again, report it with the whole message.",

@@ -12,7 +12,7 @@ import { registryCodes } from "./registry";
  * Every mistake has one name. A code that is not here does not compile; docs/errors.md is made from it
  * (`npm run docs`), and tests/unit/docs/errors.test.ts sees that each one is thrown.
  */
-export const codes = {
+const codes = {
   ...argumentCodes,
   ...mirrorCodes,
   ...clusterFileCodes,
@@ -28,7 +28,11 @@ export const codes = {
 /** The code of an error: stable, safe to branch on. docs/errors.md has them all. */
 export type ErrorCode = NameOf<typeof codes>;
 
-/** The rooms of the house as docs/errors.md shows them. */
+/**
+ * The rooms of the house as docs/errors.md shows them, which is made by a script beside the tests.
+ *
+ * @internal
+ */
 export const rooms = {
   "Arguments of any resource": argumentCodes,
   RegistryMirror: mirrorCodes,

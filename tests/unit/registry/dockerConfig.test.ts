@@ -6,6 +6,7 @@ import { delimiter, join } from "node:path";
 import { runCredentialHelper } from "../../../provider/registry/auth/credentialHelper";
 import { findInDockerConfig, readDockerConfig } from "../../../provider/registry/auth/dockerConfig";
 import { parseRegistryEndpoint } from "../../../provider/registry/endpoint";
+import type { RegistryError } from "../../../provider/registry/registryError";
 
 const place = parseRegistryEndpoint("172.18.0.20:5000/ns");
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -121,11 +122,14 @@ describe("Docker config (P5)", () => {
         return true;
       });
       writeFileSync(path, "{}");
-      await rejects(readDockerConfig(path, place, new AbortController().signal), /names no registry at all/);
-      await rejects(
-        readDockerConfig(join(folder, "none.json"), place, new AbortController().signal),
-        /none.json" cannot be read: ENOENT/,
-      );
+      await rejects(readDockerConfig(path, place, new AbortController().signal), {
+        code: "DOCKER_CONFIG_NO_ENTRY",
+        message: /names no registry at all/,
+      });
+      await rejects(readDockerConfig(join(folder, "none.json"), place, new AbortController().signal), {
+        code: "FILE_UNREADABLE",
+        message: /none.json" cannot be read: ENOENT/,
+      });
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -152,6 +156,7 @@ describe("Docker config (P5)", () => {
         () => findInDockerConfig(text, place, 'dockerConfigPath "c.json"'),
         (error: Error) =>
           pattern.test(error.message) &&
+          (error as RegistryError).code === "DOCKER_CONFIG_INVALID" &&
           error.message.startsWith('dockerConfigPath "c.json"') &&
           !error.message.includes("s3cret") &&
           !error.message.includes(base64("s3cret")),
@@ -219,7 +224,10 @@ describe("credential helpers (P5)", function () {
       runCredentialHelper("missing-one", "h", signal),
       /docker-credential-missing-one, which the Docker config names for h, is not on PATH/,
     );
-    await rejects(runCredentialHelper("broken", "h", signal), /ended with code 3: keychain is locked/);
+    await rejects(runCredentialHelper("broken", "h", signal), {
+      code: "CREDENTIAL_HELPER_FAILED",
+      message: /ended with code 3: keychain is locked/,
+    });
     await rejects(runCredentialHelper("chatty", "h", signal), /answered with something that is not JSON/);
     await rejects(runCredentialHelper("../evil", "h", signal), /has a name that cannot be a program's/);
     await rejects(runCredentialHelper("slow", "h", signal, 200), /gave no answer within 0.2 s/);

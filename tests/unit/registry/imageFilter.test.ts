@@ -56,5 +56,6 @@ describe("image filter", () => {
     }
   });
 
-  it("an empty pattern is an error", () => throws(() => chosen([" "]), /include: an empty pattern/));
+  it("an empty pattern is an error", () =>
+    throws(() => chosen([" "]), { code: "PUSH_FILTER_INVALID", message: /include: an empty pattern/ }));
 });

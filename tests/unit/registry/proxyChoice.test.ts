@@ -56,10 +56,10 @@ describe("proxy (P7)", () => {
     } catch (error) {
       const { message } = error as Error;
       ok(message.includes("registry.proxy") && !message.includes("s3cret"), message);
-      throws(
-        () => proxyFor(url, undefined, { HTTPS_PROXY: "socks5://p:1080" }),
-        /HTTPS_PROXY.*"socks5:\/\/" is not supported|"socks5:\/\/p:1080": "socks5:\/\/" is not supported/,
-      );
+      throws(() => proxyFor(url, undefined, { HTTPS_PROXY: "socks5://p:1080" }), {
+        code: "PROXY_INVALID",
+        message: /HTTPS_PROXY.*"socks5:\/\/" is not supported|"socks5:\/\/p:1080": "socks5:\/\/" is not supported/,
+      });
       return;
     }
     throw new Error("accepted");

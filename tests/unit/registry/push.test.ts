@@ -549,6 +549,7 @@ describe("push", () => {
       pkg.contents.delete(layer.digest);
       const result = await push();
       strictEqual(result.images.length, 1);
+      strictEqual((result.failures[0]?.error as RegistryError).code, "PACKAGE_INCOMPLETE");
       ok(
         result.failures[0]?.error.message.includes(`blob ${layer.digest} is neither in the package nor in ns/x/a`),
         result.failures[0]?.error.message,
@@ -725,6 +726,7 @@ describe("push", () => {
         result.images.map((i) => i.source),
         ["gcr.io/x/good:1"],
       );
+      strictEqual((result.failures[0]?.error as RegistryError).code, "PUSH_UNSTABLE");
       ok(
         /the package was read 4 times and its blobs still did not all arrive/.test(
           result.failures[0]?.error.message ?? "",
@@ -825,6 +827,7 @@ describe("push", () => {
         method === "DELETE" && (answer(405, refusal("UNSUPPORTED", "not allowed")), true);
       const result = await push({ previous, deleteImages: true });
       strictEqual(result.images.length, 1);
+      strictEqual((result.failures[0]?.error as RegistryError).code, "REGISTRY_DELETE_DISABLED");
       ok(
         /does not allow deletion\. Allow it there \(distribution: storage\.delete\.enabled\), or set deleteImages: false/.test(
           result.failures[0]?.error.message ?? "",

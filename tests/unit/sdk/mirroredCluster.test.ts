@@ -334,12 +334,13 @@ describe("MirroredCluster", () => {
     {
       title: "a node override for nobody",
       args: { nodes: { "10.9.9.9": {} } },
-      message: /^nodes: 10\.9\.9\.9: the cluster admin1 has no such node; it has 10\.0\.0\.1, /,
+      message:
+        /^nodes: 10\.9\.9\.9: the cluster admin1 has no such node; it has 10\.0\.0\.1, .*\[CLUSTER_NODE_UNKNOWN\]$/,
     },
     {
       title: "a mirror and what would shape another",
       args: { mirror: {}, skipFallback: true },
-      message: /^mirror is given, so skipFallback would mean nothing/,
+      message: /^mirror is given, so skipFallback would mean nothing: .* \[CLUSTER_ARGUMENTS_CONFLICT\]$/,
     },
     {
       title: "private registries that no node would get, and nothing else",
@@ -351,7 +352,7 @@ describe("MirroredCluster", () => {
     {
       title: "another word for which nodes get them",
       args: { privateRegistriesOn: "masters" as "all" },
-      message: /^privateRegistriesOn: "masters" is neither "workers" nor "all"/,
+      message: /^privateRegistriesOn: "masters" is neither "workers" nor "all"\. \[CLUSTER_ARGUMENTS_CONFLICT\]$/,
     },
     {
       title: "a rollout of unknown nodes",
@@ -365,7 +366,8 @@ describe("MirroredCluster", () => {
         await declare(() => {
           assert.throws(
             () => new MirroredCluster("admin1", { clusterConfig: join(folder, "c.yaml"), ...args }),
-            (error: unknown) => error instanceof MirrorError && message.test(error.message),
+            (error: unknown) =>
+              error instanceof MirrorError && message.test(error.message) && / \[[A-Z_]+\]$/.test(error.message),
           );
         });
       }));

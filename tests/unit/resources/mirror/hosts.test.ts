@@ -223,12 +223,23 @@ describe("from declared mirrors to the nodes' files", () => {
     );
   });
 
+  it("credentials that came to nothing, and an identity token, have their codes", async () => {
+    const mirror = { endpoint: "https://172.18.0.20:5000", withCredential: true };
+    await assert.rejects(resolveCredentials({ mirrors: [mirror] }), { code: "CREDENTIALS_MISSING" });
+    const path = join(folder, "token.json");
+    writeFileSync(path, JSON.stringify({ auths: { "172.18.0.20:5000": { identitytoken: "topsecret" } } }));
+    await assert.rejects(resolveCredentials({ mirrors: [{ ...mirror, pullCredentialConfigPath: path }] }), {
+      code: "DOCKER_CONFIG_IDENTITY_TOKEN",
+    });
+  });
+
   it("B8: a broken key file is refused without quoting it", async () => {
     const path = join(folder, "broken.json");
     writeFileSync(path, '{"private_key": "topsecret');
     await assert.rejects(
       resolveCredentials({ mirrors: [], gcrKeyPath: path }),
-      (error: unknown) => error instanceof MirrorError && !error.message.includes("topsecret"),
+      (error: unknown) =>
+        error instanceof MirrorError && error.code === "GCR_KEY_INVALID" && !error.message.includes("topsecret"),
     );
   });
 });

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+
+import type { NodeConnection } from "../../../../provider/node";
+import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
+import { twiceDeclared } from "../../../../provider/resources/node/addresses";
+import { connectionProblems } from "../../../../provider/resources/node/connectionProblems";
+import type { ShownVerify } from "../../../../provider/resources/node/shownVerify";
+import { readVerify } from "../../../../provider/resources/node/shownVerify";
+
+describe("codes of what is declared for a node", () => {
+  const code = (problems: string[]) => problems.map((problem) => / \[([A-Z_]+)\]$/.exec(problem)?.[1]);
+  const connection = { host: "10.0.0.1", user: "root" } as NodeConnection;
+
+  it("a connection that contradicts itself", () => {
+    assert.deepEqual(code(connectionProblems({ ...connection, privateKey: "k", privateKeyPath: "p" })), ["NODE_KEY"]);
+    const hostKey = { hostKey: "ssh-ed25519 AAAA", knownHostsPath: "k" };
+    assert.deepEqual(code(connectionProblems({ ...connection, ...hostKey })), ["NODE_KNOWN_HOSTS"]);
+    const none = { hostKey: "ssh-ed25519 AAAA", insecureIgnoreHostKey: true };
+    assert.deepEqual(code(connectionProblems({ ...connection, ...none })), ["NODE_KNOWN_HOSTS"]);
+  });
+
+  it("a node that two resources declare", () => {
+    const urn = (name: string) => `urn:pulumi:dev::p::t::${name}`;
+    assert.deepEqual(twiceDeclared("codes.example:22", urn("a")), []);
+    assert.deepEqual(code(twiceDeclared("codes.example:22", urn("b"))), ["NODE_TWICE"]);
+  });
+
+  it("a state that was edited", () => {
+    assert.throws(() => readVerify({ images: [], probe: "no probe" } as unknown as ShownVerify), {
+      code: "VERIFY_TEXT",
+    });
+  });
+
+  it("a hosts directory that is none", () => {
+    assert.throws(() => resolveHosts([{ endpoint: "https://m.example:5000" } as never], "certs.d"), {
+      code: "HOSTS_DIR_INVALID",
+    });
+  });
+});
