@@ -5,7 +5,7 @@ import { openSocketStream } from "./cri/socketStream";
 import { type NodeObservation, observeNode } from "./observation";
 import { type Privilege, privilegeOf } from "./privilege";
 import { remoteScript } from "./script/script";
-import { decodeValue, encodeValue, ShellSession } from "./session/session";
+import { ShellSession } from "./session/session";
 import { type Lease, SshPool } from "./ssh/pool";
 import { nodeName } from "./ssh/sshConnection";
 
@@ -71,19 +71,6 @@ export class Node {
       script: (this.tuning.script ?? ((text) => text))(remoteScript(this.tuning)),
       signal: this.ctx.signal,
     });
-  }
-
-  /**
-   * Runs a short sh script as root; gives what it printed (stdout and stderr). For tools and tests, not for changes.
-   */
-  async run(script: string, options: { timeoutMs?: number } = {}): Promise<string> {
-    const session = await this.session();
-    try {
-      const reply = await session.request(`run ${encodeValue(script)}`, options);
-      return decodeValue((reply.data[0] ?? "").replace(/^out /, ""));
-    } finally {
-      await session.close();
-    }
   }
 
   /**

@@ -87,7 +87,10 @@ const stages: Check[][] = [
       mocha: false,
     },
   ],
-  [{ kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false }],
+  [
+    { kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false },
+    mocha("shell", "the shell that nodes run: shellcheck, and that the package carries it", 300_000),
+  ],
   [mocha("unit", "unit tests", 120_000)],
   [
     { ...mocha("lab", "lab tests (real nodes, real registries)", 600_000), lab: 0 },

@@ -1,6 +1,4 @@
-import { observe } from "./observe";
-import { epilogue, prologue } from "./prologue";
-import { transaction } from "./transaction";
+import { program } from "./program";
 
 /** Seconds without a word from us after which the node takes us for gone and puts things back. We ping every 20. */
 const defaultIdleSeconds = 90;
@@ -14,7 +12,7 @@ export function remoteScript(options: { root?: string; idleSeconds?: number } = 
   if (/[^A-Za-z0-9/._-]/.test(root)) {
     throw new RangeError(`root prefix ${root}`);
   }
-  return `root='${root}'\nidle=${options.idleSeconds ?? defaultIdleSeconds}\n${prologue}${observe}${transaction}${epilogue}`;
+  return program.replace("@ROOT@", root).replace("@IDLE@", String(options.idleSeconds ?? defaultIdleSeconds));
 }
 
 /**

@@ -58,23 +58,33 @@ export async function unpackDebian(packages: readonly string[], target: string):
   });
 }
 
-/**
- * The registry program. Unpacked rather than installed: its Debian package would start a registry of its own on
- * port 5000 of every address on a machine that runs systemd.
- */
-export async function registryProgram(cache: string, log: Log): Promise<string> {
-  if (onPath("docker-registry")) return "docker-registry";
-  const folder = join(cache, "tools", "docker-registry");
-  const program = join(folder, "usr", "bin", "docker-registry");
+/** A program by its Debian package, unpacked into the cache where it is not on PATH. */
+async function unpackedProgram(name: string, cache: string, log: Log): Promise<string> {
+  if (onPath(name)) return name;
+  const folder = join(cache, "tools", name);
+  const program = join(folder, "usr", "bin", name);
   await withLock(join(cache, "tools.lock"), async () => {
     if (existsSync(program)) return;
-    log("fetching docker-registry");
+    log(`fetching ${name}`);
     const building = `${folder}.building`;
     removeFolderSync(building);
-    await unpackDebian(["docker-registry"], building);
+    await unpackDebian([name], building);
     removeFolderSync(folder);
     renameSync(building, folder);
   });
   await must(program, ["--version"]);
   return program;
+}
+
+/**
+ * The registry program. Unpacked rather than installed: its Debian package would start a registry of its own on
+ * port 5000 of every address on a machine that runs systemd.
+ */
+export function registryProgram(cache: string, log: Log): Promise<string> {
+  return unpackedProgram("docker-registry", cache, log);
+}
+
+/** Reads the shell that we send to nodes. Fails where it is neither on PATH nor to be had by apt. */
+export function shellcheckProgram(cache: string, log: Log): Promise<string> {
+  return unpackedProgram("shellcheck", cache, log);
 }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { NodeConnection } from "../../../provider/node";
 import { connectNode } from "../../../provider/node";
 import { closeIdleNodes } from "../../../provider/node/node";
+import { runOnNode } from "../../unit/node/support/runOnNode";
 import { frontNode, type TcpFaultProxy } from "../fault";
 import { type Lab, type LabNode, sharedLabOrSkip } from "../lab";
 import { apply, assertServing, connectionTo, context, failure, gcrHosts, planFor, restore } from "./support/work";
@@ -33,12 +34,7 @@ describe("ways into real nodes", function () {
   afterEach(() => closeIdleNodes());
 
   async function who(connection: NodeConnection): Promise<string> {
-    const node = await connectNode(connection, context());
-    try {
-      return (await node.run("echo $(id -un) on $(hostname)")).trim();
-    } finally {
-      node.close();
-    }
+    return (await runOnNode(connection, context(), "echo $(id -un) on $(hostname)")).trim();
   }
 
   const text = (name: string, content: string) => {

@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { utils } from "ssh2";
 
 import type { NodeConnection } from "../../../provider/node";
-import { connectNode } from "../../../provider/node";
 import { closeIdleNodes } from "../../../provider/node/node";
 import { fingerprint, parseHostKey } from "../../../provider/node/ssh/hostKey";
 import { TestAgent } from "./support/agent";
 import { failure, testContext } from "./support/context";
 import { ed25519Pair, FakeNode, type FakeNodeOptions } from "./support/fakeNode";
+import { runOnNode } from "./support/runOnNode";
 
 describe("ways into a node", function () {
   this.timeout(30_000);
@@ -26,12 +26,7 @@ describe("ways into a node", function () {
   }
 
   async function enter(connection: NodeConnection): Promise<string> {
-    const node = await connectNode(connection, testContext());
-    try {
-      return (await node.run("echo in; id -u")).split("\n")[0] ?? "";
-    } finally {
-      node.close();
-    }
+    return (await runOnNode(connection, testContext(), "echo in; id -u")).split("\n")[0] ?? "";
   }
 
   const fails = (connection: NodeConnection, code: string, ...texts: RegExp[]) =>

@@ -1,9 +1,8 @@
-/**
- * Reading: everything that a plan needs, in one go. Files are named one a line as
- * `data file KIND PATH MODE UID GID SIZE LINK CONTENT`: KIND f, d, l or o(ther); LINK `-` or where a link points;
- * CONTENT `-` (not read: too large, outside, no regular file) or `.` and base64.
- */
-export const observe = `
+# shellcheck shell=sh
+# Reading: everything that a plan needs, in one go. Files are named one a line as
+# `data file KIND PATH MODE UID GID SIZE LINK CONTENT`: KIND f, d, l or o(ther); LINK `-` or where a link points;
+# CONTENT `-` (not read: too large, outside, no regular file) or `.` and base64.
+
 entries=0
 
 # show PATH CAP INSIDE: one file. A link is read only where it stays below INSIDE.
@@ -24,12 +23,12 @@ show() {
   fi
   s_stat=$(stat -c '%a %u %g %s' -- "$1" 2>/dev/null) || return
   if [ -n "$s_real" ] && [ -f "$s_real" ]; then
-    s_size=\${s_stat##* }
+    s_size=${s_stat##* }
     if [ "$s_kind" = l ]; then s_size=$(stat -c %s -- "$s_real" 2>/dev/null) || s_size=999999999; fi
     # A file that grows while it is read is cut off at the other end, as all endless output.
     if [ "$s_size" -le "$2" ]; then s_data=.$(base64 -w0 -- "$s_real" 2>/dev/null); fi
   fi
-  enc "\${1#"$root"}"
+  enc "${1#"$root"}"
   emit "data file $s_kind $enc $s_stat $s_link $s_data"
 }
 
@@ -53,10 +52,10 @@ list() {
 
 # parents PATH: says which of its ancestors exist, so that those that do not are known to be ours once made.
 parents() {
-  a_path=\${1%/*}
+  a_path=${1%/*}
   while [ -n "$a_path" ]; do
     if [ -d "$root$a_path" ]; then enc "$a_path"; emit "data dir $enc"; fi
-    a_path=\${a_path%/*}
+    a_path=${a_path%/*}
   done
 }
 
@@ -86,37 +85,37 @@ do_observe() {
   o_pid=; o_start=
   while IFS= read -r o_line; do
     case $o_line in
-      MainPID=*) o_pid=\${o_line#MainPID=} ;;
-      ExecStart=*argv*) o_start=\${o_line#*argv\\[\\]=}; o_start=\${o_start%%" ;"*} ;;
+      MainPID=*) o_pid=${o_line#MainPID=} ;;
+      ExecStart=*argv*) o_start=${o_line#*argv\[\]=}; o_start=${o_start%%" ;"*} ;;
     esac
   done <<EOT
 $o_service
 EOT
   o_args=
   if [ -n "$o_pid" ] && [ "$o_pid" != 0 ]; then
-    o_args=$(tr '\\0' '\\n' < "$root/proc/$o_pid/cmdline" 2>/dev/null)
+    o_args=$(tr '\0' '\n' < "$root/proc/$o_pid/cmdline" 2>/dev/null)
   fi
-  if [ -z "$o_args" ]; then o_args=$(printf %s "$o_start" | tr ' ' '\\n'); fi
+  if [ -z "$o_args" ]; then o_args=$(printf %s "$o_start" | tr ' ' '\n'); fi
   value arguments "$o_args"
   o_config=/etc/containerd/config.toml; o_binary=; o_next=
   while IFS= read -r o_line; do
     if [ -n "$o_next" ]; then o_config=$o_line; o_next=; continue; fi
     case $o_line in
       --config|-config|-c) o_next=1 ;;
-      --config=*|-config=*|-c=*) o_config=\${o_line#*=} ;;
+      --config=*|-config=*|-c=*) o_config=${o_line#*=} ;;
       /*containerd) [ -n "$o_binary" ] || o_binary=$o_line ;;
     esac
   done <<EOT
 $o_args
 EOT
   [ -n "$o_binary" ] && [ -x "$root$o_binary" ] || o_binary=$(command -v containerd) || o_binary=
-  o_binary=\${o_binary#"$root"}
+  o_binary=${o_binary#"$root"}
   value binary "$o_binary"
   value config "$o_config"
   if [ -n "$o_binary" ]; then
     value version "$(timeout 20 "$root$o_binary" --version 2>&1 | head -c 500)"
     if [ -f "$root$o_config" ]; then set -- "--config=$root$o_config" "$@"; else set -- "" "$@"; fi
-    o_dump=$(timeout 20 "$root$o_binary" \${1:+"$1"} config dump 2>/dev/null | base64 -w0) || o_dump=
+    o_dump=$(timeout 20 "$root$o_binary" ${1:+"$1"} config dump 2>/dev/null | base64 -w0) || o_dump=
     shift
     emit "data dump =$o_dump"
   fi
@@ -142,27 +141,18 @@ show_state() {
 do_look() {
   for k_item in "$@"; do
     case $k_item in
-      D:*) dec "\${k_item#D:}"; parents "$dec/x"; list "$root$dec"; continue ;;
+      D:*) dec "${k_item#D:}"; parents "$dec/x"; list "$root$dec"; continue ;;
       F:*)
-        dec "\${k_item#F:}"
+        dec "${k_item#F:}"
         if [ -e "$root$dec" ] || [ -L "$root$dec" ]; then show "$root$dec" 4194304 /nowhere; fi
         continue ;;
     esac
     dec "$k_item"
     k_ifs=$IFS; IFS=
     for k_file in $root$dec; do
-      if [ -e "$k_file" ] || [ -L "$k_file" ]; then show "$k_file" 4194304 "$root"; changed "\${k_file#"$root"}"; fi
+      if [ -e "$k_file" ] || [ -L "$k_file" ]; then show "$k_file" 4194304 "$root"; changed "${k_file#"$root"}"; fi
     done
     IFS=$k_ifs
   done
   emit ok
 }
-
-# run COMMAND: a short script of the caller; its output and its exit code.
-do_run() {
-  dec "$1"
-  r_out=$(sh -c "$dec" 2>&1 9>&- </dev/null | head -c 1000000 | base64 -w0)
-  emit "data out =$r_out"
-  emit ok
-}
-`;

@@ -1,30 +1,29 @@
-/**
- * Changing: a journal of what is going to be done is made durable first, then carried out; what is in the journal can
- * be undone from any point, by this session, by this program alone when the connection is gone, or by the next session
- * after a power cut.
- *
- * A journal's line is `KIND N HAD NEW FLAGS MODE PATH`, unused fields `-`:
- *   d  make the directory PATH
- *   s  save the original of PATH as originals/N (kept until delete)
- *   k  keep a copy of PATH beside it as PATH.NEW (somebody changed a file of ours)
- *   w  give PATH the content sent as N, digest NEW; HAD is the digest it has now, or absent
- *   c  give PATH the saved original NEW again
- *   x  remove PATH
- *   y  remove PATH once committed, if it still has the digest HAD
- *   v  keep a copy of PATH as originals/N once committed, if it still has the digest NEW
- *   f  forget the saved original N once committed
- *   z  remove the directory PATH once committed, if it is empty
- * FLAGS has r where containerd reads the file only at its start.
- *
- * The new content waits beside its target as .registry-mirror-TX-N.new and comes in by rename; the old file itself, not
- * a copy, waits as .registry-mirror-TX-N.old, so that putting it back needs no space and brings back its inode with
- * times, owner and attributes.
- */
-export const transaction = `
+# shellcheck shell=sh
+# Changing: a journal of what is going to be done is made durable first, then carried out; what is in the journal can
+# be undone from any point, by this session, by this program alone when the connection is gone, or by the next session
+# after a power cut.
+#
+# A journal's line is `KIND N HAD NEW FLAGS MODE PATH`, unused fields `-`:
+#   d  make the directory PATH
+#   s  save the original of PATH as originals/N (kept until delete)
+#   k  keep a copy of PATH beside it as PATH.NEW (somebody changed a file of ours)
+#   w  give PATH the content sent as N, digest NEW; HAD is the digest it has now, or absent
+#   c  give PATH the saved original NEW again
+#   x  remove PATH
+#   y  remove PATH once committed, if it still has the digest HAD
+#   v  keep a copy of PATH as originals/N once committed, if it still has the digest NEW
+#   f  forget the saved original N once committed
+#   z  remove the directory PATH once committed, if it is empty
+# FLAGS has r where containerd reads the file only at its start.
+#
+# The new content waits beside its target as .registry-mirror-TX-N.new and comes in by rename; the old file itself, not
+# a copy, waits as .registry-mirror-TX-N.old, so that putting it back needs no space and brings back its inode with
+# times, owner and attributes.
+
 names() {
   t_path="$root$path"
-  t_new="\${t_path%/*}/.registry-mirror-$tx-$n.new"
-  t_old="\${t_path%/*}/.registry-mirror-$tx-$n.old"
+  t_new="${t_path%/*}/.registry-mirror-$tx-$n.new"
+  t_old="${t_path%/*}/.registry-mirror-$tx-$n.old"
 }
 
 # each FUNCTION FILE: for every line, until one fails.
@@ -41,7 +40,7 @@ sync_dirs() {
   d_last=
   while read -r kind n had new flags mode path; do
     case $kind in w|c|x|d) ;; *) continue ;; esac
-    d_dir="$root\${path%/*}"
+    d_dir="$root${path%/*}"
     if [ -d "$d_dir" ] && [ "$d_dir" != "$d_last" ]; then set -- "$@" "$d_dir"; d_last=$d_dir; fi
   done < "$d_ops"
   sync -- "$@" 2>/dev/null || sync
@@ -50,14 +49,14 @@ sync_dirs() {
 # lock SECONDS HOLDER
 do_lock() {
   if [ -L "$state" ] || { [ -e "$state" ] && [ ! -d "$state" ]; }; then
-    fail NODE_STATE "\${state#"$root"} is no directory"; return
+    fail NODE_STATE "${state#"$root"} is no directory"; return
   fi
-  k_err=$(mkdir -p -- "$state" 2>&1 && chmod 700 "$state" 2>&1 && : 2>&1 >>"$state/lock") || { fail_files "\${state#"$root"}" "$k_err"; return; }
+  k_err=$(mkdir -p -- "$state" 2>&1 && chmod 700 "$state" 2>&1 && : 2>&1 >>"$state/lock") || { fail_files "${state#"$root"}" "$k_err"; return; }
   command -v flock >/dev/null || { fail NODE_TOOL "flock"; return; }
   k_tries=0
   while :; do
-    # \`command\`: without it a failing redirection of exec ends the shell.
-    command exec 9>>"$state/lock" || { fail NODE_STATE "\${state#"$root"}/lock cannot be opened"; return; }
+    # `command`: without it a failing redirection of exec ends the shell.
+    command exec 9>>"$state/lock" || { fail NODE_STATE "${state#"$root"}/lock cannot be opened"; return; }
     if ! flock -w "$1" 9; then
       exec 9>&-
       emit "data holder =$(head -c 500 "$state/holder" 2>/dev/null | base64 -w0)"
@@ -65,6 +64,7 @@ do_lock() {
       return
     fi
     # A delete removes the lock file with everything else: whoever waited for that one holds nothing.
+    # shellcheck disable=SC3013 # POSIX has -ef since 2024, and every sh that a node has knows it
     [ "$state/lock" -ef /proc/self/fd/9 ] && break
     exec 9>&-
     k_tries=$((k_tries + 1))
@@ -99,9 +99,9 @@ do_journal() {
   j_err=$( {
     rm -rf "$state/journal.new" && mkdir "$state/journal.new" &&
     printf %s "$body" | base64 -d > "$state/journal.new/ops" &&
-    printf '%s\\n' "$tx" > "$state/journal.new/tx" &&
+    printf '%s\n' "$tx" > "$state/journal.new/tx" &&
     service_identity > "$state/journal.new/service"
-  } 2>&1 ) || { fail_files "the journal in \${state#"$root"}" "$j_err"; rm -rf "$state/journal.new"; return; }
+  } 2>&1 ) || { fail_files "the journal in ${state#"$root"}" "$j_err"; rm -rf "$state/journal.new"; return; }
   digest_of "$state/journal.new/ops"
   [ "$digest" = "$2" ] || { fail NODE_PROTOCOL "the journal arrived damaged"; return; }
   sync -- "$state/journal.new/ops" "$state/journal.new/tx" "$state/journal.new" 2>/dev/null || sync
@@ -114,16 +114,16 @@ do_journal() {
 # real_parent: refuses a path that goes through a link, and names the link.
 last_dir=
 real_parent() {
-  p_dir=\${t_path%/*}
+  p_dir=${t_path%/*}
   [ "$p_dir" != "$last_dir" ] || return 0
   if [ "$(realpath -m -- "$p_dir")" != "$p_dir" ]; then
     p_at=$p_dir
     p_link=
     while [ -n "$p_at" ] && [ "$p_at" != "$root" ]; do
       [ ! -L "$p_at" ] || p_link=$p_at
-      p_at=\${p_at%/*}
+      p_at=${p_at%/*}
     done
-    fail NODE_SYMLINK "\${p_link#"$root"} -> $(readlink -- "$p_link")"
+    fail NODE_SYMLINK "${p_link#"$root"} -> $(readlink -- "$p_link")"
     return 1
   fi
   last_dir=$p_dir
@@ -320,12 +320,12 @@ undo_journal() {
     systemctl reset-failed containerd.service 2>/dev/null
     # A generous limit: there is nothing left to fall back to.
     u_err=$(timeout 600 systemctl restart containerd.service 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
-    undone="\${undone}containerd was restarted with the old configuration$nl"
+    undone="${undone}containerd was restarted with the old configuration$nl"
     step undo-restarted
   fi
   mv -T -- "$state/journal" "$state/taken-back.$tx" && rm -rf "$state/taken-back.$tx"
   sync -- "$state" 2>/dev/null
-  undone="\${undone}an unfinished change was taken back$nl"
+  undone="${undone}an unfinished change was taken back$nl"
   return 0
 }
 
@@ -334,7 +334,7 @@ do_undo() {
   if [ -d "$state/journal" ] && [ "$locked" -eq 1 ]; then
     undo_journal || return
     emit "data undone =$(printf %s "$undone" | base64 -w0)"
-    [ -z "\${1:-}" ] || printf '%s' "$undone($1)" > "$state/undone" 2>/dev/null
+    [ -z "${1:-}" ] || printf '%s' "$undone($1)" > "$state/undone" 2>/dev/null
   fi
   failed=0
   emit ok
@@ -381,4 +381,3 @@ do_leave() {
   fi
   emit ok
 }
-`;
