@@ -14,21 +14,29 @@ export interface Operations<I, O, W = I> {
    * same; problems are errors that stop before anything is touched; notes are shown in a preview, on the resource's
    * line.
    */
-  check(olds: Partial<I>, news: W): { inputs: I; problems?: string[]; notes?: string[] };
+  check(olds: Partial<I>, news: W): Checked<I>;
   /**
    * Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a
    * preview.
    */
   diff(olds: O, news: I): Difference;
   create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
-  /**
-   * `inputs` only when they differ from what was declared (drift): they make the changed lines visible. "gone" only
-   * when truly gone.
-   */
-  read(id: string, outs: O, context: OperationContext): Promise<{ outs: O; inputs?: I } | "gone">;
+  read(id: string, outs: O, context: OperationContext): Promise<Refreshed<I, O>>;
   update(id: string, olds: O, news: I, context: OperationContext): Promise<O>;
   delete(id: string, outs: O, context: OperationContext): Promise<void>;
 }
+
+export interface Checked<I> {
+  inputs: I;
+  problems?: string[];
+  notes?: string[];
+}
+
+/**
+ * `inputs` only when they differ from what was declared (drift): they make the changed lines visible. "gone" only when
+ * truly gone.
+ */
+export type Refreshed<I, O> = { outs: O; inputs?: I } | "gone";
 
 export interface Difference {
   changes: boolean;

@@ -10,7 +10,7 @@ import { clusterFileError } from "../../provider/resources/cluster/errors";
 import { shortAddress } from "../../provider/resources/cluster/nodes";
 import type { RolloutArgs, RolloutPlan } from "../../provider/resources/cluster/rollout";
 import { describeWaves, listNodes, planRollout } from "../../provider/resources/cluster/rollout";
-import type { NodeContainerdInputs } from "../../provider/resources/node/state";
+import { inputsOfHeldNode } from "../../provider/resources/node/state";
 import type { ClusterVerification } from "../../provider/verify/clusterVerification";
 import { aggregateVerification } from "../../provider/verify/clusterVerification";
 import type { Verdict } from "../../provider/verify/nodeVerification";
@@ -154,7 +154,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
       );
     }
     for (const node of rollout.held) {
-      declare(node, { hold: true }, { ignoreChanges: heldInputs });
+      declare(node, { hold: true }, { ignoreChanges: inputsOfHeldNode });
     }
     this.nodes = nodes;
 
@@ -284,20 +284,6 @@ function allRegistered(wave: readonly NodeContainerd[]): Promise<void> {
 function partners(before: readonly NodeContainerd[], at: number, size: number): NodeContainerd[] {
   return before.filter((_node, n) => n % size === at % before.length);
 }
-
-/** Every argument of a node but `hold`: a node that is held keeps what the state has of them. */
-const heldInputs: string[] = Object.keys({
-  connection: true,
-  mirror: true,
-  files: true,
-  credentials: true,
-  verify: true,
-  configStyle: true,
-  criTimeout: true,
-  forgetUnreachable: true,
-  adopt: true,
-  drift: true,
-} satisfies Record<Exclude<keyof NodeContainerdInputs, "hold">, true>);
 
 /**
  * A mistake in a cluster file is told as such, with its code, without the stack of the program that read it: no boundary

@@ -1,10 +1,11 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 import type { ConfigStyle } from "../../provider/containerd/desired";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
 import type { Shape } from "../../provider/resources/arguments/shape";
-import type { ContainerdState, NodeContainerdWire } from "../../provider/resources/node/state";
+import type { ContainerdState } from "../../provider/resources/node/state";
 import { recallVerification } from "../../provider/resources/node/storedVerification";
+import type { NodeWire } from "../../provider/resources/node/wire";
 import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import type { ImageSelection } from "../../provider/verify/selection";
 import type { RegistryMirror } from "../mirror/registryMirror";
@@ -12,7 +13,7 @@ import { refuseAtOnce } from "../problems";
 import { MirrorResource } from "../resource";
 import type { ConnectionArgs } from "./connection";
 import { connectionInputs } from "./connection";
-import { declaredBy, verifyInput } from "./wire";
+import { declaredBy, declaredVerify } from "./wire";
 
 /** How a node's result is checked. */
 export interface VerifyArgs {
@@ -82,19 +83,20 @@ export class NodeContainerd extends MirrorResource {
    * What the node's containerd is and how it is configured; undefined while the node is held and was never configured.
    */
   declare readonly containerd: pulumi.Output<ContainerdState | undefined>;
-  /** What the state has of the verification. */
+  /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
+  declare readonly verification: pulumi.Output<NodeVerification | undefined>;
+  /** Where the state is still one of 0.1.0: the verification as a text. */
   declare private readonly verified: pulumi.Output<string | undefined>;
-  private readonly read: { verification?: pulumi.Output<NodeVerification | undefined> } = {};
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
     refuseAtOnce(args, shapesOfArguments, "NodeContainerd");
-    const { mirror, files, credentials } = declaredBy(args.mirror);
-    const wire: Record<keyof NodeContainerdWire, unknown> = {
+    const { declaredMirror, declaredFiles, credentials } = declaredBy(args.mirror);
+    const wire: Record<keyof Omit<NodeWire, "mirror" | "files" | "verify">, unknown> = {
       connection: connectionInputs(args.connection),
-      mirror,
-      files,
+      declaredMirror,
+      declaredFiles,
+      declaredVerify: declaredVerify(args),
       credentials,
-      verify: verifyInput(args),
       configStyle: args.configStyle,
       criTimeout: args.criTimeout,
       forgetUnreachable: args.forgetUnreachable,
@@ -105,16 +107,12 @@ export class NodeContainerd extends MirrorResource {
       "NodeContainerd",
       "nodeContainerd",
       name,
-      { ...given(wire), containerd: undefined, verified: undefined },
+      { ...given(wire), containerd: undefined, verification: undefined, verified: undefined },
       opts,
     );
-  }
-
-  /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
-  get verification(): pulumi.Output<NodeVerification | undefined> {
-    return (this.read.verification ??= this.verified.apply((text) =>
-      text === undefined ? undefined : recallVerification(text),
-    ));
+    this.verification = pulumi
+      .all([this.verification, this.verified])
+      .apply(([found, text]) => found ?? (text === undefined ? undefined : recallVerification(text)));
   }
 }
 

@@ -7,19 +7,21 @@ import { parseRegistryEndpoint } from "../../provider/registry/endpoint";
 import type { EndpointSeen } from "../../provider/registry/push/pushResult";
 import { shapeProblems } from "../../provider/resources/arguments/shape";
 import { selectionProblems, shapes } from "../../provider/resources/arguments/shapes";
-import type { NodeContainerdWire } from "../../provider/resources/node/state";
+import type { NodeVerify } from "../../provider/resources/node/shownVerify";
+import type { NodeMirror } from "../../provider/resources/node/state";
+import type { Stated } from "../../provider/resources/node/wire";
 import type { ExpectedImage } from "../../provider/verify/evidence";
 import { selectImages } from "../../provider/verify/selection";
 import type { Resolved } from "../problems";
 import { attempt } from "../problems";
 import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
 
-/** What every node of a mirror is told. */
+/** What all nodes of a mirror send of it. */
 interface MirrorWire {
-  mirror: pulumi.Output<string>;
-  files: pulumi.Output<string>;
+  declaredMirror: pulumi.Output<string>;
+  declaredFiles: pulumi.Output<string>;
   credentials: pulumi.Output<Credentials>;
-  verify: Shared<pulumi.Output<NodeContainerdWire["verify"]>>;
+  declaredVerify: Shared<pulumi.Output<string>>;
 }
 
 /** Made once and given to a thousand nodes, instead of a thousand times the same out of the same. */
@@ -30,17 +32,19 @@ export function declaredBy(mirror: MirrorSource): MirrorWire {
   if (wire === undefined) {
     const { hosts, hostsDir, endpoints, files } = mirror;
     wire = {
-      mirror: pulumi.all([hosts, hostsDir, endpoints, files]).apply(([all, dir, seen, texts]) => {
+      declaredMirror: pulumi.all([hosts, hostsDir, endpoints, files]).apply(([all, dir, seen, texts]) => {
         const problems = shapeProblems(
           { hosts: all, hostsDir: dir, endpoints: seen, files: texts },
           shapes.mirrorSource,
           "mirror",
         );
-        return stableText(problems.length > 0 ? { problems } : { hosts: all, hostsDir: dir, auth: authKinds(seen) });
+        const stated: Stated<NodeMirror> =
+          problems.length > 0 ? { problems } : { value: { hosts: all, hostsDir: dir, auth: authKinds(seen) } };
+        return stableText(stated);
       }),
-      files: pulumi.output(files).apply((texts) => stableText(texts ?? {})),
+      declaredFiles: pulumi.output(files).apply((texts) => stableText(texts ?? {})),
       credentials: pulumi.secret(mirror.credentials),
-      verify: new Shared(),
+      declaredVerify: new Shared(),
     };
     wires.set(mirror, wire);
   }
@@ -51,16 +55,11 @@ export function declaredBy(mirror: MirrorSource): MirrorWire {
  * Which images a node compares, and what else its verification needs; `false` for none, and yet the node waits for the
  * images.
  */
-export function verifyInput({
-  mirror,
-  images,
-  probe,
-  verify,
-}: NodeContainerdArgs): pulumi.Output<NodeContainerdWire["verify"]> {
+export function declaredVerify({ mirror, images, probe, verify }: NodeContainerdArgs): pulumi.Output<string> {
   const { images: selection = 1, onFailure } = verify === false ? {} : (verify ?? {});
-  return declaredBy(mirror).verify.get([images, probe, verify === false, selection, onFailure], () => {
+  return declaredBy(mirror).declaredVerify.get([images, probe, verify === false, selection, onFailure], () => {
     if (verify === false) {
-      return pulumi.output(images).apply(() => false as const);
+      return pulumi.output(images).apply(() => stableText({ value: false } satisfies Stated<false>));
     }
     return pulumi
       .all([images, selection, mirror.hosts, probe, onFailure])
@@ -73,12 +72,17 @@ export function verifyInput({
           problems.length > 0
             ? { problems }
             : attempt(() => selectImages(pushed ?? [], chosen, Array.isArray(hosts) ? hosts : []));
-        return stableText({
-          images: found.value ?? [],
-          ...(tried === undefined ? {} : { probe: tried }),
-          ...(failing === "warn" ? { onFailure: failing } : {}),
-          ...(found.problems.length > 0 ? { problems: found.problems } : {}),
-        });
+        const stated: Stated<NodeVerify> =
+          found.value === undefined
+            ? { problems: found.problems }
+            : {
+                value: {
+                  images: found.value,
+                  ...(tried === undefined ? {} : { probe: tried }),
+                  ...(failing === "warn" ? { onFailure: failing } : {}),
+                },
+              };
+        return stableText(stated);
       });
   });
 }

@@ -1,21 +1,23 @@
 import { withCode } from "../../model/codes";
 
 /** The nodes that this run's checks have seen, by address. */
-const declared = new Map<string, string>();
+export class NodeAddresses {
+  private readonly declared = new Map<string, string>();
 
-/** A node that two resources of one program declare: known before the first of them has touched it. */
-export function twiceDeclared(address: string, urn: string): string[] {
-  const other = declared.get(address);
-  declared.set(address, urn);
-  if (other === undefined || other === urn) {
-    return [];
+  /** A node that two resources of one program declare: known before the first of them has touched it. */
+  twiceDeclared(address: string, urn: string): string[] {
+    const other = this.declared.get(address);
+    this.declared.set(address, urn);
+    if (other === undefined || other === urn) {
+      return [];
+    }
+    return [
+      withCode(
+        `connection: ${address} is the node of ${nameOf(other)} already, and here it is that of ${nameOf(urn)}; two resources would undo each other's work, so take one of them out.`,
+        "NODE_TWICE",
+      ),
+    ];
   }
-  return [
-    withCode(
-      `connection: ${address} is the node of ${nameOf(other)} already, and here it is that of ${nameOf(urn)}; two resources would undo each other's work, so take one of them out.`,
-      "NODE_TWICE",
-    ),
-  ];
 }
 
 function nameOf(urn: string): string {

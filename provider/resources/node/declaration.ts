@@ -1,23 +1,9 @@
 import { shortDigest } from "../../model/digest";
 import { MirrorError } from "../../model/errors";
-import { isUnknown, unknownValue } from "../../pulumi/plainValue";
+import { isUnknown, stableText, unknownValue } from "../../pulumi/plainValue";
 import { reviewedFiles } from "./review";
-import type { NodeMirror } from "./state";
-
-/** What a mirror declares for all its nodes. */
-export interface Declaration {
-  mirror: NodeMirror;
-  /** Path on the node -> text. */
-  files: Record<string, string>;
-}
-
-/** The same as the state of a node keeps it. */
-export interface CheckedDeclaration {
-  /** Digest of mirror and files; unknown while either is. */
-  mirror: string;
-  /** As reviewedFiles() gives them. */
-  files: Record<string, string>;
-}
+import type { CheckedDeclaration, Declaration, NodeMirror } from "./state";
+import type { NodeWire, Stated } from "./wire";
 
 /**
  * The declarations of this run, by what came over the wire and by digest.
@@ -27,60 +13,71 @@ export interface CheckedDeclaration {
  * because what they are given this very process has checked before: a deployment has one provider process, and Pulumi
  * checks a resource in the run in which it changes it.
  */
-const byWire = new Map<string, CheckedDeclaration>();
-const byDigest = new Map<string, Declaration>();
+export class Declarations {
+  private readonly byWire = new Map<string, CheckedDeclaration>();
+  private readonly byDigest = new Map<string, Declaration>();
+  private readonly mirrors = new Map<string, Stated<NodeMirror>>();
 
-/**
- * From the wire's texts (JSON) to what the state keeps. What `ignoreChanges` brings back from the state goes through as
- * it is.
- *
- * @throws MirrorError `IGNORE_CHANGES` when only one of the two was ignored
- */
-export function checkDeclaration(mirror: string, files: string | Record<string, string>): CheckedDeclaration {
-  if (typeof files !== "string" || (!isUnknown(mirror) && !mirror.startsWith("{"))) {
-    if (typeof files === "string" || isUnknown(mirror) || mirror.startsWith("{")) {
+  /** What the program found wrong with the mirror that it was given, in place of the declaration. */
+  problems({ declaredMirror }: Pick<NodeWire, "declaredMirror">): string[] {
+    return isUnknown(declaredMirror) ? [] : (this.mirror(declaredMirror).problems ?? []);
+  }
+
+  /**
+   * From the wire's texts to what the state keeps. What `ignoreChanges` brings back from the state goes through as it
+   * is.
+   *
+   * @throws MirrorError `IGNORE_CHANGES` when only one of mirror and files was ignored
+   */
+  check({ declaredMirror, declaredFiles, mirror, files }: NodeWire): CheckedDeclaration {
+    if (mirror !== undefined && files !== undefined) {
+      return { mirror, files };
+    }
+    if (mirror !== undefined || files !== undefined) {
       throw new MirrorError(
         "IGNORE_CHANGES",
         "ignoreChanges names only one of mirror and files, which say the same in two ways; name both, or neither.",
       );
     }
-    return { mirror, files };
+    if (isUnknown(declaredFiles)) {
+      return { mirror: unknownValue, files: declaredFiles as unknown as Record<string, string> };
+    }
+    if (isUnknown(declaredMirror)) {
+      return { mirror: unknownValue, files: reviewedFiles(JSON.parse(declaredFiles) as Record<string, string>) };
+    }
+    const wire = `${declaredMirror}\n${declaredFiles}`;
+    let checked = this.byWire.get(wire);
+    if (checked === undefined) {
+      const declaration: Declaration = {
+        mirror: this.mirror(declaredMirror).value as NodeMirror,
+        files: JSON.parse(declaredFiles) as Record<string, string>,
+      };
+      const digest = shortDigest(`${stableText(declaration.mirror)}\n${stableText(declaration.files)}`);
+      checked = { mirror: digest, files: reviewedFiles(declaration.files) };
+      this.byWire.set(wire, checked);
+      this.byDigest.set(digest, declaration);
+    }
+    return checked;
   }
-  if (isUnknown(files)) {
-    return { mirror: unknownValue, files: files as unknown as Record<string, string> };
-  }
-  if (isUnknown(mirror)) {
-    return { mirror, files: reviewedFiles(JSON.parse(files) as Record<string, string>) };
-  }
-  const wire = `${mirror}\n${files}`;
-  let checked = byWire.get(wire);
-  if (checked === undefined) {
-    const declaration: Declaration = {
-      mirror: JSON.parse(mirror) as NodeMirror,
-      files: JSON.parse(files) as Record<string, string>,
-    };
-    checked = { mirror: shortDigest(wire), files: reviewedFiles(declaration.files) };
-    byWire.set(wire, checked);
-    byDigest.set(checked.mirror, declaration);
-  }
-  return checked;
-}
 
-/** What the program found wrong with the mirror that it was given, in place of the declaration. */
-export function declarationProblems(mirror: unknown): string[] {
-  return typeof mirror === "string" && mirror.startsWith('{"problems":')
-    ? (JSON.parse(mirror) as { problems: string[] }).problems
-    : [];
-}
-
-/** @throws MirrorError `DECLARATION_UNKNOWN` for one that no check of this run has seen */
-export function declarationOf(digest: string): Declaration {
-  const found = byDigest.get(digest);
-  if (found === undefined) {
-    throw new MirrorError(
-      "DECLARATION_UNKNOWN",
-      "ignoreChanges names mirror and files, so what stands in them is not known now; take them out of it, or set hold: true to leave the node as it is.",
-    );
+  /** @throws MirrorError `DECLARATION_UNKNOWN` for one that no check of this run has seen */
+  get(digest: string): Declaration {
+    const found = this.byDigest.get(digest);
+    if (found === undefined) {
+      throw new MirrorError(
+        "DECLARATION_UNKNOWN",
+        "ignoreChanges names mirror and files, so what stands in them is not known now; take them out of it, or set hold: true to leave the node as it is.",
+      );
+    }
+    return found;
   }
-  return found;
+
+  private mirror(text: string): Stated<NodeMirror> {
+    let stated = this.mirrors.get(text);
+    if (stated === undefined) {
+      stated = JSON.parse(text) as Stated<NodeMirror>;
+      this.mirrors.set(text, stated);
+    }
+    return stated;
+  }
 }

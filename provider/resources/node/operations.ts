@@ -16,56 +16,51 @@ import type {
   TransactionStep,
 } from "../../node";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "../../node";
-import type { Difference, Operations } from "../../pulumi/boundary";
+import type { Checked, Difference, Operations, Refreshed } from "../../pulumi/boundary";
 import { dynamicProvider } from "../../pulumi/boundary";
-import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
+import { holdsUnknown, isUnknown, sameValue, unknownValue } from "../../pulumi/plainValue";
 import { gatherEvidence } from "../../verify/evidence";
 import type { NodeVerification } from "../../verify/nodeVerification";
 import { isGood, judge } from "../../verify/verdict";
 import { shapeProblems } from "../arguments/shape";
 import { shapes } from "../arguments/shapes";
-import { twiceDeclared } from "./addresses";
 import { connectionProblems } from "./connectionProblems";
-import { checkDeclaration, declarationProblems } from "./declaration";
 import { findDrift } from "./drift";
-import {
-  createHeld,
-  isOfThisRun,
-  isReplacedByHeld,
-  newOwner,
-  ownerOf,
-  passedOn,
-  restoreLater,
-  takenOver,
-} from "./owner";
+import { ownerOf, passedOn, restoreLater, takenOver } from "./owner";
 import { reviewedFiles } from "./review";
-import { runLedger } from "./runLedger";
-import type { NodeVerify } from "./shownVerify";
+import { NodeRun } from "./run";
+import type { NodeVerify, ShownVerify } from "./shownVerify";
 import { readVerify, showVerify } from "./shownVerify";
-import type { NodeContainerdInputs, NodeContainerdOutputs, NodeContainerdWire } from "./state";
+import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs } from "./state";
 import { addressOf, desiredOf, rememberedState, stateOf, verifyOf } from "./state";
 import { nodeStatus } from "./status";
 import type { StoredNode } from "./stored";
 import { recallNode, storeNode } from "./stored";
+import type { NodeWire, Stated } from "./wire";
 
-const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWire> = {
-  check(_olds, news) {
-    const given = [...shapeProblems(news, shapes.node, ""), ...declarationProblems(news.mirror)];
+/** What Pulumi asks of a node's resource. */
+class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, NodeWire> {
+  private readonly run = new NodeRun();
+
+  check(_olds: Partial<NodeContainerdInputs>, news: NodeWire): Checked<NodeContainerdInputs> {
+    const { declarations, addresses } = this.run;
+    const given = [...shapeProblems(news, shapes.node, ""), ...declarations.problems(news)];
     if (given.length > 0) {
       return {
         inputs: news as unknown as NodeContainerdInputs,
         problems: [...connectionProblems(news.connection), ...given],
       };
     }
-    const { verify, problems } = checkVerify(news.verify);
+    const { declaredMirror: _mirror, declaredFiles: _files, declaredVerify: _verify, ...rest } = news;
+    const { verify, problems } = checkVerify(news);
     const { resourceUrn } = news as { resourceUrn?: string };
     const known = resourceUrn !== undefined && !holdsUnknown([news.connection.host, news.connection.port]);
-    const twice = known ? twiceDeclared(addressOf(news.connection), resourceUrn) : [];
-    const inputs = { ...news, verify, ...checkDeclaration(news.mirror, news.files) };
+    const twice = known ? addresses.twiceDeclared(addressOf(news.connection), resourceUrn) : [];
+    const inputs = { ...rest, verify, ...declarations.check(news) };
     return { inputs, problems: [...connectionProblems(news.connection), ...twice, ...problems] };
-  },
+  }
 
-  diff(stored, news): Difference {
+  diff(stored: StoredNode, news: NodeContainerdInputs): Difference {
     const olds = recallNode(stored);
     if (news.hold === true) {
       return { changes: false };
@@ -84,22 +79,32 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       return { changes };
     }
     const untouched = !holdsUnknown(news) && sameValue(onNode(before(olds)), onNode(news));
-    return { changes, status: untouched ? "only remembered; the node is not touched" : nodeStatus(olds, news) };
-  },
+    const declaration = (digest: string) => this.run.declarations.get(digest);
+    return {
+      changes,
+      status: untouched ? "only remembered; the node is not touched" : nodeStatus(olds, news, declaration),
+    };
+  }
 
-  async create(inputs, context) {
+  async create(inputs: NodeContainerdInputs, context: OperationContext): Promise<{ id: string; outs: StoredNode }> {
     const id = addressOf(inputs.connection);
+    const { declarations, ledger, owners } = this.run;
+    const declaration = declarations.get(inputs.mirror);
     if (inputs.hold === true) {
-      createHeld(context);
-      return { id, outs: storeNode(stateOf(inputs)) };
+      owners.hold(context);
+      return { id, outs: storeNode(stateOf(inputs, declaration)) };
     }
-    const outs = await runLedger.track(inputs.connection.host, context.log, () =>
-      configure(inputs, undefined, newOwner(context), context),
+    const outs = await ledger.track(inputs.connection.host, context.log, () =>
+      configure(inputs, declaration, undefined, owners.create(context), context),
     );
     return { id, outs: storeNode(outs) };
-  },
+  }
 
-  async read(_id, stored, context) {
+  async read(
+    _id: string,
+    stored: StoredNode,
+    context: OperationContext,
+  ): Promise<Refreshed<NodeContainerdInputs, StoredNode>> {
     if (stored.hold === true || stored.containerd === undefined) {
       return { outs: stored };
     }
@@ -122,9 +127,14 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       context.log.warn(`the state is kept as it was, because the node could not be looked at: ${messageOf(error)}`);
       return { outs: stored };
     }
-  },
+  }
 
-  async update(_id, stored, news, context) {
+  async update(
+    _id: string,
+    stored: StoredNode,
+    news: NodeContainerdInputs,
+    context: OperationContext,
+  ): Promise<StoredNode> {
     const olds = recallNode(stored);
     if (news.hold === true) {
       return storeNode({ ...olds, hold: true });
@@ -133,19 +143,19 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       // Another key, password or time limit: nothing to do but to remember it.
       return storeNode(rememberedState(olds, news));
     }
-    return storeNode(
-      await runLedger.track(news.connection.host, context.log, () =>
-        configure(news, olds, ownerOf(olds, context), context),
-      ),
+    const { declarations, ledger } = this.run;
+    const outs = await ledger.track(news.connection.host, context.log, () =>
+      configure(news, declarations.get(news.mirror), olds, ownerOf(olds, context), context),
     );
-  },
+    return storeNode(outs);
+  }
 
-  async delete(_id, stored, context) {
+  async delete(_id: string, stored: StoredNode, context: OperationContext): Promise<void> {
     if (stored.containerd === undefined) {
       return;
     }
     const outs = recallNode(stored);
-    if (isReplacedByHeld(context)) {
+    if (this.run.owners.isReplacedByHeld(context)) {
       context.log.info("left as it is, as hold says; it is configured again by the first pulumi up without hold");
       return;
     }
@@ -160,7 +170,7 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
         });
         tell(context, notes);
         const passed = passedOn(holder, record?.owner);
-        if (passed !== undefined && isOfThisRun(record?.token)) {
+        if (passed !== undefined && this.run.owners.isOfThisRun(record?.token)) {
           context.log.info(`left as it is: ${record?.owner}, which takes this one's place, has configured the node`);
         } else if (passed !== undefined) {
           context.log.warn(`left as it is: ${passed}. ${restoreLater}`);
@@ -173,10 +183,10 @@ const operations: Operations<NodeContainerdInputs, StoredNode, NodeContainerdWir
       }
       throw withWayOut(error);
     }
-  },
-};
+  }
+}
 
-export const nodeContainerd = dynamicProvider(operations);
+export const nodeContainerd = dynamicProvider(new NodeOperations());
 
 type Declared = Omit<NodeContainerdInputs, "files">;
 
@@ -210,15 +220,18 @@ function onNode(state: Declared): unknown {
 }
 
 /** From the wire's text; what `ignoreChanges` brings back from the state goes through as it is. */
-function checkVerify(wire: NodeContainerdWire["verify"]): {
+function checkVerify({ declaredVerify, verify }: NodeWire): {
   verify: NodeContainerdInputs["verify"];
   problems: string[];
 } {
-  if (typeof wire !== "string" || isUnknown(wire)) {
-    return { verify: wire as NodeContainerdInputs["verify"], problems: [] };
+  if (verify !== undefined) {
+    return { verify, problems: [] };
   }
-  const { problems, ...verify } = JSON.parse(wire) as NodeVerify & { problems?: string[] };
-  return { verify: showVerify(verify), problems: problems ?? [] };
+  if (isUnknown(declaredVerify)) {
+    return { verify: unknownValue as unknown as ShownVerify, problems: [] };
+  }
+  const { value, problems = [] } = JSON.parse(declaredVerify) as Stated<false | NodeVerify>;
+  return { verify: value === undefined || value === false ? false : showVerify(value), problems };
 }
 
 function criTimeout(inputs: { criTimeout?: number }): { criTimeout: number } {
@@ -249,12 +262,13 @@ function naming(host: string, error: unknown): unknown {
 
 async function configure(
   inputs: NodeContainerdInputs,
+  declaration: Declaration,
   olds: NodeContainerdOutputs | undefined,
   owner: NodeOwner,
   context: OperationContext,
 ): Promise<NodeContainerdOutputs> {
   context.log.progress(`connecting to ${addressOf(inputs.connection)}`);
-  const desired = desiredOf(inputs);
+  const desired = desiredOf(inputs, declaration);
   const result: ApplyResult<NodeVerification | undefined> = await withNode(inputs.connection, context, (node) =>
     applyToNode(node, {
       owner,
@@ -275,7 +289,7 @@ async function configure(
     context.log[olds?.containerd === undefined ? "info" : "warn"](taken);
   }
   return {
-    ...stateOf(inputs),
+    ...stateOf(inputs, declaration),
     token: owner.token,
     containerd: {
       version: result.plan.version,

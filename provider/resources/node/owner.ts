@@ -5,28 +5,35 @@ import type { NodeContainerdOutputs } from "./state";
 
 type Tokened = Pick<NodeContainerdOutputs, "token">;
 
-/** Tokens that this process has made: what replaces a resource of this run has one of them. */
-const made = new Set<string>();
+/** The resources that this run creates. */
+export class NewOwners {
+  /** Tokens that were made: what replaces a resource of this run has one of them. */
+  private readonly made = new Set<string>();
+  /** URNs of creates that leave their node as it is; what they replace leaves it alone too. */
+  private readonly held = new Set<string>();
 
-/**
- * Who a resource is that is created now. What it replaces, if anything, is known by its URN alone: where a replacement
- * is asked for (`--replace`, `state taint`) Pulumi tells nothing of the old state before the new resource is made.
- */
-export function newOwner(context: OperationContext): NodeOwner {
-  const token = newToken();
-  made.add(token);
-  return { urn: urnOf(context), token };
-}
+  /**
+   * Who a resource is that is created now. What it replaces, if anything, is known by its URN alone: where a
+   * replacement is asked for (`--replace`, `state taint`) Pulumi tells nothing of the old state before the new resource
+   * is made.
+   */
+  create(context: OperationContext): NodeOwner {
+    const token = newToken();
+    this.made.add(token);
+    return { urn: urnOf(context), token };
+  }
 
-/** URNs of this run's creates that leave their node as it is; what they replace leaves it alone too. */
-const held = new Set<string>();
+  hold(context: OperationContext): void {
+    this.held.add(urnOf(context));
+  }
 
-export function createHeld(context: OperationContext): void {
-  held.add(urnOf(context));
-}
+  isReplacedByHeld(context: OperationContext): boolean {
+    return this.held.has(urnOf(context));
+  }
 
-export function isReplacedByHeld(context: OperationContext): boolean {
-  return held.has(urnOf(context));
+  isOfThisRun(token: string | undefined): boolean {
+    return token !== undefined && this.made.has(token);
+  }
 }
 
 /** Who a resource is of which there is a state. A state of 0.1.0 gets its token with the first change. */
@@ -37,10 +44,6 @@ export function ownerOf({ token }: Tokened, context: OperationContext): NodeOwne
   }
   // The node's record may have the URN of then, or, after a rename back and forth, the one of now.
   return { urn, token: newToken(), earlier: [token ?? urn, urn] };
-}
-
-export function isOfThisRun(token: string | undefined): boolean {
-  return token !== undefined && made.has(token);
 }
 
 function urnOf(context: OperationContext): string {

@@ -51,6 +51,3 @@ function some(names: readonly string[]): string {
     ? names.join(", ")
     : `${names.slice(0, shown).join(", ")} and ${names.length - shown} more`;
 }
-
-/** The one of this process. */
-export const runLedger = new RunLedger();

@@ -5,7 +5,6 @@ import { shortDigest } from "../../model/digest";
 import type { NodeConnection } from "../../node";
 import { isUnknown, stableText } from "../../pulumi/plainValue";
 import type { NodeVerification } from "../../verify/nodeVerification";
-import { declarationOf } from "./declaration";
 import { holdsCertificate } from "./review";
 import type { ShownVerify } from "./shownVerify";
 import { showVerify } from "./shownVerify";
@@ -20,7 +19,7 @@ export interface NodeMirror {
 /** NodeContainerd's arguments as check leaves them: what Pulumi shows, and keeps as the resource's inputs. */
 export interface NodeContainerdInputs {
   connection: NodeConnection;
-  /** Digest of the Declaration, which declarationOf() knows in this run. */
+  /** Digest of the Declaration, which Declarations knows in this run; unknown while hosts or files are. */
   mirror: string;
   /** What the reviewer sees is what is written: path on the node -> text, as reviewedFiles() gives it. */
   files: Record<string, string>;
@@ -39,20 +38,29 @@ export interface NodeContainerdInputs {
   drift?: string[];
 }
 
-/**
- * The same as the program sends them. Texts are made once for all nodes of a mirror, and cost the same however much
- * stands in them.
- */
-export interface NodeContainerdWire extends Omit<NodeContainerdInputs, "files" | "verify" | "drift"> {
-  /** JSON of NodeMirror. */
-  mirror: string;
-  /** JSON: path on the node -> text. After `ignoreChanges` what the state has. */
-  files: string | Record<string, string>;
-  /**
-   * JSON of NodeVerify, with `problems` of the selection where it has any. After `ignoreChanges` what the state has.
-   */
-  verify: false | string | ShownVerify;
+/** Every input of a node but `hold`: a node that is held keeps what the state has of them. */
+export const inputsOfHeldNode: string[] = Object.keys({
+  connection: true,
+  mirror: true,
+  files: true,
+  credentials: true,
+  verify: true,
+  configStyle: true,
+  criTimeout: true,
+  forgetUnreachable: true,
+  adopt: true,
+  drift: true,
+} satisfies Record<Exclude<keyof NodeContainerdInputs, "hold">, true>);
+
+/** What a mirror declares for all its nodes. */
+export interface Declaration {
+  mirror: NodeMirror;
+  /** Path on the node -> text. */
+  files: Record<string, string>;
 }
+
+/** The same as the inputs of a node keep it. */
+export type CheckedDeclaration = Pick<NodeContainerdInputs, "mirror" | "files">;
 
 /** What the node's containerd is and how it is configured. */
 export interface ContainerdState {
@@ -95,9 +103,8 @@ export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files
   verification?: NodeVerification;
 }
 
-export function stateOf(inputs: NodeContainerdInputs): NodeContainerdOutputs {
+export function stateOf(inputs: NodeContainerdInputs, { mirror, files }: Declaration): NodeContainerdOutputs {
   const { files: reviewed, drift: _drift, hold, verify, ...rest } = inputs;
-  const { mirror, files } = declarationOf(inputs.mirror);
   const certificates = Object.entries(files).filter(([, text]) => holdsCertificate(text));
   return {
     ...rest,
@@ -200,8 +207,7 @@ export function filesOf(outs: NodeContainerdOutputs, observed: ObservedNode): Re
 }
 
 /** What a node is to have, as declared now. */
-export function desiredOf(inputs: NodeContainerdInputs): DesiredRegistry {
-  const { mirror, files } = declarationOf(inputs.mirror);
+export function desiredOf(inputs: NodeContainerdInputs, { mirror, files }: Declaration): DesiredRegistry {
   return { ...mirror, files, credentials: inputs.credentials, configStyle: inputs.configStyle ?? "auto" };
 }
 

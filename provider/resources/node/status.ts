@@ -5,20 +5,25 @@ import { declareDialTimeout, hasDialTimeout, knowsDialTimeout } from "../../cont
 import type { ContainerdVersion } from "../../containerd/version";
 import { atLeast, parseContainerdVersion } from "../../containerd/version";
 import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
-import { declarationOf } from "./declaration";
-import type { NodeContainerdInputs, NodeContainerdOutputs, NodeMirror } from "./state";
+import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs, NodeMirror } from "./state";
 import { digestOfFiles, mirrorOf } from "./state";
 
 /**
  * Words for the reviewer about what an update does to one node: what is written there, and whether containerd restarts.
  * What its files say is told once, at the RegistryMirror.
+ *
+ * @param declared The declaration that `news.mirror` is the digest of.
  */
-export function nodeStatus(olds: NodeContainerdOutputs, news: NodeContainerdInputs): string {
+export function nodeStatus(
+  olds: NodeContainerdOutputs,
+  news: NodeContainerdInputs,
+  declared: (digest: string) => Declaration,
+): string {
   const parts: string[] = [];
   if ((olds.drift ?? []).length > 0) {
     parts.push("repairs what was changed since");
   }
-  const change = changeOf(olds, news);
+  const change = changeOf(olds, news, declared);
   const restyled =
     news.configStyle !== undefined && news.configStyle !== "auto" && news.configStyle !== olds.containerd?.configStyle;
   if (change.credentials.length > 0) {
@@ -46,8 +51,12 @@ interface Change {
   now: NodeMirror | undefined;
 }
 
-function changeOf(olds: NodeContainerdOutputs, news: NodeContainerdInputs): Change {
-  const now = isUnknown(news.mirror) || news.mirror === olds.mirror ? undefined : declarationOf(news.mirror).mirror;
+function changeOf(
+  olds: NodeContainerdOutputs,
+  news: NodeContainerdInputs,
+  declared: (digest: string) => Declaration,
+): Change {
+  const now = isUnknown(news.mirror) || news.mirror === olds.mirror ? undefined : declared(news.mirror).mirror;
   const before = mirrorOf(olds);
   const keys = holdsUnknown(news.credentials)
     ? []

@@ -1,6 +1,6 @@
 import { stableText } from "../../pulumi/plainValue";
 import type { NodeContainerdOutputs } from "./state";
-import { recallVerification, storeVerification } from "./storedVerification";
+import { recallVerification } from "./storedVerification";
 
 /** What the provider alone reads again. */
 type Recorded = Pick<
@@ -10,30 +10,26 @@ type Recorded = Pick<
 
 /**
  * A node's outputs as they lie in the state. An object is handed on value by value at every preview, through the
- * engine, the provider and the program, and with a thousand nodes that is a large part of what a run takes; so what has
- * many parts is one text.
+ * engine, the provider and the program, and with a thousand nodes that is a large part of what a run takes; so what
+ * nobody but the provider reads is one text.
  */
-export interface StoredNode extends Omit<NodeContainerdOutputs, keyof Recorded | "verification"> {
+export interface StoredNode extends Omit<NodeContainerdOutputs, keyof Recorded> {
   /** JSON of Recorded. */
   record: string;
-  /** As storeVerification() gives it. A program reads it as `verification`. */
+  /** In a state of 0.1.0, in place of `verification`, until the next change: a text, as recallVerification() reads it. */
   verified?: string;
   /** Put there for every resource (MirrorResource); its value at the last change. */
   resourceUrn?: string;
 }
 
 export function storeNode(outs: NodeContainerdOutputs): StoredNode {
-  const { mirror, filesDigest, hosts, auth, hostsDir, certificates, verify, token, verification, ...rest } = outs;
+  const { mirror, filesDigest, hosts, auth, hostsDir, certificates, verify, token, ...rest } = outs;
   const recorded: Recorded = {
     ...{ mirror, filesDigest, hosts, auth, hostsDir, verify },
     ...(certificates === undefined ? {} : { certificates }),
     ...(token === undefined ? {} : { token }),
   };
-  return {
-    ...rest,
-    record: stableText(recorded),
-    ...(verification === undefined ? {} : { verified: storeVerification(verification) }),
-  };
+  return { ...rest, record: stableText(recorded) };
 }
 
 export function recallNode({ record, verified, resourceUrn, ...rest }: StoredNode): NodeContainerdOutputs {

@@ -5,7 +5,6 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { DesiredHost } from "../../../provider/containerd/desired";
 import { MirrorError } from "../../../provider/model/errors";
-import { storeVerification } from "../../../provider/resources/node/storedVerification";
 import type { MirroredClusterArgs } from "../../../sdk/cluster/mirroredCluster";
 import { MirroredCluster } from "../../../sdk/cluster/mirroredCluster";
 import { CertificateFolder } from "../registry/kit/certificates";
@@ -36,7 +35,7 @@ async function declare(
           state: {
             ...plain,
             endpoints: [],
-            ...(host === undefined || plain["hold"] === true ? {} : { verified: storeVerification(proven(host)) }),
+            ...(host === undefined || plain["hold"] === true ? {} : { verification: proven(host) }),
           },
         };
       },
@@ -194,12 +193,13 @@ describe("MirroredCluster", () => {
           () => new MirroredCluster("admin1", { clusterConfig: join(folder, "c.yaml"), ...args }),
         );
         for (const { name, inputs } of seen.filter(({ type }) => type === "NodeContainerd")) {
-          const { hosts } = JSON.parse(inputs["mirror"] as string) as { hosts: DesiredHost[] };
+          const { hosts } = (JSON.parse(inputs["declaredMirror"] as string) as { value: { hosts: DesiredHost[] } })
+            .value;
           const { value } = inputs["credentials"] as { value: object };
           found[name.replace("admin1-", "")] = {
             direct: hosts.filter(({ access }) => access !== undefined).map(({ host }) => host),
             hosts: hosts.map(({ host }) => host),
-            files: Object.keys(JSON.parse(inputs["files"] as string) as object),
+            files: Object.keys(JSON.parse(inputs["declaredFiles"] as string) as object),
             credentials: Object.keys(value),
           };
         }
@@ -304,10 +304,10 @@ describe("MirroredCluster", () => {
         port: 2222,
         proxy: { host: "bastion" },
       });
-      assert.deepEqual([own["verify"], own["configStyle"]], [false, "config-toml"]);
-      assert.deepEqual(JSON.parse(named(seen, "admin1-10.0.0.1").inputs["verify"] as string), {
-        images: [],
-        onFailure: "warn",
+      assert.equal(own["configStyle"], "config-toml");
+      assert.deepEqual(JSON.parse(own["declaredVerify"] as string), { value: false });
+      assert.deepEqual(JSON.parse(named(seen, "admin1-10.0.0.1").inputs["declaredVerify"] as string), {
+        value: { images: [], onFailure: "warn" },
       });
       const mirror = seen.find((one) => one.type === "RegistryMirror")?.inputs;
       assert.deepEqual(mirror?.["mirrors"], ["https://172.18.0.99:5000"]);

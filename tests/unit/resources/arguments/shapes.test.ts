@@ -227,10 +227,10 @@ describe("values of arguments, as a program without a compiler gives them, and a
       {},
       {
         connection: { host: unknownValue, port: unknownValue },
-        mirror: unknownValue,
-        files: unknownValue,
+        declaredMirror: unknownValue,
+        declaredFiles: unknownValue,
         credentials: unknownValue,
-        verify: unknownValue,
+        declaredVerify: unknownValue,
       },
     );
     assert.deepEqual(checked?.failures ?? [], []);

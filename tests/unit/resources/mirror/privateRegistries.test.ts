@@ -10,6 +10,8 @@ import { resolveCredentials } from "../../../../provider/resources/mirror/creden
 import type { PlainMirror } from "../../../../provider/resources/mirror/hosts";
 import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
 import type { PlainPrivateRegistry } from "../../../../provider/resources/mirror/privateRegistries";
+import type { NodeMirror } from "../../../../provider/resources/node/state";
+import type { Stated } from "../../../../provider/resources/node/wire";
 import type { MirrorSource } from "../../../../sdk/node/nodeContainerd";
 import { declaredBy } from "../../../../sdk/node/wire";
 import { CertificateFolder } from "../../registry/kit/certificates";
@@ -175,13 +177,13 @@ describe("private registries", () => {
       authenticated: true,
     }));
     const source = { hosts: [], hostsDir: dir, files: {}, credentials: {}, endpoints };
-    const { mirror: wire } = declaredBy(
+    const { declaredMirror: wire } = declaredBy(
       Object.fromEntries(
         Object.entries(source).map(([key, value]) => [key, pulumi.output(value)]),
       ) as unknown as MirrorSource,
     );
-    const { auth } = JSON.parse(await new Promise<string>((resolve) => wire.apply(resolve))) as { auth: unknown };
-    assert.deepEqual(auth, { "10.0.0.1": "bearer", "10.0.0.1:443": "bearer", "p.example:5007": "bearer" });
+    const { value } = JSON.parse(await new Promise<string>((resolve) => wire.apply(resolve))) as Stated<NodeMirror>;
+    assert.deepEqual(value?.auth, { "10.0.0.1": "bearer", "10.0.0.1:443": "bearer", "p.example:5007": "bearer" });
   });
 
   describe("credentials", () => {

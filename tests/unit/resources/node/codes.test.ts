@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import type { NodeConnection } from "../../../../provider/node";
 import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
-import { twiceDeclared } from "../../../../provider/resources/node/addresses";
+import { NodeAddresses } from "../../../../provider/resources/node/addresses";
 import { connectionProblems } from "../../../../provider/resources/node/connectionProblems";
 import type { ShownVerify } from "../../../../provider/resources/node/shownVerify";
 import { readVerify } from "../../../../provider/resources/node/shownVerify";
@@ -21,8 +21,9 @@ describe("codes of what is declared for a node", () => {
 
   it("a node that two resources declare", () => {
     const urn = (name: string) => `urn:pulumi:dev::p::t::${name}`;
-    assert.deepEqual(twiceDeclared("codes.example:22", urn("a")), []);
-    assert.deepEqual(code(twiceDeclared("codes.example:22", urn("b"))), ["NODE_TWICE"]);
+    const addresses = new NodeAddresses();
+    assert.deepEqual(addresses.twiceDeclared("codes.example:22", urn("a")), []);
+    assert.deepEqual(code(addresses.twiceDeclared("codes.example:22", urn("b"))), ["NODE_TWICE"]);
   });
 
   it("a state that was edited", () => {

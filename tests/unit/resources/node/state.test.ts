@@ -6,9 +6,9 @@ import { silentLog } from "../../../../provider/model/context";
 import { MirrorError } from "../../../../provider/model/errors";
 import { isToken } from "../../../../provider/node";
 import { stableText, unknownValue } from "../../../../provider/pulumi/plainValue";
-import { checkDeclaration, declarationOf } from "../../../../provider/resources/node/declaration";
+import { Declarations } from "../../../../provider/resources/node/declaration";
 import { nodeContainerd } from "../../../../provider/resources/node/operations";
-import { isOfThisRun, newOwner, ownerOf } from "../../../../provider/resources/node/owner";
+import { NewOwners, ownerOf } from "../../../../provider/resources/node/owner";
 import { reviewedFiles } from "../../../../provider/resources/node/review";
 import { readVerify, showVerify } from "../../../../provider/resources/node/shownVerify";
 import type { NodeContainerdInputs } from "../../../../provider/resources/node/state";
@@ -23,6 +23,7 @@ import {
 } from "../../../../provider/resources/node/state";
 import type { StoredNode } from "../../../../provider/resources/node/stored";
 import { recallNode, storeNode } from "../../../../provider/resources/node/stored";
+import type { NodeWire } from "../../../../provider/resources/node/wire";
 import type { NodeVerification } from "../../../../provider/verify/nodeVerification";
 import { CertificateFolder } from "../../registry/kit/certificates";
 
@@ -49,16 +50,24 @@ describe("what the state keeps of a node", () => {
 
   const files = (all: DesiredHost[] = [...hosts, sealed]): Record<string, string> =>
     renderFiles(all, { [caPath]: ca }, hostsDir);
-  const wire = (all: DesiredHost[] = [...hosts, sealed]): { mirror: string; files: string } => ({
-    mirror: stableText({ hosts: all, auth: { "127.0.0.1:5000": "basic" }, hostsDir }),
-    files: stableText(files(all)),
+  const declarations = new Declarations();
+  const declaredVerify = stableText({ value: false });
+  const wire = (all: DesiredHost[] = [...hosts, sealed], texts = files(all)): NodeWire => ({
+    connection: { host: "127.0.0.1" },
+    credentials: {},
+    declaredMirror: stableText({ value: { hosts: all, auth: { "127.0.0.1:5000": "basic" }, hostsDir } }),
+    declaredFiles: stableText(texts),
+    declaredVerify,
   });
   const inputs = (all?: DesiredHost[]): NodeContainerdInputs => ({
     connection: { host: "127.0.0.1" },
-    ...checkDeclaration(wire(all).mirror, wire(all).files),
+    ...declarations.check(wire(all)),
     credentials: { "127.0.0.1:5000": { username: "u", password: "geheim" } },
     verify: showVerify({ images: [image], probe }),
   });
+
+  const desired = (declared: NodeContainerdInputs) => desiredOf(declared, declarations.get(declared.mirror));
+  const state = (declared: NodeContainerdInputs) => stateOf(declared, declarations.get(declared.mirror));
 
   it("B2: every text is shown once: hosts that are alike but for the public registry, and a certificate by what it says", () => {
     const reviewed = reviewedFiles(files());
@@ -83,8 +92,8 @@ describe("what the state keeps of a node", () => {
 
   it("what is written is exactly what was declared, and can be made again from the state and the node", () => {
     const declared = inputs();
-    assert.deepEqual(desiredOf(declared).files, files());
-    const outs = stateOf(declared);
+    assert.deepEqual(desired(declared).files, files());
+    const outs = state(declared);
     const onNode = Object.fromEntries(Object.entries(files()).map(([path, text]) => [path, { text, mode: 0o644 }]));
     const { files: again, lost } = filesOf(outs, { versionText: "", configPath: "", files: onNode, owned: {} });
     assert.deepEqual(again, files());
@@ -93,12 +102,12 @@ describe("what the state keeps of a node", () => {
     const byHost = (all: DesiredHost[]): DesiredHost[] => [...all].sort((a, b) => (a.host < b.host ? -1 : 1));
     assert.deepEqual(
       { ...before, hosts: byHost(before.hosts) },
-      { ...desiredOf(declared), hosts: byHost(desiredOf(declared).hosts) },
+      { ...desired(declared), hosts: byHost(desired(declared).hosts) },
     );
   });
 
   it("a certificate that the node lost, or has otherwise, is named", () => {
-    const outs = stateOf(inputs());
+    const outs = state(inputs());
     const observed = {
       versionText: "",
       configPath: "",
@@ -118,7 +127,7 @@ describe("what the state keeps of a node", () => {
       match: false,
     };
     const outs = {
-      ...stateOf(inputs()),
+      ...state(inputs()),
       verification: { node: "n", containerd: "1.7.24", verdict: "mismatch" as const, hosts: [], images: [verified] },
     };
     const shown = verifyOf(outs);
@@ -130,7 +139,7 @@ describe("what the state keeps of a node", () => {
     });
     assert.deepEqual(readVerify(shown), { images: [image], probe });
     assert.throws(() => readVerify({ images: ["edited"] }), /"edited" in the state/);
-    assert.equal(verifyOf(stateOf({ ...inputs(), verify: false })), false);
+    assert.equal(verifyOf(state({ ...inputs(), verify: false })), false);
   });
 
   it("the state's own form of a node comes back as it was, the verification too", () => {
@@ -163,20 +172,42 @@ describe("what the state keeps of a node", () => {
       findings: ["one"],
     };
     const outs = {
-      ...stateOf(inputs()),
+      ...state(inputs()),
       containerd: { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 },
       verification,
     };
     const stored = storeNode(outs);
     assert.deepEqual(recallNode(JSON.parse(JSON.stringify(stored)) as typeof stored), outs);
-    assert.equal(stored.verified?.split(endpoint).length, 3, "hosts with the same result are told together");
-    assert.equal(stored.verified?.split(image.digest).length - 1, 1 + 2 + 2, "a digest that all share is told once");
-    assert.deepEqual(recallNode(storeNode(stateOf(inputs()))), stateOf(inputs()));
+    assert.deepEqual(stored.verification, verification, "an output as the program sees it");
+    assert.deepEqual(recallNode(storeNode(state(inputs()))), state(inputs()));
+  });
+
+  it("a state of 0.1.0, whose verification is a text, is read, and has the new form after the next change", async () => {
+    const text =
+      '{"containerd":"1.7.24","hosts":[{"configured":true,"endpoints":["e","upstream"],"hosts":["gcr.io","quay.io"],' +
+      `"proof":"proven","verdict":"proven"}],"images":[{"expectedDigest":"${image.digest}","image":"${image.source}",` +
+      `"mirrorImage":"${image.target}"}],"node":"n","verdict":"proven"}`;
+    const declared = inputs();
+    const containerd = { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 };
+    const old = { ...storeNode({ ...state(declared), containerd }), verified: text } as StoredNode;
+    const { verification } = recallNode(old);
+    assert.deepEqual(
+      verification?.hosts.map(({ host, endpoints }) => [host, ...endpoints]),
+      [
+        ["gcr.io", "e", "upstream"],
+        ["quay.io", "e", "upstream"],
+      ],
+    );
+    assert.deepEqual([verification.images[0]?.match, verification.images[0]?.mirrorRepoDigest], [true, image.digest]);
+    assert.equal((await nodeContainerd.diff?.("n:22", old, declared))?.changes, false);
+    // Connecting would fail: it is only remembered.
+    const outs = (await nodeContainerd.update?.("n:22", old, { ...declared, criTimeout: 7 }))?.outs as StoredNode;
+    assert.deepEqual([outs.verification, outs.verified], [verification, undefined]);
   });
 
   it("what is only remembered drops what is no longer declared", () => {
     const olds = {
-      ...stateOf({ ...inputs(), criTimeout: 5, adopt: true }),
+      ...state({ ...inputs(), criTimeout: 5, adopt: true }),
       drift: ["x"],
       containerd: { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 },
     };
@@ -194,7 +225,7 @@ describe("what the state keeps of a node", () => {
     const containerd = { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 };
     const declared: NodeContainerdInputs = { ...inputs(), verify: false };
     const stored = (token?: string): StoredNode => ({
-      ...storeNode({ ...stateOf(declared), containerd, ...(token === undefined ? {} : { token }) }),
+      ...storeNode({ ...state(declared), containerd, ...(token === undefined ? {} : { token }) }),
       resourceUrn: then,
     });
     const context = { urn: now, signal: new AbortController().signal, log: silentLog };
@@ -224,6 +255,8 @@ describe("what the state keeps of a node", () => {
     });
 
     it("a forced replacement of a held node touches nothing: neither the create nor the delete of the replaced one", async () => {
+      // As in a run: the provider knows a declaration by its check.
+      await nodeContainerd.check?.({}, wire());
       const { id, outs } =
         (await nodeContainerd.create?.({ ...declared, hold: true, resourceUrn: then })) ?? assert.fail();
       assert.equal(id, "127.0.0.1:22");
@@ -238,9 +271,13 @@ describe("what the state keeps of a node", () => {
     });
 
     it("what is created has a token of its own, which is no difference to what is declared", async () => {
-      const [one, other] = [newOwner(context), newOwner(context)];
+      const owners = new NewOwners();
+      const [one, other] = [owners.create(context), owners.create(context)];
       assert.ok(
-        isToken(one.token) && one.token !== other.token && isOfThisRun(one.token) && !isOfThisRun("00000000000000ff"),
+        isToken(one.token) &&
+          one.token !== other.token &&
+          owners.isOfThisRun(one.token) &&
+          !owners.isOfThisRun("00000000000000ff"),
       );
       assert.deepEqual(await nodeContainerd.diff?.("n:22", stored(one.token), { ...declared, resourceUrn: now }), {
         changes: false,
@@ -256,8 +293,8 @@ describe("what the state keeps of a node", () => {
       { ...sealed, skipFallback: false, access: { credential: "ghcr.io" } },
     ];
     const texts = renderFiles(all, { [caPath]: ca, [access.caPath]: ca }, hostsDir);
-    const checked = checkDeclaration(stableText({ hosts: all, auth: {}, hostsDir }), stableText(texts));
-    const outs = recallNode(storeNode(stateOf({ ...inputs(), ...checked })));
+    const checked = declarations.check(wire(all, texts));
+    const outs = recallNode(storeNode(state({ ...inputs(), ...checked })));
     assert.deepEqual(mirrorOf(outs).hosts, all);
     const seen = {
       versionText: "containerd 2.1.9",
@@ -269,25 +306,25 @@ describe("what the state keeps of a node", () => {
   });
 
   it("C15: a state of 0.1.0, which knows no dial timeout, is drawn as it was: no drift, no change before the next up", () => {
-    assert(!JSON.stringify(storeNode(stateOf(inputs()))).includes("dialTimeout"));
+    assert(!JSON.stringify(storeNode(state(inputs()))).includes("dialTimeout"));
     const seen = {
       versionText: "containerd 2.1.9",
       configPath: "/etc/containerd/config.toml",
       owned: {},
       files: { [caPath]: { text: ca, mode: 0o644 } },
     };
-    assert.deepEqual(filesOf(stateOf(inputs()), seen).files, files());
+    assert.deepEqual(filesOf(state(inputs()), seen).files, files());
     const timed = hosts.map((host) => ({
       ...host,
       mirrors: host.mirrors.map((mirror) => ({ ...mirror, dialTimeout: 1 })),
     }));
-    assert.deepEqual(filesOf(stateOf(inputs(timed)), seen).files, files(timed));
+    assert.deepEqual(filesOf(state(inputs(timed)), seen).files, files(timed));
     assert.match(files(timed)[`${hostsDir}/gcr.io/hosts.toml`] ?? "", /dial_timeout = "1s"/);
   });
 
   it("the scale of the issue: below 6 kB, the engine's own part not counted, and hardly more for twenty hosts", () => {
     const size = (all: DesiredHost[]): number =>
-      Buffer.byteLength(JSON.stringify([inputs(all), storeNode(stateOf(inputs(all)))]));
+      Buffer.byteLength(JSON.stringify([inputs(all), storeNode(state(inputs(all)))]));
     assert.ok(size(hosts) < 3000, `${size(hosts)} bytes`);
     const twenty = Array.from({ length: 20 }, (_, i): DesiredHost => ({
       ...(hosts[0] as DesiredHost),
@@ -298,23 +335,20 @@ describe("what the state keeps of a node", () => {
 
   describe("in a preview and with ignoreChanges", () => {
     it("B2: files are shown although it is not known yet how the mirror asks for credentials", () => {
-      const checked = checkDeclaration(unknownValue, wire().files);
+      const checked = declarations.check({ ...wire(), declaredMirror: unknownValue });
       assert.deepEqual(checked, { mirror: unknownValue, files: reviewedFiles(files()) });
     });
 
     it("files that are not known make the whole not known", () => {
-      assert.deepEqual(checkDeclaration(wire().mirror, unknownValue), { mirror: unknownValue, files: unknownValue });
+      const checked = declarations.check({ ...wire(), declaredFiles: unknownValue });
+      assert.deepEqual(checked, { mirror: unknownValue, files: unknownValue });
     });
 
     it("what the state brings back goes through; half of it is refused, by name", async () => {
       const { mirror, files: kept } = inputs();
-      assert.deepEqual(checkDeclaration(mirror, kept), { mirror, files: kept });
-      for (const [one, other] of [
-        [wire().mirror, kept],
-        [mirror, wire().files],
-      ] as const) {
-        const news = { connection: { host: "n" }, credentials: {}, verify: false, mirror: one, files: other };
-        const { failures } = (await nodeContainerd.check?.({}, news)) ?? {};
+      assert.deepEqual(declarations.check({ ...wire(), mirror, files: kept }), { mirror, files: kept });
+      for (const half of [{ mirror }, { files: kept }]) {
+        const { failures } = (await nodeContainerd.check?.({}, { ...wire(), ...half })) ?? {};
         assert.match(failures?.[0]?.reason ?? "", /ignoreChanges names only one of mirror and files/);
       }
     });
@@ -324,8 +358,6 @@ describe("what the state keeps of a node", () => {
         const news = {
           ...wire(),
           connection: { host },
-          credentials: {},
-          verify: false,
           resourceUrn: `urn:pulumi:s::p::t::${name}`,
         };
         return ((await nodeContainerd.check?.({}, news)) ?? {}).failures?.map(({ reason }) => reason) ?? [];
@@ -340,7 +372,7 @@ describe("what the state keeps of a node", () => {
 
     it("a declaration that no check has seen is an error with a way out", () => {
       assert.throws(
-        () => declarationOf("never seen"),
+        () => declarations.get("never seen"),
         (error: unknown) =>
           error instanceof MirrorError && error.code === "DECLARATION_UNKNOWN" && /hold: true/.test(error.message),
       );

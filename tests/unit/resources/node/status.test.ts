@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { AuthKinds, Credentials, DesiredHost } from "../../../../provider/containerd/desired";
 import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import { stableText, unknownValue } from "../../../../provider/pulumi/plainValue";
-import { checkDeclaration } from "../../../../provider/resources/node/declaration";
+import { Declarations } from "../../../../provider/resources/node/declaration";
 import type {
+  CheckedDeclaration,
   ContainerdState,
   NodeContainerdInputs,
   NodeContainerdOutputs,
@@ -15,6 +16,8 @@ import { nodeStatus } from "../../../../provider/resources/node/status";
 const mirror = "127.0.0.1:5000";
 const hostsDir = "/etc/containerd/certs.d";
 const mirrorUser = { username: "u", password: "geheim" };
+const declarations = new Declarations();
+const declared = (digest: string) => declarations.get(digest);
 const gcrKey = { username: "_json_key", password: "{}" };
 
 interface Declared {
@@ -46,19 +49,26 @@ function inputs({
     ],
     skipFallback: false,
   }));
-  const text = unknownMirror === true ? unknownValue : stableText({ hosts: all, auth: { [mirror]: auth }, hostsDir });
+  const value = { hosts: all, auth: { [mirror]: auth }, hostsDir };
   return {
     connection: { host: "127.0.0.1" },
-    ...checkDeclaration(text, stableText(renderFiles(all, {}, hostsDir))),
+    ...check(unknownMirror === true ? unknownValue : stableText({ value }), all),
     credentials,
     verify: false,
     ...(configStyle === undefined ? {} : { configStyle }),
   };
 }
 
-function state(declared: Declared, containerd: Partial<ContainerdState> = {}): NodeContainerdOutputs {
+function check(declaredMirror: string, hosts: DesiredHost[]): CheckedDeclaration {
+  const declaredFiles = stableText(renderFiles(hosts, {}, hostsDir));
+  const connection = { host: "127.0.0.1" };
+  return declarations.check({ connection, credentials: {}, declaredMirror, declaredFiles, declaredVerify: "" });
+}
+
+function state(given: Declared, containerd: Partial<ContainerdState> = {}): NodeContainerdOutputs {
+  const now = inputs(given);
   return {
-    ...stateOf(inputs(declared)),
+    ...stateOf(now, declared(now.mirror)),
     containerd: { version: "1.7.24", configStyle: "hosts-dir", restarts: 1, ...containerd },
   };
 }
@@ -139,7 +149,7 @@ describe("what a preview says an update does to a node", () => {
   for (const [title, before, after, containerd, words] of cases) {
     for (const unknownMirror of after.auth === before.auth ? [false, true] : [false]) {
       it(`B2, B3: ${title}${unknownMirror ? ", while the endpoints are still to be asked" : ""}`, () => {
-        assert.match(nodeStatus(state(before, containerd), inputs({ ...after, unknownMirror })), words);
+        assert.match(nodeStatus(state(before, containerd), inputs({ ...after, unknownMirror }), declared), words);
       });
     }
   }
@@ -151,21 +161,21 @@ describe("what a preview says an update does to a node", () => {
     const all = [...mirrorOf(before).hosts, direct];
     const news = {
       ...inputs({ unknownMirror: true }),
-      ...checkDeclaration(unknownValue, stableText(renderFiles(all, {}, hostsDir))),
+      ...check(unknownValue, all),
       credentials: { [mirror]: mirrorUser, [place]: mirrorUser },
     };
     assert.equal(
-      nodeStatus(before, news),
+      nodeStatus(before, news, declared),
       `other credentials for ${place}; whether containerd restarts is known in the update`,
     );
     assert.equal(
-      nodeStatus(state({}, { version: "2.1.9" }), news),
+      nodeStatus(state({}, { version: "2.1.9" }), news, declared),
       `other credentials for ${place}; containerd does not restart`,
     );
   });
 
   it("credentials that are not known yet are said not to be", () => {
     const news = { ...inputs({}), credentials: unknownValue as unknown as Credentials };
-    assert.equal(nodeStatus(state({}), news), "what is written is known in the update");
+    assert.equal(nodeStatus(state({}), news, declared), "what is written is known in the update");
   });
 });
