@@ -1,3 +1,4 @@
+import type { ContainerdFinding } from "./containerdFinding";
 import type { ConfigStyle } from "./desired";
 
 /** What to make of one node's files; carried out by the node's transaction. */
@@ -43,7 +44,8 @@ export interface EffectiveRegistry {
   style: ConfigStyle | "none";
   /** Host -> endpoints asked in order, the implicit or explicit upstream last as "upstream" when it is asked at all. */
   hosts: Record<string, EffectiveHost>;
-  problems: string[];
+  /** An error: containerd or its CRI plugin does not come up. A warning: pulls do not what the files seem to say. */
+  findings: ContainerdFinding[];
 }
 
 export interface EffectiveHost {

@@ -4,6 +4,7 @@ import { effectiveHost } from "../containerd/read/effectiveRegistry";
 import { missingAccess } from "../containerd/read/missingAccess";
 import type { OperationContext } from "../model/context";
 import { isDigest } from "../model/digest";
+import type { Finding } from "../model/finding";
 import { parseReference } from "../model/reference";
 import type { PullFailure } from "../node";
 import { pullFailure } from "../node";
@@ -42,7 +43,7 @@ export interface HostEvidence {
   /** A private registry without a mirror: there is no route to prove. */
   direct?: true;
   /** What the effective configuration lacks of a private registry's CA and credentials. */
-  missing?: string[];
+  missing?: Finding[];
   probe: { state: "pulled" } | FailedProbe | { state: "none" };
 }
 
@@ -77,9 +78,9 @@ export interface Evidence {
   hosts: HostEvidence[];
   images: ImageEvidence[];
   /** What makes the effective configuration void (legacy and new tables together, an ignored config_path list ...). */
-  problems: string[];
+  findings: Finding[];
   /** What a person should know of this node whatever the verdict. */
-  remarks?: string[];
+  remarks?: Finding[];
 }
 
 /** The public name's stand-in for `_default`: a host that no other entry names and that exists nowhere (RFC 2606). */
@@ -93,7 +94,7 @@ export async function gatherEvidence(
     images: ExpectedImage[];
     probe: Probe | undefined;
     effective: EffectiveRegistry;
-    remarks?: string[];
+    remarks?: Finding[];
     canName?: (authority: string) => boolean;
   },
   context: OperationContext,
@@ -131,7 +132,7 @@ export async function gatherEvidence(
       asked === undefined ? found : { ...found, asked: { endpoints: asked.endpoints, upstream: asked.upstream } },
     );
   }
-  return { hosts, images, problems: wanted.effective.problems, remarks: wanted.remarks ?? [] };
+  return { hosts, images, findings: wanted.effective.findings, remarks: wanted.remarks ?? [] };
 }
 
 /** What all hosts of a node share: a mirror of twenty hosts is asked once by its own name. */

@@ -1,3 +1,5 @@
+import type { Finding } from "../model/finding";
+import { about, findingText } from "../model/finding";
 import type { PullCause, PullFailure } from "../node";
 import type { Evidence, FailedProbe, HostEvidence, ImageEvidence, MirrorAnswer } from "./evidence";
 import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "./nodeVerification";
@@ -44,7 +46,7 @@ export function isGood(verdict: Verdict): boolean {
 
 /** Evidence in, judgement out; nothing is asked any more. */
 export function judge(node: string, containerd: string, evidence: Evidence): NodeVerification {
-  const findings = [...evidence.problems];
+  const findings = [...evidence.findings];
   const hosts = evidence.hosts.map((host) => judgeHost(host, findings));
   const images = evidence.images.map((image) => judgeImage(image, findings));
   findings.push(...(evidence.remarks ?? []));
@@ -61,11 +63,11 @@ export function judge(node: string, containerd: string, evidence: Evidence): Nod
     verdict: hosts.length === 0 && images.length === 0 ? "not-configured" : verdict,
     hosts,
     images,
-    ...(findings.length > 0 ? { findings } : {}),
+    ...(findings.length > 0 ? { findings: findings.map(findingText) } : {}),
   };
 }
 
-function judgeHost(host: HostEvidence, findings: string[]): HostVerification {
+function judgeHost(host: HostEvidence, findings: Finding[]): HostVerification {
   const inOrder = host.expectedEndpoints.every((endpoint, n) => sameEndpoint(host.effectiveEndpoints[n], endpoint));
   const missing = host.missing ?? [];
   const configured = inOrder && !host.unwantedUpstream && missing.length === 0;
@@ -73,14 +75,22 @@ function judgeHost(host: HostEvidence, findings: string[]): HostVerification {
   if (!inOrder) {
     const effective = host.effectiveEndpoints.length > 0 ? host.effectiveEndpoints.join(", ") : "no mirror";
     findings.push(
-      `${host.host}: containerd is configured for ${effective} where ${host.expectedEndpoints.join(", ")} is wanted`,
+      wrong(
+        host.host,
+        "not-configured",
+        `containerd is configured for ${effective} where ${host.expectedEndpoints.join(", ")} is wanted`,
+      ),
     );
   } else if (host.unwantedUpstream) {
-    findings.push(`${host.host}: the public registry would still be asked although skipFallback is set`);
+    findings.push(
+      wrong(host.host, "upstream-asked", "the public registry would still be asked although skipFallback is set"),
+    );
   }
   const probe = host.probe.state === "failed" ? judgeProbe(host, host.probe) : undefined;
   if (probe !== undefined) {
-    findings.push(`${host.host}: the probe image did not come through the public name: ${probe.finding}`);
+    findings.push(
+      wrong(host.host, "probe-failed", `the probe image did not come through the public name: ${probe.finding}`),
+    );
   }
   const proof = host.probe.state === "pulled" ? "proven" : host.probe.state;
   return {
@@ -92,6 +102,12 @@ function judgeHost(host: HostEvidence, findings: string[]): HostVerification {
     ...(probe === undefined ? {} : { cause: probe.cause, error: probe.error }),
     ...(host.direct === true ? { direct: true as const } : {}),
   };
+}
+
+type VerificationFindingKind = "not-configured" | "upstream-asked" | "probe-failed" | "pull-failed" | "digests-differ";
+
+function wrong(subject: string, kind: VerificationFindingKind, text: string): Finding<VerificationFindingKind> {
+  return about(subject, ": ", { kind, severity: "error", text });
 }
 
 interface ProbeJudgement extends PullFailure {
@@ -137,12 +153,16 @@ function judgeProbe(host: HostEvidence, probe: FailedProbe): ProbeJudgement {
   };
 }
 
-function judgeImage(image: ImageEvidence, findings: string[]): ImageVerification {
+function judgeImage(image: ImageEvidence, findings: Finding[]): ImageVerification {
   const match =
     image.publicDigest === image.digest && (image.mirrorUnnameable === true || image.mirrorDigest === image.digest);
   if (image.mirrorUnnameable === true) {
     findings.push(
-      `${image.target}: this containerd cannot name an image by an IPv6 address, so only the public name was compared`,
+      about(image.target, ": ", {
+        kind: "not-nameable",
+        severity: "note",
+        text: "this containerd cannot name an image by an IPv6 address, so only the public name was compared",
+      }),
     );
   }
   for (const [name, failure] of [
@@ -150,12 +170,22 @@ function judgeImage(image: ImageEvidence, findings: string[]): ImageVerification
     [image.target, image.mirrorFailure],
   ] as const) {
     if (failure !== undefined) {
-      findings.push(`${name} could not be pulled (${failure.cause}): ${failure.error}`);
+      findings.push(
+        about(name, " ", {
+          kind: "pull-failed",
+          severity: "error",
+          text: `could not be pulled (${failure.cause}): ${failure.error}`,
+        }),
+      );
     }
   }
   if (!match && image.publicFailure === undefined && image.mirrorFailure === undefined) {
     findings.push(
-      `${image.source}: pushed ${image.digest}, the mirror's name gave ${image.mirrorDigest}, the public name ${image.publicDigest}`,
+      wrong(
+        image.source,
+        "digests-differ",
+        `pushed ${image.digest}, the mirror's name gave ${image.mirrorDigest}, the public name ${image.publicDigest}`,
+      ),
     );
   }
   const failure = image.mirrorFailure ?? image.publicFailure;

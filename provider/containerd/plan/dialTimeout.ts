@@ -1,3 +1,5 @@
+import { about } from "../../model/finding";
+import type { ContainerdFinding } from "../containerdFinding";
 import type { DesiredHost } from "../desired";
 import { atLeast, type ContainerdVersion } from "../version";
 
@@ -37,11 +39,19 @@ export const dialTimeoutNote =
   "packets (docs/outages.md says what helps there)";
 
 /** On a release without the setting: what it means for this node. Undefined where there is nothing to say. */
-export function dialTimeoutRisk(hosts: readonly DesiredHost[], version: ContainerdVersion): string | undefined {
+export function dialTimeoutRisk(
+  hosts: readonly DesiredHost[],
+  version: ContainerdVersion,
+): ContainerdFinding | undefined {
   return knowsDialTimeout(version) || !hasDialTimeout(hosts)
     ? undefined
-    : `containerd ${version.text} has no dial timeout: while a mirror drops packets, each request of a pull waits ` +
-        "30 s (docs/outages.md says what helps)";
+    : about(`containerd ${version.text}`, " ", {
+        kind: "no-dial-timeout",
+        severity: "note",
+        text:
+          "has no dial timeout: while a mirror drops packets, each request of a pull waits " +
+          "30 s (docs/outages.md says what helps)",
+      });
 }
 
 export function hasDialTimeout(hosts: readonly DesiredHost[]): boolean {

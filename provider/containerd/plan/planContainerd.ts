@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 
+import { about, findingText, isError } from "../../model/finding";
 import { ContainerdError } from "../containerdError";
+import type { ContainerdFinding } from "../containerdFinding";
 import type { ContainerdPlan, PlannedFile } from "../containerdPlan";
 import type { ConfigStyle, DesiredRegistry } from "../desired";
 import { parseEndpointUrl } from "../hostNames";
@@ -52,7 +54,7 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
   };
   const draft = chooseStyle(input) === "hosts-dir" ? hostsDirDraft(input) : configTomlDraft(input);
   const risk = dialTimeoutRisk(desired.hosts, version);
-  draft.notes.push(...(risk === undefined ? [] : [risk]));
+  draft.notes.push(...(risk === undefined ? [] : [findingText(risk)]));
   return assemble(input, draft);
 }
 
@@ -121,7 +123,7 @@ function checkNode(
       );
     }
   }
-  const fatal = settings.problems.filter((problem) => /does not start/.test(problem));
+  const fatal = settings.findings.filter(isError).map(findingText);
   if (fatal.length > 0) {
     throw new ContainerdError(
       "CONTAINERD_PLAN",
@@ -262,9 +264,10 @@ function checkOutcome(observed: ObservedNode, desired: DesiredRegistry, plan: Co
   }
   const after: ObservedNode = { versionText: observed.versionText, configPath: observed.configPath, files, owned: {} };
   const effective = effectiveRegistry(after);
-  const wrong = effective.problems.filter((problem) => /does not load|does not start/.test(problem));
-  const ours = plan.owns.filter((path) => files[path]?.text?.startsWith(managedComment) === true);
-  wrong.push(...effective.problems.filter((problem) => ours.some((path) => problem.startsWith(`${path}:`))));
+  const wrong: ContainerdFinding[] = effective.findings.filter(isError);
+  // A foreign file may have its faults; ours may not.
+  const ours = new Set(plan.owns.filter((path) => files[path]?.text?.startsWith(managedComment) === true));
+  wrong.push(...effective.findings.filter((finding) => !isError(finding) && ours.has(finding.subject)));
   for (const host of desired.hosts) {
     wrong.push(...missingAccess(host, effective.hosts[host.host]));
     if (host.mirrors.length === 0) {
@@ -276,15 +279,20 @@ function checkOutcome(observed: ObservedNode, desired: DesiredRegistry, plan: Co
     const upstream = found?.upstream ?? true;
     if (asked.join(" ") !== expected.join(" ") || upstream === host.skipFallback) {
       wrong.push(
-        `${host.host} would be asked at ${[...asked, ...(upstream ? ["the public registry"] : [])].join(", ")} instead of ${expected.join(", ")}`,
+        about(host.host, " ", {
+          kind: "not-as-declared",
+          severity: "error",
+          text: `would be asked at ${[...asked, ...(upstream ? ["the public registry"] : [])].join(", ")} instead of ${expected.join(", ")}`,
+        }),
       );
     }
   }
   if (wrong.length > 0) {
+    const reasons = wrong.map(findingText);
     throw new ContainerdError(
       "CONTAINERD_PLAN",
-      `the files of this node cannot be brought to do what is declared: ${wrong.join("; ")}`,
-      { reasons: wrong },
+      `the files of this node cannot be brought to do what is declared: ${reasons.join("; ")}`,
+      { reasons },
     );
   }
 }

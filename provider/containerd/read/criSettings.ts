@@ -1,5 +1,7 @@
 import { posix } from "node:path";
 
+import { about } from "../../model/finding";
+import type { ContainerdFinding } from "../containerdFinding";
 import { copyToml, isTable, stringAt, stringsAt, type Table, tableAt } from "../toml/toml";
 import { atLeast, type ContainerdVersion, highestConfigVersion } from "../version";
 import { type ConfigFile, type ConfigFiles, pluginTable } from "./configFiles";
@@ -17,7 +19,7 @@ export interface CriSettings {
   /** Plugin id that a registry table must stand under in a file to be seen. */
   plugin: string;
   /** Reasons for which containerd or its CRI plugin would not come up, or settings would be ignored. No secrets. */
-  problems: string[];
+  findings: ContainerdFinding[];
   /** True where CRI itself is switched off in the files. */
   disabled: boolean;
 }
@@ -33,29 +35,43 @@ export interface CriSettings {
  * Migrating means: `registry` of the old plugin id replaces that of the new id whole.
  */
 export function criSettings(config: ConfigFiles, version: ContainerdVersion): CriSettings {
-  const problems: string[] = config.missing.map(
-    (path) => `${path} is imported but cannot be read: containerd does not start`,
+  const findings: ContainerdFinding[] = config.missing.map((path) =>
+    about(path, " ", {
+      kind: "import-missing",
+      severity: "error",
+      text: "is imported but cannot be read: containerd does not start",
+    }),
   );
   const stated = config.files.findLast((file) => file.version > 0);
   // 1.6 does not look at a higher number; the others look at the last one stated.
   if (stated !== undefined && stated.version > highestConfigVersion(version) && atLeast(version, 1, 7)) {
-    problems.push(
-      `${stated.path} is a version ${stated.version} file: containerd ${version.text} does not start with it (highest: ${highestConfigVersion(version)})`,
+    findings.push(
+      about(stated.path, " ", {
+        kind: "version-not-known",
+        severity: "error",
+        text: `is a version ${stated.version} file: containerd ${version.text} does not start with it (highest: ${highestConfigVersion(version)})`,
+      }),
     );
   }
-  const merged = atLeast(version, 2) ? mergeNew(config, version, problems) : mergeOld(config);
+  const merged = atLeast(version, 2) ? mergeNew(config, version, findings) : mergeOld(config);
   const disabled = config.files.flatMap((file) => stringsAt(file.doc, "disabled_plugins"));
   const switchedOff = disabled.filter(
     (id) => id === "cri" || id === oldPlugin || (atLeast(version, 2) && id === newPlugin),
   );
   if (switchedOff.length > 0) {
-    problems.push(`disabled_plugins names ${switchedOff.join(", ")}: CRI is switched off`);
+    findings.push(
+      about("disabled_plugins", " ", {
+        kind: "cri-off",
+        severity: "error",
+        text: `names ${switchedOff.join(", ")}: CRI is switched off`,
+      }),
+    );
   }
   return {
     images: merged.images,
     registry: tableAt(merged.images, "registry") ?? {},
     plugin: merged.plugin,
-    problems,
+    findings,
     disabled: switchedOff.length > 0,
   };
 }
@@ -70,7 +86,7 @@ function mergeOld(config: ConfigFiles): { images: Table; plugin: string } {
 function mergeNew(
   config: ConfigFiles,
   version: ContainerdVersion,
-  problems: string[],
+  findings: ContainerdFinding[],
 ): { images: Table; plugin: string } {
   const perFile = atLeast(version, 2, 3);
   const main = config.files[0]?.version ?? 0;
@@ -84,12 +100,16 @@ function mergeNew(
     if (perFile) {
       // 2.3.0 to 2.3.4 refuse this; from 2.3.5 on each file may have a version of its own (containerd issue 12891).
       if (file.version > main && !atLeast(version, 2, 3, 5)) {
-        problems.push(
-          `${file.path} is a version ${file.version} file and the main file is version ${main}: containerd ${version.text} does not start`,
+        findings.push(
+          about(file.path, " ", {
+            kind: "versions-mixed",
+            severity: "error",
+            text: `is a version ${file.version} file and the main file is version ${main}: containerd ${version.text} does not start`,
+          }),
         );
       }
       // Unlike the releases before, 2.3 lifts a version 3 file too, with all that stands under the old id.
-      warnIgnored(file, file.version >= 4, version, problems);
+      warnIgnored(file, file.version >= 4, version, findings);
       plugins = file.version < 4 ? migrate(plugins) : plugins;
     }
     merged = mergeTables(merged, plugins);
@@ -99,7 +119,7 @@ function mergeNew(
   }
   if (!perFile) {
     for (const file of config.files) {
-      warnIgnored(file, finalVersion >= 3, version, problems);
+      warnIgnored(file, finalVersion >= 3, version, findings);
     }
     if (finalVersion === 2) {
       merged = migrate(merged);
@@ -115,10 +135,19 @@ function mergeNew(
   };
 }
 
-function warnIgnored(file: ConfigFile, ignored: boolean, version: ContainerdVersion, problems: string[]): void {
+function warnIgnored(
+  file: ConfigFile,
+  ignored: boolean,
+  version: ContainerdVersion,
+  findings: ContainerdFinding[],
+): void {
   if (ignored && tableAt(pluginTable(file, oldPlugin), "registry") !== undefined) {
-    problems.push(
-      `${file.path}: the registry settings under ${oldPlugin} are ignored by containerd ${version.text} in a version ${Math.max(file.version, 3)} configuration`,
+    findings.push(
+      about(file.path, ": ", {
+        kind: "setting-ignored",
+        severity: "warning",
+        text: `the registry settings under ${oldPlugin} are ignored by containerd ${version.text} in a version ${Math.max(file.version, 3)} configuration`,
+      }),
     );
   }
 }

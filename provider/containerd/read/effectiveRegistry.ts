@@ -1,3 +1,5 @@
+import { about, findingText } from "../../model/finding";
+import type { ContainerdFinding } from "../containerdFinding";
 import type { EffectiveHost, EffectiveRegistry } from "../containerdPlan";
 import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "../hostNames";
 import type { ObservedNode } from "../observed";
@@ -10,8 +12,8 @@ import { legacyEndpoints, legacyRegistry } from "./legacy";
 
 /**
  * What a node's containerd does with pulls (V2): the merged config files, and the hosts directories that they name,
- * read the way this node's release reads them. Findings that a person should know stand in `problems`, in plain
- * sentences without secrets.
+ * read the way this node's release reads them. What a person should know stands in `findings`, without
+ * secrets.
  *
  * @throws ContainerdError CONTAINERD_VERSION, CONTAINERD_TOML
  */
@@ -19,26 +21,37 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
   const version = parseContainerdVersion(observed.versionText);
   const config = readConfigFiles(observed, version);
   const settings = criSettings(config, version);
-  const problems = [...settings.problems];
+  const findings = [...settings.findings];
   const first = config.files[0];
   if (first !== undefined && first.version < 2) {
-    problems.push(`${first.path} is a version 1 file${first.version === 0 ? " (it does not say its version)" : ""}`);
+    findings.push(
+      about(first.path, " ", {
+        kind: "version-1",
+        severity: "warning",
+        text: `is a version 1 file${first.version === 0 ? " (it does not say its version)" : ""}`,
+      }),
+    );
   }
-  problems.push(...clashes(settings, version), ...differsFromDump(observed, settings));
+  findings.push(...clashes(settings, version), ...differsFromDump(observed, settings));
 
   const legacy = legacyRegistry(settings.registry);
   if (legacy.mirrors.size > 0) {
     const file = config.files.findLast((one) => one.text.includes("mirrors"))?.path ?? observed.configPath;
-    return { style: "config-toml", hosts: legacyHosts(settings, file), problems };
+    return { style: "config-toml", hosts: legacyHosts(settings, file), findings };
   }
   const dirs = activeHostsDirs(settings, version);
   const named = namedHostsDirs(settings, version);
   if (named.length > 1 && dirs.length === 0) {
     const set = stringAt(settings.registry, "config_path") ?? "";
-    problems.push(
-      set === ""
-        ? `config_path is not set, and containerd ${version.text} ignores its default, a list of directories: no hosts.toml is in effect`
-        : `config_path = "${set}" is a list, which containerd ${version.text} ignores: no hosts.toml is in effect`,
+    findings.push(
+      about("config_path", " ", {
+        kind: "setting-ignored",
+        severity: "warning",
+        text:
+          set === ""
+            ? `is not set, and containerd ${version.text} ignores its default, a list of directories: no hosts.toml is in effect`
+            : `= "${set}" is a list, which containerd ${version.text} ignores: no hosts.toml is in effect`,
+      }),
     );
   }
   const hosts: Record<string, EffectiveHost> = {};
@@ -49,7 +62,7 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
       continue;
     }
     const read = readHost(observed, directory, namespace, version);
-    problems.push(...read.problems);
+    findings.push(...read.findings);
     const own = read.own ?? { ca: [], authorization: false };
     hosts[namespace] = {
       endpoints: read.endpoints,
@@ -60,7 +73,12 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
   }
   const style =
     (stringAt(settings.registry, "config_path") ?? "") !== "" || Object.keys(hosts).length > 0 ? "hosts-dir" : "none";
-  return { style, hosts, problems: [...new Set(problems)] };
+  return { style, hosts, findings: once(findings) };
+}
+
+/** The same file may serve two hosts. */
+function once(findings: ContainerdFinding[]): ContainerdFinding[] {
+  return [...new Map(findings.map((finding) => [findingText(finding), finding])).values()];
 }
 
 /** What is in effect for one host: its own entry, or the one for all others. Undefined: the public host alone. */
@@ -79,23 +97,37 @@ function hasAuth(settings: CriSettings, namespace: string): boolean {
 }
 
 /** Combinations with which the CRI plugin does not load, or that lose a setting silently. */
-function clashes(settings: CriSettings, version: ContainerdVersion): string[] {
+function clashes(settings: CriSettings, version: ContainerdVersion): ContainerdFinding[] {
   const { registry } = settings;
   const path = stringAt(registry, "config_path") ?? "";
   const legacy = legacyRegistry(registry);
-  const found: string[] = [];
+  const found: ContainerdFinding[] = [];
   if (path !== "" && legacy.mirrors.size > 0) {
-    found.push("`mirrors` and `config_path` are both set: the CRI plugin does not load, and every pull fails");
+    found.push(
+      about("`mirrors`", " ", {
+        kind: "settings-clash",
+        severity: "error",
+        text: "and `config_path` are both set: the CRI plugin does not load, and every pull fails",
+      }),
+    );
   }
   if (legacy.tls.size > 0) {
     const hosts = [...legacy.tls.keys()].join(", ");
     if (atLeast(version, 2)) {
       found.push(
-        `configs.*.tls (${hosts}) is ignored by containerd ${version.text}: a certificate set there is not used`,
+        about("configs.*.tls", " ", {
+          kind: "setting-ignored",
+          severity: "warning",
+          text: `(${hosts}) is ignored by containerd ${version.text}: a certificate set there is not used`,
+        }),
       );
     } else if (path !== "") {
       found.push(
-        `configs.*.tls (${hosts}) and \`config_path\` are both set: the CRI plugin does not load, and every pull fails`,
+        about("configs.*.tls", " ", {
+          kind: "settings-clash",
+          severity: "error",
+          text: `(${hosts}) and \`config_path\` are both set: the CRI plugin does not load, and every pull fails`,
+        }),
       );
     }
   }
@@ -103,7 +135,9 @@ function clashes(settings: CriSettings, version: ContainerdVersion): string[] {
 }
 
 /** `containerd config dump` reads the same files; where it says something else, our reading is not to be trusted. */
-function differsFromDump(observed: ObservedNode, settings: CriSettings): string[] {
+function differsFromDump(observed: ObservedNode, settings: CriSettings): ContainerdFinding[] {
+  const differs = (text: string): ContainerdFinding =>
+    about("`containerd config dump`", " ", { kind: "dump-differs", severity: "warning", text });
   if (observed.dump === undefined || observed.dump.trim() === "") {
     return [];
   }
@@ -111,7 +145,7 @@ function differsFromDump(observed: ObservedNode, settings: CriSettings): string[
   try {
     dumped = parseToml(observed.dump, "containerd config dump");
   } catch {
-    return ["`containerd config dump` does not print valid TOML"];
+    return [differs("does not print valid TOML")];
   }
   const plugins = tableAt(dumped, "plugins");
   const registry =
@@ -120,20 +154,18 @@ function differsFromDump(observed: ObservedNode, settings: CriSettings): string[
   if (registry === undefined) {
     return [];
   }
-  const found: string[] = [];
+  const found: ContainerdFinding[] = [];
   const [read, said] = [stringAt(settings.registry, "config_path") ?? "", stringAt(registry, "config_path") ?? ""];
   // 2.2 and later print their default where nothing is set.
   if (read !== said && !(read === "" && said.includes(":"))) {
-    found.push(`\`containerd config dump\` says config_path = "${said}", the files say "${read}"`);
+    found.push(differs(`says config_path = "${said}", the files say "${read}"`));
   }
   const names = (table: unknown): string =>
     Object.keys(tableAt(table, "mirrors") ?? {})
       .sort()
       .join(", ");
   if (names(settings.registry) !== names(registry)) {
-    found.push(
-      `\`containerd config dump\` has mirrors for "${names(registry)}", the files for "${names(settings.registry)}"`,
-    );
+    found.push(differs(`has mirrors for "${names(registry)}", the files for "${names(settings.registry)}"`));
   }
   return found;
 }

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 
-import { messageOf } from "../../model/errors";
+import { about } from "../../model/finding";
+import type { ContainerdFinding } from "../containerdFinding";
 import {
   directoryNames,
   isLocalhost,
@@ -11,7 +12,7 @@ import {
   withoutUserinfo,
 } from "../hostNames";
 import type { ObservedNode } from "../observed";
-import { isTable, parseToml, stringAt, stringsAt, type Table, tableAt } from "../toml/toml";
+import { isTable, readToml, stringAt, stringsAt, type Table, tableAt } from "../toml/toml";
 import { headerLines } from "../toml/tomlScan";
 import { atLeast, type ContainerdVersion } from "../version";
 
@@ -21,7 +22,7 @@ export interface ReadHost {
   endpoints: string[];
   upstream: boolean;
   file: string;
-  problems: string[];
+  findings: ContainerdFinding[];
   /** Of the public host's own entry: CA files, and whether it is sent an Authorization header. */
   own?: { ca: string[]; authorization: boolean };
 }
@@ -86,12 +87,12 @@ export function readHost(
   version: ContainerdVersion,
 ): ReadHost {
   const file = `${directory}/hosts.toml`;
-  const problems: string[] = [];
+  const findings: ContainerdFinding[] = [];
   const toUpstream = (why?: string): ReadHost => {
     if (why !== undefined) {
-      problems.push(`${file}: ${why}: containerd logs it and asks the public registry`);
+      findings.push(warning(file, "hosts-file-refused", `${why}: containerd logs it and asks the public registry`));
     }
-    return { endpoints: ["upstream"], upstream: true, file, problems };
+    return { endpoints: ["upstream"], upstream: true, file, findings };
   };
 
   const seen = observed.files[file];
@@ -101,11 +102,9 @@ export function readHost(
   if (seen.text === undefined) {
     return toUpstream("cannot be read as text");
   }
-  let doc: Table;
-  try {
-    doc = parseToml(seen.text, file);
-  } catch (error) {
-    return toUpstream(`not valid TOML (${messageOf(error).replace(/; correct it.*$/, "")})`);
+  const { doc, problem } = readToml(seen.text);
+  if (doc === undefined) {
+    return toUpstream(`not valid TOML (${file} ${problem})`);
   }
   const headers = headerLines(seen.text);
   if (!atLeast(version, 2) && headers.some((one) => one.keys.some((key) => /[[\]]/.test(key)))) {
@@ -120,8 +119,12 @@ export function readHost(
   const ordered = [...new Set(named)];
   const withoutHeader = inFile.filter((host) => !ordered.includes(host));
   if (withoutHeader.length > 0 && atLeast(version, 2)) {
-    problems.push(
-      `${file}: ${withoutHeader.join(", ")} has no [host."…"] header of its own, so containerd ${version.text} ignores it`,
+    findings.push(
+      warning(
+        file,
+        "host-ignored",
+        `${withoutHeader.join(", ")} has no [host."…"] header of its own, so containerd ${version.text} ignores it`,
+      ),
     );
   }
   const hosts = atLeast(version, 2) ? ordered : ordered.length === 0 ? inFile : [...ordered, ...withoutHeader];
@@ -138,8 +141,8 @@ export function readHost(
     if (bad !== undefined) {
       return toUpstream(`unknown capability "${bad}"`);
     }
-    problems.push(...missingCa(observed, table, directory, file));
-    const url = endpointUrl(host, table, file, problems);
+    findings.push(...missingCa(observed, table, directory, file));
+    const url = endpointUrl(host, table, file, findings);
     if (url === undefined) {
       return toUpstream(`"${withoutUserinfo(host)}" is not a URL`);
     }
@@ -148,8 +151,12 @@ export function readHost(
       endpoints.push(itself ? "upstream" : url);
       own ??= itself ? table : undefined;
       if (!can(table, "resolve")) {
-        problems.push(
-          `${file}: ${withoutUserinfo(host)} lacks the capability "resolve": tags are resolved by the next one, and only digests come from it`,
+        findings.push(
+          warning(
+            file,
+            "no-resolve",
+            `${withoutUserinfo(host)} lacks the capability "resolve": tags are resolved by the next one, and only digests come from it`,
+          ),
         );
       }
     }
@@ -160,12 +167,12 @@ export function readHost(
   if (bad !== undefined) {
     return toUpstream(`unknown capability "${bad}"`);
   }
-  problems.push(...missingCa(observed, doc, directory, file));
+  findings.push(...missingCa(observed, doc, directory, file));
   if (server === undefined || server === "") {
     const all = [...new Set([...endpoints, "upstream"])];
-    return { endpoints: all, upstream: true, file, problems, ...ownEntry(own, directory) };
+    return { endpoints: all, upstream: true, file, findings, ...ownEntry(own, directory) };
   }
-  const url = endpointUrl(server, doc, file, problems);
+  const url = endpointUrl(server, doc, file, findings);
   if (url === undefined) {
     return toUpstream(`server = "${withoutUserinfo(server)}" is not a URL`);
   }
@@ -177,7 +184,11 @@ export function readHost(
       endpoints.push(url);
     }
   }
-  return { endpoints, upstream: endpoints.includes("upstream"), file, problems, ...ownEntry(own, directory) };
+  return { endpoints, upstream: endpoints.includes("upstream"), file, findings, ...ownEntry(own, directory) };
+}
+
+function warning(file: string, kind: ContainerdFinding["kind"], text: string): ContainerdFinding {
+  return about(file, ": ", { kind, severity: "warning", text });
 }
 
 function ownEntry(table: Table | undefined, directory: string): Pick<ReadHost, "own"> {
@@ -204,7 +215,7 @@ function unknownCapability(table: Table, version: ContainerdVersion): string | u
 }
 
 /** The URL as containerd asks it, without the API's own /v2 where that is all. */
-function endpointUrl(text: string, table: Table, file: string, problems: string[]): string | undefined {
+function endpointUrl(text: string, table: Table, file: string, findings: ContainerdFinding[]): string | undefined {
   const bare = withoutUserinfo(text);
   const url = parseEndpointUrl(bare.startsWith("http") ? bare : `https://${bare}`);
   if (url === undefined) {
@@ -214,18 +225,26 @@ function endpointUrl(text: string, table: Table, file: string, problems: string[
   if (needsOverridePath(path) && table["override_path"] !== true) {
     const asked = path.endsWith("/v2") ? path : `${path}/v2`;
     if (path.startsWith("/v2/")) {
-      problems.push(`${file}: ${bare} lacks override_path = true, so containerd asks ${asked}/… there`);
+      findings.push(
+        warning(
+          file,
+          "override-path-missing",
+          `${bare} lacks override_path = true, so containerd asks ${asked}/… there`,
+        ),
+      );
     }
     return `${url.scheme}://${url.authority}${asked}`;
   }
   return `${url.scheme}://${url.authority}${path}`;
 }
 
-function missingCa(observed: ObservedNode, table: Table, directory: string, file: string): string[] {
+function missingCa(observed: ObservedNode, table: Table, directory: string, file: string): ContainerdFinding[] {
   return stringsAt(table, "ca")
     .map((ca) => absolute(ca, directory))
     .filter((ca) => ca.startsWith(`${posix.dirname(directory)}/`) && observed.files[ca] === undefined)
-    .map((ca) => `${file}: the certificate ${ca} is not there: the whole pull fails, without a fallback`);
+    .map((ca) =>
+      warning(file, "ca-missing", `the certificate ${ca} is not there: the whole pull fails, without a fallback`),
+    );
 }
 
 /** The default endpoint of a namespace when nothing is configured for it. */

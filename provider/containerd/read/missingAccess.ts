@@ -1,29 +1,39 @@
 import { posix } from "node:path";
 
+import { about } from "../../model/finding";
+import type { ContainerdFinding } from "../containerdFinding";
 import type { EffectiveHost } from "../containerdPlan";
 import type { DesiredHost } from "../desired";
 
 /**
- * What a node's effective configuration lacks for a private registry, each a sentence; nothing where it has all of
+ * What a node's effective configuration lacks for a private registry, nothing where it has all of
  * it, and for a host without `access`.
  */
-export function missingAccess({ host, access, mirrors }: DesiredHost, effective: EffectiveHost | undefined): string[] {
+export function missingAccess(
+  { host, access, mirrors }: DesiredHost,
+  effective: EffectiveHost | undefined,
+): ContainerdFinding[] {
   if (access === undefined) {
     return [];
   }
-  const missing: string[] = [];
+  const missing: ContainerdFinding[] = [];
+  const add = (lead: ": " | " ", text: string): void => {
+    missing.push(about(host, lead, { kind: "not-as-declared", severity: "error", text }));
+  };
   const asked = effective?.endpoints ?? [];
   if (mirrors.length === 0 && asked.join(" ") !== "upstream") {
-    const instead =
-      asked.length === 0 ? ": nothing is configured for it" : ` is asked at ${asked.join(", ")}, not directly`;
-    missing.push(`${host}${instead}`);
+    if (asked.length === 0) {
+      add(": ", "nothing is configured for it");
+    } else {
+      add(" ", `is asked at ${asked.join(", ")}, not directly`);
+    }
   }
   const { ca = [], credential = false } = effective?.access ?? {};
   if (access.caPath !== undefined && !placesOf(access.caPath, effective).some((path) => ca.includes(path))) {
-    missing.push(`${host} is asked without the CA ${access.caPath}`);
+    add(" ", `is asked without the CA ${access.caPath}`);
   }
   if (access.credential !== undefined && !credential) {
-    missing.push(`${host} is asked without its credentials`);
+    add(" ", "is asked without its credentials");
   }
   return missing;
 }

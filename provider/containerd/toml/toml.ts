@@ -9,20 +9,32 @@ export type Table = { [key: string]: unknown };
 /**
  * Parses a TOML text.
  *
- * @throws ContainerdError CONTAINERD_TOML with line and column. The text itself is not quoted: it may hold passwords.
+ * @throws ContainerdError CONTAINERD_TOML with line and column
  */
 export function parseToml(text: string, path: string): Table {
+  const read = readToml(text);
+  if (read.doc === undefined) {
+    throw new ContainerdError(
+      "CONTAINERD_TOML",
+      `${path} ${read.problem}; correct it on the node first, nothing was changed`,
+    );
+  }
+  return read.doc;
+}
+
+/**
+ * The table, or what is wrong with the text, to be put behind the file's name. The text itself is not quoted: it may
+ * hold passwords.
+ */
+export function readToml(text: string): { doc: Table; problem?: undefined } | { doc?: undefined; problem: string } {
   try {
     // The parser takes a CR in a comment for a control character; containerd does not.
-    return iarna.parse(text.replace(/^\uFEFF/, "").replace(/\r\n/g, "\n")) as Table;
+    return { doc: iarna.parse(text.replace(/^\uFEFF/, "").replace(/\r\n/g, "\n")) as Table };
   } catch (error) {
     const { line, col } = error as { line?: number; col?: number };
     const what = (messageOf(error).split("\n")[0] ?? "").replace(/ at row \d+.*$/, "");
     const where = line === undefined ? "" : ` at line ${line + 1}, column ${(col ?? 0) + 1}`;
-    throw new ContainerdError(
-      "CONTAINERD_TOML",
-      `${path} is not valid TOML${where}: ${what}; correct it on the node first, nothing was changed`,
-    );
+    return { problem: `is not valid TOML${where}: ${what}` };
   }
 }
 

@@ -117,7 +117,7 @@ describe("containerd: a site's own settings in config.toml", function () {
         assert.equal(await pulled(image), undefined);
         assert.deepEqual(log.asked, ["near"]);
         assert.deepEqual(log.sentTo("near"), [], "ours hears nothing of the site's credential");
-        assert.deepEqual((await node.effective()).problems, []);
+        assert.deepEqual((await node.effective()).findings, []);
 
         const config = (await node.machine.readFile(configPath)) ?? "";
         for (const kept of ["# the site's file", "sandbox_image", "# for the site's proxy", 'level = "info"']) {

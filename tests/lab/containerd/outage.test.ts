@@ -92,7 +92,7 @@ describe("containerd: a dead mirror", function () {
   it("C15: while it lives, it serves: a release that does not know dial_timeout reads the file all the same", async () => {
     for (const node of nodes) {
       assert.match((await node.machine.readFile(`${hostsDir}/gcr.io/hosts.toml`)) ?? "", /^ {2}dial_timeout = "1s"$/m);
-      assert.deepEqual((await node.effective()).problems, []);
+      assert.deepEqual((await node.effective()).findings, []);
     }
     const mark = lab.public.mark();
     for (const { error } of await pullEverywhere([fromPublic, fromSecond])) {

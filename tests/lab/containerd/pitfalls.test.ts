@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
+import { findingText } from "../../../provider/model/finding";
 import { closeIdleNodes } from "../../../provider/node/node";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { compareSnapshots, type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
@@ -155,7 +156,7 @@ describe("containerd: what breaks most tools", function () {
         );
         assert.match((await node().pull(image)).error ?? "", /unknown service|Unimplemented/i);
         assert.match(
-          (await node().effective()).problems.join("\n"),
+          (await node().effective()).findings.map(findingText).join("\n"),
           /`mirrors` and `config_path` are both set: the CRI plugin does not load/,
         );
 
@@ -183,7 +184,7 @@ describe("containerd: what breaks most tools", function () {
         assert.equal((await node().pull("somehost.io/public-only/more:1.0")).error, undefined);
         assert.deepEqual(log.blobsFrom, old() ? ["site"] : ["upstream"]);
         assert.equal(
-          (await node().effective()).problems.some((one) => one.includes("configs.*.tls")),
+          (await node().effective()).findings.map(findingText).some((one) => one.includes("configs.*.tls")),
           !old(),
         );
 

@@ -163,7 +163,7 @@ describe("containerd: private registries", function () {
       assert.equal(await apply(node, {}), atLeast(node.version, 2, 1) ? 0 : 1, node.version.text);
       await pulls(node, true);
       assert.equal(await apply(node, {}), 0);
-      assert.deepEqual((await node.effective()).problems, []);
+      assert.deepEqual((await node.effective()).findings, []);
       const modes = await node.machine.exec(`stat -c '%a' ${hostsDir}/*/hosts.toml`);
       assert.equal(modes.stdout, atLeast(node.version, 2, 1) ? "600\n600\n" : "600\n644\n");
     });

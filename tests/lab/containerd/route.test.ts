@@ -89,7 +89,7 @@ describe("containerd: the route of a pull", function () {
           `${far().endpoint}/v2/ns`,
           "upstream",
         ]);
-        assert.deepEqual(found.problems, []);
+        assert.deepEqual(found.findings, []);
       });
 
       it("C2: the mirror is asked below its namespace, with ns=gcr.io, and nobody else", async () => {

@@ -5,6 +5,7 @@ import { activeHostsDirs, criSettings } from "../../../provider/containerd/read/
 import { whatToObserve } from "../../../provider/containerd/read/whatToObserve";
 import { stringAt, tableAt } from "../../../provider/containerd/toml/toml";
 import { parseContainerdVersion } from "../../../provider/containerd/version";
+import { isError } from "../../../provider/model/finding";
 import { configPath, node } from "./nodes";
 
 const oldId = "io.containerd.grpc.v1.cri";
@@ -149,7 +150,7 @@ const merges: [string, Record<string, string>, string | string[]][] = [
 function settingsOf(version: string, files: Record<string, string>): string {
   const parsed = parseContainerdVersion(version);
   const settings = criSettings(readConfigFiles(node(version, files), parsed), parsed);
-  if (settings.problems.some((problem) => problem.includes("does not start"))) {
+  if (settings.findings.some(isError)) {
     return "!";
   }
   const mirrors = Object.keys(tableAt(settings.registry, "mirrors") ?? {});

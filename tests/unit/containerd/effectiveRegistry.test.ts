@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { effectiveHost, effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
+import { findingText } from "../../../provider/model/finding";
 import { configPath, node, sample } from "./nodes";
 import { dir } from "./renderCases";
 
@@ -139,9 +140,9 @@ describe("effectiveRegistry (V2)", () => {
           file: `${dir}/gcr.io/hosts.toml`,
         });
         if (problem === undefined) {
-          assert.deepEqual(found.problems, []);
+          assert.deepEqual(found.findings, []);
         } else {
-          assert.match(found.problems.join("\n"), problem);
+          assert.match(found.findings.map(findingText).join("\n"), problem);
         }
       });
     }
@@ -172,7 +173,7 @@ describe("effectiveRegistry (V2)", () => {
     for (const version of ["1.6.20", "1.7.24", "2.1.9"]) {
       assert.deepEqual(
         effectiveRegistry(node(version, { [configPath]: sample("debian"), [`${dir}/gcr.io/hosts.toml`]: good })),
-        { style: "none", hosts: {}, problems: [] },
+        { style: "none", hosts: {}, findings: [] },
       );
     }
   });
@@ -183,7 +184,7 @@ describe("effectiveRegistry (V2)", () => {
     );
     assert.deepEqual(found.hosts, {});
     assert.match(
-      found.problems.join("\n"),
+      found.findings.map(findingText).join("\n"),
       /config_path is not set, and containerd 2\.2\.7 ignores its default, a list/,
     );
   });
@@ -193,7 +194,10 @@ describe("effectiveRegistry (V2)", () => {
       node("2.1.9", { [configPath]: sample("v3-list"), [`${dir}/gcr.io/hosts.toml`]: good }),
     );
     assert.deepEqual(found.hosts, {});
-    assert.match(found.problems.join("\n"), /config_path = ".*" is a list, which containerd 2\.1\.9 ignores/);
+    assert.match(
+      found.findings.map(findingText).join("\n"),
+      /config_path = ".*" is a list, which containerd 2\.1\.9 ignores/,
+    );
   });
 
   it("legacy mirrors: endpoints in order, the public host appended unless it is among them", () => {
@@ -217,7 +221,9 @@ describe("effectiveRegistry (V2)", () => {
 
   it("2.x drops configs.*.tls, and that is said", () => {
     assert.match(
-      effectiveRegistry(node("2.1.9", { [configPath]: sample("legacy-full") })).problems.join("\n"),
+      effectiveRegistry(node("2.1.9", { [configPath]: sample("legacy-full") }))
+        .findings.map(findingText)
+        .join("\n"),
       /configs\.\*\.tls \(.*gcr\.io.*\) is ignored by containerd 2\.1\.9/,
     );
   });
@@ -225,7 +231,9 @@ describe("effectiveRegistry (V2)", () => {
   it("1.x with configs.*.tls beside config_path: the CRI plugin does not load, and that is said", () => {
     const text = `${pointing}[plugins."${oldId}".registry.configs."x".tls]\n  ca_file = "/x"\n`;
     assert.match(
-      effectiveRegistry(node("1.7.24", { [configPath]: text })).problems.join("\n"),
+      effectiveRegistry(node("1.7.24", { [configPath]: text }))
+        .findings.map(findingText)
+        .join("\n"),
       /configs\.\*\.tls \(x\) and `config_path` are both set: the CRI plugin does not load/,
     );
   });
@@ -235,19 +243,23 @@ describe("effectiveRegistry (V2)", () => {
       node("1.7.24", { [configPath]: `[plugins.cri.registry.mirrors."gcr.io"]\n  endpoint = ["https://m"]\n` }),
     );
     assert.deepEqual(found.hosts["gcr.io"]?.endpoints, ["https://m", "upstream"]);
-    assert.match(found.problems.join("\n"), /version 1 file/);
+    assert.match(found.findings.map(findingText).join("\n"), /version 1 file/);
   });
 
   it("`containerd config dump` is a cross-check: a difference is said, the same is not", () => {
     const files = { [configPath]: pointing };
     const dump = (path: string): string => `version = 2\n[plugins."${oldId}".registry]\n  config_path = "${path}"\n`;
-    assert.deepEqual(effectiveRegistry(node("1.7.24", files, { dump: dump(dir) })).problems, []);
+    assert.deepEqual(effectiveRegistry(node("1.7.24", files, { dump: dump(dir) })).findings, []);
     assert.match(
-      effectiveRegistry(node("1.7.24", files, { dump: dump("/other") })).problems.join("\n"),
+      effectiveRegistry(node("1.7.24", files, { dump: dump("/other") }))
+        .findings.map(findingText)
+        .join("\n"),
       /says config_path = "\/other", the files say "\/etc\/containerd\/certs\.d"/,
     );
     assert.match(
-      effectiveRegistry(node("1.7.24", files, { dump: "not = = toml" })).problems.join("\n"),
+      effectiveRegistry(node("1.7.24", files, { dump: "not = = toml" }))
+        .findings.map(findingText)
+        .join("\n"),
       /does not print valid TOML/,
     );
   });

@@ -4,6 +4,7 @@ import { canNameImages } from "../../../provider/containerd/hostNames";
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import { parseContainerdVersion } from "../../../provider/containerd/version";
+import { findingText } from "../../../provider/model/finding";
 import { configPath, desired, node, sample } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 
@@ -52,7 +53,10 @@ describe("containerd: odd and hostile nodes", () => {
     });
     const plan = planContainerd(observed, desired([gcr]));
     assert(!JSON.stringify([plan.write, plan.remove, plan.owns]).includes("quay.io"));
-    assert.match(effectiveRegistry(observed).problems.join("\n"), /quay\.io\/hosts\.toml: cannot be read as text/);
+    assert.match(
+      effectiveRegistry(observed).findings.map(findingText).join("\n"),
+      /quay\.io\/hosts\.toml: cannot be read as text/,
+    );
   });
 
   it("a foreign directory that would make our file fail is told before anything is touched", () => {

@@ -4,6 +4,7 @@ import { planContainerd } from "../../../provider/containerd/plan/planContainerd
 import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import { carriedComment } from "../../../provider/containerd/render/hostsToml";
 import { parseToml, tableAt } from "../../../provider/containerd/toml/toml";
+import { findingText } from "../../../provider/model/finding";
 import { after, configPath, desired, node, sample, written } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 
@@ -102,7 +103,7 @@ describe("legacy registry settings", () => {
       );
 
       const effective = effectiveRegistry(after(observed, plan));
-      assert.deepEqual(effective.problems, []);
+      assert.deepEqual(effective.findings, []);
       assert.deepEqual(effective.hosts["quay.io"]?.endpoints, [
         "https://quay.mirror.example",
         "https://fallback.example:5000",
@@ -332,11 +333,11 @@ describe("legacy registry settings", () => {
     const text = `version = 2\n[plugins."${id}".registry]\n  config_path = "${dir}"\n  [plugins."${id}".registry.mirrors."quay.io"]\n    endpoint = ["https://main.example"]\n`;
     const observed = node("1.7.24", { [configPath]: text });
     assert.match(
-      effectiveRegistry(observed).problems.join("\n"),
+      effectiveRegistry(observed).findings.map(findingText).join("\n"),
       /`mirrors` and `config_path` are both set: the CRI plugin does not load/,
     );
     const plan = planContainerd(observed, desired([gcr], { credentials }));
-    assert.deepEqual(effectiveRegistry(after(observed, plan)).problems, []);
+    assert.deepEqual(effectiveRegistry(after(observed, plan)).findings, []);
   });
 
   it("an endpoint with a password in it: neither the note nor the carried file repeats it", () => {

@@ -36,7 +36,7 @@ describe("containerd: private registries", () => {
         file: `${dir}/${place}/hosts.toml`,
         access: { ca: [`${dir}/${place}/ca.crt`], credential: true },
       });
-      assert.deepEqual(effective.problems, []);
+      assert.deepEqual(effective.findings, []);
       assert.deepEqual(planContainerd(after(observed, plan), wanted).write, []);
 
       const less = planContainerd(after(observed, plan), desired([gcr]));

@@ -33,7 +33,7 @@ describe("renderFiles", () => {
           files: Object.fromEntries(Object.entries(texts).map(([path, text]) => [path, { text, mode: 0o644 }])),
           owned: {},
         });
-        assert.deepEqual(effective.problems, [], version);
+        assert.deepEqual(effective.findings, [], version);
         for (const declared of one.hosts) {
           const wanted = declared.mirrors.map((m) => m.endpoint.replace(/\/v2$/, ""));
           assert.deepEqual(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { silentLog } from "../../../provider/model/context";
+import { about } from "../../../provider/model/finding";
 import { NodeError } from "../../../provider/node";
 import type { ImageService, ImageStatus } from "../../../provider/verify/evidence";
 import { gatherEvidence } from "../../../provider/verify/evidence";
@@ -8,6 +9,9 @@ import { gatherEvidence } from "../../../provider/verify/evidence";
 const digest = `sha256:${"a".repeat(64)}`;
 const probeDigest = `sha256:${"b".repeat(64)}`;
 const context = { signal: new AbortController().signal, log: silentLog };
+
+const notDeclared = (text: string) =>
+  about("p.example:5007", " ", { kind: "not-as-declared", severity: "error", text });
 
 /** CRI as containerd does it: an image has one id and a list of names; removing one name removes all. */
 class Node implements ImageService {
@@ -49,7 +53,7 @@ const hosts = [{ host: "gcr.io", mirrors: [{ endpoint: "https://127.0.20.1:5000"
 const effective = {
   style: "hosts-dir" as const,
   hosts: { "gcr.io": { endpoints: ["https://127.0.20.1:5000"], upstream: true, file: "hosts.toml" } },
-  problems: [],
+  findings: [],
 };
 const expected = { source: "gcr.io/a/b:1", target: "127.0.20.1:5000/a/b:1", digest };
 const probe = { repository: "registry-mirror-probe/probe", tag: "t", digest: probeDigest };
@@ -155,8 +159,8 @@ describe("evidence from a node", () => {
       ...base,
       effectiveEndpoints: ["upstream"],
       missing: [
-        `p.example:5007 is asked without the CA ${access.caPath}`,
-        "p.example:5007 is asked without its credentials",
+        notDeclared(`is asked without the CA ${access.caPath}`),
+        notDeclared("is asked without its credentials"),
       ],
     });
     assert.match(JSON.stringify(await gather({})), /nothing is configured for it/);

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 
+import { about, type Finding } from "../../../provider/model/finding";
 import type { PullFailure } from "../../../provider/node";
 import type { Evidence, FailedProbe, HostEvidence } from "../../../provider/verify/evidence";
 import { isGood, judge, verdicts, worst } from "../../../provider/verify/verdict";
 
 const digest = (c: string): string => `sha256:${c.repeat(64)}`;
 const mirror = "https://127.0.20.1:5000";
+
+function found(subject: string, text: string): Finding {
+  return about(subject, " ", { kind: "found", severity: "note", text });
+}
 
 function host(changes: Partial<HostEvidence> = {}): HostEvidence {
   return {
@@ -37,7 +42,7 @@ function evidence(changes: Partial<Evidence> = {}): Evidence {
     publicDigest: digest("a"),
     mirrorDigest: digest("a"),
   };
-  return { hosts: [host()], images: [image], problems: [], ...changes };
+  return { hosts: [host()], images: [image], findings: [], ...changes };
 }
 
 const upstream = [mirror, "upstream"];
@@ -224,7 +229,7 @@ describe("the verdict on a node", () => {
     ],
     [
       "C14: one that is not makes the node bad",
-      evidence({ hosts: [host(), direct({ missing: ["p is asked without its credentials"] })] }),
+      evidence({ hosts: [host(), direct({ missing: [found("p", "is asked without its credentials")] })] }),
       "not-configured",
       /^p is asked without its credentials$/,
     ],
@@ -236,7 +241,7 @@ describe("the verdict on a node", () => {
     ],
     [
       "C15: a remark is no reason, but it is told",
-      evidence({ remarks: ["containerd 1.7.24 has no dial timeout"] }),
+      evidence({ remarks: [found("containerd 1.7.24", "has no dial timeout")] }),
       "proven",
       /no dial timeout/,
     ],
