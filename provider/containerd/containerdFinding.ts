@@ -1,7 +1,7 @@
 import type { Finding } from "../model/finding";
 
 /** What can be found in a node's containerd configuration. */
-export type ContainerdFindingKind =
+type ContainerdFindingKind =
   // containerd or its CRI plugin does not come up.
   | "import-missing"
   | "version-not-known"

@@ -3,7 +3,7 @@
  * - `warning`: it works otherwise than a person would take it to.
  * - `note`: good to know.
  */
-export type Severity = "error" | "warning" | "note";
+type Severity = "error" | "warning" | "note";
 
 /**
  * One thing that was found. Decisions are made by its kind, severity and subject, never by its words; the sentence is
@@ -29,11 +29,6 @@ export function about<Kind extends string>(
   finding: Pick<Finding<Kind>, "kind" | "severity" | "text">,
 ): Finding<Kind> {
   return { ...finding, subject, lead };
-}
-
-/** A note whose text names the subject itself. */
-export function note<Kind extends string>(kind: Kind, subject: string, text: string): Finding<Kind> {
-  return { kind, severity: "note", subject, text };
 }
 
 /** The sentence. */

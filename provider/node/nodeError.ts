@@ -8,6 +8,8 @@ export class NodeError extends MirrorError {
   declare readonly code: NodeErrorCode;
   /** The node as a person names it: `host`, or `host:port` when the port is not 22. */
   readonly node: string;
+  /** The message without the node's name before it, for an error that is made from this one. */
+  readonly detail: string;
 
   constructor(
     code: NodeErrorCode,
@@ -17,6 +19,7 @@ export class NodeError extends MirrorError {
   ) {
     super(code, `Node ${node}: ${message}`, options);
     this.node = node;
+    this.detail = message;
   }
 }
 

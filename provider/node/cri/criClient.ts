@@ -121,7 +121,7 @@ export class CriClient {
       this.options.node,
       unimplemented(last)
         ? 'containerd runs, but its CRI plugin did not load (every call is answered Unimplemented); see journalctl -u containerd for "failed to load plugin"'
-        : `containerd's CRI did not answer within ${Math.round(limitMs / 1000)} s: ${messageOf(last).replace(`Node ${this.options.node}: `, "")}`,
+        : `containerd's CRI did not answer within ${Math.round(limitMs / 1000)} s: ${last instanceof NodeError ? last.detail : messageOf(last)}`,
       { cause: last },
     );
   }

@@ -276,7 +276,7 @@ undo_one() {
       elif [ -e "$t_old" ]; then
         ours; digest_of "$t_path"
         if [ "$digest" != "$u_new" ] && [ "$digest" != "$had" ] && [ "$digest" != absent ]; then
-          cp -a -T -- "$t_path" "$t_path.changed-$tx" 2>/dev/null && undone="$undone$path had been changed meanwhile; that version is kept as $path.changed-$tx$nl"
+          cp -a -T -- "$t_path" "$t_path.changed-$tx" 2>/dev/null && undone="${undone}kept $tx $path$nl"
         fi
         put_back || return 1
       elif [ "$had" = absent ]; then
@@ -285,7 +285,7 @@ undo_one() {
           u_err=$(rm -f -- "$t_path" 2>&1) || { undo_error="$path: $u_err"; return 1; }
           case $flags in *r*) undid_config=1 ;; esac
         elif [ "$digest" != absent ]; then
-          undone="$undone$path was changed meanwhile and is left as it is$nl"
+          undone="${undone}left $path$nl"
         fi
       fi ;;
     x) [ ! -e "$t_old" ] || put_back || return 1 ;;
@@ -296,7 +296,7 @@ undo_one() {
   return 0
 }
 
-# undo_journal: sets undone to what a person should know. Leaves the journal where something cannot be put back.
+# undo_journal: sets undone to what a person should know, in the lines that undone.ts reads. Leaves the journal where something cannot be put back.
 undo_journal() {
   tx=$(head -n 1 "$state/journal/tx")
   undone=; undo_error=; undid_config=0
@@ -320,12 +320,12 @@ undo_journal() {
     systemctl reset-failed containerd.service 2>/dev/null
     # A generous limit: there is nothing left to fall back to.
     u_err=$(timeout 600 systemctl restart containerd.service 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
-    undone="${undone}containerd was restarted with the old configuration$nl"
+    undone="${undone}restarted$nl"
     step undo-restarted
   fi
   mv -T -- "$state/journal" "$state/taken-back.$tx" && rm -rf "$state/taken-back.$tx"
   sync -- "$state" 2>/dev/null
-  undone="${undone}an unfinished change was taken back$nl"
+  undone="${undone}taken-back$nl"
   return 0
 }
 
@@ -334,7 +334,7 @@ do_undo() {
   if [ -d "$state/journal" ] && [ "$locked" -eq 1 ]; then
     undo_journal || return
     emit "data undone =$(printf %s "$undone" | base64 -w0)"
-    [ -z "${1:-}" ] || printf '%s' "$undone($1)" > "$state/undone" 2>/dev/null
+    [ -z "${1:-}" ] || printf '%s' "${undone}because $1" > "$state/undone" 2>/dev/null
   fi
   failed=0
   emit ok

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { isCriDisabled } from "../../containerd/read/criDisabled";
+import { findingText } from "../../model/finding";
 import type { CriClient } from "../cri/criClient";
 import type { Node } from "../node";
 import { NodeError } from "../nodeError";
@@ -19,6 +20,7 @@ import {
   savedTextsWanted,
 } from "./changeSet";
 import { type StepListener, Transaction } from "./transaction";
+import type { Undone } from "./undone";
 
 export interface ApplyOptions<T> {
   /** Who configures the node. A second owner is refused. */
@@ -123,7 +125,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
         changed,
         restarts: transaction.restarts,
         verification,
-        notes: [...recovered, ...plan.notes, ...change.notes],
+        notes: [...recovered.map(findingText), ...plan.notes, ...change.notes],
         roundTrips: session.roundTrips,
         connections: node.connectionsMade,
       };
@@ -175,7 +177,14 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
     const holder = holderOf(observed.record, options.owner);
     const { record } = observed;
     if (holder === "namesake" || holder === "other") {
-      return { holder, record, changed: false, restarts: 0, roundTrips: session.roundTrips, notes: recovered };
+      return {
+        holder,
+        record,
+        changed: false,
+        restarts: 0,
+        roundTrips: session.roundTrips,
+        notes: recovered.map(findingText),
+      };
     }
     const running = observed.serviceState === "active" && observed.unitState === "loaded";
     const change: ChangeSet = changeToRestore(node.name, observed, transaction.id, await savedTexts(session, observed));
@@ -213,7 +222,7 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
       record,
       changed,
       restarts: transaction.restarts,
-      notes: [...recovered, ...change.notes],
+      notes: [...recovered.map(findingText), ...change.notes],
       roundTrips: session.roundTrips,
     };
   });
@@ -222,7 +231,7 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
 async function locked<R>(
   node: Node,
   options: { owner: NodeOwner; hostsDirs?: string[]; lockTimeout?: number; onStep?: StepListener },
-  work: (session: ShellSession, transaction: Transaction, recovered: string[], observed: Reply) => Promise<R>,
+  work: (session: ShellSession, transaction: Transaction, recovered: Undone[], observed: Reply) => Promise<R>,
 ): Promise<R> {
   const session = await node.session();
   try {

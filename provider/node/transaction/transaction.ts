@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 
 import type { OperationContext } from "../../model/context";
+import { findingText } from "../../model/finding";
 import { isNodeError, NodeError, quoteRemote } from "../nodeError";
 import { batch, decodeValue, encodeValue, type Reply, type ShellSession } from "../session/session";
 import type { ChangeSet } from "./changeSet";
 import { digestOf, formatJournal } from "./journal";
 import { redact } from "./redact";
+import { readUndone, type Undone } from "./undone";
 
 /** Where a transaction stands; told to `onStep` before the step is begun. */
 export type TransactionStep =
@@ -36,7 +38,7 @@ export class Transaction {
    * and sends `observe` along with it: what is read then is what is changed later. Errors: `NODE_LOCKED` naming the
    * holder, `NODE_UNDO`, `NODE_STATE`.
    */
-  async begin(holder: string, waitMs: number, observe: string): Promise<{ recovered: string[]; observed: Reply }> {
+  async begin(holder: string, waitMs: number, observe: string): Promise<{ recovered: Undone[]; observed: Reply }> {
     const until = Date.now() + waitMs;
     for (;;) {
       const seconds = Math.max(0, Math.min(5, Math.ceil((until - Date.now()) / 1000)));
@@ -50,13 +52,7 @@ export class Transaction {
         const told = recover.data
           .filter((line) => line.startsWith("recovered "))
           .map((line) => decodeValue(line.slice(10)));
-        return {
-          recovered: told
-            .join("\n")
-            .split("\n")
-            .filter((line) => line !== ""),
-          observed,
-        };
+        return { recovered: told.flatMap(readUndone), observed };
       }
       const other = (lock && quoteRemote(valueOf(lock, "holder") ?? "", 300)) || "another program";
       if (Date.now() >= until) {
@@ -107,17 +103,17 @@ export class Transaction {
   /**
    * Takes everything back; gives what a person should know. Not needed after a lost connection: then the node does it.
    */
-  async undo(): Promise<string[]> {
+  async undo(): Promise<Undone[]> {
     if (!this.open || this.session.closed) {
       return [];
     }
     const reply = await this.session.request("undo", { timeoutMs: undoMs });
     this.open = false;
-    const lines = (valueOf(reply, "undone") ?? "").split("\n").filter((line) => line !== "");
-    if (lines.some((line) => line.startsWith("containerd was restarted"))) {
+    const undone = readUndone(valueOf(reply, "undone") ?? "");
+    if (undone.some(({ kind }) => kind === "restarted")) {
       this.restarts++;
     }
-    return lines;
+    return undone;
   }
 
   /**
@@ -164,17 +160,16 @@ export class Transaction {
     }
     try {
       await onStep("undo");
-      const told = await this.undo();
+      const undone = await this.undo();
       if (error instanceof NodeError) {
-        const what = told.some((line) => line.startsWith("containerd was restarted"))
+        const what = undone.some(({ kind }) => kind === "restarted")
           ? "the node is as before, containerd was restarted with its old configuration"
           : "the node is as before";
-        return new NodeError(
-          error.code,
-          this.node,
-          `${error.message.replace(`Node ${this.node}: `, "")} [taken back: ${what}]`,
-          { cause: error, reasons: [...error.reasons, ...told.filter((line) => /kept as|left as it is/.test(line))] },
-        );
+        const others = undone.filter(({ kind }) => kind === "kept" || kind === "left");
+        return new NodeError(error.code, this.node, `${error.detail} [taken back: ${what}]`, {
+          cause: error,
+          reasons: [...error.reasons, ...others.map(findingText)],
+        });
       }
       return error;
     } catch (undoError) {
@@ -188,12 +183,11 @@ export class Transaction {
 
 /** containerd may quote the configuration that it does not like. */
 function withoutSecrets(error: unknown, secrets: string[]): unknown {
-  if (!(error instanceof NodeError) || !secrets.some((secret) => error.message.includes(secret))) {
+  if (!(error instanceof NodeError)) {
     return error;
   }
-  return new NodeError(error.code, error.node, redact(error.message, secrets).replace(`Node ${error.node}: `, ""), {
-    reasons: error.reasons,
-  });
+  const detail = redact(error.detail, secrets);
+  return detail === error.detail ? error : new NodeError(error.code, error.node, detail, { reasons: error.reasons });
 }
 
 export function valueOf(reply: Reply, name: string): string | undefined {

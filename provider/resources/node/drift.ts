@@ -2,6 +2,7 @@ import { describeDrift } from "../../containerd/plan/describeDrift";
 import { planContainerd } from "../../containerd/plan/planContainerd";
 import { parseContainerdVersion } from "../../containerd/version";
 import { MirrorError } from "../../model/errors";
+import { about, type Finding } from "../../model/finding";
 import type { Node, NodeErrorCode, NodeObservation, NodeOwner } from "../../node";
 import { holderOf, isNodeError, NodeError } from "../../node";
 import { passedOn } from "./owner";
@@ -9,20 +10,19 @@ import { readVerify } from "./shownVerify";
 import type { NodeContainerdOutputs } from "./state";
 import { desiredBefore, filesOf, verifyOf } from "./state";
 
-/** One thing about a node that is not as it was left. */
-interface NodeFinding {
-  /**
-   * - `owner`: the node belongs to another resource by now; `record`: our record on it is gone or cannot be read.
-   * - `file`: a file that we put there is missing, changed, or no file any more.
-   * - `configuration`: containerd's own configuration is such that nothing can be planned on it.
-   * - `service`: containerd is down, masked or gone; `version`: it is another release; `not-loaded`: it runs with an
-   *   earlier configuration than the one that is written.
-   * - `image`: a compared image has another digest.
-   */
-  kind: "owner" | "record" | "file" | "configuration" | "service" | "version" | "not-loaded" | "image";
-  /** For a person; the first line, and those below it. Secrets are hidden. */
-  lines: string[];
-}
+/**
+ * One thing about a node that is not as it was left.
+ *
+ * - `owner`: the node belongs to another resource by now; `record`: our record on it is gone or cannot be read.
+ * - `file`: a file that we put there is missing, changed, or no file any more.
+ * - `configuration`: containerd's own configuration is such that nothing can be planned on it.
+ * - `service`: containerd is down, masked or gone; `version`: it is another release; `not-loaded`: it runs with an
+ *   earlier configuration than the one that is written.
+ * - `image`: a compared image has another digest.
+ */
+type NodeFinding = Finding<
+  "owner" | "record" | "file" | "configuration" | "service" | "version" | "not-loaded" | "image"
+>;
 
 export interface NodeDrift {
   findings: NodeFinding[];
@@ -73,7 +73,7 @@ export async function findDrift(
       throw error;
     }
     const kind = error.code === "NODE_STATE" ? "record" : "service";
-    return { findings: [{ kind, lines: [error.message] }], files: {}, restart: false };
+    return { findings: [differs(kind, node.name, error.message)], files: {}, restart: false };
   }
   const { files, findings, restart } = fileFindings(observed, outs);
   findings.unshift(...ownerFindings(observed, owner));
@@ -85,23 +85,32 @@ export async function findDrift(
   return findings.length > 0 ? { findings, files, restart: restart || observed.notLoaded } : undefined;
 }
 
+const recordFolder = "/var/lib/registry-mirror";
+
+/** A sentence that speaks for itself. */
+function differs(kind: NodeFinding["kind"], subject: string, text: string): NodeFinding {
+  return { kind, severity: "warning", subject, text };
+}
+
+/** `subject: text`. */
+function differsAt(kind: NodeFinding["kind"], subject: string, text: string): NodeFinding {
+  return about(subject, ": ", { kind, severity: "warning", text });
+}
+
 function ownerFindings(observed: NodeObservation, owner: NodeOwner): NodeFinding[] {
   const holder = holderOf(observed.record, owner);
   if (holder === "nobody") {
-    const line = "our record in /var/lib/registry-mirror is gone: the node was installed anew, or somebody removed it";
-    return [{ kind: "record", lines: [line] }];
+    const line = `our record in ${recordFolder} is gone: the node was installed anew, or somebody removed it`;
+    return [differs("record", recordFolder, line)];
   }
   const passed = passedOn(holder, observed.record?.owner);
-  return passed === undefined ? [] : [{ kind: "owner", lines: [passed] }];
+  return passed === undefined ? [] : [differs("owner", observed.record?.owner ?? "", passed)];
 }
 
 function fileFindings(observed: NodeObservation, outs: NodeContainerdOutputs): NodeDrift {
   const { files, lost } = filesOf(outs, observed);
   const put = Object.fromEntries(Object.entries(files).filter(([path]) => !lost.includes(path)));
-  const findings = lost.map((path): NodeFinding => ({
-    kind: "file",
-    lines: [`${path}: ${certificateState(observed, path)}`],
-  }));
+  const findings = lost.map((path) => differsAt("file", path, certificateState(observed, path)));
   try {
     const plan = planContainerd(observed, desiredBefore(outs, files));
     for (const { path, kind, lines } of describeDrift(plan, observed)) {
@@ -110,7 +119,7 @@ function fileFindings(observed: NodeObservation, outs: NodeContainerdOutputs): N
           observed.stats[path]?.kind === "directory" || observed.directories.includes(path)
             ? "a directory stands in its place"
             : kind;
-        findings.push({ kind: "file", lines: [`${path}: ${what}`, ...lines.map((line) => `  ${line}`)] });
+        findings.push({ ...differsAt("file", path, what), lines });
       }
     }
     return { findings, files: put, restart: plan.restart };
@@ -120,7 +129,7 @@ function fileFindings(observed: NodeObservation, outs: NodeContainerdOutputs): N
     }
     // A node without containerd says so by itself.
     if (observed.binary !== "") {
-      findings.push({ kind: "configuration", lines: [error.message] });
+      findings.push(differs("configuration", observed.configPath, error.message));
     }
     return { findings, files: put, restart: false };
   }
@@ -131,7 +140,7 @@ function certificateState(observed: NodeObservation, path: string): string {
 }
 
 function serviceFindings(observed: NodeObservation, outs: NodeContainerdOutputs): NodeFinding[] {
-  const service = (text: string): NodeFinding => ({ kind: "service", lines: [text] });
+  const service = (text: string): NodeFinding => differs("service", "containerd", text);
   if (observed.binary === "" || observed.unitState === "not-found") {
     return [service("containerd is not installed any more")];
   }
@@ -145,11 +154,11 @@ function serviceFindings(observed: NodeObservation, outs: NodeContainerdOutputs)
   const before = outs.containerd?.version;
   const now = versionOf(observed);
   if (now !== undefined && before !== undefined && now !== before) {
-    findings.push({ kind: "version", lines: [`containerd is ${now} by now; it was configured as ${before}`] });
+    findings.push(differs("version", "containerd", `containerd is ${now} by now; it was configured as ${before}`));
   }
   if (observed.notLoaded) {
     const line = `${observed.configPath} was changed after containerd was started: it runs with an earlier one, until it is restarted`;
-    findings.push({ kind: "not-loaded", lines: [line] });
+    findings.push(differs("not-loaded", observed.configPath, line));
   }
   return findings;
 }
@@ -180,17 +189,14 @@ async function imageFindings(
       const status = await cri.imageStatus(image.source);
       const digest = status?.repoDigests.find((d) => d.startsWith(`${repository}@`))?.slice(repository.length + 1);
       if (digest !== undefined && digest !== image.digest) {
-        findings.push({
-          kind: "image",
-          lines: [`${image.source}: the node has ${digest}, pushed was ${image.digest}`],
-        });
+        findings.push(differsAt("image", image.source, `the node has ${digest}, pushed was ${image.digest}`));
       }
     }
   } catch (error) {
     if (!isNodeError(error, "NODE_CRI")) {
       throw error;
     }
-    findings.push({ kind: "service", lines: [`containerd runs, but its CRI does not answer: ${error.message}`] });
+    findings.push(differs("service", "containerd", `containerd runs, but its CRI does not answer: ${error.message}`));
   }
   return findings;
 }

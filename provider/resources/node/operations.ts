@@ -6,6 +6,7 @@ import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
 import { parseContainerdVersion } from "../../containerd/version";
 import type { OperationContext } from "../../model/context";
 import { messageOf, MirrorError } from "../../model/errors";
+import { findingLines } from "../../model/finding";
 import type {
   ApplyResult,
   CriClient,
@@ -115,7 +116,7 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
         const { drift: _drift, driftRestarts: _restarts, ...rest } = stored;
         return { outs: rest };
       }
-      const lines = drift.findings.flatMap((finding) => finding.lines);
+      const lines = drift.findings.flatMap(findingLines);
       context.log.warn(`changed since the last pulumi up:\n${lines.join("\n")}`);
       const { driftRestarts: _before, ...kept } = stored;
       return {
@@ -255,7 +256,7 @@ async function withNode<T>(
 
 /** What is wrong with a file does not say whose file it is; among fifty nodes that is what a person asks first. */
 function naming(host: string, error: unknown): unknown {
-  return error instanceof MirrorError && !error.message.includes(host)
+  return error instanceof MirrorError && !isNodeError(error)
     ? new MirrorError(error.code, `Node ${host}: ${error.message}`, { cause: error, reasons: error.reasons })
     : error;
 }
@@ -329,7 +330,7 @@ async function verifyNode(
     if (inputs.verify.onFailure !== "warn") {
       throw new MirrorError(
         "VERIFICATION_FAILED",
-        `Node ${inputs.connection.host}: verdict "${verification.verdict}". The node has been given back what it had. (verify.onFailure: "warn" would keep the change.)`,
+        `verdict "${verification.verdict}". The node has been given back what it had. (verify.onFailure: "warn" would keep the change.)`,
         { reasons },
       );
     }
