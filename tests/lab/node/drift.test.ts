@@ -71,10 +71,10 @@ describe("drift of a real node", function () {
           hostKey: node.hostKey,
           dialErrorLimit: 1,
         },
-        mirror: stableText({ hosts, hostsDir: directory, auth: { [authority]: "basic" } }),
-        files: stableText(files),
+        declaredMirror: stableText({ value: { hosts, hostsDir: directory, auth: { [authority]: "basic" } } }),
+        declaredFiles: stableText(files),
+        declaredVerify: stableText({ value: false }),
         credentials: { [authority]: { username: lab.mirror.username, password: lab.mirror.password } },
-        verify: false,
         resourceUrn: "urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::n",
       },
     );
