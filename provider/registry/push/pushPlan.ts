@@ -144,7 +144,9 @@ export function lackWarning(lacks: ReadonlyMap<string, string[]>): string | unde
   if (lacks.size === 0) {
     return undefined;
   }
-  const lines = [...lacks].slice(0, shownLacks).map(([source, names]) => `  - ${source}: ${names.join(", ")}`);
+  // Images are done in any order; the text is the same at every run.
+  const sorted = [...lacks].sort(([a], [b]) => (a < b ? -1 : 1));
+  const lines = sorted.slice(0, shownLacks).map(([source, names]) => `  - ${source}: ${names.join(", ")}`);
   const more = lacks.size > shownLacks ? [`  - and ${lacks.size - shownLacks} more images`] : [];
   return [
     `the package does not hold all that ${lacks.size === 1 ? "an image's manifests name" : `the manifests of ${lacks.size} images name`}; the mirror will not have:`,

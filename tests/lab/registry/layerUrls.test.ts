@@ -80,7 +80,7 @@ describe("non-distributable layers, which have URLs of their own", function () {
     deepStrictEqual(failures, []);
     const layer = `layer ${far.slice(0, 19)}, which nodes fetch from vendor.example`;
     deepStrictEqual(warnings, [
-      `the package does not hold all that the manifests of 2 images name; the mirror will not have:\n  - gcr.io/x/windows:1: ${layer}\n  - gcr.io/x/both:1: ${layer}`,
+      `the package does not hold all that the manifests of 2 images name; the mirror will not have:\n  - gcr.io/x/both:1: ${layer}\n  - gcr.io/x/windows:1: ${layer}`,
     ]);
     for (const [name, digest] of layout.images) {
       const [, path, tag] = /^gcr\.io\/(.+):(.+)$/.exec(name) as unknown as [string, string, string];
