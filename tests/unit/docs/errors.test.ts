@@ -41,7 +41,11 @@ describe("codes of errors", () => {
   });
 
   it("every code is thrown: one that stands nowhere but in the list is none", () => {
-    const thrown = new Set(sources(["provider", "sdk"]).filter((file) => !/model.codes./.test(file)).flatMap(made));
+    const thrown = new Set(
+      sources(["provider", "sdk"])
+        .filter((file) => !/model.codes./.test(file))
+        .flatMap(made),
+    );
     assert.deepEqual(
       Object.keys(codes).filter((code) => !thrown.has(code)),
       [],
