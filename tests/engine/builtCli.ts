@@ -10,9 +10,9 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
+import { defaultCacheFolder } from "../../provider/archive/index/cacheFolder";
 import type { Cli } from "./findCli";
 
 /** Our go.mod, which pins the version. */
@@ -33,7 +33,7 @@ function version(): string {
   return pinned;
 }
 
-const folder = (): string => join(homedir(), ".cache", "pulumi-registry-mirror", "pulumi-cli");
+const folder = (): string => join(defaultCacheFolder(), "pulumi-cli");
 const binary = (): string => join(folder(), `pulumi-${version()}`, "pulumi");
 
 /** The CLI built from its Go module, where this machine has it already. */

@@ -13,10 +13,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+
+import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 
 /** One package of the benchmark: a layout of images that share a base, in a multi-block .tar.xz. */
 export interface BenchPackage {
@@ -54,12 +55,7 @@ const imageCount = 8;
  * long packing takes and hardly anything else.
  */
 export async function benchPackages(log: (line: string) => void): Promise<BenchPackages> {
-  const final = join(
-    process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
-    "pulumi-registry-mirror",
-    "bench",
-    `push-${version}`,
-  );
+  const final = join(defaultCacheFolder(), "bench", `push-${version}`);
   if (!existsSync(join(final, "done"))) {
     const building = `${final}.building`;
     rmSync(building, { recursive: true, force: true });

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 
+import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 import { debianMirror } from "../../lab/lab/tree";
 import { onPath } from "./arena";
 
@@ -17,12 +17,7 @@ export async function findCrane(log: (line: string) => void): Promise<string | u
   if (present !== undefined) {
     return present;
   }
-  const folder = join(
-    process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
-    "pulumi-registry-mirror",
-    "bench",
-    "crane",
-  );
+  const folder = join(defaultCacheFolder(), "bench", "crane");
   const program = join(folder, "usr", "bin", "crane");
   if (!existsSync(program)) {
     log("fetching crane (Debian package)");

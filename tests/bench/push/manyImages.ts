@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { createCipheriv, createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 
+import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 import type { BenchPackage } from "./benchPackage";
 
 /** Raise when what is built here changes. */
@@ -21,12 +21,7 @@ interface Descriptor {
  * a time.
  */
 export function manyImages(log: (line: string) => void): BenchPackage {
-  const final = join(
-    process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"),
-    "pulumi-registry-mirror",
-    "bench",
-    `push-many-${version}`,
-  );
+  const final = join(defaultCacheFolder(), "bench", `push-many-${version}`);
   const path = join(final, "many.tar.xz");
   const layout = join(`${final}.building`, "layout");
   const noise = createCipheriv("aes-128-ctr", Buffer.alloc(16, 7), Buffer.alloc(16));

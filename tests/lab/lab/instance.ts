@@ -1,6 +1,6 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 
+import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 import { LabError } from "./labError";
 
 /**
@@ -68,7 +68,7 @@ export function instanceFromEnvironment(env: NodeJS.ProcessEnv = process.env): n
 
 /** Trees, packages and the folders of running labs. */
 export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
-  const folder = env.REGISTRY_MIRROR_LAB_CACHE || join(homedir(), ".cache", "pulumi-registry-mirror", "lab");
+  const folder = env.REGISTRY_MIRROR_LAB_CACHE || join(defaultCacheFolder(env), "lab");
   // Overlay mount options separate folders with ":" and options with ",".
   if (/[:,\\\s]/.test(folder)) {
     throw new LabError(
