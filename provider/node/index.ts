@@ -5,6 +5,6 @@ export { type PullCause, type PullFailure, pullFailure } from "./cri/pullFailure
 export { connectNode, Node } from "./node";
 export { isNodeError, NodeError, type NodeErrorCode } from "./nodeError";
 export type { NodeObservation } from "./observation";
-export { type Holder, holderOf, isToken, newToken, type NodeOwner } from "./ownership";
+export { type Holder, holderOf, isToken, type NodeOwner } from "./ownership";
 export { type ApplyResult, applyToNode, restoreNode } from "./transaction/apply";
 export type { TransactionStep } from "./transaction/transaction";

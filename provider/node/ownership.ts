@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto";
-
 import { NodeError } from "./nodeError";
 import type { NodeRecord } from "./record";
 
@@ -24,11 +22,6 @@ export interface NodeOwner {
  * - `other`: another resource.
  */
 export type Holder = "nobody" | "us" | "namesake" | "other";
-
-/** 16 hex digits. */
-export function newToken(): string {
-  return randomBytes(8).toString("hex");
-}
 
 /** False for the URN that stands for a token where 0.1.0 made the state. */
 export function isToken(text: string | undefined): text is string {

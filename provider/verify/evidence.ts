@@ -18,7 +18,6 @@ export interface ImageService {
   removeImage(reference: string): Promise<void>;
 }
 
-/** @internal Exported for the tests, whose image service gives it. */
 export interface ImageStatus {
   id: string;
   repoTags: string[];
@@ -221,10 +220,7 @@ async function pulledDigest(service: ImageService, name: string): Promise<Pulled
   try {
     await service.pullImage(name);
     const status = await service.imageStatus(name);
-    const repository = repositoryOf(name);
-    // An image has a repo digest for each name it was pulled by: only the one asked for counts.
-    const own = status?.repoDigests.find((repoDigest) => repoDigest.slice(0, repoDigest.indexOf("@")) === repository);
-    const digest = own?.slice(own.indexOf("@") + 1) ?? "";
+    const digest = repoDigestOf(status, name) ?? "";
     if (isDigest(digest)) {
       return { digest };
     }
@@ -232,6 +228,12 @@ async function pulledDigest(service: ImageService, name: string): Promise<Pulled
   } catch (error) {
     return { digest: "", failure: pullFailure(error) };
   }
+}
+
+/** An image has a repo digest for each name it was pulled by: only that of the name asked for counts. */
+export function repoDigestOf(status: ImageStatus | undefined, name: string): string | undefined {
+  const prefix = `${repositoryOf(name)}@`;
+  return status?.repoDigests.find((repoDigest) => repoDigest.startsWith(prefix))?.slice(prefix.length);
 }
 
 function repositoryOf(name: string): string {

@@ -10,6 +10,7 @@ import { parseRegistryEndpoint } from "../../provider/registry/endpoint";
 import { selectImages } from "../../provider/registry/push/imageFilter";
 import { lacksOf, lackWarning } from "../../provider/registry/push/pushPlan";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
+import { defaultProbeRepository } from "../../provider/registry/sets/besideProbe";
 import { shapeProblems } from "../../provider/resources/arguments/shape";
 import { shapes } from "../../provider/resources/arguments/shapes";
 import type { ImagePushSetInputs } from "../../provider/resources/pushSet/operations";
@@ -159,7 +160,7 @@ export class ImagePushSet extends MirrorResource {
       },
       include: args.include,
       exclude: args.exclude,
-      probeRepository: pulumi.output(args.probeRepository).apply((path) => path ?? "registry-mirror-probe/probe"),
+      probeRepository: pulumi.output(args.probeRepository).apply((path) => path ?? defaultProbeRepository),
       deleteImages: args.deleteImages,
       spoolDir: args.spoolDir,
       maxDecodedBytes: args.maxDecodedBytes,
@@ -313,16 +314,8 @@ function missingPackage(error: unknown): { missing: string } {
 /** @throws MirrorError `SOURCE_INVALID` for a list that names nothing, or one package twice */
 function checkedSources(source: string | string[]): string[] {
   const sources = sourcesOf(source);
-  if (!Array.isArray(sources) || sources.length === 0) {
+  if (sources.length === 0) {
     throw new MirrorError("SOURCE_INVALID", "source: an empty list; name an image package, or several.");
-  }
-  const bad = sources.findIndex((path) => typeof path !== "string" || path === "");
-  if (bad >= 0) {
-    const argument = Array.isArray(source) ? `source[${bad}]` : "source";
-    throw new MirrorError(
-      "SOURCE_INVALID",
-      `${argument}: ${JSON.stringify(sources[bad]) ?? "undefined"} is no path; give that of an image package.`,
-    );
   }
   const twice = sources.find((path, at) => sources.indexOf(path) !== at);
   if (twice !== undefined) {

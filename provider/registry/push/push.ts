@@ -4,6 +4,7 @@ import type { Digest } from "../../model/digest";
 import { repositoryBelow } from "../endpoint";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
+import { besideProbe, defaultProbeRepository } from "../sets/besideProbe";
 import type { Keeper } from "../sets/deletePushed";
 import { deleteImages } from "../sets/deletePushed";
 import type { ManifestsByRepository } from "../sets/pushSetRecord";
@@ -333,7 +334,7 @@ class PackagePush {
   private async stageAll(sentBefore: SentBefore): Promise<{ index: PackageIndex; staged: Map<Digest, string> }> {
     const repository = repositoryBelow(
       this.registry.endpoint,
-      this.options.stagingRepository ?? "registry-mirror-probe/staging",
+      this.options.stagingRepository ?? besideProbe(defaultProbeRepository, "staging"),
     );
     const staged = new Map<Digest, string>();
     let refused: Error | undefined;

@@ -1,12 +1,12 @@
 import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
 import { toldOf } from "../../model/errors";
-import { repositoryBelow } from "../endpoint";
 import { inTurns } from "../push/inTurns";
 import type { Probe, PushedImage } from "../push/pushResult";
-import { targetOf } from "../push/target";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
+import type { PushedPlace } from "./pushedPlaces";
+import { placesOf } from "./pushedPlaces";
 import type { OtherRecords } from "./pushSetRecord";
 
 /** Why a manifest may not be deleted; undefined when it may. */
@@ -43,12 +43,7 @@ export async function deleteImages(
   keeper: Keeper,
   context: OperationContext,
 ): Promise<DeleteResult> {
-  const targets = images.map(({ source, digest }) => ({
-    name: source,
-    digest,
-    ...pick(targetOf(registry.endpoint, source)),
-  }));
-  return deleteTargets(registry, targets, keeper, context);
+  return deletePlaces(registry, placesOf(registry.endpoint, images), keeper, context);
 }
 
 /**
@@ -63,58 +58,31 @@ export async function deletePushed(
   keeper: Keeper,
   context: OperationContext,
 ): Promise<DeleteResult> {
-  const targets: Target[] = images.map(({ source, digest }) => ({
-    name: source,
-    digest,
-    ...pick(targetOf(registry.endpoint, source)),
-  }));
-  if (probe !== undefined) {
-    const { digest, tag } = probe;
-    targets.push({
-      name: `${probe.repository}:${tag}`,
-      digest,
-      repository: repositoryBelow(registry.endpoint, probe.repository),
-      reference: tag,
-    });
-  }
-  const result = await deleteTargets(registry, targets, keeper, context);
+  const places = placesOf(registry.endpoint, images, probe);
+  const result = await deletePlaces(registry, places, keeper, context);
   const { failures } = result;
   if (failures.length > 0) {
     const [first] = failures.map(({ source, error }) => `${source}: ${error.message}`);
     const reasons = failures.map(({ source, error }) => `${source}: ${toldOf(error)}`);
     throw new RegistryError(
       "DELETE_INCOMPLETE",
-      `${failures.length} of ${targets.length} images could not be deleted from ${registry.endpoint.authority}: ${first as string}`,
+      `${failures.length} of ${places.length} images could not be deleted from ${registry.endpoint.authority}: ${first as string}`,
       { reasons },
     );
   }
   return result;
 }
 
-interface Target {
-  name: string;
-  repository: string;
-  reference: string;
-  digest: Digest;
-}
-
-function pick({ repository, reference }: { repository: string; reference: string }): {
-  repository: string;
-  reference: string;
-} {
-  return { repository, reference };
-}
-
-async function deleteTargets(
+async function deletePlaces(
   registry: Registry,
-  targets: readonly Target[],
+  places: readonly PushedPlace[],
   keeper: Keeper,
   context: OperationContext,
 ): Promise<DeleteResult> {
   const result: DeleteResult = { deleted: [], left: [], failures: [] };
   // Several names may have one digest: it is deleted once, and they are gone together.
   const requests = new Map<string, Promise<boolean>>();
-  await inTurns(targets, async ({ name, repository, reference, digest }) => {
+  await inTurns(places, async ({ name, repository, reference, digest }) => {
     try {
       const reason = keeper(repository, digest);
       if (reason !== undefined) {
@@ -134,7 +102,7 @@ async function deleteTargets(
       requests.set(key, request);
       await request;
       result.deleted.push(name);
-      context.log.progress(`deleted ${result.deleted.length} of ${targets.length}`);
+      context.log.progress(`deleted ${result.deleted.length} of ${places.length}`);
     } catch (error) {
       context.signal.throwIfAborted();
       result.failures.push({ source: name, error: error as Error });

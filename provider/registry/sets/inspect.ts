@@ -1,10 +1,9 @@
 import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
-import { repositoryBelow } from "../endpoint";
 import { inTurns } from "../push/inTurns";
 import type { Probe, PushedImage } from "../push/pushResult";
-import { targetOf } from "../push/target";
 import type { Registry } from "../registry";
+import { placesOf } from "./pushedPlaces";
 
 /** What the registry has under a name that was pushed. */
 export interface InspectedImage {
@@ -27,28 +26,11 @@ export async function inspectImages(
   probe: Probe | undefined,
   context: OperationContext,
 ): Promise<InspectedImage[]> {
-  const asked = images.map(({ source, digest }) => ({
-    image: source,
-    expected: digest,
-    ...targetOf(registry.endpoint, source),
-  }));
-  const all: { image: string; expected: Digest; repository: string; reference: string }[] = [
-    ...asked,
-    ...(probe === undefined
-      ? []
-      : [
-          {
-            image: `${probe.repository}:${probe.tag}`,
-            expected: probe.digest,
-            repository: repositoryBelow(registry.endpoint, probe.repository),
-            reference: probe.tag,
-          },
-        ]),
-  ];
+  const places = placesOf(registry.endpoint, images, probe);
   let done = 0;
-  return inTurns(all, async ({ image, expected, repository, reference }) => {
+  return inTurns(places, async ({ name, digest, repository, reference }) => {
     const seen = await registry.headManifest(repository, reference);
-    context.log.progress(`asked the registry for ${++done} of ${all.length} images`);
-    return { image, expected, found: seen?.digest };
+    context.log.progress(`asked the registry for ${++done} of ${places.length} images`);
+    return { image: name, expected: digest, found: seen?.digest };
   });
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { gunzipSync, gzipSync } from "node:zlib";
 
 import type { Digest } from "../../model/digest";
@@ -7,6 +6,7 @@ import { mediaTypes } from "../../model/mediaType";
 import { repositoryBelow } from "../endpoint";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
+import { besideProbe, defaultProbeRepository } from "./besideProbe";
 import { tinyManifest } from "./tinyImage";
 
 /**
@@ -33,18 +33,16 @@ export interface RecordPlace {
 }
 
 /** Of push sets without a probe. */
-export const defaultRecordRepository = "registry-mirror-probe/sets";
+export const defaultRecordRepository = recordRepository(defaultProbeRepository);
 const annotation = "io.pulumi.registry-mirror.push-set";
 const tagPrefix = "set-";
 
-export function newRecordToken(): string {
-  return randomBytes(8).toString("hex");
+export function recordRepository(probeRepository: string): string {
+  return besideProbe(probeRepository, "sets");
 }
 
-/** Beside the probe, which the user has placed where writing is allowed. */
-export function recordRepository(probeRepository: string): string {
-  const slash = probeRepository.lastIndexOf("/");
-  return slash < 0 ? `${probeRepository}-sets` : `${probeRepository.slice(0, slash)}/sets`;
+export function recordTag({ token }: Pick<RecordPlace, "token">): string {
+  return `${tagPrefix}${token}`;
 }
 
 /** Writes a push set's record, in place of an earlier one. */
@@ -66,7 +64,7 @@ export async function writeRecord(
   const bytes = await tinyManifest(registry, repository, "what a push set of pulumi-registry-mirror has here", {
     [annotation]: gzipSync(text).toString("base64"),
   });
-  await registry.putManifest(repository, `${tagPrefix}${place.token}`, {
+  await registry.putManifest(repository, recordTag(place), {
     mediaType: mediaTypes.ociManifest,
     bytes,
     digest: sha256(bytes),
@@ -75,17 +73,14 @@ export async function writeRecord(
 
 /** What a push set's own record says; undefined when there is none that can be read. */
 export async function readRecord(registry: Registry, place: RecordPlace): Promise<PushSetRecord | undefined> {
-  const held = await registry.getManifest(
-    repositoryBelow(registry.endpoint, place.repository),
-    `${tagPrefix}${place.token}`,
-  );
+  const held = await registry.getManifest(repositoryBelow(registry.endpoint, place.repository), recordTag(place));
   return held === undefined ? undefined : parseRecord(held.bytes);
 }
 
 /** Whether the record is still there. */
 export async function hasRecord(registry: Registry, place: RecordPlace): Promise<boolean> {
   const repository = repositoryBelow(registry.endpoint, place.repository);
-  return (await registry.headManifest(repository, `${tagPrefix}${place.token}`)) !== undefined;
+  return (await registry.headManifest(repository, recordTag(place))) !== undefined;
 }
 
 /**
@@ -94,7 +89,7 @@ export async function hasRecord(registry: Registry, place: RecordPlace): Promise
  */
 export async function deleteRecord(registry: Registry, place: RecordPlace): Promise<boolean> {
   const repository = repositoryBelow(registry.endpoint, place.repository);
-  const held = await registry.headManifest(repository, `${tagPrefix}${place.token}`);
+  const held = await registry.headManifest(repository, recordTag(place));
   return held === undefined ? false : registry.deleteManifest(repository, held.digest);
 }
 
@@ -116,14 +111,14 @@ export async function readOtherRecords(
   own: RecordPlace | undefined,
 ): Promise<OtherRecords> {
   const found: OtherRecords = { records: [], unreadable: [] };
-  const ownTag = own === undefined ? undefined : `${tagPrefix}${own.token}`;
+  const ownTag = own === undefined ? undefined : recordTag(own);
   for (const path of new Set(repositories)) {
     const repository = repositoryBelow(registry.endpoint, path);
     const listed = await registry.listTags(repository);
-    if (own?.repository === path && !listed.includes(`${tagPrefix}${own.token}`) && (await hasRecord(registry, own))) {
+    if (own?.repository === path && !listed.includes(recordTag(own)) && (await hasRecord(registry, own))) {
       throw new RegistryError(
         "REGISTRY_NO_TAG_LIST",
-        `${repository}: the registry's list of tags lacks ${tagPrefix}${own.token}, which is there.`,
+        `${repository}: the registry's list of tags lacks ${recordTag(own)}, which is there.`,
       );
     }
     const tags = listed.filter((tag) => tag.startsWith(tagPrefix) && tag !== ownTag);

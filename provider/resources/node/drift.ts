@@ -5,6 +5,7 @@ import { MirrorError } from "../../model/errors";
 import { about, type Finding } from "../../model/finding";
 import type { Node, NodeErrorCode, NodeObservation, NodeOwner } from "../../node";
 import { holderOf, isNodeError, NodeError } from "../../node";
+import { repoDigestOf } from "../../verify/evidence";
 import { passedOn } from "./owner";
 import { readVerify } from "./shownVerify";
 import type { NodeContainerdOutputs } from "./state";
@@ -185,9 +186,7 @@ async function imageFindings(
   const cri = node.cri(observed.socketPath);
   try {
     for (const image of readVerify(verify).images) {
-      const repository = image.source.replace(/[:@][^/]*$/, "");
-      const status = await cri.imageStatus(image.source);
-      const digest = status?.repoDigests.find((d) => d.startsWith(`${repository}@`))?.slice(repository.length + 1);
+      const digest = repoDigestOf(await cri.imageStatus(image.source), image.source);
       if (digest !== undefined && digest !== image.digest) {
         findings.push(differsAt("image", image.source, `the node has ${digest}, pushed was ${image.digest}`));
       }

@@ -1,6 +1,7 @@
 import type { OperationContext } from "../../model/context";
+import { newToken } from "../../model/token";
 import type { Holder, NodeOwner } from "../../node";
-import { isToken, newToken } from "../../node";
+import { isToken } from "../../node";
 import type { NodeContainerdOutputs } from "./state";
 
 type Tokened = Pick<NodeContainerdOutputs, "token">;

@@ -6,8 +6,6 @@ import type { OperationLog } from "../../model/context";
  *
  * One provider process serves all nodes of a deployment, so it can count them; which nodes it was never asked about it
  * cannot know, and need not: Pulumi begins nothing after a failure, so all others are as they were.
- *
- * @internal Exported for its tests; the program has the one below.
  */
 export class RunLedger {
   private readonly running = new Set<string>();

@@ -1,5 +1,6 @@
 import type { OperationContext } from "../../model/context";
 import { messageOf, MirrorError } from "../../model/errors";
+import { newToken } from "../../model/token";
 import type { Registry } from "../../registry/registry";
 import { RegistryError } from "../../registry/registryError";
 import type { Keeper } from "../../registry/sets/deletePushed";
@@ -8,7 +9,6 @@ import type { ManifestsByRepository, RecordPlace } from "../../registry/sets/pus
 import {
   defaultRecordRepository,
   deleteRecord,
-  newRecordToken,
   readOtherRecords,
   readRecord,
   recordRepository,
@@ -41,7 +41,7 @@ export class PushSetBook {
     private readonly context: OperationContext,
   ) {
     const repository = repositoryOf(wanted);
-    this.place = repository === undefined ? undefined : { token: old?.token ?? newRecordToken(), repository };
+    this.place = repository === undefined ? undefined : { token: old?.token ?? newToken(), repository };
   }
 
   /** Before a push: what there was, and what is to come. */
@@ -82,7 +82,7 @@ export class PushSetBook {
 
   /** What other push sets name. @throws RegistryError where that cannot be known */
   async keeper(): Promise<Keeper> {
-    return keeperOf(await readOtherRecords(this.registry, placesToLook(this.wanted, this.place), this.place));
+    return readKeeper(this.registry, this.wanted, this.place);
   }
 
   private async write(manifests: ManifestsByRepository): Promise<void> {
@@ -116,6 +116,10 @@ function placesToLook(wanted: RecordWanted, place: RecordPlace | undefined): str
   ];
 }
 
+async function readKeeper(registry: Registry, wanted: RecordWanted, place: RecordPlace | undefined): Promise<Keeper> {
+  return keeperOf(await readOtherRecords(registry, placesToLook(wanted, place), place));
+}
+
 /**
  * What other push sets name, for a delete; undefined where the registry does not tell, and then nothing may be deleted.
  */
@@ -125,7 +129,7 @@ export async function keeperForDelete(
   place: RecordPlace | undefined,
 ): Promise<{ keeper: Keeper } | { unknown: string }> {
   try {
-    return { keeper: keeperOf(await readOtherRecords(registry, placesToLook(wanted, place), place)) };
+    return { keeper: await readKeeper(registry, wanted, place) };
   } catch (error) {
     if (error instanceof RegistryError && error.code === "REGISTRY_NO_TAG_LIST") {
       return { unknown: error.message };

@@ -14,11 +14,12 @@ import { selectImages } from "../../registry/push/imageFilter";
 import { pushPackage } from "../../registry/push/push";
 import type { Probe, PushedImage, PushResult } from "../../registry/push/pushResult";
 import { Registry } from "../../registry/registry";
+import { besideProbe } from "../../registry/sets/besideProbe";
 import { deletePushed } from "../../registry/sets/deletePushed";
 import { inspectImages } from "../../registry/sets/inspect";
 import { pushProbe } from "../../registry/sets/probe";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
-import { deleteRecord, hasRecord } from "../../registry/sets/pushSetRecord";
+import { deleteRecord, hasRecord, recordTag } from "../../registry/sets/pushSetRecord";
 import { keeperForDelete, PushSetBook } from "./book";
 import type { NamedImage } from "./imageChanges";
 import { describeImages, imageChanges, isChange } from "./imageChanges";
@@ -137,17 +138,11 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
     if (isSettled(olds, news)) {
       // Credentials, CA, proxy or the path to the same package: nothing to do but to remember them.
       const { images, probe, record, fingerprint } = olds;
-      return {
-        ...news,
-        fingerprint,
-        endpoint: news.registry.endpoint,
-        images,
-        ...given({ probe, record }),
-      } as ImagePushSetOutputs;
+      return { ...news, fingerprint, endpoint: news.registry.endpoint, images, probe, record } as ImagePushSetOutputs;
     }
     const { outs, failure } = await push(news, olds, context);
     if (failure !== undefined) {
-      throw new PartialFailure(failure, { ...outs, fingerprint: "" }, id);
+      throw new PartialFailure(failure, outs, id);
     }
     return outs;
   },
@@ -193,28 +188,21 @@ function withoutPackage(
 
 /** What is compared to tell whether anything at all was declared otherwise. */
 function declared(inputs: ImagePushSetInputs): unknown {
-  const { source, registry, include, exclude, probeRepository, deleteImages, fingerprint, spoolDir, maxDecodedBytes } =
-    inputs;
-  return {
-    source: sourcesOf(source),
-    registry,
-    include,
-    exclude,
-    probeRepository,
-    deleteImages,
-    fingerprint,
-    spoolDir,
-    maxDecodedBytes,
-  };
+  const { source, registry, spoolDir, maxDecodedBytes } = inputs;
+  return { ...inRegistry(inputs), source: sourcesOf(source), registry, spoolDir, maxDecodedBytes };
+}
+
+/** What decides whether the registry must be touched. */
+function inRegistry(inputs: ImagePushSetInputs): object {
+  const { include, exclude, probeRepository, deleteImages, fingerprint } = inputs;
+  return { include, exclude, probeRepository, deleteImages, fingerprint };
 }
 
 /** True when the registry need not be touched: same content, same filters, nothing missing. */
 function isSettled(olds: ImagePushSetOutputs, news: ImagePushSetInputs): boolean {
-  const what = (inputs: ImagePushSetInputs): unknown => {
-    const { include, exclude, probeRepository, deleteImages, fingerprint } = inputs;
-    return { include, exclude, probeRepository, deleteImages, fingerprint };
-  };
-  return olds.fingerprint !== undefined && (olds.drift ?? []).length === 0 && sameValue(what(olds), what(news));
+  return (
+    olds.fingerprint !== undefined && (olds.drift ?? []).length === 0 && sameValue(inRegistry(olds), inRegistry(news))
+  );
 }
 
 /** Host, port and namespace, whatever way the endpoint is written. */
@@ -345,13 +333,9 @@ async function forgetRecord(registry: Registry, record: RecordPlace, context: Op
     await deleteRecord(registry, record);
   } catch (error) {
     context.log.info(
-      `the record of this push set stays in the registry, as ${record.repository}:set-${record.token}: ${messageOf(error)}`,
+      `the record of this push set stays in the registry, as ${record.repository}:${recordTag(record)}: ${messageOf(error)}`,
     );
   }
-}
-
-function given<T extends object>(values: T): Partial<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 function driftLine(entry: { image: string; expected: string; found: string | undefined }): string {
@@ -391,7 +375,9 @@ async function push(
         previous,
         beforePush: (manifests) => book.begin(manifests),
         keeper: () => book.keeper(),
-        ...(inputs.probeRepository === false ? {} : { stagingRepository: besideProbe(inputs.probeRepository) }),
+        ...(inputs.probeRepository === false
+          ? {}
+          : { stagingRepository: besideProbe(inputs.probeRepository, "staging") }),
         context,
       });
       const probe =
@@ -405,7 +391,8 @@ async function push(
         fingerprint: opened.fingerprint,
         endpoint: inputs.registry.endpoint,
         images: [...result.images, ...result.kept],
-        ...given({ probe, record }),
+        probe,
+        record,
       };
       const { stats } = result;
       context.log.info(
@@ -416,24 +403,8 @@ async function push(
         context.log.info(describeImages(changes, (source) => fateOf(source, result)).join("\n"));
       }
       if (result.failures.length > 0) {
-        const reasons = result.failures.map((failure) => `${failure.source}: ${toldOf(failure.error)}`);
-        const deletes = result.failures.filter(({ deleting }) => deleting === true).length;
-        const pushes = result.failures.length - deletes;
-        const said = [
-          ...(pushes > 0
-            ? [
-                `${pushes} of ${result.images.length + pushes} images could not be pushed to ${inputs.registry.endpoint}`,
-              ]
-            : []),
-          ...(deletes > 0 ? [`${deletes} dropped images could not be deleted from ${inputs.registry.endpoint}`] : []),
-        ];
-        const failure = new MirrorError(
-          "PUSH_INCOMPLETE",
-          `${said.join(", and ")}; the others are there, and the next pulumi up does only what is missing.`,
-          { reasons },
-        );
         // Without a fingerprint the state says "not settled", so that the next up tries again.
-        return { outs: { ...outs, fingerprint: "" }, failure };
+        return { outs: { ...outs, fingerprint: "" }, failure: incomplete(result, inputs.registry.endpoint) };
       }
       return { outs };
     } finally {
@@ -442,6 +413,21 @@ async function push(
   } finally {
     await registry.close();
   }
+}
+
+/** What could not be pushed or deleted. */
+function incomplete({ images, failures }: PushResult, endpoint: string): MirrorError {
+  const deletes = failures.filter(({ deleting }) => deleting === true).length;
+  const pushes = failures.length - deletes;
+  const said = [
+    ...(pushes > 0 ? [`${pushes} of ${images.length + pushes} images could not be pushed to ${endpoint}`] : []),
+    ...(deletes > 0 ? [`${deletes} dropped images could not be deleted from ${endpoint}`] : []),
+  ];
+  return new MirrorError(
+    "PUSH_INCOMPLETE",
+    `${said.join(", and ")}; the others are there, and the next pulumi up does only what is missing.`,
+    { reasons: failures.map((failure) => `${failure.source}: ${toldOf(failure.error)}`) },
+  );
 }
 
 /** What became of an image that this push set no longer names. */
@@ -453,20 +439,8 @@ function fateOf(source: string, { deleted, left, kept, failures }: PushResult): 
   if (deleted.includes(source)) {
     return "deleted from the registry";
   }
-  if (kept.some((image) => image.source === source)) {
-    return failures.some((failure) => failure.source === source)
-      ? "failed: the registry keeps what it had"
-      : "stays in the registry";
-  }
-  return "stays in the registry";
-}
-
-/**
- * Where blobs wait whose image is not known yet: beside the probe, which the user has placed where writing is allowed.
- */
-function besideProbe(repository: string): string {
-  const slash = repository.lastIndexOf("/");
-  return slash < 0 ? `${repository}-staging` : `${repository.slice(0, slash)}/staging`;
+  const named = (one: { source: string }): boolean => one.source === source;
+  return kept.some(named) && failures.some(named) ? "failed: the registry keeps what it had" : "stays in the registry";
 }
 
 async function keepOrPushProbe(

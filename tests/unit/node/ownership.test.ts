@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
+import { newToken } from "../../../provider/model/token";
 import { isNodeError } from "../../../provider/node";
-import { holderOf, isToken, newToken, type NodeOwner, requireOwnership } from "../../../provider/node/ownership";
+import { holderOf, isToken, type NodeOwner, requireOwnership } from "../../../provider/node/ownership";
 import type { NodeRecord } from "../../../provider/node/record";
 
 const type = "pulumi-nodejs:dynamic/registry-mirror:NodeContainerd";

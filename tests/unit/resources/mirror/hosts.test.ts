@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { MirrorError } from "../../../../provider/model/errors";
 import { resolveCredentials } from "../../../../provider/resources/mirror/credentials";
 import type { PlainMirror } from "../../../../provider/resources/mirror/hosts";
 import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
+import { CertificateFolder } from "../../registry/kit/certificates";
 
 const dir = "/etc/containerd/certs.d";
 const one = (changes: Partial<PlainMirror> = {}): PlainMirror => ({
@@ -17,34 +16,15 @@ const one = (changes: Partial<PlainMirror> = {}): PlainMirror => ({
 });
 
 describe("from declared mirrors to the nodes' files", () => {
-  let folder: string;
+  const certificates = new CertificateFolder();
+  const { folder } = certificates;
   let ca: string;
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), "mirror-hosts-"));
-    ca = join(folder, "ca.crt");
-    execFileSync(
-      "openssl",
-      [
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-keyout",
-        join(folder, "ca.key"),
-        "-out",
-        ca,
-        "-subj",
-        "/CN=test",
-        "-days",
-        "2",
-      ],
-      { stdio: "ignore" },
-    );
+    const { cert, key } = certificates.authority("test");
+    ca = certificates.file("ca.crt", cert);
+    certificates.file("ca.key", key);
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => certificates.remove());
 
   it("C1, C3, C4: the listed hosts and gcr.io, nothing else", () => {
     const { hosts, files } = resolveHosts([one({ hosts: ["somehost.io", "otherhost.io"] })], dir);
