@@ -11,7 +11,9 @@ const require = createRequire(import.meta.url);
 const { LanguageRuntimeService } = require("@pulumi/pulumi/proto/language_grpc_pb.js");
 const messages = require("@pulumi/pulumi/proto/language_pb.js");
 const { PluginInfo } = require("@pulumi/pulumi/proto/plugin_pb.js");
-const { Empty } = require("google-protobuf/google/protobuf/empty_pb.js");
+const requireFromSdk = createRequire(require.resolve("@pulumi/pulumi"));
+// The SDK's own copy, of the version that its messages were made with.
+const { Empty } = requireFromSdk("google-protobuf/google/protobuf/empty_pb.js");
 
 /** What the SDK's runner exits with when it has shown the error itself. */
 const shownAlready = 32;
