@@ -1,7 +1,7 @@
 /** The node room: reaching a node over SSH, reading it, changing it as a transaction, and its containerd's CRI. */
 export type { NodeConnection } from "./connection";
 export { CriClient } from "./cri/criClient";
-export { type PullCause, type PullFailure, pullFailure } from "./cri/pullFailure";
+export { namesEndpoint, type PullCause, type PullFailure, pullFailure } from "./cri/pullFailure";
 export { connectNode, Node } from "./node";
 export { isNodeError, NodeError, type NodeErrorCode } from "./nodeError";
 export type { NodeObservation } from "./observation";

@@ -1,9 +1,14 @@
 import type { NodeConnection } from "./connection";
+import { loginRefusal } from "./loginText";
 import { NodeError, quoteRemote } from "./nodeError";
+import { type SudoRefusal, sudoRefusal } from "./sudoText";
 
 /** How a command becomes root's. */
 export interface Privilege {
-  /** Prefix of the command line, empty for root. */
+  /**
+   * Prefix of the command line, empty for root. `env` finds sudo whatever the login shell is, ends with 127 where there
+   * is none, and has sudo speak English (sudoText.ts).
+   */
   readonly prefix: string;
   /** Sent as the first line of standard input, where sudo -S reads it; never an argument. */
   readonly password: string | undefined;
@@ -16,9 +21,12 @@ export function privilegeOf(connection: NodeConnection): Privilege {
     return { prefix: "", password: undefined, user };
   }
   return connection.sudoPassword === undefined
-    ? { prefix: "sudo -n -- ", password: undefined, user }
-    : { prefix: "sudo -S -p '' -- ", password: connection.sudoPassword, user };
+    ? { prefix: "env LC_ALL=C sudo -n -- ", password: undefined, user }
+    : { prefix: "env LC_ALL=C sudo -S -p '' -- ", password: connection.sudoPassword, user };
 }
+
+/** The status with which `env` and every shell end when they do not find a program (POSIX, env: EXIT STATUS). */
+const notFound = 127;
 
 /** What a shell's or sudo's refusal means; undefined when the text is about something else. */
 export function explainRefusal(
@@ -28,43 +36,44 @@ export function explainRefusal(
   stderr: string,
   stdout: string,
 ): NodeError | undefined {
-  const { user } = privilege;
-  const line = `"${user} ALL=(root) NOPASSWD: ALL" in /etc/sudoers.d/${user} (visudo -f /etc/sudoers.d/${user})`;
-  const sudo = (message: string) => new NodeError("NODE_SUDO", node, message);
   if (privilege.prefix !== "") {
-    if (/not found/.test(stderr) && (/sudo/.test(stderr) || exitCode === 127)) {
-      return sudo(
-        `the user ${user} is not root and sudo is not installed; install sudo and add ${line}, or connect as root`,
-      );
-    }
-    if (/a password is required|terminal is required|no tty present/.test(stderr)) {
-      return sudo(
-        privilege.password === undefined
-          ? `sudo asks the user ${user} for a password; give it as connection.sudoPassword, or add ${line}`
-          : `sudo wants a terminal for the user ${user} (Defaults requiretty); take that line out of its sudoers file, or connect as root`,
-      );
-    }
-    if (/incorrect password|try again|no password was provided/i.test(stderr)) {
-      return sudo(
-        `sudo refused the sudoPassword of the user ${user}; set connection.sudoPassword to that user's own password`,
-      );
-    }
-    if (/not in the sudoers file|may not run sudo|is not allowed to (execute|run)/i.test(stderr)) {
-      return sudo(`the user ${user} may not use sudo (${quoteRemote(stderr, 200)}); add ${line}, or connect as root`);
-    }
-    if (/must have a tty/.test(stderr)) {
-      return sudo(
-        `sudo wants a terminal for the user ${user} (Defaults requiretty); take that line out of its sudoers file, or connect as root`,
-      );
+    const refusal = exitCode === notFound ? "not-installed" : sudoRefusal(stderr);
+    if (refusal !== undefined) {
+      return new NodeError("NODE_SUDO", node, sudoText(refusal, privilege, stderr));
     }
   }
   const said = quoteRemote(`${stdout}\n${stderr}`, 300);
-  if (/not available|nologin|no login|expired/i.test(said)) {
-    return new NodeError(
-      "NODE_SHELL",
-      node,
-      `the user ${user} cannot run commands there: ${said}; give it a login shell (chsh -s /bin/sh ${user})`,
-    );
+  const refusal = loginRefusal(said);
+  return refusal === undefined
+    ? undefined
+    : new NodeError(
+        "NODE_SHELL",
+        node,
+        `the user ${privilege.user} cannot run commands there: ${said}; ${
+          refusal === "expired"
+            ? `renew the account or its password (chage -l ${privilege.user} shows what has expired)`
+            : `give it a login shell (chsh -s /bin/sh ${privilege.user})`
+        }`,
+      );
+}
+
+function sudoText(refusal: SudoRefusal | "not-installed", { user, password }: Privilege, stderr: string): string {
+  const line = `"${user} ALL=(root) NOPASSWD: ALL" in /etc/sudoers.d/${user} (visudo -f /etc/sudoers.d/${user})`;
+  const terminal = `sudo wants a terminal for the user ${user} (Defaults requiretty); take that line out of its sudoers file, or connect as root`;
+  switch (refusal) {
+    case "not-installed":
+      return `the user ${user} is not root and sudo is not installed; install sudo and add ${line}, or connect as root`;
+    case "expired":
+      return `sudo does not let the user ${user} in (${quoteRemote(stderr, 200)}); renew the account or its password (chage -l ${user} shows what has expired), or connect as root`;
+    case "wrong-password":
+      return `sudo refused the sudoPassword of the user ${user}; set connection.sudoPassword to that user's own password`;
+    case "not-allowed":
+      return `the user ${user} may not use sudo (${quoteRemote(stderr, 200)}); add ${line}, or connect as root`;
+    case "wants-terminal":
+      return terminal;
+    case "wants-password":
+      return password === undefined
+        ? `sudo asks the user ${user} for a password; give it as connection.sudoPassword, or add ${line}`
+        : terminal;
   }
-  return undefined;
 }

@@ -9,6 +9,7 @@ import { saidError } from "./http/answer";
 import type { HttpResponse } from "./http/httpExchange";
 import type { RegistryOptions } from "./http/sender";
 import { Sender } from "./http/sender";
+import { saysWantsTls } from "./http/tlsServerText";
 import type { EndpointSeen } from "./push/pushResult";
 import { RegistryError } from "./registryError";
 import type { BlobSource, UploadOptions } from "./upload/blobUpload";
@@ -96,7 +97,7 @@ export class Registry {
       }
       throw await this.sender.failure("GET", response);
     }
-    if (response.status === 400 && this.endpoint.scheme === "http" && /https/i.test(saidError(response).message)) {
+    if (response.status === 400 && this.endpoint.scheme === "http" && saysWantsTls(saidError(response).message)) {
       throw new RegistryError(
         "REGISTRY_NEEDS_TLS",
         `${authority} speaks TLS, but the endpoint says http://. Write https://${authority} or leave the scheme out.`,

@@ -1,6 +1,6 @@
 import type { Finding } from "../model/finding";
 import { about, findingText } from "../model/finding";
-import type { PullCause, PullFailure } from "../node";
+import { namesEndpoint, type PullCause, type PullFailure } from "../node";
 import type { Evidence, FailedProbe, HostEvidence, ImageEvidence, MirrorAnswer } from "./evidence";
 import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "./nodeVerification";
 
@@ -134,7 +134,7 @@ function judgeProbe(host: HostEvidence, probe: FailedProbe): ProbeJudgement {
     (a, b) => order.indexOf(verdictOf[a.failure.cause]) - order.indexOf(verdictOf[b.failure.cause]),
   )[0];
   if (worstAnswer === undefined) {
-    const named = host.effectiveEndpoints.some((endpoint) => speaksOf(probe.public, endpoint));
+    const named = host.effectiveEndpoints.some((endpoint) => namesEndpoint(probe.public, endpoint));
     return {
       verdict: named || !upstream ? verdictOf[probe.public.cause] : "fallback",
       ...probe.public,
@@ -216,17 +216,11 @@ function imageVerdict(image: ImageEvidence): Verdict {
     return image.mirrorUnnameable === true ? "mismatch" : "fallback";
   }
   const byMirror =
-    asked?.upstream === false || asked?.endpoints.some((endpoint) => speaksOf(publicFailure, endpoint)) === true;
+    asked?.upstream === false || asked?.endpoints.some((endpoint) => namesEndpoint(publicFailure, endpoint)) === true;
   if (byMirror || publicFailure.cause === "node") {
     return verdictOf[publicFailure.cause];
   }
   return publicFailure.cause === "other" ? "pull-failed" : "fallback";
-}
-
-/** containerd names the address that it asked, except where that one said no. */
-function speaksOf(failure: PullFailure, endpoint: string): boolean {
-  const authority = /^https?:\/\/([^/]+)/.exec(endpoint)?.[1];
-  return authority !== undefined && failure.error.includes(authority);
 }
 
 /** `https://h:5000/v2` and `https://h:5000/` ask the same URLs. */

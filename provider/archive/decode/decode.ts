@@ -7,6 +7,7 @@ import type { DecodedBudget } from "../limits";
 import { StreamCursor } from "./byteSource";
 import type { Compression } from "./compression";
 import type { XzDecoder } from "./xzDecoder";
+import { type XzFailure, xzFailure } from "./xzText";
 
 export interface DecodeContext {
   /** For errors. */
@@ -133,7 +134,7 @@ async function* zstdFrames(pieces: AsyncIterable<Buffer>, partial = false): Asyn
         const header = await cursor.take(8);
         const size = header.length < 8 ? 1 : header.readUInt32LE(4);
         if ((await cursor.skip(size)) < size) {
-          throw new Error("unexpected end of file");
+          throw new CutFrame();
         }
       } else if (number === 0xfd2fb528) {
         yield* throughZlib("zstd", zstdFrame(cursor), partial);
@@ -151,7 +152,7 @@ async function* zstdFrame(cursor: StreamCursor): AsyncGenerator<Buffer> {
   const exactly = async (count: number): Promise<Buffer> => {
     const bytes = await cursor.take(count);
     if (bytes.length < count) {
-      throw new Error("unexpected end of file");
+      throw new CutFrame();
     }
     return bytes;
   };
@@ -173,16 +174,35 @@ async function* zstdFrame(cursor: StreamCursor): AsyncGenerator<Buffer> {
   }
 }
 
+/** A frame that is cut off between the parts that Node's decoder gets to see; as the decoder tells it. */
+class CutFrame extends Error {
+  readonly code = "Z_BUF_ERROR";
+
+  constructor() {
+    super("unexpected end of file");
+  }
+}
+
+/** zlib's and zstd's codes, as Node has them; what xz says has none. */
+function failureOf(form: string, error: unknown): XzFailure | undefined {
+  switch ((error as { code?: unknown } | undefined)?.code) {
+    case "Z_BUF_ERROR":
+    case "ZSTD_error_srcSize_wrong":
+      return "truncated";
+    case "ZSTD_error_frameParameter_windowTooLarge":
+      return "memory";
+    default:
+      return form === "xz" ? xzFailure(messageOf(error)) : undefined;
+  }
+}
+
 function decodeError(form: string, error: unknown, { label, signal }: DecodeContext, done: number): unknown {
   if (error instanceof ArchiveError || signal.aborted) {
     return error;
   }
   const text = messageOf(error);
-  if (
-    /unexpected end|Unexpected EOF|UnexpectedEof|failed to fill whole buffer|ended unexpectedly|Src size is incorrect/i.test(
-      text,
-    )
-  ) {
+  const failure = failureOf(form, error);
+  if (failure === "truncated") {
     return new ArchiveError(
       "ARCHIVE_TRUNCATED",
       `${label}: the ${form} data ends too early, after ${done} decoded bytes. The download or copy was cut short; fetch the package again.`,
@@ -191,7 +211,7 @@ function decodeError(form: string, error: unknown, { label, signal }: DecodeCont
       },
     );
   }
-  if (/requires too much memory|usage limit/i.test(text)) {
+  if (failure === "memory") {
     return new ArchiveError(
       "ARCHIVE_UNSUPPORTED",
       `${label}: the ${form} data was packed so that unpacking needs too much memory (${text}). Pack it again with a smaller window (zstd without --long, xz -9 at most).`,

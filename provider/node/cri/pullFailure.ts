@@ -102,6 +102,12 @@ function causeOf(error: unknown, status: GrpcError | undefined, said: string): P
   }
 }
 
+/** Whether a pull failed at this endpoint: containerd names the address that it asked, except where that one said no. */
+export function namesEndpoint(failure: PullFailure, endpoint: string): boolean {
+  const authority = /^https?:\/\/([^/]+)/.exec(endpoint)?.[1];
+  return authority !== undefined && failure.error.includes(authority);
+}
+
 /** A registry's own answer, which no broken line to the node can look like. */
 function isAnswer(cause: PullCause | undefined): cause is "unauthorized" | "not-found" | "server-error" | "rate-limit" {
   return cause === "unauthorized" || cause === "not-found" || cause === "server-error" || cause === "rate-limit";

@@ -44,13 +44,18 @@ function forwarded(ssh: SshConnection, path: string): Promise<Duplex> {
 
 const joinedGreeting = "registry-mirror-joined";
 
+/** The statuses with which the program below says why it cannot join; sudo hands them on. */
+const noSocket = 3;
+const nothingToJoin = 4;
+const ours: readonly (number | undefined)[] = [noSocket, nothingToJoin];
+
 /** Whatever of these is there; Debian's base always has perl, kubeadm wants socat, other distributions have python3. */
 function joinScript(path: string): string {
   const quoted = `'${path.replace(/'/g, "'\\''")}'`;
   return `
 s=${quoted}
 export s
-if [ ! -S "$s" ]; then echo "no socket $s" >&2; exit 3; fi
+if [ ! -S "$s" ]; then echo "no socket $s" >&2; exit ${noSocket}; fi
 if command -v socat >/dev/null 2>&1; then echo ${joinedGreeting}; exec socat - "UNIX-CONNECT:$s"
 elif command -v python3 >/dev/null 2>&1; then echo ${joinedGreeting}; exec python3 -c '
 import os, socket, threading
@@ -80,7 +85,7 @@ sub copy { my ($from, $to) = @_; my $n = sysread($from, my $b, 65536); exit 0 un
 while (1) { my $r = ""; vec($r, 0, 1) = 1; vec($r, fileno($c), 1) = 1; select($r, undef, undef, undef);
   copy(*STDIN, $c) if vec($r, 0, 1); copy($c, *STDOUT) if vec($r, fileno($c), 1) }
 '
-else echo "no socat, python3 or perl" >&2; exit 4
+else echo "no socat, python3 or perl" >&2; exit ${nothingToJoin}
 fi`;
 }
 
@@ -88,6 +93,10 @@ async function joined(ssh: SshConnection, privilege: Privilege, path: string): P
   const script = joinScript(path);
   const channel = await openExec(ssh.client, `${privilege.prefix}${bootCommand(Buffer.byteLength(script))}`, ssh.name);
   let stderr = "";
+  let exitCode: number | undefined;
+  channel.on("close", (code?: number | null) => {
+    exitCode = code ?? undefined;
+  });
   channel.stderr.setEncoding("utf8");
   channel.stderr.on("data", (text: string) => {
     if (stderr.length < 4096) {
@@ -99,13 +108,13 @@ async function joined(ssh: SshConnection, privilege: Privilege, path: string): P
     await startJoined(channel, privilege, script);
   } catch (error) {
     channel.close();
-    const refused = explainRefusal(ssh.name, privilege, undefined, stderr, "");
+    const refused = ours.includes(exitCode) ? undefined : explainRefusal(ssh.name, privilege, exitCode, stderr, "");
     throw (
       refused ??
       new NodeError(
         "NODE_CRI",
         ssh.name,
-        /no socat/.test(stderr)
+        exitCode === nothingToJoin
           ? `reaching containerd's socket as ${privilege.user} needs socat (or python3, or perl) on the node; install one of them, or connect as root`
           : `containerd's socket ${path} cannot be opened (${quoteRemote(stderr, 200) || messageOf(error)})`,
         { cause: error },

@@ -7,6 +7,7 @@ import { explainRefusal, type Privilege } from "../privilege";
 import { bootCommand, bootGo, bootReady, greeting, remoteScript } from "../script/script";
 import { openExec } from "../ssh/execChannel";
 import type { SshConnection } from "../ssh/sshConnection";
+import { sudoRefusal } from "../sudoText";
 import { explainRemote } from "./remoteError";
 
 /** The answer to one command. */
@@ -77,11 +78,12 @@ export class ShellSession {
     channel.on("data", (text: string) => this.receive(text));
     channel.stderr.setEncoding("utf8");
     channel.stderr.on("data", (text: string) => this.receiveError(text));
-    channel.on("exit", (code: number | null) => {
-      this.exitCode = code ?? undefined;
-    });
     channel.on("error", () => {});
-    channel.on("close", () => this.end(this.endError()));
+    // With the status: ssh2 tells it by "exit" as well, but a program that ends at once does so before we listen.
+    channel.on("close", (code?: number | null) => {
+      this.exitCode = code ?? undefined;
+      this.end(this.endError());
+    });
     signal.addEventListener("abort", this.onAbort);
     this.ping = every(() => {
       if (this.waiting.length === 0 && this.greeted) {
@@ -271,7 +273,7 @@ export class ShellSession {
       this.stderr += text;
     }
     // sudo -S asks again after a wrong password and would wait for ever.
-    if (!this.greeted && this.privilege.password !== undefined && /try again|incorrect password/i.test(this.stderr)) {
+    if (!this.greeted && this.privilege.password !== undefined && sudoRefusal(this.stderr) === "wrong-password") {
       this.end(explainRefusal(this.node, this.privilege, 1, this.stderr, this.before) ?? this.endError());
     }
   }

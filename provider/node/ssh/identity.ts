@@ -7,6 +7,7 @@ import { messageOf } from "../../model/errors";
 import type { NodeConnection } from "../connection";
 import { NodeError } from "../nodeError";
 import { expandHome } from "./paths";
+import { sshClientFailure } from "./sshClientText";
 
 /** How we log in: the methods to try, in order, and their names for the error when none of them is taken. */
 export interface Identity {
@@ -126,14 +127,15 @@ async function loadPrivateKey(
 }
 
 function keyError(node: string, name: string, message: string, passphraseGiven: boolean): NodeError {
-  if (/no passphrase given/i.test(message)) {
+  const failure = sshClientFailure(message);
+  if (failure === "passphrase-missing") {
     return new NodeError(
       "NODE_KEY",
       node,
       `${name} is encrypted; give its passphrase as privateKeyPassword, or use an agent`,
     );
   }
-  if (passphraseGiven && /passphrase|integrity check|bad decrypt|Malformed OpenSSH private key/i.test(message)) {
+  if (passphraseGiven && failure === "passphrase-wrong") {
     return new NodeError("NODE_KEY", node, `${name} does not open with the given privateKeyPassword`);
   }
   // The library's words for what is wrong with the format name no part of the key.

@@ -13,6 +13,7 @@ import { DialFailure, dialTcp, dialThrough } from "./dial";
 import { acceptHostCertificates, hostCertificatesSupported, watchKeyExchange } from "./hostCertificateHandshake";
 import { type HostKeyPolicy, hostKeyPolicy } from "./hostKeyPolicy";
 import { type Identity, loadIdentity, methodName } from "./identity";
+import { sshClientFailure } from "./sshClientText";
 
 /** One live SSH connection. */
 export interface SshConnection {
@@ -263,7 +264,7 @@ function explainSshError(
       { cause: error },
     );
   }
-  if (/no matching (host key|key exchange|.*cipher|.*MAC|.*compression)/i.test(text)) {
+  if (sshClientFailure(text) === "no-common-algorithm") {
     return new NodeError(
       "NODE_UNREACHABLE",
       name,

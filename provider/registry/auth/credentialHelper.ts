@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 
 import { RegistryError } from "../registryError";
+import { saysNoCredentials } from "./credentialHelperText";
 import type { RegistryCredentials } from "./registryCredentials";
 import { asCredentials } from "./registryCredentials";
 
@@ -99,7 +100,7 @@ function answerOf(
   if (run.code !== 0) {
     // Only the helper's words about its failure: where it fails, the protocol has no secret on either stream.
     const said = `${run.stdout} ${run.stderr}`.replace(/\s+/g, " ").trim();
-    if (/credentials not found/i.test(said)) {
+    if (saysNoCredentials(said)) {
       return undefined;
     }
     throw fail(`ended with code ${run.code ?? "(killed)"}: ${said.slice(0, 300) || "(no message)"}`);

@@ -7,6 +7,7 @@ import { RegistryError } from "../registryError";
 import type { GivenCertificates } from "./certificates";
 import { oneLine } from "./certificates";
 import type { HttpRequest } from "./httpExchange";
+import { proxyRefusal } from "./undiciText";
 
 interface Surroundings {
   proxy: URL | undefined;
@@ -38,18 +39,17 @@ export async function explainFailure(
   if (/certificate|CERT|ALTNAME|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)/.test(code)) {
     return certificateFailure(error, code, request, place, around);
   }
-  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(`${code} ${text}`)) {
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/.test(code)) {
     return make(
       "REGISTRY_NOT_TLS",
       `${place} does not speak TLS${via}: it answered the https handshake with something else. If this registry has no TLS, say so with http:// in front of its endpoint.`,
     );
   }
-  const tunnel = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(text);
-  if (tunnel !== null && around.proxy !== undefined) {
-    const status = tunnel[1] ?? tunnel[2];
+  const status = proxyRefusal(text);
+  if (status !== undefined && around.proxy !== undefined) {
     return make(
       "PROXY_REFUSED",
-      status === "407"
+      status === 407
         ? `the proxy ${around.proxy.host} wants credentials (407): give them as http://USER:PASSWORD@${around.proxy.host} in registry.proxy or HTTPS_PROXY.`
         : `the proxy ${around.proxy.host} refused a connection to ${place} (status ${status}): allow it there, or name the registry in NO_PROXY to go directly.`,
     );
