@@ -64,9 +64,9 @@ export interface ReadOptions {
    * Called for each blob, once per digest, in the package's own order. The reader goes on when the promise resolves: a
    * sink that wants overlap resolves early for blobs it has buffered (at most its own budget) or that are reopenable.
    */
-  blob(blob: PackageBlob): Promise<void>;
+  blob: (blob: PackageBlob) => Promise<void>;
   /** Compressed bytes read so far and in all, for progress; never backwards. */
-  progress?(done: number, total: number): void;
+  progress?: (done: number, total: number) => void;
 }
 
 export interface OpenOptions {

@@ -8,7 +8,7 @@ const forms: Record<string, RegExp> = { sha256: /^[0-9a-f]{64}$/, sha512: /^[0-9
 export function isDigest(text: string): boolean {
   const at = text.indexOf(":");
   const form = forms[text.slice(0, at)];
-  return form !== undefined && form.test(text.slice(at + 1));
+  return form?.test(text.slice(at + 1)) ?? false;
 }
 
 export function sha256(bytes: Uint8Array | string): Digest {

@@ -67,7 +67,7 @@ export class Node {
 
   /** A conversation with our program on the node, as root; for transactions and readings. Close it. */
   async session(): Promise<ShellSession> {
-    return await ShellSession.open(this.lease.ssh, this.privilege, {
+    return ShellSession.open(this.lease.ssh, this.privilege, {
       script: (this.tuning.script ?? ((text) => text))(remoteScript(this.tuning)),
       signal: this.ctx.signal,
     });

@@ -94,7 +94,7 @@ function splitPort(place: string, invalid: (why: string) => RegistryError): { ho
   if (colon < 0) {
     return { host: place, port: undefined };
   }
-  if (bracket < 0 && place.indexOf(":", colon + 1) >= 0) {
+  if (bracket < 0 && place.includes(":", colon + 1)) {
     return { host: place, port: undefined };
   }
   const digits = place.slice(colon + 1);

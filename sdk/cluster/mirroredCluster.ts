@@ -121,9 +121,10 @@ export class MirroredCluster extends pulumi.ComponentResource {
     });
     this.config = config;
     this.rollout = rollout;
-    this.mirror =
-      args.mirror === undefined ? new RegistryMirror(name, mirrorArgs(args, config), { parent: this }) : undefined;
-    const mirror = args.mirror ?? (this.mirror as MirrorSource);
+    let mirror = args.mirror;
+    if (mirror === undefined) {
+      mirror = this.mirror = new RegistryMirror(name, mirrorArgs(args, config), { parent: this });
+    }
     const plain = reach.workersOnly ? withoutPrivateRegistries(mirror) : mirror;
 
     const nodes: Record<string, NodeContainerd> = {};

@@ -166,7 +166,7 @@ export class RegistryMirror extends MirrorResource {
       .apply(({ registryMirrors, ...given }) => {
         const all = { registryMirrors, ...given };
         return attemptWithAsync(all, shapes.mirrorCredentials, "", () =>
-          resolveCredentials({ mirrors: registryMirrors, ...given } as CredentialArgs),
+          resolveCredentials({ mirrors: registryMirrors, ...given }),
         );
       });
     const wire: Record<keyof RegistryMirrorInputs, unknown> = {

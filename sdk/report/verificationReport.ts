@@ -27,7 +27,7 @@ export function verificationReport(
     Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification | undefined>[]
   >,
 ): pulumi.Output<string> {
-  return pulumi.output(verification).apply((value) => renderReport(value as Verifications));
+  return pulumi.output(verification).apply((value) => renderReport(value));
 }
 
 /** The same for values that are at hand. */

@@ -3,9 +3,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { ConfigValue } from "../engine/program";
 import { openStack } from "../engine/program";
-import type { Lab, LabNode, Snapshot } from "../lab/lab";
+import type { Lab, LabNode } from "../lab/lab";
 import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
 
 type Args = Record<string, unknown>;
@@ -282,10 +281,7 @@ describe("bad input is refused with the thing, the value and the way out, and no
     const stack = await openStack({
       programDir: join(__dirname, "programs", "flexible"),
       stateDir,
-      config: { images: program.images, mirror: program.mirror, nodes: program.nodes } as unknown as Record<
-        string,
-        ConfigValue
-      >,
+      config: { images: program.images, mirror: program.mirror, nodes: program.nodes },
     });
     {
       const result = expected.inPreview ? await stack.preview() : await stack.up();
@@ -296,7 +292,7 @@ describe("bad input is refused with the thing, the value and the way out, and no
       }
       assert.doesNotMatch(printed, /\n\s+at .*\.js:\d+/, "a user's mistake is told without a stack");
       assert.ok(!printed.includes(lab.mirror.password ?? "-"), "B8: no password in an error");
-      const differences = compareSnapshots(before, node.snapshot("/etc") as Snapshot);
+      const differences = compareSnapshots(before, node.snapshot("/etc"));
       assert.deepEqual(differences, [], "the node is as it was");
     }
   }

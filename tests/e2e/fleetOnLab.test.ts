@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
+import type { OperationResult, ProgramStack } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { Lab, LabNode, NodeSpec, Snapshot } from "../lab/lab";
 import { compareSnapshots, releases, sharedLabOrSkip } from "../lab/lab";
@@ -79,7 +79,7 @@ describe(`a rollout to ${size} real nodes`, function () {
     stack = await openStack({
       programDir: join(__dirname, "programs", "cluster"),
       stateDir: folder,
-      config: config as unknown as Record<string, ConfigValue>,
+      config: config,
     });
     pristine = await look();
   });
@@ -117,8 +117,7 @@ describe(`a rollout to ${size} real nodes`, function () {
       const [was, is] = [before.get(node), after.get(node)];
       return (
         was === undefined ||
-        is === undefined ||
-        was.pid !== is.pid ||
+        was.pid !== is?.pid ||
         was.files.some((files, i) => compareSnapshots(files, is.files[i] as Snapshot).length > 0)
       );
     });

@@ -49,7 +49,7 @@ describe("enabled, disabled and enabled again, on each release, while images are
       images: { source: lab.packages.tar.path, registry: { endpoint: `${hostPort}/ns`, ...access } },
       mirror: { registryMirrors: [{ endpoint: `${endpoint}/v2/ns`, ...access, hosts: ["somehost.io"] }] },
       nodes: Object.fromEntries(nodes),
-    } as unknown as Record<string, ConfigValue>;
+    };
   }
 
   /** Every node's pulls come from this registry, and from it alone. */

@@ -53,7 +53,7 @@ describe("whose a node is: forced replacements, renames and second owners, on th
       mirror: { registryMirrors: [{ endpoint: `${endpoint}/v2/ns`, ...access, hosts }] },
       nodes: Object.keys(declared).length > 0 ? declared : { a: at(nodes.a), b: at(nodes.b), c: at(nodes.c) },
     };
-    return config as unknown as Record<string, ConfigValue>;
+    return config;
   }
 
   function open(

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { PushedImage } from "../../provider/registry/push/pushResult";
-import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
+import type { OperationResult, ProgramStack } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { HttpFaultProxy } from "../lab/fault";
 import { frontRegistry } from "../lab/fault";
@@ -50,7 +50,7 @@ describe("a push that goes wrong, on the real engine: what is said, what the sta
       probeRepository: false,
       ...more,
     };
-    await stack.setConfig({ images } as Record<string, ConfigValue>);
+    await stack.setConfig({ images });
   }
   const printed = (result: OperationResult): string => `${result.stdout}\n${result.stderr}`;
   const ok = async (running: Promise<OperationResult>): Promise<OperationResult> => {
@@ -66,7 +66,7 @@ describe("a push that goes wrong, on the real engine: what is said, what the sta
   const op = (result: OperationResult): string[] =>
     result.steps.filter((step) => step.name === "images").map((step) => step.op);
   const images = async (): Promise<PushedImage[]> =>
-    (await stack.resource("images")).outputs?.["images"] as unknown as PushedImage[];
+    (await stack.resource("images")).outputs?.["images"] as PushedImage[];
 
   it("one platform refused: up fails and names it; tag and state keep the old image; the next up repairs, and then nothing is left to do", async () => {
     const old = layout();

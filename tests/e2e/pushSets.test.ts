@@ -37,7 +37,7 @@ describe("push sets: what a preview says of images is what happens to them", fun
     const registry = { endpoint: `${hostPort}/${namespace}`, caCertPath, username, password };
     return {
       images: { source: lab.packages.tarXz.path, registry, deleteImages: true, ...changes },
-    } as unknown as Record<string, ConfigValue>;
+    };
   }
 
   const printed = (result: OperationResult): string => `${result.stdout}\n${result.stderr}`;

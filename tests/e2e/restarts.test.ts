@@ -72,11 +72,10 @@ describe("restarts: said in the preview, and so in the update", function () {
       images: { source: lab.packages.tar.path, registry: { endpoint: `${registry.hostPort}/ns`, ...access } },
       mirror: { registryMirrors: [{ endpoint: `${registry.endpoint}/v2/ns`, ...access }], ...mirror },
       nodes,
-    } as unknown as Record<string, ConfigValue>;
+    };
   }
 
-  const restarts = async (): Promise<number[]> =>
-    await Promise.all([old, recent].map((node) => node.containerdRestarts()));
+  const restarts = async (): Promise<number[]> => Promise.all([old, recent].map((node) => node.containerdRestarts()));
 
   /** A node's own row of a preview. */
   function row(result: OperationResult, node: LabNode): string {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
+import type { OperationResult, ProgramStack } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { Lab, LabNode, Snapshot } from "../lab/lab";
 import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
@@ -70,7 +70,7 @@ describe("two writers: a node whose hosts.toml somebody else writes too, as bmct
         images: { source: lab.packages.tar.path, registry: { endpoint: `${hostPort}/ns`, ...access } },
         mirror: { registryMirrors: [{ endpoint: `${endpoint}/v2/ns`, ...access }] },
         nodes: { node: { connection } },
-      } as unknown as Record<string, ConfigValue>,
+      },
     });
   });
   after(() => {

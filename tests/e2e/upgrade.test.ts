@@ -95,7 +95,7 @@ describe("a state of 0.1.0", function () {
       images: { source: lab.packages.tar.path, registry: { endpoint: `${hostPort}/ns`, ...access } },
       mirror: { registryMirrors: [{ endpoint: `${endpoint}/v2/ns`, ...access, hosts: ["somehost.io"] }] },
       nodes: Object.fromEntries(lab.nodes.map((node) => [node.name, at(node, nodes[node.name])])),
-    } as unknown as Record<string, ConfigValue>;
+    };
   }
   function at({ address: host, port, hostKey }: LabNode, { connection, ...more }: Args = {}): Args {
     const { privateKeyPath } = lab.keys.plain;

@@ -67,7 +67,7 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
         },
       },
     };
-    return config as unknown as Record<string, ConfigValue>;
+    return config;
   }
 
   function open(config: Record<string, ConfigValue>): Promise<ProgramStack> {
@@ -234,15 +234,14 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     const old = { username: lab.mirror.username ?? "", password: lab.mirror.password ?? "" };
     const fresh = { username: old.username, password: "a-rotated-password-77" };
     const registry = await lab.addRegistry({ name: "rotating", auth: "basic", ...old });
-    const config = (login: typeof old, verify?: unknown): Record<string, ConfigValue> =>
-      ({
-        ...program({ verify }),
-        images: {
-          source: lab.packages.tar.path,
-          registry: { endpoint: registry.hostPort, caCertPath: registry.caCertPath, ...login },
-        },
-        mirror: { registryMirrors: [{ endpoint: registry.endpoint, caCertPath: registry.caCertPath, ...login }] },
-      }) as unknown as Record<string, ConfigValue>;
+    const config = (login: typeof old, verify?: unknown): Record<string, ConfigValue> => ({
+      ...program({ verify }),
+      images: {
+        source: lab.packages.tar.path,
+        registry: { endpoint: registry.hostPort, caCertPath: registry.caCertPath, ...login },
+      },
+      mirror: { registryMirrors: [{ endpoint: registry.endpoint, caCertPath: registry.caCertPath, ...login }] },
+    });
     const stack = await open(config(old));
     assert.equal(verified(await stack.up()).verdict, "proven");
     const restarts = await node.containerdRestarts();

@@ -23,7 +23,7 @@ export interface WatchOptions {
   timeout: number;
   onOutput: ((text: string) => void) | undefined;
   /** What is known when it has ended; exitCode null: it was killed. */
-  finish(exitCode: number | null): Promise<Pick<OperationResult, "steps" | "changes" | "diagnostics" | "outputs">>;
+  finish: (exitCode: number | null) => Promise<Pick<OperationResult, "steps" | "changes" | "diagnostics" | "outputs">>;
 }
 
 /** Follows an engine's process to its end. */

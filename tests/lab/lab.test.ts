@@ -174,7 +174,7 @@ describe("lab: nodes", function () {
                 assert.equal(chunk[3], 4);
                 resolve();
               } catch (failure) {
-                reject(failure as Error);
+                reject(failure);
               }
             });
             stream.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");

@@ -127,7 +127,7 @@ export function checkDigestOf(digest: Digest, bytes: Buffer, label: string): voi
 
 function jsonObject(bytes: Buffer): Record<string, unknown> | undefined {
   // Most blobs are not JSON; looking at one byte is cheaper than failing to parse.
-  if (bytes.subarray(0, 64).toString("utf8").trimStart()[0] !== "{") {
+  if (!bytes.subarray(0, 64).toString("utf8").trimStart().startsWith("{")) {
     return undefined;
   }
   try {

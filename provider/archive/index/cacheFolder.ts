@@ -12,7 +12,7 @@ export function defaultCacheFolder(
 ): string {
   const name = "pulumi-registry-mirror";
   const xdg = environment["XDG_CACHE_HOME"];
-  if (xdg !== undefined && xdg.startsWith("/")) {
+  if (xdg?.startsWith("/")) {
     return join(xdg, name);
   }
   if (platform === "win32") {

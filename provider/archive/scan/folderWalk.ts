@@ -72,11 +72,11 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
   return files;
 }
 
-export async function* walkFolder(
+export function* walkFolder(
   folder: string,
   files: FolderFile[],
   sourceOf: (file: FolderFile) => PlacedSource,
-): AsyncGenerator<Entry> {
+): Generator<Entry> {
   const name = basename(folder);
   for (const file of files) {
     yield {

@@ -58,7 +58,7 @@ export class Scan {
 
   /** Scans the entries as one scope. */
   async entries(
-    entries: AsyncIterable<Entry>,
+    entries: Iterable<Entry> | AsyncIterable<Entry>,
     label: string,
     path: string,
     depth: number,

@@ -30,7 +30,7 @@ export function spoolPrefix(pid: number): string {
 export interface Spooled {
   digest: Digest;
   body: Body;
-  release(): Promise<void>;
+  release: () => Promise<void>;
 }
 
 /**

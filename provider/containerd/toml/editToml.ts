@@ -71,7 +71,7 @@ function withoutEmptied(doc: Table, edits: TomlEdit[]): Table {
 
 /** Lines of the node's own text changed where they stand, and our tables in a block of their own. */
 function byLines(text: string, own: string, edits: TomlEdit[]): string {
-  const newline = /\r\n/.test(text) ? "\r\n" : "\n";
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
   const added: { path: string[]; value: Table }[] = [];
   let result = own;
   for (const edit of edits) {

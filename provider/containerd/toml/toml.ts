@@ -29,7 +29,7 @@ export function parseToml(text: string, path: string): Table {
 export function readToml(text: string): { doc: Table; problem?: undefined } | { doc?: undefined; problem: string } {
   try {
     // The parser takes a CR in a comment for a control character; containerd does not.
-    return { doc: iarna.parse(text.replace(/^\uFEFF/, "").replace(/\r\n/g, "\n")) as Table };
+    return { doc: iarna.parse(text.replace(/^\uFEFF/, "").replace(/\r\n/g, "\n")) };
   } catch (error) {
     const { line, col } = error as { line?: number; col?: number };
     const what = (messageOf(error).split("\n")[0] ?? "").replace(/ at row \d+.*$/, "");

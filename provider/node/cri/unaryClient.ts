@@ -28,7 +28,7 @@ export class UnaryClient {
   constructor(stream: Duplex) {
     // The authority that containerd's socket is dialled with by everyone else; grpc-go refuses an empty one.
     this.session = http2.connect("http://localhost", { createConnection: () => stream });
-    this.session.on("error", (error) => {
+    this.session.on("error", (error: Error) => {
       this.failure = error;
     });
     this.session.on("close", () => {
@@ -95,7 +95,7 @@ export class UnaryClient {
           chunks.push(chunk);
         }
       });
-      request.on("error", (error) => finish(new GrpcError(grpcStatus.unavailable, error.message)));
+      request.on("error", (error: Error) => finish(new GrpcError(grpcStatus.unavailable, error.message)));
       request.on("close", () =>
         finish(new GrpcError(grpcStatus.unavailable, this.failure?.message ?? "the call was cut off")),
       );

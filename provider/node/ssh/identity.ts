@@ -116,7 +116,7 @@ async function loadPrivateKey(
   // A key pasted into a configuration value often lost its last newline or got Windows line ends; OpenSSH's format
   // needs neither.
   const parsed = utils.parseKey(`${text.replace(/\r\n/g, "\n").trim()}\n`, connection.privateKeyPassword);
-  const first: ParsedKey | Error | undefined = Array.isArray(parsed) ? parsed[0] : parsed;
+  const first = Array.isArray(parsed) ? (parsed[0] as ParsedKey | undefined) : parsed;
   if (first === undefined || first instanceof Error) {
     throw keyError(node, name, first?.message ?? "no key in it", connection.privateKeyPassword !== undefined);
   }
@@ -148,5 +148,5 @@ function keyError(node: string, name: string, message: string, passphraseGiven: 
 
 /** The names of the methods, for comparison with what a server says it takes. */
 export function methodName(method: AnyAuthMethod): AuthenticationType {
-  return method.type === "agent" ? "publickey" : (method.type as AuthenticationType);
+  return method.type === "agent" ? "publickey" : method.type;
 }

@@ -71,7 +71,7 @@ export interface ApplyResult<T> {
  * everything back.
  */
 export async function applyToNode<T = undefined>(node: Node, options: ApplyOptions<T>): Promise<ApplyResult<T>> {
-  return await locked(node, options, async (session, transaction, recovered, seen) => {
+  return locked(node, options, async (session, transaction, recovered, seen) => {
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
     const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], first: seen });
@@ -104,7 +104,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
           await cri.waitReady((options.criTimeout ?? 60) * 1000);
         }
         await onStep("verify");
-        return await options.verify?.({ cri, plan, observed, changed });
+        return options.verify?.({ cri, plan, observed, changed });
       };
       const verification = changed
         ? await transaction.run(
@@ -165,7 +165,7 @@ export interface RestoreResult {
  * file, their version is kept beside as FILE.changed-ID, and the original comes back.
  */
 export async function restoreNode(node: Node, options: RestoreOptions): Promise<RestoreResult> {
-  return await locked(node, options, async (session, transaction, recovered, seen) => {
+  return locked(node, options, async (session, transaction, recovered, seen) => {
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
     // A node whose containerd is down can still get its files back.

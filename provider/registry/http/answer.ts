@@ -29,13 +29,8 @@ export function saidError(response: HttpResponse): SaidError {
     const first = errors[0];
     if (first !== undefined) {
       const messages = errors.map((e) => {
-        const detail =
-          typeof e.detail === "string"
-            ? e.detail
-            : e.detail === undefined || e.detail === null
-              ? ""
-              : JSON.stringify(e.detail);
-        return `${String(e.message ?? "")}${detail === "" || detail === "{}" ? "" : ` (${detail})`}`;
+        const detail = asText(e.detail);
+        return `${asText(e.message)}${detail === "" || detail === "{}" ? "" : ` (${detail})`}`;
       });
       const codes = errors.map(({ code }) => code).filter((code) => typeof code === "string");
       return {
@@ -54,6 +49,10 @@ export function saidError(response: HttpResponse): SaidError {
   } catch {
     return { code: undefined, codes: [], message: shorten(text.replace(/<[^>]*>/g, " ")) };
   }
+}
+
+function asText(value: unknown): string {
+  return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
 }
 
 function shorten(text: string): string {

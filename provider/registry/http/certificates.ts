@@ -51,9 +51,9 @@ export function givenCertificates(
 function parseCertificates(text: string, where: string): GivenCertificates {
   const blocks = text.match(block) ?? [];
   if (blocks.length === 0) {
-    const hint = /PRIVATE KEY/.test(text)
+    const hint = text.includes("PRIVATE KEY")
       ? " It holds a private key, which must not be given here."
-      : /CERTIFICATE REQUEST/.test(text)
+      : text.includes("CERTIFICATE REQUEST")
         ? " It holds a certificate request, not a certificate."
         : "";
     throw new RegistryError(

@@ -73,7 +73,7 @@ export class AdaptiveLimiter {
         },
         cancel: (reason: unknown) => {
           signal.removeEventListener("abort", abort);
-          reject(reason as Error);
+          reject(reason);
         },
       };
       signal.addEventListener("abort", abort, { once: true });

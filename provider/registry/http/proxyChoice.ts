@@ -65,7 +65,7 @@ function parseProxy(text: string, where: string): URL {
 export function usesProxy(url: URL, noProxy: string): boolean {
   const host = url.hostname.replace(/^\[|\]$/g, "").toLowerCase();
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  if (host === "localhost" || host === "::1" || /^127\./.test(host)) {
+  if (host === "localhost" || host === "::1" || host.startsWith("127.")) {
     return false;
   }
   for (const entry of noProxy.toLowerCase().split(/[,\s]+/)) {

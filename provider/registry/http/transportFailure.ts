@@ -117,7 +117,7 @@ function handshakeFailure(error: unknown, code: string, place: string, via: stri
       `${place} offers no TLS version from 1.2 on${via}, which is the least that is used here and by containerd on the nodes. Enable TLS 1.2 or 1.3 on the registry, or on what ends TLS in front of it.`,
     );
   }
-  if (/CERTIFICATE_REQUIRED/.test(code)) {
+  if (code.includes("CERTIFICATE_REQUIRED")) {
     return make(
       "REGISTRY_CLIENT_CERTIFICATE",
       `${place} wants a client certificate${via}, which cannot be given here. Let it take a user and password, or requests without them, from this machine.`,

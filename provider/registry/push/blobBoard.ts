@@ -120,8 +120,8 @@ export class BlobBoard {
     if (place.state === "there") {
       return Promise.resolve();
     }
-    if (place.state === "failed") {
-      return Promise.reject(place.error as Error);
+    if (place.error !== undefined) {
+      return Promise.reject(place.error);
     }
     return new Promise((resolve, reject) => place.waiting.push({ resolve, reject }));
   }

@@ -338,7 +338,7 @@ class PassingContent implements BlobSource {
 
   /** Some packages can give it again, but only until the pass goes on. */
   get reopenable(): boolean {
-    return this.given.reopenable || (this.given.reopenableUntilResolved === true && !this.over);
+    return this.given.reopenable || (this.given.reopenableUntilResolved && !this.over);
   }
 
   readonly open = (): Readable => {

@@ -307,9 +307,8 @@ export class BlobUpload {
         attempts: 2,
       });
       return response.status === 200;
-    } catch (error) {
+    } catch {
       this.signal.throwIfAborted();
-      void error;
       return false;
     }
   }

@@ -97,11 +97,16 @@ function shown(value: unknown, secret: boolean): string {
   if (Array.isArray(value)) {
     return "a list";
   }
-  const type = typeof value;
-  if (type === "object" || type === "function" || type === "symbol") {
-    return type === "object" ? "an object" : `a ${type}`;
+  switch (typeof value) {
+    case "string":
+      return secret ? "a string" : JSON.stringify(value.slice(0, 80));
+    case "number":
+    case "bigint":
+    case "boolean":
+      return secret ? `a ${typeof value}` : `the ${typeof value} ${JSON.stringify(String(value).slice(0, 80))}`;
+    case "object":
+      return "an object";
+    default:
+      return `a ${typeof value}`;
   }
-  return secret
-    ? `a ${type}`
-    : `${type === "string" ? "" : `the ${type} `}${JSON.stringify(String(value).slice(0, 80))}`;
 }

@@ -138,7 +138,7 @@ const operations: Operations<ImagePushSetInputs, ImagePushSetOutputs> = {
     if (isSettled(olds, news)) {
       // Credentials, CA, proxy or the path to the same package: nothing to do but to remember them.
       const { images, probe, record, fingerprint } = olds;
-      return { ...news, fingerprint, endpoint: news.registry.endpoint, images, probe, record } as ImagePushSetOutputs;
+      return { ...news, fingerprint, endpoint: news.registry.endpoint, images, probe, record };
     }
     const { outs, failure } = await push(news, olds, context);
     if (failure !== undefined) {

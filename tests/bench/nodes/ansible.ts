@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { messageOf } from "../../../provider/model/errors";
 import { execute } from "../../lab/lab/execute";
 import { withLock } from "../../lab/lab/lock";
 import type { Target, Tool, Wanted, Wrap } from "./tool";
@@ -44,10 +45,10 @@ export async function ensureAnsible(cache: string, log: (line: string) => void):
 }
 
 async function orMissing(command: string, args: readonly string[], wayOut: string): Promise<{ stdout: string }> {
-  const result = await execute(command, args, { timeout: 600_000, env: environment() }).catch((error: Error) => ({
+  const result = await execute(command, args, { timeout: 600_000, env: environment() }).catch((error: unknown) => ({
     code: -1,
     stdout: "",
-    stderr: error.message,
+    stderr: messageOf(error),
   }));
   if (result.code !== 0) {
     const said = `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-6).join("\n");

@@ -94,7 +94,7 @@ export class Arena {
   async stopRegistry(): Promise<void> {
     const { registry } = this;
     this.registry = undefined;
-    if (registry !== undefined && registry.exitCode === null) {
+    if (registry?.exitCode === null) {
       await new Promise((resolve) => {
         registry.once("exit", resolve);
         registry.kill("SIGKILL");

@@ -57,7 +57,7 @@ export async function findCrane(log: (line: string) => void): Promise<string | u
     }
   }
   const works = spawnSync(program, ["version"], { encoding: "utf8" });
-  if (works.error !== undefined || (works.status !== 0 && !/build information/.test(works.stderr))) {
+  if (works.error !== undefined || (works.status !== 0 && !works.stderr.includes("build information"))) {
     log(`crane does not run here: ${works.error?.message ?? works.stderr}`);
     return undefined;
   }

@@ -79,7 +79,7 @@ describe("containerd: a dead mirror", function () {
             const error = await cri.pullImage(image, undefined, 200_000).then(() => undefined, messageOf);
             return { node, image, seconds: (Date.now() - begun) / 1000, ...(error === undefined ? {} : { error }) };
           });
-          return await Promise.all(pulls).finally(() => cri.close());
+          return Promise.all(pulls).finally(() => cri.close());
         });
       }),
     );

@@ -122,11 +122,11 @@ export class LabRegistry {
   }
 
   mark(): LogMark {
-    return (existsSync(this.accessLogPath) ? statSync(this.accessLogPath).size : 0) as LogMark;
+    return existsSync(this.accessLogPath) ? statSync(this.accessLogPath).size : 0;
   }
 
   /** What was asked since the mark, or since the start; in the order in which the answers were finished. */
-  requests(since: LogMark = 0 as LogMark): AccessLogEntry[] {
+  requests(since: LogMark = 0): AccessLogEntry[] {
     if (!existsSync(this.accessLogPath)) return [];
     const size = statSync(this.accessLogPath).size;
     const buffer = Buffer.alloc(Math.max(0, size - since));

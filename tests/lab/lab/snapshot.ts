@@ -34,7 +34,7 @@ export function takeSnapshot(root: string, path: string): Snapshot {
     else if (stat.isDirectory()) {
       entries.set(shown, { ...base, type: "folder" });
       // Names are bytes on Linux: as text two of them could fall together.
-      for (const name of readdirSync(real, { encoding: "buffer" }).sort(Buffer.compare)) {
+      for (const name of readdirSync(real, { encoding: "buffer" }).sort((a, b) => a.compare(b))) {
         walk(Buffer.concat([real, Buffer.from("/"), name]), `${shown === "/" ? "" : shown}/${name.toString("latin1")}`);
       }
     } else entries.set(shown, { ...base, type: "other" });

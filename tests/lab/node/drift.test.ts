@@ -6,6 +6,7 @@ import { renderFiles } from "../../../provider/containerd/render/renderFiles";
 import { closeIdleNodes } from "../../../provider/node/node";
 import { stableText } from "../../../provider/pulumi/plainValue";
 import { nodeContainerd } from "../../../provider/resources/node/operations";
+import type { StoredNode } from "../../../provider/resources/node/stored";
 import type { Lab, LabNode, Snapshot } from "../lab";
 import { compareSnapshots, sharedLabOrSkip } from "../lab";
 
@@ -90,7 +91,7 @@ describe("drift of a real node", function () {
   const up = async (): Promise<void> => {
     const difference = await nodeContainerd.diff?.("id", outs, inputs);
     assert.equal(difference?.changes, (outs["drift"] as string[] | undefined) !== undefined);
-    if (difference?.changes === true) {
+    if (difference?.changes) {
       outs = (await nodeContainerd.update?.("id", outs, inputs))?.outs as State;
     }
   };
@@ -216,7 +217,7 @@ describe("drift of a real node", function () {
       (one) => one.refused !== undefined || /record|marks|directory is gone|config.toml is gone/.test(one.title),
     )) {
       await node.reset();
-      const fresh = (await nodeContainerd.create(inputs)).outs;
+      const fresh = (await nodeContainerd.create(inputs)).outs as StoredNode;
       await node.exec(script);
       await nodeContainerd.delete?.("id", fresh);
       assert.equal(await node.readFile("/var/lib/registry-mirror/record"), undefined, title);

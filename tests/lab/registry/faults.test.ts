@@ -267,8 +267,8 @@ describe("push to a real registry behind a faulty line", function () {
           {
             endpoint: `${front.hostPort}/ns`,
             caCertPath: lab.privateAuthority.certPath,
-            username: tokens.username as string,
-            password: tokens.password as string,
+            username: tokens.username,
+            password: tokens.password,
           },
           forms.folder,
           { limits: { concurrency: { start: 1, max: 1 } } },
@@ -290,8 +290,8 @@ describe("push to a real registry behind a faulty line", function () {
             {
               endpoint: `${tokens.hostPort}/ns`,
               caCertPath: lab.privateAuthority.certPath,
-              username: tokens.username as string,
-              password: tokens.password as string,
+              username: tokens.username,
+              password: tokens.password,
             },
             forms.folder,
           );
@@ -385,7 +385,7 @@ describe("push to a real registry behind a faulty line", function () {
       ["gcr.io/x/b:1"],
     );
     ok(
-      /403 DENIED: quota of the project exceeded/.test(messageOf(first.failures[0]?.error)),
+      messageOf(first.failures[0]?.error).includes("403 DENIED: quota of the project exceeded"),
       messageOf(first.failures[0]?.error),
     );
     await mustHave(registry, namespace, layout, ["gcr.io/x/a:1", "somehost.io/y/c:2"]);

@@ -45,19 +45,17 @@ describe("push sets that share a namespace of a real registry", function () {
     registry: {
       endpoint: `${proxy.hostPort}/${namespace}`,
       caCertPath: lab.privateAuthority.certPath,
-    } as Inputs["registry"],
+    },
     probeRepository: "registry-mirror-probe/probe",
     deleteImages: true,
     resourceUrn: "urn:pulumi:dev::test::registry-mirror:ImagePushSet::images",
     ...changes,
   });
   const create = async (changes: Partial<Inputs> = {}): Promise<ImagePushSetOutputs> => {
-    const { outs } = await imagePushSet.create(inputs(changes));
-    return outs as ImagePushSetOutputs;
+    return (await imagePushSet.create(inputs(changes))).outs as ImagePushSetOutputs;
   };
   const update = async (olds: ImagePushSetOutputs, changes: Partial<Inputs>): Promise<ImagePushSetOutputs> => {
-    const { outs } = (await imagePushSet.update?.("id", olds, inputs(changes))) ?? {};
-    return outs as ImagePushSetOutputs;
+    return (await imagePushSet.update?.("id", olds, inputs(changes)))?.outs as ImagePushSetOutputs;
   };
   const remove = async (outs: ImagePushSetOutputs): Promise<void> => {
     await imagePushSet.delete?.("id", outs);

@@ -201,7 +201,7 @@ describe("archive: fingerprint and cached index (issue 4)", function () {
       (error: unknown) =>
         error instanceof ArchiveError &&
         error.code === "ARCHIVE_UNREADABLE" &&
-        /cannot be read: ELOOP/.test(error.message),
+        error.message.includes("cannot be read: ELOOP"),
     );
   });
 });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 
-import type { TestImage } from "./make/image";
 import { blob, descriptor, image, layer, multi, types } from "./make/image";
 import { writePackage } from "./make/pack";
 import { Bench, readAll } from "./make/read";
@@ -123,7 +122,7 @@ describe("archive: digests (P8)", function () {
 
   it("P8: nested indexes are whole", async () => {
     const inner = multi([image("amd"), image("arm")]);
-    const outer = multi([image("other") as TestImage], [inner.root]);
+    const outer = multi([image("other")], [inner.root]);
     const { index } = await read(
       layout([named({ root: outer.root, blobs: new Map([...outer.blobs, ...inner.blobs]) }, "gcr.io/a/b:1")]),
     );

@@ -33,7 +33,8 @@ describe("archive: the spool folder (B9)", function () {
     });
     await new Promise((resolve) => child.stdout.once("data", resolve));
     const [left] = await bench.spooled();
-    assert.ok(left !== undefined && left.startsWith(spoolPrefix(child.pid ?? 0)), left);
+    assert.ok(left !== undefined);
+    assert.ok(left.startsWith(spoolPrefix(child.pid ?? 0)), left);
     assert.equal((await stat(join(bench.spoolDir, left))).mode & 0o777, 0o700);
     if (process.platform !== "win32") {
       assert.deepEqual(await readdir(join(bench.spoolDir, left)), []);

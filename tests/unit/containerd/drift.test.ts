@@ -117,7 +117,7 @@ describe("hideSecrets", () => {
     [`[plugins."x".registry.configs."gcr.io".auth]`, `[plugins."x".registry.configs."gcr.io".auth]`],
   ];
   for (const [text, shown] of hidden) {
-    it(`${JSON.stringify(text)}`, () => {
+    it(JSON.stringify(text), () => {
       const result = hideSecrets(text);
       assert(!/hunter2|aHVudGVy/.test(result), result);
       assert.equal(result.replace(/\(secret\)"?"?/g, "(secret)"), shown.replace(/\(secret\)"?"?/g, "(secret)"));

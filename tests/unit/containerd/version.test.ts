@@ -40,7 +40,7 @@ describe("parseContainerdVersion", () => {
         (error: unknown) =>
           error instanceof ContainerdError &&
           error.code === "CONTAINERD_VERSION" &&
-          /no containerd version in/.test(error.message),
+          error.message.includes("no containerd version in"),
       );
     });
   }

@@ -123,7 +123,7 @@ describe("another program that writes our hosts.toml", function () {
     await up();
     node.write(hosts, body);
     await assert.rejects(
-      up(async () => await Promise.reject(new Error("refused"))),
+      up(async () => Promise.reject(new Error("refused"))),
       /refused/,
     );
     assert.equal(node.read(hosts), body);

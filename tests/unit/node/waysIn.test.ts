@@ -56,9 +56,7 @@ describe("ways into a node", function () {
     it("C9: a key by path", async () => {
       const node = await start();
       assert.equal(
-        await enter(
-          node.connection({ privateKey: undefined, privateKeyPath: file("id", node.clientKey.private) } as never),
-        ),
+        await enter(node.connection({ privateKey: undefined, privateKeyPath: file("id", node.clientKey.private) })),
         "in",
       );
     });

@@ -206,7 +206,7 @@ describe("registry endpoint", () => {
     it(`never repeats a password: ${text.replace("s3cret", "...")}`, () => {
       const message = messageOf(text);
       ok(!message.includes("s3cret"), message);
-      ok(/credentials do not belong/.test(message), message);
+      ok(message.includes("credentials do not belong"), message);
     });
   }
 

@@ -728,8 +728,8 @@ describe("push", () => {
       );
       strictEqual((result.failures[0]?.error as RegistryError).code, "PUSH_UNSTABLE");
       ok(
-        /the package was read 4 times and its blobs still did not all arrive/.test(
-          result.failures[0]?.error.message ?? "",
+        (result.failures[0]?.error.message ?? "").includes(
+          "the package was read 4 times and its blobs still did not all arrive",
         ),
         result.failures[0]?.error.message,
       );
@@ -829,8 +829,8 @@ describe("push", () => {
       strictEqual(result.images.length, 1);
       strictEqual((result.failures[0]?.error as RegistryError).code, "REGISTRY_DELETE_DISABLED");
       ok(
-        /does not allow deletion\. Allow it there \(distribution: storage\.delete\.enabled\), or set deleteImages: false/.test(
-          result.failures[0]?.error.message ?? "",
+        (result.failures[0]?.error.message ?? "").includes(
+          "does not allow deletion. Allow it there (distribution: storage.delete.enabled), or set deleteImages: false",
         ),
       );
     });
@@ -875,6 +875,6 @@ describe("push", () => {
       );
       [images, bytes] = [Number(done), Number(mb)];
     }
-    ok(/^images 2 of 2, 36\.7 of 36\.7 MB/.test(bench.progress.at(-1) ?? ""), bench.progress.at(-1));
+    ok((bench.progress.at(-1) ?? "").startsWith("images 2 of 2, 36.7 of 36.7 MB"), bench.progress.at(-1));
   });
 });

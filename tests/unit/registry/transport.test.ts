@@ -72,8 +72,8 @@ describe("the way to a registry: TLS", () => {
     const server = await bench.server(good);
     const error = await failure({ endpoint: server.hostPort });
     ok(
-      /is not signed by any CA that this machine trusts: give the CA that signed it as registry\.caCertPath or caCert/.test(
-        error.message,
+      error.message.includes(
+        "is not signed by any CA that this machine trusts: give the CA that signed it as registry.caCertPath or caCert",
       ),
       error.message,
     );
@@ -89,7 +89,7 @@ describe("the way to a registry: TLS", () => {
     const error = await failure({ endpoint: server.hostPort, caCert: ca.cert });
     strictEqual(error.code, "REGISTRY_CERTIFICATE_NAME");
     ok(
-      /is not made out to "127\.0\.0\.1" but to: DNS:other\.example, IP Address:127\.0\.0\.9/.test(error.message),
+      error.message.includes('is not made out to "127.0.0.1" but to: DNS:other.example, IP Address:127.0.0.9'),
       error.message,
     );
   });
@@ -371,7 +371,7 @@ describe("the way to a registry: proxies", () => {
       bench.registry({ endpoint: `registry.test:${server.port}`, caCert: ca.cert, proxy: via.url }).ping(),
       (error: RegistryError) =>
         error.code === "PROXY_REFUSED" &&
-        /wants credentials \(407\): give them as http:\/\/USER:PASSWORD@127/.test(error.message),
+        error.message.includes("wants credentials (407): give them as http://USER:PASSWORD@127"),
     );
     await rejects(
       bench
@@ -391,7 +391,7 @@ describe("the way to a registry: proxies", () => {
       bench.registry({ endpoint: "registry.test:5000", proxy: via.url }).ping(),
       (error: RegistryError) =>
         error.code === "PROXY_REFUSED" &&
-        /refused a connection to registry\.test:5000 \(status 403\)/.test(error.message),
+        error.message.includes("refused a connection to registry.test:5000 (status 403)"),
     );
   });
 

@@ -108,7 +108,7 @@ export class ConfiguredNode {
       configStyle: declared.configStyle ?? ("auto" as const),
       hostsDir,
     };
-    return await this.reach((node) =>
+    return this.reach((node) =>
       applyToNode(node, { owner, hostsDirs: [hostsDir], plan: (observed) => planContainerd(observed, desired) }),
     );
   }
@@ -130,7 +130,7 @@ export class ConfiguredNode {
     auth?: CriAuth,
   ): Promise<{ digests: string[]; error?: undefined } | { error: string; digests?: undefined }> {
     await this.machine.resetImages();
-    return await this.reach(async (node) => {
+    return this.reach(async (node) => {
       const cri = node.cri((await node.observe({ hostsDirs: [] })).socketPath);
       try {
         await cri.pullImage(image, auth, 60_000);

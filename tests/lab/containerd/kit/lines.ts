@@ -43,7 +43,7 @@ export class Lines {
       console.warn(`      ${line}: ${this.missing.get(line) ?? "no node"}`);
       context.skip();
     }
-    return node as ConfiguredNode;
+    return node;
   }
 
   async end(): Promise<void> {

@@ -21,7 +21,7 @@ export async function newestContainerdProgram(
     return { path };
   }
   const go = await execute("go", ["version"], { timeout: 20_000 }).catch(() => undefined);
-  if (go === undefined || go.code !== 0) {
+  if (go?.code !== 0) {
     return { why: "no Go on this machine (the newest containerd is built from its Go module)" };
   }
   return withLock(join(cacheDir(), "containerd.lock"), async () => {

@@ -103,10 +103,9 @@ export async function observe(connection: NodeConnection): Promise<NodeObservati
 
 export async function failure(work: Promise<unknown>, code: string, ...texts: RegExp[]): Promise<NodeError> {
   const error = await work.then(
-    () => undefined,
+    () => assert.fail(`expected ${code}, but nothing failed`),
     (e: unknown) => e,
   );
-  assert.ok(error !== undefined, `expected ${code}, but nothing failed`);
   if (!isNodeError(error)) {
     throw error;
   }

@@ -271,7 +271,7 @@ exec "$@"
       const right =
         !(known instanceof Error) &&
         ctx.key.data.equals(known.getPublicSSH()) &&
-        (!ctx.signature || known.verify(ctx.blob ?? Buffer.alloc(0), ctx.signature, ctx.hashAlgo) === true);
+        (!ctx.signature || known.verify(ctx.blob ?? Buffer.alloc(0), ctx.signature, ctx.hashAlgo));
       if (right && options.password === undefined) {
         ctx.accept();
         return;

@@ -26,10 +26,10 @@ export interface Call {
   query: URLSearchParams;
   /** How often this method and path have been asked before. */
   nth: number;
-  answer(status: number, body?: unknown, headers?: Record<string, string>): void;
+  answer: (status: number, body?: unknown, headers?: Record<string, string>) => void;
   /** Cuts the connection. */
-  cut(): void;
-  body(): Promise<Buffer>;
+  cut: () => void;
+  body: () => Promise<Buffer>;
 }
 
 /** May answer a call in the registry's place: true = done. */
@@ -171,7 +171,7 @@ export class FakeRegistry {
   }
 
   private async api(call: Call): Promise<void> {
-    const { method, path, query } = call;
+    const { method, path } = call;
     if (path === "/v2/") {
       call.answer(200, {});
       return;
@@ -196,7 +196,6 @@ export class FakeRegistry {
       await this.manifest(call, manifest[1] as string, manifest[2] as string);
       return;
     }
-    void query;
     call.answer(404, refusal("UNSUPPORTED", `${method} ${path}`));
   }
 
@@ -221,7 +220,7 @@ export class FakeRegistry {
     }
     const held = this.uploads.get(id);
     // A registry loses an upload whose state does not come back to it.
-    if (held === undefined || held.repository !== repository || query.get("_state") !== `a+b=${id}`) {
+    if (held?.repository !== repository || query.get("_state") !== `a+b=${id}`) {
       await call.body().catch(() => {});
       call.answer(404, refusal("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"));
       return;

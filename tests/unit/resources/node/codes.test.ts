@@ -4,7 +4,6 @@ import type { NodeConnection } from "../../../../provider/node";
 import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
 import { NodeAddresses } from "../../../../provider/resources/node/addresses";
 import { connectionProblems } from "../../../../provider/resources/node/connectionProblems";
-import type { ShownVerify } from "../../../../provider/resources/node/shownVerify";
 import { readVerify } from "../../../../provider/resources/node/shownVerify";
 
 describe("codes of what is declared for a node", () => {
@@ -27,7 +26,7 @@ describe("codes of what is declared for a node", () => {
   });
 
   it("a state that was edited", () => {
-    assert.throws(() => readVerify({ images: [], probe: "no probe" } as unknown as ShownVerify), {
+    assert.throws(() => readVerify({ images: [], probe: "no probe" }), {
       code: "VERIFY_TEXT",
     });
   });
