@@ -120,7 +120,7 @@ export class BlobBoard {
     if (place.state === "there") {
       return Promise.resolve();
     }
-    if (place.error !== undefined) {
+    if (place.state === "failed" && place.error !== undefined) {
       return Promise.reject(place.error);
     }
     return new Promise((resolve, reject) => place.waiting.push({ resolve, reject }));
