@@ -19,10 +19,6 @@ export class Delivery {
     private readonly only?: ReadonlyMap<Digest, number>,
   ) {}
 
-  get signal(): AbortSignal {
-    return this.options.signal;
-  }
-
   /** True when nothing that is still asked for can come. */
   get complete(): boolean {
     return this.only !== undefined && this.seen.size >= this.only.size;

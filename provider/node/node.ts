@@ -60,11 +60,6 @@ export class Node {
     this.privilege = privilegeOf(connection);
   }
 
-  /** SSH connections that had to be made for this: 1, or 0 when one was there. */
-  get connectionsMade(): number {
-    return this.lease.fresh ? 1 : 0;
-  }
-
   /** A conversation with our program on the node, as root; for transactions and readings. Close it. */
   async session(): Promise<ShellSession> {
     return ShellSession.open(this.lease.ssh, this.privilege, {

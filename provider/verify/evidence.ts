@@ -19,8 +19,6 @@ export interface ImageService {
 }
 
 export interface ImageStatus {
-  id: string;
-  repoTags: string[];
   repoDigests: string[];
 }
 

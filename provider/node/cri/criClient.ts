@@ -14,14 +14,6 @@ import {
 } from "./criService";
 import { GrpcError, grpcStatus, UnaryClient } from "./unaryClient";
 
-/** Given with a pull, as a pod's pull secret would be. */
-export interface CriAuth {
-  username: string;
-  password: string;
-  /** The registry they are for. Without it containerd sends them to whichever host asks. */
-  serverAddress: string;
-}
-
 export interface CriOptions {
   node: string;
   open: () => Promise<Duplex>;
@@ -54,8 +46,8 @@ export class CriClient {
   }
 
   /** Pulls as a pod would. Gives the image's id. `timeoutMs` default 10 minutes. */
-  async pullImage(image: string, auth?: CriAuth, timeoutMs = 600_000): Promise<string> {
-    const answer = await this.call("PullImage", { image: { image }, ...(auth ? { auth } : {}) }, timeoutMs);
+  async pullImage(image: string, timeoutMs = 600_000): Promise<string> {
+    const answer = await this.call("PullImage", { image: { image } }, timeoutMs);
     return String(answer["imageRef"]);
   }
 
@@ -66,11 +58,6 @@ export class CriClient {
     return found && found.id !== ""
       ? { id: found.id, repoTags: found.repoTags, repoDigests: found.repoDigests }
       : undefined;
-  }
-
-  async listImages(): Promise<CriImage[]> {
-    const answer = await this.call("ListImages", {});
-    return (answer["images"] as CriImage[]).map(({ id, repoTags, repoDigests }) => ({ id, repoTags, repoDigests }));
   }
 
   /** No error when it is not there. */

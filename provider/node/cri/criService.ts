@@ -32,17 +32,7 @@ const messages = {
     },
   },
   ImageSpec: { fields: { image: { type: "string", id: 1 } } },
-  AuthConfig: {
-    fields: {
-      username: { type: "string", id: 1 },
-      password: { type: "string", id: 2 },
-      auth: { type: "string", id: 3 },
-      serverAddress: { type: "string", id: 4 },
-      identityToken: { type: "string", id: 5 },
-      registryToken: { type: "string", id: 6 },
-    },
-  },
-  PullImageRequest: { fields: { image: { type: "ImageSpec", id: 1 }, auth: { type: "AuthConfig", id: 2 } } },
+  PullImageRequest: { fields: { image: { type: "ImageSpec", id: 1 } } },
   PullImageResponse: { fields: { imageRef: { type: "string", id: 1 } } },
   ImageStatusRequest: { fields: { image: { type: "ImageSpec", id: 1 }, verbose: { type: "bool", id: 2 } } },
   Image: {
@@ -54,8 +44,6 @@ const messages = {
     },
   },
   ImageStatusResponse: { fields: { image: { type: "Image", id: 1 } } },
-  ListImagesRequest: { fields: {} },
-  ListImagesResponse: { fields: { images: { rule: "repeated", type: "Image", id: 1 } } },
   RemoveImageRequest: { fields: { image: { type: "ImageSpec", id: 1 } } },
   RemoveImageResponse: { fields: {} },
 };
@@ -68,7 +56,6 @@ const services: Record<string, { methods: Record<string, ReturnType<typeof metho
     methods: {
       PullImage: method("PullImage"),
       ImageStatus: method("ImageStatus"),
-      ListImages: method("ListImages"),
       RemoveImage: method("RemoveImage"),
     },
   },
@@ -93,7 +80,7 @@ export interface CriStatus {
   info: Record<string, string>;
 }
 
-export type CriMethod = "Version" | "Status" | "PullImage" | "ImageStatus" | "ListImages" | "RemoveImage";
+export type CriMethod = "Version" | "Status" | "PullImage" | "ImageStatus" | "RemoveImage";
 
 type Method = MethodDefinition<Record<string, unknown>, Record<string, unknown>>;
 

@@ -8,8 +8,6 @@ import { connectSsh, type DialTuning, type SshConnection } from "./sshConnection
 /** A share in a connection; release() once, in a finally. */
 export interface Lease {
   readonly ssh: SshConnection;
-  /** True when this lease made the connection instead of finding one. */
-  readonly fresh: boolean;
   release(): void;
 }
 
@@ -58,7 +56,6 @@ export class SshPool {
         let released = false;
         return {
           ssh,
-          fresh,
           release: () => {
             if (!released) {
               released = true;

@@ -22,8 +22,6 @@ export interface SshConnection {
   readonly name: string;
   /** The error that ended it, once it has ended. */
   readonly ended: Promise<NodeError>;
-  /** Dials it took, the good one included. */
-  readonly dials: number;
   end(): void;
 }
 
@@ -66,7 +64,7 @@ export async function connectSsh(
   const backoff = tuning.backoff ?? ((failures) => Math.min(8000, 500 * 2 ** (failures - 1)));
   for (let dials = 1; ; dials++) {
     try {
-      return await connectOnce(connection, name, identity, policy, bastion, timeoutMs, dials, ctx.signal);
+      return await connectOnce(connection, name, identity, policy, bastion, timeoutMs, ctx.signal);
     } catch (error) {
       if (ctx.signal.aborted) {
         throw new NodeError(
@@ -101,7 +99,6 @@ async function connectOnce(
   policy: HostKeyPolicy,
   bastion: SshConnection | undefined,
   timeoutMs: number,
-  dials: number,
   signal: AbortSignal,
 ): Promise<SshConnection> {
   const started = Date.now();
@@ -209,7 +206,6 @@ async function connectOnce(
     client,
     name,
     ended,
-    dials,
     end: () => {
       client.end();
       // A peer that never answers the end must not keep the socket.

@@ -61,8 +61,8 @@ export interface ApplyResult<T> {
    * No secrets.
    */
   notes: string[];
+  /** How often the operator's machine waited for the node: what counts on a slow line. A test keeps them few. */
   roundTrips: number;
-  connections: number;
 }
 
 /**
@@ -127,7 +127,6 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
         verification,
         notes: [...recovered.map(findingText), ...plan.notes, ...change.notes],
         roundTrips: session.roundTrips,
-        connections: node.connectionsMade,
       };
     } finally {
       cri.close();
@@ -140,7 +139,6 @@ export interface RestoreOptions {
   hostsDirs?: string[];
   restartTimeout?: number;
   criTimeout?: number;
-  lockTimeout?: number;
   onStep?: StepListener;
 }
 
@@ -152,7 +150,6 @@ export interface RestoreResult {
   changed: boolean;
   restarts: number;
   notes: string[];
-  roundTrips: number;
 }
 
 /**
@@ -182,7 +179,6 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
         record,
         changed: false,
         restarts: 0,
-        roundTrips: session.roundTrips,
         notes: recovered.map(findingText),
       };
     }
@@ -223,7 +219,6 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
       changed,
       restarts: transaction.restarts,
       notes: [...recovered.map(findingText), ...change.notes],
-      roundTrips: session.roundTrips,
     };
   });
 }

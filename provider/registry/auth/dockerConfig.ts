@@ -25,7 +25,6 @@ interface AuthEntry {
   username?: string;
   password?: string;
   identitytoken?: string;
-  registrytoken?: string;
 }
 
 /** The part of an endpoint that credentials are looked up by. */

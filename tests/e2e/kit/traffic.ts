@@ -81,7 +81,7 @@ export class PullTraffic {
     for (;;) {
       try {
         await this.cri.removeImage(image);
-        await this.cri.pullImage(image, undefined, 60_000);
+        await this.cri.pullImage(image, 60_000);
         this.log.pulled++;
         return;
       } catch (error) {

@@ -76,7 +76,7 @@ describe("containerd: a dead mirror", function () {
           const cri = reached.cri((await reached.observe({ hostsDirs: [] })).socketPath);
           const pulls = images.map(async (image) => {
             const begun = Date.now();
-            const error = await cri.pullImage(image, undefined, 200_000).then(() => undefined, messageOf);
+            const error = await cri.pullImage(image, 200_000).then(() => undefined, messageOf);
             return { node, image, seconds: (Date.now() - begun) / 1000, ...(error === undefined ? {} : { error }) };
           });
           return Promise.all(pulls).finally(() => cri.close());

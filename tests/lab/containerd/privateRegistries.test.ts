@@ -10,6 +10,7 @@ import { registryMirror } from "../../../provider/resources/mirror/operations";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry, withoutHost } from "../lab/publicImages";
 import { ConfiguredNode, hostsDir } from "./kit/configuredNode";
+import { pullAsPod } from "./kit/podPull";
 
 const image = "gcr.io/anthos-baremetal-release/pause:1.0";
 
@@ -184,7 +185,7 @@ describe("containerd: private registries", function () {
   it("C14: a pod with a pull secret of its own: a header is sent all the same, what stands in config.toml gives way to it", () =>
     onAll(async (node) => {
       for (const kind of kinds) {
-        const { error } = await node.pull(imageOf(kind), {
+        const error = await pullAsPod(lab, node.machine, imageOf(kind), {
           username: "pod",
           password: "wr0ng",
           serverAddress: hostOf(kind),

@@ -73,7 +73,7 @@ describe("containerd: why a pull failed", function () {
         node.reach(async (reached) => {
           const cri = reached.cri((await reached.observe({ hostsDirs: [] })).socketPath);
           try {
-            const thrown: unknown = await cri.pullImage(`${registry}/${image}`, undefined, 60_000).then(
+            const thrown: unknown = await cri.pullImage(`${registry}/${image}`, 60_000).then(
               () => undefined,
               (error: unknown) => error,
             );

@@ -15,6 +15,7 @@ const notDeclared = (text: string) =>
 
 /** CRI as containerd does it: an image has one id and a list of names; removing one name removes all. */
 class Node implements ImageService {
+  /** By id. */
   readonly images = new Map<string, ImageStatus>();
   readonly calls: string[] = [];
 
@@ -27,7 +28,7 @@ class Node implements ImageService {
       return Promise.reject(new Error(`${name}: not found`));
     }
     const repository = name.split("@")[0]?.replace(/:[^:/]*$/, "") ?? "";
-    const image = this.images.get(got) ?? { id: got, repoTags: [], repoDigests: [] };
+    const image = this.images.get(got) ?? { repoDigests: [] };
     image.repoDigests.push(`${repository}@${got}`);
     this.images.set(got, image);
     return Promise.resolve(got);
@@ -43,8 +44,10 @@ class Node implements ImageService {
   async removeImage(name: string): Promise<void> {
     this.calls.push(`remove ${name}`);
     const image = await this.imageStatus(name);
-    if (image !== undefined) {
-      this.images.delete(image.id);
+    for (const [id, one] of this.images) {
+      if (one === image) {
+        this.images.delete(id);
+      }
     }
   }
 }

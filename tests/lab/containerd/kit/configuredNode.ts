@@ -15,7 +15,6 @@ import { atLeast, type ContainerdVersion, parseContainerdVersion } from "../../.
 import { silentLog } from "../../../../provider/model/context";
 import { messageOf } from "../../../../provider/model/errors";
 import { type ApplyResult, applyToNode, connectNode, type Node, restoreNode } from "../../../../provider/node";
-import type { CriAuth } from "../../../../provider/node/cri/criClient";
 import type { Lab, LabNode } from "../../lab";
 
 export const hostsDir = "/etc/containerd/certs.d";
@@ -127,13 +126,12 @@ export class ConfiguredNode {
    */
   async pull(
     image: string,
-    auth?: CriAuth,
   ): Promise<{ digests: string[]; error?: undefined } | { error: string; digests?: undefined }> {
     await this.machine.resetImages();
     return this.reach(async (node) => {
       const cri = node.cri((await node.observe({ hostsDirs: [] })).socketPath);
       try {
-        await cri.pullImage(image, auth, 60_000);
+        await cri.pullImage(image, 60_000);
         return { digests: (await cri.imageStatus(image))?.repoDigests ?? [] };
       } catch (error) {
         return { error: messageOf(error) };

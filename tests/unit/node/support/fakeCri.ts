@@ -19,7 +19,6 @@ export class FakeCri {
   runtimeReady = true;
   /** name -> digest */
   readonly images = new Map<string, string>();
-  readonly pulls: { image: string; auth: unknown }[] = [];
   pullError: string | undefined;
   hang = false;
   private readonly server = new Server();
@@ -65,7 +64,6 @@ export class FakeCri {
     });
     cri.add("ImageService", {
       PullImage: unary((request) => {
-        cri.pulls.push({ image: nameOf(request), auth: request["auth"] });
         if (cri.pullError !== undefined) {
           throw new Error(cri.pullError);
         }
@@ -73,7 +71,6 @@ export class FakeCri {
         return { image_ref: "id-sha256:abc" };
       }),
       ImageStatus: unary((request) => ({ image: image(nameOf(request)) })),
-      ListImages: unary(() => ({ images: [...cri.images.keys()].map(image) })),
       RemoveImage: unary((request) => {
         cri.images.delete(nameOf(request));
         return {};
@@ -128,17 +125,7 @@ const api = {
               fields: { status: { type: "RuntimeStatus", id: 1 }, info: { keyType: "string", type: "string", id: 2 } },
             },
             ImageSpec: { fields: { image: text(1), annotations: { keyType: "string", type: "string", id: 2 } } },
-            AuthConfig: {
-              fields: {
-                username: text(1),
-                password: text(2),
-                auth: text(3),
-                server_address: text(4),
-                identity_token: text(5),
-                registry_token: text(6),
-              },
-            },
-            PullImageRequest: { fields: { image: { type: "ImageSpec", id: 1 }, auth: { type: "AuthConfig", id: 2 } } },
+            PullImageRequest: { fields: { image: { type: "ImageSpec", id: 1 } } },
             PullImageResponse: { fields: { image_ref: text(1) } },
             ImageStatusRequest: { fields: { image: { type: "ImageSpec", id: 1 }, verbose: { type: "bool", id: 2 } } },
             Image: {
@@ -149,8 +136,6 @@ const api = {
               },
             },
             ImageStatusResponse: { fields: { image: { type: "Image", id: 1 } } },
-            ListImagesRequest: { fields: {} },
-            ListImagesResponse: { fields: { images: { rule: "repeated", type: "Image", id: 1 } } },
             RemoveImageRequest: { fields: { image: { type: "ImageSpec", id: 1 } } },
             RemoveImageResponse: { fields: {} },
             RuntimeService: { methods: { Version: method("Version"), Status: method("Status") } },
@@ -158,7 +143,6 @@ const api = {
               methods: {
                 PullImage: method("PullImage"),
                 ImageStatus: method("ImageStatus"),
-                ListImages: method("ListImages"),
                 RemoveImage: method("RemoveImage"),
               },
             },
