@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { framesOfProgram } from "./stackFrames";
+
 /** Names of the providers that provider/index.ts exports. */
 export type ProviderName = "imagePushSet" | "registryMirror" | "nodeContainerd";
 
@@ -32,16 +34,19 @@ export abstract class MirrorResource extends pulumi.CustomResource {
     };
     // For each property Pulumi notes four times where it was made, through source maps: most of a program's time and
     // memory with a thousand nodes, for a debugging aid (PULUMI_DEBUG_PROMISE_LEAKS). An error keeps its stack.
-    const { stackTraceLimit } = Error;
+    const { stackTraceLimit, prepareStackTrace } = Error;
     const debugging = process.env["PULUMI_DEBUG_PROMISE_LEAKS"] !== undefined;
     Error.stackTraceLimit = debugging ? stackTraceLimit : 0;
+    Error.prepareStackTrace = framesOfProgram(prepareStackTrace, __filename);
     try {
       super(token, name, inputs, opts);
     } catch (error) {
       Error.stackTraceLimit = stackTraceLimit;
+      Error.prepareStackTrace = prepareStackTrace;
       throw debugging || !(error instanceof Error) ? error : withStack(error);
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
+      Error.prepareStackTrace = prepareStackTrace;
     }
   }
 

@@ -109,6 +109,11 @@ describe("the examples, copied and run on the lab", function () {
     assert.ok(up.ok, `${up.stdout}\n${up.stderr}`);
     const again = await stack.up();
     assert.deepEqual(Object.keys(again.changes), ["same"], `a second up changes nothing: ${again.stdout}`);
+    for (const { type, sourcePosition } of (await stack.state()).resources) {
+      if (type.includes("registry-mirror:")) {
+        assert.match(sourcePosition ?? "none", /^project:\/\/\/index\.ts#\d+,\d+$/, `${type}: the program's own line`);
+      }
+    }
     return up.outputs;
   }
 

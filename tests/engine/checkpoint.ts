@@ -12,6 +12,8 @@ export interface ResourceState {
   dependencies?: string[];
   initErrors?: string[];
   protect?: boolean;
+  /** Where the program declares it: `project:///FILE#LINE,COLUMN`. */
+  sourcePosition?: string;
   /** Already replaced by a newer one; to be deleted. */
   delete?: boolean;
 }

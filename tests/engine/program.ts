@@ -60,6 +60,8 @@ export interface RunOptions {
   targetDependents?: boolean;
   /** Replace these resources, whether they changed or not (up, preview). */
   replace?: string[];
+  /** A failed resource stops only what depends on it (up, destroy). */
+  continueOnError?: boolean;
   /** Forget creates that were interrupted (refresh). */
   clearPendingCreates?: boolean;
 }
@@ -154,6 +156,7 @@ export class ProgramStack {
       ...(run.replace ?? []).flatMap((urn) => ["--replace", urn]),
       ...(run.targets ?? []).flatMap((urn) => ["--target", urn]),
       ...(run.targetDependents === true ? ["--target-dependents"] : []),
+      ...(run.continueOnError === true ? ["--continue-on-error"] : []),
       ...(run.clearPendingCreates === true ? ["--clear-pending-creates"] : []),
     ]);
     return watch(child, {
