@@ -34,7 +34,9 @@ export abstract class MirrorResource extends pulumi.CustomResource {
     };
     // For each property Pulumi notes four times where it was made, through source maps: most of a program's time and
     // memory with a thousand nodes, for a debugging aid (PULUMI_DEBUG_PROMISE_LEAKS). An error keeps its stack.
-    const { stackTraceLimit, prepareStackTrace } = Error;
+    const { stackTraceLimit } = Error;
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- a hook, called by V8 without an object
+    const { prepareStackTrace } = Error;
     const debugging = process.env["PULUMI_DEBUG_PROMISE_LEAKS"] !== undefined;
     Error.stackTraceLimit = debugging ? stackTraceLimit : 0;
     Error.prepareStackTrace = framesOfProgram(prepareStackTrace, __filename);

@@ -1,10 +1,11 @@
 import { dirname, sep } from "node:path";
 
-type PrepareStackTrace = typeof Error.prepareStackTrace;
+type PrepareStackTrace = (error: Error, frames: NodeJS.CallSite[]) => unknown;
 
-/** V8's own way to write a stack, for a program in which nobody has set another. */
-const standard: NonNullable<PrepareStackTrace> = (error, frames) =>
-  [String(error), ...frames.map((frame) => `    at ${String(frame)}`)].join("\n");
+// V8's own way to write a stack, for a program in which nobody has set another.
+// eslint-disable-next-line @typescript-eslint/no-base-to-string -- a CallSite has a text; its type does not say so
+const standard: PrepareStackTrace = (error, frames) =>
+  [String(error), ...frames.map((frame) => `    at ${frame.toString()}`)].join("\n");
 
 /** `    at FILE:LINE:COLUMN`: the top of a program, or an arrow function. Pulumi reads places in parentheses only. */
 const frameWithoutFunction = /^(\s+at )(?:async )?([^\s(][^(\n]*:\d+:\d+)$/gm;
@@ -20,7 +21,7 @@ const frameWithoutFunction = /^(\s+at )(?:async )?([^\s(][^(\n]*:\d+:\d+)$/gm;
  * @param prepare how stacks are written so far; it goes on doing so (source maps of a TypeScript program)
  * @param constructorFile the file of the base class whose constructor Pulumi takes for the resource's own
  */
-export function framesOfProgram(prepare: PrepareStackTrace, constructorFile: string): NonNullable<PrepareStackTrace> {
+export function framesOfProgram(prepare: PrepareStackTrace | undefined, constructorFile: string): PrepareStackTrace {
   const own = `${dirname(constructorFile)}${sep}`;
   const isOfProgram = (frame: NodeJS.CallSite): boolean => {
     const file = frame.getFileName() ?? "node:";
@@ -29,7 +30,7 @@ export function framesOfProgram(prepare: PrepareStackTrace, constructorFile: str
   return (error, frames) => {
     const constructed = frames.findIndex((frame) => frame.getFileName() === constructorFile) + 1;
     const kept = [...frames.slice(0, constructed), ...frames.slice(constructed).filter(isOfProgram)];
-    const stack = (prepare ?? standard)(error, kept) as unknown;
+    const stack = (prepare ?? standard)(error, kept);
     return typeof stack === "string" ? stack.replaceAll(frameWithoutFunction, "$1<anonymous> ($2)") : stack;
   };
 }

@@ -229,7 +229,7 @@ describe("bad input is refused with the thing, the value and the way out, and no
     },
   ];
 
-  const onNodes = cases.filter(({ node, damage }) => node !== undefined || damage !== undefined);
+  const onNodes = cases.filter((bad) => bad.node !== undefined || bad.damage !== undefined);
 
   for (const bad of cases.filter(({ inPreview }) => inPreview === true)) {
     // The engine ends a preview at the first resource whose arguments are refused, so each of these is alone.
@@ -267,7 +267,7 @@ describe("bad input is refused with the thing, the value and the way out, and no
   /** One program with all of these mistakes, each in resources of its own, and on a node of its own. */
   async function run(operation: "preview" | "up", some: Case[]): Promise<Ended> {
     const nodes = new Map(some.filter((bad) => onNodes.includes(bad)).map((bad, i) => [bad, lab.nodes[i] as LabNode]));
-    const repairs = await Promise.all([...nodes].map(([bad, node]) => bad.damage?.(node)));
+    const repairs = await Promise.all([...nodes].map(async ([bad, node]) => bad.damage?.(node)));
     try {
       const snapshots = lab.nodes.map((node) => node.snapshot("/etc"));
       const stack = await openStack({
@@ -281,7 +281,7 @@ describe("bad input is refused with the thing, the value and the way out, and no
       );
       return { result, differences };
     } finally {
-      await Promise.all(repairs.map((repair) => repair?.()));
+      await Promise.all(repairs.map(async (repair) => repair?.()));
     }
   }
 

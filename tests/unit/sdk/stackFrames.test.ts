@@ -11,7 +11,7 @@ function frame(file: string | undefined, text: string): NodeJS.CallSite {
   return { getFileName: () => file, toString: () => text } as unknown as NodeJS.CallSite;
 }
 
-const written = (frames: NodeJS.CallSite[], prepare?: typeof Error.prepareStackTrace): string[] =>
+const written = (frames: NodeJS.CallSite[], prepare?: (error: Error, frames: NodeJS.CallSite[]) => string): string[] =>
   String(framesOfProgram(prepare, base)(new Error("x"), frames)).split("\n");
 
 describe("where a resource was declared", () => {
