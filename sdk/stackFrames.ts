@@ -2,10 +2,11 @@ import { dirname, sep } from "node:path";
 
 type PrepareStackTrace = (error: Error, frames: NodeJS.CallSite[]) => unknown;
 
-// V8's own way to write a stack, for a program in which nobody has set another.
-// eslint-disable-next-line @typescript-eslint/no-base-to-string -- a CallSite has a text; its type does not say so
-const standard: PrepareStackTrace = (error, frames) =>
-  [String(error), ...frames.map((frame) => `    at ${frame.toString()}`)].join("\n");
+/** V8's own way to write a stack, for a program in which nobody has set another. */
+function standard(error: Error, frames: NodeJS.CallSite[]): string {
+  // eslint-disable-next-line @typescript-eslint/no-base-to-string -- a CallSite has a text; its type does not say so
+  return [String(error), ...frames.map((frame) => `    at ${frame.toString()}`)].join("\n");
+}
 
 /** `    at FILE:LINE:COLUMN`: the top of a program, or an arrow function. Pulumi reads places in parentheses only. */
 const frameWithoutFunction = /^(\s+at )(?:async )?([^\s(][^(\n]*:\d+:\d+)$/gm;
