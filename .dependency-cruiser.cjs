@@ -51,6 +51,27 @@ module.exports = {
       to: { path: "node_modules/@pulumi/" },
     },
     {
+      name: "no-pulumi-among-arguments",
+      severity: "error",
+      comment:
+        "What decides about a resource can be called without a Pulumi program; only operations.ts is bound to Pulumi, " +
+        "through provider/pulumi",
+      from: { path: "^provider/(resources|verify|model)/", pathNot: "^provider/resources/[^/]+/operations\\.ts$" },
+      to: { path: "node_modules/@pulumi/", reachable: true },
+    },
+    {
+      name: "sdk-decides-nothing",
+      severity: "error",
+      comment:
+        "sdk/ declares inputs, lifts outputs and calls what resources and verify offer; of the rooms below it takes " +
+        "types alone",
+      from: { path: "^sdk/" },
+      to: {
+        path: "^provider/(pulumi|registry|node|archive|containerd)/",
+        dependencyTypesNot: ["type-only"],
+      },
+    },
+    {
       name: "no-circles",
       severity: "error",
       comment: "two files that need each other are one, or lack a third",

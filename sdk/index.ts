@@ -30,16 +30,16 @@ export type {
   NodeVerification,
   Verdict,
 } from "../provider/verify/nodeVerification";
+export type { Verifications } from "../provider/verify/report";
+export { renderReport } from "../provider/verify/report";
 export type { ImageSelection } from "../provider/verify/selection";
 export type { MirroredClusterArgs, NodeOverrides } from "./cluster/mirroredCluster";
 export { MirroredCluster } from "./cluster/mirroredCluster";
-export type { ConnectionOverrides } from "./cluster/nodeConnection";
 export type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./mirror/registryMirror";
 export { RegistryMirror } from "./mirror/registryMirror";
-export type { ConnectionArgs } from "./node/connection";
+export type { ConnectionArgs, ConnectionOverrides } from "./node/connection";
 export type { ContainerdState, MirrorSource, NodeContainerdArgs, VerifyArgs } from "./node/nodeContainerd";
 export { NodeContainerd } from "./node/nodeContainerd";
 export type { ImagePushSetArgs, RegistryArgs } from "./pushSet/imagePushSet";
 export { ImagePushSet } from "./pushSet/imagePushSet";
-export type { Verifications } from "./report/verificationReport";
-export { renderReport, verificationReport } from "./report/verificationReport";
+export { verificationReport } from "./report/verificationReport";

@@ -14,6 +14,12 @@ export class MirrorError extends Error {
   readonly code: ErrorCode;
   /** Further single findings, one per line; none of them holds a secret (Pulumi prints them in plain text). */
   readonly reasons: string[];
+  /**
+   * The message has its code at the end already: of an error that leaves the program as it is.
+   *
+   * @internal
+   */
+  readonly saysCode: boolean = false;
   /** @internal */
   readonly [mark] = true;
 
@@ -56,5 +62,5 @@ export function messageOf(error: unknown): string {
 
 /** The same for a person, where it leaves this package: an error of ours with its code at the end. */
 export function toldOf(error: unknown): string {
-  return error instanceof MirrorError ? withCode(error.message, error.code) : messageOf(error);
+  return error instanceof MirrorError && !error.saysCode ? withCode(error.message, error.code) : messageOf(error);
 }

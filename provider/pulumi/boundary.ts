@@ -3,6 +3,8 @@ import type * as pulumi from "@pulumi/pulumi";
 import { withCode } from "../model/codes";
 import type { OperationContext } from "../model/context";
 import { messageOf, MirrorError, toldOf } from "../model/errors";
+import type { Problem } from "../model/problem";
+import { problemOf, problemText } from "../model/problem";
 import { engineLog } from "./engineLog";
 import { withoutUndefined } from "./plainValue";
 import { redact, secretsIn } from "./redaction";
@@ -28,7 +30,7 @@ export interface Operations<I, O, W = I> {
 
 export interface Checked<I> {
   inputs: I;
-  problems?: string[];
+  problems?: Problem[];
   notes?: string[];
 }
 
@@ -68,26 +70,14 @@ export class PartialFailure<O> extends MirrorError {
 interface Wired {
   /** `urn` itself is taken: it is every resource's own output. */
   resourceUrn?: string;
-  /** Findings made at program time; check reports them, so that every resource's problems show in one preview. */
-  problems?: string[];
+  /** Made at program time; check reports them, so that every resource's problems show in one preview. */
+  problems?: Problem[];
   /** True in a preview; taken out by check, so that the state never has it. */
   dryRun?: boolean;
   __provider?: unknown;
 }
 
 type Wire<T> = T & Wired;
-
-/**
- * Notes are for the review, not for the rollout. Check is told by the program whether this is a preview, diff is not;
- * each has a provider process of its own, so one flag for the process will do.
- */
-let previewing = false;
-
-function review(urn: string | undefined, properties: object, notes: string[] | undefined): void {
-  if (previewing && notes !== undefined && notes.length > 0) {
-    engineLog(urn, secretsIn(properties)).info(notes.join("\n"));
-  }
-}
 
 /**
  * Makes Pulumi's dynamic provider out of plain operations: one place for undefined, errors, partial state, progress and
@@ -101,6 +91,14 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
       return operations.diff(olds, news);
     } catch (error) {
       throw plain(error, news);
+    }
+  };
+  // Notes are for the review, not for the rollout. Check is told by the program whether this is a preview, diff is not;
+  // each has a provider process of its own, in which a resource is checked first.
+  let previewing = false;
+  const review = (urn: string | undefined, properties: object, notes: string[] | undefined): void => {
+    if (previewing && notes !== undefined && notes.length > 0) {
+      engineLog(urn, secretsIn(properties)).info(notes.join("\n"));
     }
   };
   return {
@@ -117,7 +115,7 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
         return Promise.resolve(problems.length > 0 ? failures(problems, news) : { inputs: withoutUndefined(inputs) });
       } catch (error) {
         if (error instanceof MirrorError) {
-          return Promise.resolve(failures([toldOf(error)], news));
+          return Promise.resolve(failures([problemOf(error)], news));
         }
         throw error;
       }
@@ -181,17 +179,11 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
   };
 }
 
-/**
- * A failure on a named secret property prints the secret; an empty property never does. A problem without a code of its
- * own is one of an argument's value.
- */
-function failures(problems: string[], news: object): pulumi.dynamic.CheckResult {
+/** A failure on a named secret property prints the secret; an empty property never does. */
+function failures(problems: Problem[], news: object): pulumi.dynamic.CheckResult {
   const secrets = secretsIn(news);
   return {
-    failures: problems.map((problem) => ({
-      property: "",
-      reason: withCode(redact(problem, secrets), "ARGUMENTS_INVALID"),
-    })),
+    failures: problems.map((problem) => ({ property: "", reason: redact(problemText(problem), secrets) })),
   };
 }
 

@@ -2,15 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Credentials, DesiredHost } from "../../provider/containerd/desired";
 import type { EndpointSeen } from "../../provider/registry/push/pushResult";
-import { shapeProblems } from "../../provider/resources/arguments/shape";
+import { requireArguments } from "../../provider/resources/arguments/resolved";
 import { shapes } from "../../provider/resources/arguments/shapes";
-import type { CredentialArgs } from "../../provider/resources/mirror/credentials";
 import { resolveCredentials } from "../../provider/resources/mirror/credentials";
-import type { PlainMirror } from "../../provider/resources/mirror/hosts";
+import type { DeclaredMirror, DeclaredPrivateRegistry } from "../../provider/resources/mirror/declared";
+import { secretsOnly, withoutSecrets } from "../../provider/resources/mirror/declared";
 import { resolveHosts } from "../../provider/resources/mirror/hosts";
-import type { RegistryMirrorInputs } from "../../provider/resources/mirror/operations";
-import type { PlainPrivateRegistry } from "../../provider/resources/mirror/privateRegistries";
-import { attemptWith, attemptWithAsync, problemsOf, refuseAtOnce } from "../problems";
+import { endpointsOf, resolveCheckEndpoints, resolveHostsDir } from "../../provider/resources/mirror/settings";
+import type { MirrorWire } from "../../provider/resources/mirror/wire";
+import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 
 /** One mirror, with the fields of bmctl's `registryMirrors` and a few more. */
@@ -141,49 +141,39 @@ export class RegistryMirror extends MirrorResource {
   declare readonly hostsDir: pulumi.Output<string>;
 
   constructor(name: string, args: RegistryMirrorArgs, opts?: pulumi.CustomResourceOptions) {
-    refuseAtOnce(args, shapes.mirrorLists, "RegistryMirror");
-    const hostsDir = pulumi.output(args.hostsDir).apply((path) => path ?? "/etc/containerd/certs.d");
-    const mirrors = pulumi.output(args.registryMirrors.map(withoutSecrets));
-    const direct = args.privateRegistries ?? [];
-    const privateRegistries = pulumi.output(direct.map(privateWithoutSecrets));
-    const resolved = pulumi
-      .all([mirrors, hostsDir, privateRegistries])
-      .apply(([plain, dir, registries]) =>
-        attemptWith({ registryMirrors: plain, privateRegistries: registries }, shapes.mirrorValues, "", () =>
-          resolveHosts(plain, dir, registries),
-        ),
-      );
-    const rest = pulumi
-      .output({ hostsDir: args.hostsDir, checkEndpoints: args.checkEndpoints })
-      .apply((given) => ({ problems: shapeProblems(given, shapes.mirrorRest, "") }));
+    plainErrors(() => requireArguments(args, shapes.mirrorLists, "RegistryMirror"));
+    const { registryMirrors, privateRegistries = [], gcrKeyPath, gcrKey } = args;
+    const hostsDir = pulumi.output(args.hostsDir).apply(resolveHostsDir);
+    const checkEndpoints = pulumi.output(args.checkEndpoints).apply(resolveCheckEndpoints);
+    const mirrors = lifted<DeclaredMirror>(registryMirrors.map((one) => withoutSecrets("registryMirrors", one)));
+    const direct = lifted<DeclaredPrivateRegistry>(
+      privateRegistries.map((one) => withoutSecrets("privateRegistries", one)),
+    );
+    const hosts = pulumi
+      .all([mirrors, hostsDir, direct])
+      .apply(([declared, { value: dir }, registries]) => resolveHosts(declared, dir, registries));
     const credentials = pulumi
       .output({
-        registryMirrors: args.registryMirrors.map(credentialsOnly),
-        privateRegistries: direct.map(privateCredentialsOnly),
-        gcrKeyPath: args.gcrKeyPath,
-        gcrKey: args.gcrKey,
+        registryMirrors: lifted<DeclaredMirror>(registryMirrors.map((one) => secretsOnly("registryMirrors", one))),
+        privateRegistries: lifted<DeclaredPrivateRegistry>(
+          privateRegistries.map((one) => secretsOnly("privateRegistries", one)),
+        ),
+        gcrKeyPath,
+        gcrKey,
       })
-      .apply(({ registryMirrors, ...given }) => {
-        const all = { registryMirrors, ...given };
-        return attemptWithAsync(all, shapes.mirrorCredentials, "", () =>
-          resolveCredentials({ mirrors: registryMirrors, ...given }),
-        );
-      });
-    const wire: Record<keyof RegistryMirrorInputs, unknown> = {
-      mirrors: mirrors.apply((plain) => plain.map((mirror) => mirror.endpoint)),
-      insecure: mirrors.apply((plain) => {
-        const insecure = plain.filter((mirror) => mirror.insecure === true).map((mirror) => mirror.endpoint);
-        return insecure.length > 0 ? insecure : undefined;
-      }),
-      hosts: resolved.apply((r) => r.value?.hosts),
-      files: resolved.apply((r) => r.value?.files),
-      fingerprint: resolved.apply((r) => r.value?.fingerprint),
-      credentials: pulumi.secret(credentials.apply((r) => r.value ?? {})),
-      hostsDir,
-      checkEndpoints: pulumi.output(args.checkEndpoints).apply((check) => check ?? true),
+      .apply(resolveCredentials);
+    const wire: Record<keyof MirrorWire, unknown> = {
+      mirrors: mirrors.apply((declared) => endpointsOf(declared).mirrors),
+      insecure: mirrors.apply((declared) => endpointsOf(declared).insecure),
+      hosts: hosts.apply(({ value }) => value?.hosts),
+      files: hosts.apply(({ value }) => value?.files),
+      fingerprint: hosts.apply(({ value }) => value?.fingerprint),
+      credentials: pulumi.secret(credentials.apply(({ value }) => value ?? {})),
+      hostsDir: hostsDir.apply(({ value }) => value),
+      checkEndpoints: checkEndpoints.apply(({ value }) => value),
     };
-    // The findings never hold a secret, but they are derived from one; Pulumi would hide them.
-    const problems = pulumi.unsecret(problemsOf(resolved, credentials, rest));
+    // They never hold a secret, but they are derived from one; Pulumi would hide them.
+    const problems = pulumi.unsecret(problemsInput(hosts, credentials, hostsDir, checkEndpoints));
     super("RegistryMirror", "registryMirror", name, { ...wire, endpoints: undefined, problems }, opts);
   }
 
@@ -193,50 +183,7 @@ export class RegistryMirror extends MirrorResource {
   }
 }
 
-function privateWithoutSecrets(registry: PrivateRegistryArgs): pulumi.Input<PlainPrivateRegistry> {
-  const { host, caCert, caCertPath } = registry;
-  return { host, caCert, caCertPath, withCredential: hasCredential(registry) } as pulumi.Input<PlainPrivateRegistry>;
-}
-
-type PrivateCredential = NonNullable<CredentialArgs["privateRegistries"]>[number];
-
-function privateCredentialsOnly(registry: PrivateRegistryArgs): pulumi.Input<PrivateCredential> {
-  const { host, pullCredentialConfigPath, username, password } = registry;
-  const withCredential = hasCredential(registry);
-  return { host, pullCredentialConfigPath, username, password, withCredential } as pulumi.Input<PrivateCredential>;
-}
-
-function hasCredential({ pullCredentialConfigPath, username, password }: MirrorArgs | PrivateRegistryArgs): boolean {
-  // An empty path is how a cluster file says none.
-  return (
-    (pullCredentialConfigPath !== undefined && pullCredentialConfigPath !== "") ||
-    username !== undefined ||
-    password !== undefined
-  );
-}
-
-function withoutSecrets(mirror: MirrorArgs): pulumi.Input<PlainMirror> {
-  const { endpoint, caCert, caCertPath, hosts, skipFallback, insecure, dialTimeout } = mirror;
-  const withCredential = hasCredential(mirror);
-  return {
-    endpoint,
-    caCert,
-    caCertPath,
-    hosts,
-    skipFallback,
-    insecure,
-    dialTimeout,
-    withCredential,
-  } as pulumi.Input<PlainMirror>;
-}
-
-function credentialsOnly(mirror: MirrorArgs): pulumi.Input<CredentialArgs["mirrors"][number]> {
-  const { endpoint, pullCredentialConfigPath, username, password } = mirror;
-  return {
-    endpoint,
-    pullCredentialConfigPath,
-    username,
-    password,
-    withCredential: hasCredential(mirror),
-  } as pulumi.Input<CredentialArgs["mirrors"][number]>;
+/** Entries whose values are known once Pulumi knows them. */
+function lifted<T>(entries: readonly object[]): pulumi.Output<T[]> {
+  return pulumi.output(entries) as unknown as pulumi.Output<T[]>;
 }

@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { secretsOfConnection } from "../../provider/resources/arguments/shapes";
+
 /**
  * How to reach a node over SSH; the names of @pulumi/command's connection. Files are read when they are needed, on the
  * machine that runs Pulumi, and only their paths are kept; what is given as text is kept as a secret.
@@ -40,12 +42,13 @@ export interface ConnectionArgs {
   dialErrorLimit?: pulumi.Input<number>;
 }
 
-const secretFields = ["password", "privateKey", "privateKeyPassword", "sudoPassword"] as const;
+/** How to reach nodes, where the cluster file does not say it or something else is wanted. */
+export type ConnectionOverrides = Partial<ConnectionArgs>;
 
 /** The wire form: secrets marked, nothing else changed. */
 export function connectionInputs(args: ConnectionArgs): pulumi.Inputs {
   const inputs: pulumi.Inputs = { ...args };
-  for (const field of secretFields) {
+  for (const field of secretsOfConnection) {
     if (args[field] !== undefined) {
       inputs[field] = pulumi.secret(args[field]);
     }

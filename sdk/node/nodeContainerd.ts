@@ -2,14 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { ConfigStyle } from "../../provider/containerd/desired";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
-import type { Shape } from "../../provider/resources/arguments/shape";
+import { requireArguments } from "../../provider/resources/arguments/resolved";
+import { shapes } from "../../provider/resources/arguments/shapes";
 import type { ContainerdState } from "../../provider/resources/node/state";
-import { recallVerification } from "../../provider/resources/node/storedVerification";
+import { verificationIn } from "../../provider/resources/node/storedVerification";
 import type { NodeWire } from "../../provider/resources/node/wire";
 import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import type { ImageSelection } from "../../provider/verify/selection";
 import type { RegistryMirror } from "../mirror/registryMirror";
-import { refuseAtOnce } from "../problems";
+import { plainErrors } from "../problems";
 import { MirrorResource } from "../resource";
 import type { ConnectionArgs } from "./connection";
 import { connectionInputs } from "./connection";
@@ -89,7 +90,7 @@ export class NodeContainerd extends MirrorResource {
   declare private readonly verified: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
-    refuseAtOnce(args, shapesOfArguments, "NodeContainerd");
+    plainErrors(() => requireArguments(args, shapes.nodeArguments, "NodeContainerd"));
     const { declaredMirror, declaredFiles, credentials } = declaredBy(args.mirror);
     const wire: Record<keyof Omit<NodeWire, "mirror" | "files" | "verify">, unknown> = {
       connection: connectionInputs(args.connection),
@@ -112,12 +113,9 @@ export class NodeContainerd extends MirrorResource {
     );
     this.verification = pulumi
       .all([this.verification, this.verified])
-      .apply(([found, text]) => found ?? (text === undefined ? undefined : recallVerification(text)));
+      .apply(([found, text]) => verificationIn(found, text));
   }
 }
-
-/** Without these nothing can be made of the arguments; all else is looked at where it is known. */
-const shapesOfArguments: Shape = { fields: { connection: { fields: {} }, mirror: { fields: {} } } };
 
 /** Pulumi makes an output out of every property there is, and an undefined one costs as much as another. */
 function given(wire: Record<string, unknown>): Record<string, unknown> {

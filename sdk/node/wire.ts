@@ -1,19 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { AuthKinds, Credentials } from "../../provider/containerd/desired";
-import { parseEndpointUrl } from "../../provider/containerd/hostNames";
-import { stableText } from "../../provider/pulumi/plainValue";
-import { parseRegistryEndpoint } from "../../provider/registry/endpoint";
-import type { EndpointSeen } from "../../provider/registry/push/pushResult";
-import { shapeProblems } from "../../provider/resources/arguments/shape";
-import { selectionProblems, shapes } from "../../provider/resources/arguments/shapes";
-import type { NodeVerify } from "../../provider/resources/node/shownVerify";
-import type { NodeMirror } from "../../provider/resources/node/state";
-import type { Stated } from "../../provider/resources/node/wire";
-import type { ExpectedImage } from "../../provider/verify/evidence";
-import { selectImages } from "../../provider/verify/selection";
-import type { Resolved } from "../problems";
-import { attempt } from "../problems";
+import type { Credentials } from "../../provider/containerd/desired";
+import { stateFiles, stateMirror, stateVerify } from "../../provider/resources/node/stated";
 import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
 
 /** What all nodes of a mirror send of it. */
@@ -32,17 +20,10 @@ export function declaredBy(mirror: MirrorSource): MirrorWire {
   if (wire === undefined) {
     const { hosts, hostsDir, endpoints, files } = mirror;
     wire = {
-      declaredMirror: pulumi.all([hosts, hostsDir, endpoints, files]).apply(([all, dir, seen, texts]) => {
-        const problems = shapeProblems(
-          { hosts: all, hostsDir: dir, endpoints: seen, files: texts },
-          shapes.mirrorSource,
-          "mirror",
-        );
-        const stated: Stated<NodeMirror> =
-          problems.length > 0 ? { problems } : { value: { hosts: all, hostsDir: dir, auth: authKinds(seen) } };
-        return stableText(stated);
-      }),
-      declaredFiles: pulumi.output(files).apply((texts) => stableText(texts ?? {})),
+      declaredMirror: pulumi
+        .all([hosts, hostsDir, endpoints, files])
+        .apply(([all, dir, seen, texts]) => stateMirror({ hosts: all, hostsDir: dir, endpoints: seen, files: texts })),
+      declaredFiles: pulumi.output(files).apply(stateFiles),
       credentials: pulumi.secret(mirror.credentials),
       declaredVerify: new Shared(),
     };
@@ -56,45 +37,15 @@ export function declaredBy(mirror: MirrorSource): MirrorWire {
  * images.
  */
 export function declaredVerify({ mirror, images, probe, verify }: NodeContainerdArgs): pulumi.Output<string> {
-  const { images: selection = 1, onFailure } = verify === false ? {} : (verify ?? {});
-  return declaredBy(mirror).declaredVerify.get([images, probe, verify === false, selection, onFailure], () => {
-    if (verify === false) {
-      return pulumi.output(images).apply(() => stableText({ value: false } satisfies Stated<false>));
-    }
-    return pulumi
-      .all([images, selection, mirror.hosts, probe, onFailure])
-      .apply(([pushed, chosen, hosts, tried, failing]) => {
-        const problems = [
-          ...selectionProblems(chosen),
-          ...shapeProblems({ images: pushed, verify: { onFailure: failing } }, shapes.verify, ""),
-        ];
-        const found: Resolved<ExpectedImage[]> =
-          problems.length > 0
-            ? { problems }
-            : attempt(() => selectImages(pushed ?? [], chosen, Array.isArray(hosts) ? hosts : []));
-        const stated: Stated<NodeVerify> =
-          found.value === undefined
-            ? { problems: found.problems }
-            : {
-                value: {
-                  images: found.value,
-                  ...(tried === undefined ? {} : { probe: tried }),
-                  ...(failing === "warn" ? { onFailure: failing } : {}),
-                },
-              };
-        return stableText(stated);
-      });
-  });
-}
-
-function authKinds(endpoints: EndpointSeen[] | undefined): AuthKinds {
-  return Object.fromEntries(
-    (endpoints ?? []).flatMap(({ endpoint, auth }) => {
-      const { authority } = parseRegistryEndpoint(endpoint);
-      // A private registry goes by its name as it is written, also where that is an address without a port.
-      const asWritten = parseEndpointUrl(endpoint)?.authority ?? authority;
-      return [...new Set([authority, asWritten])].map((place) => [place, auth]);
-    }),
+  const { images: selection, onFailure } = verify === false ? {} : (verify ?? {});
+  return declaredBy(mirror).declaredVerify.get([images, probe, verify === false, selection, onFailure], () =>
+    verify === false
+      ? pulumi.output(images).apply(() => stateVerify(false))
+      : pulumi
+          .all([images, probe, selection, onFailure, mirror.hosts])
+          .apply(([pushed, tried, chosen, failing, hosts]) =>
+            stateVerify({ images: pushed, probe: tried, selection: chosen, onFailure: failing, hosts }),
+          ),
   );
 }
 

@@ -1,21 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { OpenOptions, PackageIndex } from "../../provider/archive/imagePackage";
-import { openPackages, sourcesOf } from "../../provider/archive/packageList";
-import { withCode } from "../../provider/model/codes";
-import { MirrorError } from "../../provider/model/errors";
-import { localPath } from "../../provider/model/localPath";
-import { checkCertificates, readTextFile } from "../../provider/model/textFile";
-import { parseRegistryEndpoint } from "../../provider/registry/endpoint";
-import { selectImages } from "../../provider/registry/push/imageFilter";
-import { lacksOf, lackWarning } from "../../provider/registry/push/pushPlan";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
-import { defaultProbeRepository } from "../../provider/registry/sets/besideProbe";
-import { shapeProblems } from "../../provider/resources/arguments/shape";
+import { requireArguments } from "../../provider/resources/arguments/resolved";
 import { shapes } from "../../provider/resources/arguments/shapes";
-import type { ImagePushSetInputs } from "../../provider/resources/pushSet/operations";
-import type { Resolved } from "../problems";
-import { attempt, attemptWith, attemptWithAsync, problemsOf, refuseAtOnce } from "../problems";
+import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
+import { seePackage } from "../../provider/resources/pushSet/package";
+import { isSecretProxy, judgeCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
+import { judgeSecrets, judgeSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
+import type { PushSetWire } from "../../provider/resources/pushSet/wire";
+import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 
 /**
@@ -119,212 +112,64 @@ export class ImagePushSet extends MirrorResource {
   declare readonly endpoint: pulumi.Output<string>;
 
   constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
-    refuseAtOnce(args, shapes.pushRegistry, "ImagePushSet");
-    const { registry } = args;
-    const endpoint = pulumi
-      .output(registry.endpoint)
-      .apply((text) => attemptWith(text, shapes.pushEndpoint, "registry.endpoint", () => parseRegistryEndpoint(text)));
+    plainErrors(() => requireArguments(args, shapes.pushRegistry, "ImagePushSet"));
+    const { registry, source, spoolDir, maxDecodedBytes, include, exclude, deleteImages } = args;
     const { username, password, dockerConfigPath, proxy, insecure } = registry;
-    const { include, exclude, deleteImages } = args;
-    const rest = pulumi
+    const withPassword = password !== undefined;
+    const endpoint = pulumi.output(registry.endpoint).apply(resolveEndpoint);
+    const ca = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(resolveCa);
+    const credentials = pulumi.output({ username, dockerConfigPath, withPassword }).apply(judgeCredentials);
+    const seen = pulumi.output({ source, spoolDir, maxDecodedBytes }).apply(seePackage);
+    const settings = pulumi
       .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages })
-      .apply((given) => ({ problems: shapeProblems(given, shapes.pushRest, "") }));
-    const secrets = pulumi
-      .output({ registry: { password, proxy } })
-      .apply((given) => ({ problems: shapeProblems(given, shapes.pushSecrets, "") }));
-    const probe = pulumi.output(args.probeRepository).apply((given) => ({ problems: probeProblems(given) }));
-    const caCert = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(readCa);
-    const conflict = pulumi
-      .output({
-        username: registry.username,
-        docker: registry.dockerConfigPath,
-        withPassword: registry.password !== undefined,
-      })
-      .apply(conflictingCredentials);
-    const source = pulumi
-      .output({ source: args.source, spoolDir: args.spoolDir, maxDecodedBytes: args.maxDecodedBytes })
-      .apply(lookAt);
-    const wire: Record<keyof ImagePushSetInputs, unknown> = {
-      source: args.source,
-      fingerprint: source.apply((found) => found.value?.fingerprint),
-      contents: source.apply((found) => found.value?.contents),
-      missing: source.apply((found) => found.value?.missing),
+      .apply(judgeSettings);
+    const secrets = pulumi.output({ registry: { password, proxy } }).apply(judgeSecrets);
+    const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
+    const wire: Record<keyof PushSetWire, unknown> = {
+      source,
+      fingerprint: seen.apply((found) => found.value?.fingerprint),
+      contents: seen.apply((found) => found.value?.contents),
+      missing: seen.apply((found) => found.value?.missing),
       registry: {
         endpoint: registry.endpoint,
-        caCert: caCert.apply((ca) => ca.value),
-        username: registry.username,
-        password: registry.password === undefined ? undefined : pulumi.secret(registry.password),
-        dockerConfigPath: registry.dockerConfigPath,
-        proxy: registry.proxy === undefined ? undefined : proxyInput(registry.proxy),
-        insecure: registry.insecure,
+        caCert: ca.apply((found) => found.value),
+        username,
+        password: withPassword ? pulumi.secret(password) : undefined,
+        dockerConfigPath,
+        proxy: proxy === undefined ? undefined : proxyInput(proxy),
+        insecure,
       },
-      include: args.include,
-      exclude: args.exclude,
-      probeRepository: pulumi.output(args.probeRepository).apply((path) => path ?? defaultProbeRepository),
-      deleteImages: args.deleteImages,
-      spoolDir: args.spoolDir,
-      maxDecodedBytes: args.maxDecodedBytes,
-      drift: undefined,
+      include,
+      exclude,
+      probeRepository: probe.apply((found) => found.value),
+      deleteImages,
+      spoolDir,
+      maxDecodedBytes,
     };
+    const problems = problemsInput(endpoint, ca, credentials, seen, settings, secrets, probe);
     super(
       "ImagePushSet",
       "imagePushSet",
       name,
       {
         ...wire,
+        drift: undefined,
         images: undefined,
         probe: undefined,
         endpoint: registry.endpoint,
-        problems: pulumi.unsecret(problemsOf(endpoint, caCert, conflict, source, rest, secrets, probe)),
+        problems: pulumi.unsecret(problems),
       },
       opts,
     );
-    pulumi
-      .output({ seen: source.apply((found) => found.value), include: args.include ?? [], exclude: args.exclude ?? [] })
-      .apply((known) => warnOfLacks(known, this));
+    pulumi.output({ found: seen.apply(({ value }) => value), include, exclude }).apply(({ found, ...patterns }) => {
+      const warning = found === undefined ? undefined : warningOfLacks(found, patterns);
+      if (warning !== undefined && pulumi.runtime.isDryRun()) {
+        void pulumi.log.warn(warning, this);
+      }
+    });
   }
 }
 
-/** A proxy's URL may carry a password. */
 function proxyInput(proxy: pulumi.Input<string>): pulumi.Output<string> {
-  return pulumi
-    .output(proxy)
-    .apply((url) => (typeof url === "string" && url.includes("@") ? pulumi.secret(url) : pulumi.output(url)));
-}
-
-function probeProblems(given: unknown): string[] {
-  return given === false ? [] : shapeProblems(given, shapes.probe, "probeRepository");
-}
-
-function readCa(args: { caCert?: string; caCertPath?: string }): Resolved<string | undefined> {
-  return attemptWith(args, shapes.pushCa, "registry", () => {
-    if (args.caCertPath !== undefined) {
-      return checkCertificates(
-        readTextFile(args.caCertPath, "registry.caCertPath"),
-        `registry.caCertPath ${args.caCertPath}`,
-      );
-    }
-    return args.caCert === undefined ? undefined : checkCertificates(args.caCert, "registry.caCert");
-  });
-}
-
-function conflictingCredentials(given: {
-  username?: string;
-  docker?: string;
-  withPassword: boolean;
-}): Resolved<undefined> {
-  const problems: string[] = [];
-  if (given.docker !== undefined && (given.username !== undefined || given.withPassword)) {
-    const both = "registry: both dockerConfigPath and username or password are given; leave one of them out.";
-    problems.push(withCode(both, "CREDENTIALS_TWICE"));
-  }
-  if ((given.username !== undefined) !== given.withPassword) {
-    const half = given.withPassword ? "password without username" : "username without password";
-    problems.push(withCode(`registry: ${half}; give both, or neither.`, "CREDENTIALS_INCOMPLETE"));
-  }
-  return { problems };
-}
-
-/**
- * Bytes of a package that a preview decodes, once, to list what is in it: about a second's worth. A larger one is
- * listed after its first push.
- */
-const lookBytes = 64 * 1024 * 1024;
-
-/** What the program sees of a package; the lists only when its index is known. */
-interface Seen {
-  fingerprint?: string;
-  /** That there is none at the path. */
-  missing?: string;
-  contents?: string[];
-  /** Images that are only partly in the package. */
-  lacks?: Lack[];
-}
-
-interface Lack {
-  source: string;
-  names: string[];
-}
-
-/** In a preview: what a push would warn of. The push itself does so where the registry does not have it either. */
-function warnOfLacks(
-  { seen, include, exclude }: { seen: Seen | undefined; include: string[]; exclude: string[] },
-  resource: ImagePushSet,
-): void {
-  const { lacks = [], contents = [] } = seen ?? {};
-  const isPattern = shapeProblems({ include, exclude }, shapes.pushPatterns, "").length === 0;
-  if (lacks.length === 0 || !isPattern || !pulumi.runtime.isDryRun()) {
-    return;
-  }
-  const images = contents.map((line) => ({ source: line.slice(0, line.indexOf(" ")) }));
-  // A pattern that fits nothing is for the push to refuse; here it chooses nothing.
-  const chosen = new Set(
-    (attempt(() => selectImages(images, include, exclude)).value ?? []).map(({ source }) => source),
-  );
-  const warning = lackWarning(
-    new Map(lacks.filter(({ source }) => chosen.has(source)).map(({ source, names }) => [source, names])),
-  );
-  if (warning !== undefined) {
-    void pulumi.log.warn(warning, resource);
-  }
-}
-
-/**
- * What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its
- * path or time, so a copy elsewhere is no change.
- */
-async function lookAt(args: {
-  source: string | string[];
-  spoolDir?: string;
-  maxDecodedBytes?: number;
-}): Promise<Resolved<Seen>> {
-  return attemptWithAsync(args, Array.isArray(args.source) ? shapes.pushSources : shapes.pushSource, "", async () => {
-    const sources = checkedSources(args.source).map(localPath);
-    const options: OpenOptions = {
-      lookBytes,
-      ...(args.spoolDir === undefined ? {} : { spoolDir: localPath(args.spoolDir) }),
-      ...(args.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: args.maxDecodedBytes }),
-    };
-    const opened = await openPackages(sources, options).catch(missingPackage);
-    if ("missing" in opened) {
-      return opened;
-    }
-    try {
-      const index = await opened.index();
-      return {
-        fingerprint: opened.fingerprint,
-        ...(index === undefined
-          ? {}
-          : { contents: contentsOf(index), lacks: [...lacksOf(index)].map(([source, names]) => ({ source, names })) }),
-      };
-    } finally {
-      await opened.close();
-    }
-  });
-}
-
-/** Whether a package that is not there is a mistake is for check to say: after a push nobody has to keep it. */
-function missingPackage(error: unknown): { missing: string } {
-  if (error instanceof MirrorError && error.code === "ARCHIVE_NOT_FOUND") {
-    return { missing: error.message };
-  }
-  throw error;
-}
-
-/** @throws MirrorError `SOURCE_INVALID` for a list that names nothing, or one package twice */
-function checkedSources(source: string | string[]): string[] {
-  const sources = sourcesOf(source);
-  if (sources.length === 0) {
-    throw new MirrorError("SOURCE_INVALID", "source: an empty list; name an image package, or several.");
-  }
-  const twice = sources.find((path, at) => sources.indexOf(path) !== at);
-  if (twice !== undefined) {
-    throw new MirrorError("SOURCE_INVALID", `source: "${twice}" is named twice; take one away.`);
-  }
-  return sources;
-}
-
-/** One line an image, so that a preview's diff reads as a list of images added, dropped and changed. */
-function contentsOf(index: PackageIndex): string[] {
-  return index.images.map((image) => `${image.source} ${image.root.digest}`).sort();
+  return pulumi.output(proxy).apply((url) => (isSecretProxy(url) ? pulumi.secret(url) : pulumi.output(url)));
 }

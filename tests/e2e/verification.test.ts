@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { renderReport } from "../../provider/verify/report";
 import type { NodeVerification, Verdict } from "../../sdk";
-import { renderReport } from "../../sdk/report/verificationReport";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { Lab, LabNode } from "../lab/lab";

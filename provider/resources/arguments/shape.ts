@@ -1,3 +1,5 @@
+import type { Problem } from "../../model/problem";
+import { invalidArgument } from "../../model/problem";
 import { isUnknown } from "../../pulumi/plainValue";
 
 /** What an argument may be. A word for what has no parts; `list` and `object` for what has. */
@@ -32,7 +34,7 @@ const words: Readonly<Record<string, string>> = {
  * turned out to be nothing. The same is asked in a preview of what is known, and in an update, when all is; what is not
  * known yet is passed over. An optional argument that is undefined was not given.
  */
-export function shapeProblems(value: unknown, shape: Shape, name: string): string[] {
+export function shapeProblems(value: unknown, shape: Shape, name: string): Problem[] {
   if (isUnknown(value)) {
     return [];
   }
@@ -81,9 +83,11 @@ function wanted(kind: Kind): string {
   return typeof kind === "string" ? (words[kind] ?? kind) : kind.map((one) => JSON.stringify(one)).join(" or ");
 }
 
-function problem(name: string, value: unknown, way: string, optional = false, secret = false): string {
+function problem(name: string, value: unknown, way: string, optional = false, secret = false): Problem {
   const leaveOut = optional ? ", or leave it out" : "";
-  return `${name}: it is ${shown(value, secret)}; give ${way}${leaveOut}.${value === undefined || value === null || value === "" ? " If it comes from another resource, that one has no such output (yet)." : ""}`;
+  const isNothing = value === undefined || value === null || value === "";
+  const hint = isNothing ? " If it comes from another resource, that one has no such output (yet)." : "";
+  return invalidArgument(`${name}: it is ${shown(value, secret)}; give ${way}${leaveOut}.${hint}`);
 }
 
 /** Never what may be a secret, and never much. */

@@ -1,3 +1,4 @@
+import type { Problem } from "../../model/problem";
 import type { Shape } from "./shape";
 import { shapeProblems } from "./shape";
 
@@ -84,6 +85,21 @@ export const shapes = {
       verify: { fields: { onFailure: { kind: ["error", "warn"], optional: true } } },
     },
   },
+  clusterArguments: {
+    fields: {
+      clusterName: optionalText,
+      images: { fields: {}, optional: true },
+      registryMirrors: { list: any, optional: true },
+      privateRegistries: { list: any, optional: true },
+      skipFallback: flag,
+      dialTimeout: { kind: "number", optional: true },
+      connection: { fields: {}, optional: true },
+      nodes: { fields: {}, optional: true },
+      rollout: { fields: {}, optional: true },
+      mirror: { fields: {}, optional: true },
+    },
+  },
+  nodeArguments: { fields: { connection: any, mirror: any } },
   node: {
     fields: {
       credentials: { fields: {}, optional: true },
@@ -113,13 +129,21 @@ const connection = {
   dialErrorLimit: { kind: "count", optional: true },
 } as const satisfies Record<string, Shape>;
 
+type ConnectionField = keyof typeof connection;
+
+/** What of a connection is always a secret. */
+export const secretsOfConnection = (Object.keys(connection) as ConnectionField[]).filter((field) => {
+  const shape: Shape = connection[field];
+  return typeof shape === "object" && "secret" in shape && shape.secret === true;
+});
+
 /** Of one connection, without its bastion's. */
-export function connectionShapeProblems(value: unknown, name: string): string[] {
+export function connectionShapeProblems(value: unknown, name: string): Problem[] {
   return shapeProblems(value, { fields: connection }, name);
 }
 
 /** Images to compare: a number, "all", or names. */
-export function selectionProblems(value: unknown): string[] {
+export function selectionProblems(value: unknown): Problem[] {
   if (value === "all" || (typeof value === "number" && Number.isInteger(value) && value >= 0)) {
     return [];
   }

@@ -12,6 +12,7 @@ import type { BmctlMirror } from "./mirrors";
 import { readMirrors } from "./mirrors";
 import type { BmctlNode } from "./nodes";
 import { readNodes } from "./nodes";
+import { holdsOutput } from "./outputs";
 import { basesOf, readPath } from "./paths";
 import type { BmctlPrivateRegistry } from "./privateRegistries";
 import { readPrivateRegistries } from "./privateRegistries";
@@ -80,7 +81,7 @@ export function parseClusterFile(text: string, file: string, options: ReadCluste
 
 /** The same for an object. Relative paths are relative to the program's folder. */
 export function clusterOfConfig(config: ClusterConfig, options: ReadClusterOptions = {}): BmctlCluster {
-  if (hasOutput(config)) {
+  if (holdsOutput(config)) {
     throw clusterFileError(
       "CLUSTER_FIELD_TYPE",
       { file: "clusterConfig" },
@@ -236,18 +237,4 @@ function unreadable(error: unknown): string {
     default:
       return `this cannot be read: ${messageOf(error)}`;
   }
-}
-
-/**
- * Pulumi outputs answer to any property name, so they are told by their own mark, and nothing else of theirs is looked
- * at.
- */
-function hasOutput(value: unknown, depth = 0): boolean {
-  if (typeof value !== "object" || value === null || depth > 20) {
-    return typeof value === "function";
-  }
-  if ((value as { __pulumiOutput?: unknown }).__pulumiOutput === true) {
-    return true;
-  }
-  return Object.values(value).some((inner) => hasOutput(inner, depth + 1));
 }

@@ -47,6 +47,8 @@ export class ClusterFileError extends MirrorError {
    * @internal
    */
   readonly __pulumiRunError = true;
+  /** @internal */
+  override readonly saysCode = true;
 
   constructor(problems: readonly [ClusterFileProblem, ...ClusterFileProblem[]]) {
     const lines = problems.map(describeProblem);

@@ -77,6 +77,11 @@ export function readNodes(cluster: Field, nodePools: readonly Field[], clusterNa
   return nodes;
 }
 
+/** A colon pair separates the parts of Pulumi's URNs, so IPv6 addresses take dashes. */
+export function resourceNameOf(cluster: string, { address }: BmctlNode): string {
+  return `${cluster}-${address.replaceAll(":", "-")}`;
+}
+
 /** One spelling for one address, so that `FD00:0::1` and `fd00::1` are the same node. */
 export function shortAddress(address: string): string {
   if (!isIPv6(address) || address.includes("%")) {

@@ -50,6 +50,9 @@ export interface RolloutPlan {
 
 /** A rollout that makes no sense: a number too small, an unknown role, or a name that no node and no pool has. */
 export class RolloutError extends MirrorError {
+  /** @internal */
+  override readonly saysCode = true;
+
   constructor(code: ErrorCode, message: string) {
     // It leaves the program as it is: no boundary stands behind it.
     super(code, withCode(message, code));
@@ -89,6 +92,27 @@ export function planRollout(nodes: readonly BmctlNode[], rollout: RolloutArgs = 
     waves: waves.map((wave, at) => ({ number: at + 1, canary: at === 0 && canaries.length > 0, nodes: wave })),
     held: nodes.filter((node) => !wanted.has(node)),
   };
+}
+
+/**
+ * Which nodes of the wave before node `at` of `size` names as its dependencies. It has waited for all of them; in the
+ * state a few are enough, where a whole wave in every node of the next would be a large part of it, and Pulumi writes
+ * the state anew at every step. Each node has a partner, so that a destroy goes backwards, at no more nodes at a time
+ * than the waves are wide.
+ */
+export function partners<T>(before: readonly T[], at: number, size: number): T[] {
+  return before.filter((_node, n) => n % size === at % before.length);
+}
+
+/** One line a wave, with its nodes. */
+export function waveLine({ canary, number, nodes }: Wave): string {
+  return `${canary ? "canary" : `wave ${number}`}: ${nodes.map((node) => node.address).join(", ")}`;
+}
+
+/** How far a run has got once a wave is verified. */
+export function progressLine({ waves }: RolloutPlan, { canary, number, nodes }: Wave): string {
+  const name = canary ? "canary" : `wave ${number} of ${waves.length}`;
+  return `${name} verified: ${listNodes(nodes.map((node) => node.address))}`;
 }
 
 /** A few lines for a person: the canary, then each run of waves of one role, then who is left out. */

@@ -5,34 +5,36 @@ import { localPath } from "../../model/localPath";
 import { readTextFile } from "../../model/textFile";
 import { readDockerConfig } from "../../registry/auth/dockerConfig";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
+import type { Resolved } from "../arguments/resolved";
+import { attemptWithAsync } from "../arguments/resolved";
+import { shapes } from "../arguments/shapes";
+import type { DeclaredCredential, DeclaredMirror, DeclaredPrivateRegistry } from "./declared";
 import { privateHostProblem } from "./privateRegistries";
 
 /** Milliseconds for a credential helper, which may wait for a key ring to be unlocked. */
 const helperTimeout = 60_000;
 
-interface GivenCredential {
-  pullCredentialConfigPath?: string;
-  username?: string;
-  password?: string;
-  /** One of them was given, whatever it turned out to be: the files that go to the nodes count on it. */
-  withCredential?: boolean;
-}
-
-export interface CredentialArgs {
-  mirrors: ({ endpoint: string } & GivenCredential)[];
-  privateRegistries?: ({ host: string } & GivenCredential)[];
+/** The arguments that hold secrets, or say where they are. */
+export interface CredentialArguments {
+  registryMirrors: Pick<DeclaredMirror, "endpoint" | keyof DeclaredCredential>[];
+  privateRegistries?: Pick<DeclaredPrivateRegistry, "host" | keyof DeclaredCredential>[];
   gcrKeyPath?: string;
   gcrKey?: string;
+}
+
+export async function resolveCredentials(args: CredentialArguments): Promise<Resolved<Credentials>> {
+  return attemptWithAsync(args, shapes.mirrorCredentials, "", () => lookUpCredentials(args));
 }
 
 /**
  * The credentials a node needs, by the host that is asked. Everything here is secret.
  *
+ * @internal Exported for its tests.
  * @throws MirrorError naming the argument; never with a secret in it
  */
-export async function resolveCredentials(args: CredentialArgs): Promise<Credentials> {
+export async function lookUpCredentials(args: CredentialArguments): Promise<Credentials> {
   const credentials: Credentials = {};
-  for (const [n, mirror] of args.mirrors.entries()) {
+  for (const [n, mirror] of args.registryMirrors.entries()) {
     const found = await givenCredential(mirror, mirror.endpoint, `registryMirrors[${n}]`);
     if (found !== undefined) {
       addCredential(credentials, parseRegistryEndpoint(mirror.endpoint).authority, found, `registryMirrors[${n}]`);
@@ -75,7 +77,7 @@ function addCredential(credentials: Credentials, host: string, found: Credential
 }
 
 async function givenCredential(
-  given: GivenCredential,
+  given: DeclaredCredential,
   endpoint: string,
   argument: string,
 ): Promise<Credentials[string] | undefined> {
@@ -119,7 +121,7 @@ async function givenCredential(
 }
 
 /** On one line, as containerd's configuration wants it. */
-function gcrKey(args: CredentialArgs): string | undefined {
+function gcrKey(args: CredentialArguments): string | undefined {
   const argument = args.gcrKeyPath === undefined ? "gcrKey" : "gcrKeyPath";
   if (args.gcrKeyPath !== undefined && args.gcrKey !== undefined) {
     throw new MirrorError("CREDENTIALS_TWICE", "both gcrKeyPath and gcrKey are given; leave one of them out.");

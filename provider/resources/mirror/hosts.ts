@@ -8,25 +8,24 @@ import { MirrorError } from "../../model/errors";
 import { readCertificates } from "../../model/textFile";
 import { stableText } from "../../pulumi/plainValue";
 import { mirrorUrl, parseRegistryEndpoint } from "../../registry/endpoint";
-import type { PlainPrivateRegistry } from "./privateRegistries";
+import type { Resolved } from "../arguments/resolved";
+import { attemptWith } from "../arguments/resolved";
+import { shapes } from "../arguments/shapes";
+import type { DeclaredMirror, DeclaredPrivateRegistry } from "./declared";
 import { addPrivateRegistries } from "./privateRegistries";
+import type { MirrorWire } from "./wire";
 
-/** A mirror as declared, secrets left out. */
-export interface PlainMirror {
-  endpoint: string;
-  caCert?: string;
-  caCertPath?: string;
-  hosts?: string[];
-  skipFallback?: boolean;
-  insecure?: boolean;
-  dialTimeout?: number;
-  withCredential: boolean;
-}
+type LaidOut = Pick<MirrorWire, "hosts" | "files" | "fingerprint">;
 
-export interface ResolvedHosts {
-  hosts: DesiredHost[];
-  files: Record<string, string>;
-  fingerprint: string;
+/** What every node's containerd is to do, or what is wrong with what says so. */
+export function resolveHosts(
+  registryMirrors: readonly DeclaredMirror[],
+  hostsDir: string,
+  privateRegistries: readonly DeclaredPrivateRegistry[],
+): Resolved<LaidOut> {
+  return attemptWith({ registryMirrors, privateRegistries }, shapes.mirrorValues, "", () =>
+    layOutHosts(registryMirrors, hostsDir, privateRegistries),
+  );
 }
 
 /** gcr.io is mirrored without being listed. */
@@ -36,13 +35,14 @@ const alwaysMirrored = "gcr.io";
  * From the declared mirrors and private registries to what every node's containerd is to do, and to the files that
  * say so.
  *
+ * @internal Exported for its tests.
  * @throws MirrorError naming the mirror or registry by its place in the list, the value and the way out
  */
-export function resolveHosts(
-  mirrors: readonly PlainMirror[],
+export function layOutHosts(
+  mirrors: readonly DeclaredMirror[],
   hostsDir: string,
-  privateRegistries: readonly PlainPrivateRegistry[] = [],
-): ResolvedHosts {
+  privateRegistries: readonly DeclaredPrivateRegistry[] = [],
+): LaidOut {
   if (mirrors.length === 0 && privateRegistries.length === 0) {
     throw new MirrorError(
       "MIRRORS_EMPTY",
@@ -58,7 +58,7 @@ export function resolveHosts(
   const cas: Record<string, string> = {};
   const byHost = new Map<string, DesiredHost>();
   const gcrListed = mirrors.some((mirror) => mirror.hosts?.includes(alwaysMirrored) === true);
-  const unlike = new Map<string, { mirror: PlainMirror; n: number; ca: string | undefined }>();
+  const unlike = new Map<string, { mirror: DeclaredMirror; n: number; ca: string | undefined }>();
   for (const [n, mirror] of mirrors.entries()) {
     const argument = `registryMirrors[${n}]`;
     const ca = readCertificates(mirror, argument);
@@ -71,7 +71,7 @@ export function resolveHosts(
     if (
       twin !== undefined &&
       (twin.ca !== ca ||
-        twin.mirror.withCredential !== mirror.withCredential ||
+        (twin.mirror.withCredential ?? false) !== (mirror.withCredential ?? false) ||
         (twin.mirror.insecure ?? false) !== (mirror.insecure ?? false))
     ) {
       throw new MirrorError(
@@ -97,7 +97,7 @@ function addMirror(
   byHost: Map<string, DesiredHost>,
   host: string,
   desired: DesiredMirror,
-  mirror: PlainMirror,
+  mirror: DeclaredMirror,
   argument: string,
 ): void {
   const skipFallback = mirror.skipFallback ?? false;
@@ -134,7 +134,7 @@ function withDialTimeouts(host: DesiredHost): DesiredHost {
   return { ...host, mirrors };
 }
 
-function desiredMirror(mirror: PlainMirror, argument: string, hostsDir: string, withCa: boolean): DesiredMirror {
+function desiredMirror(mirror: DeclaredMirror, argument: string, hostsDir: string, withCa: boolean): DesiredMirror {
   const slow = mirror.dialTimeout === undefined ? undefined : dialTimeoutProblem(mirror.dialTimeout);
   if (slow !== undefined) {
     const message = `${argument}.dialTimeout: ${slow}. Write a number, such as 1 or 0.5.`;
@@ -159,7 +159,7 @@ function desiredMirror(mirror: PlainMirror, argument: string, hostsDir: string, 
       endpoint: mirrorUrl(endpoint),
       ...(withCa ? { caPath: `${hostsDir}/${address}/ca.crt` } : {}),
       ...(mirror.insecure === true ? { insecure: true } : {}),
-      ...(mirror.withCredential ? { credential: address } : {}),
+      ...(mirror.withCredential === true ? { credential: address } : {}),
       ...(mirror.dialTimeout === undefined ? {} : { dialTimeout: mirror.dialTimeout }),
     };
   } catch (error) {

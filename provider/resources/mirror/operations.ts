@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import type { Credentials, DesiredHost } from "../../containerd/desired";
+import type { Credentials } from "../../containerd/desired";
 import { upstreamAuthority } from "../../containerd/hostNames";
 import { dialTimeoutNote, hasDialTimeout } from "../../containerd/plan/dialTimeout";
 import type { OperationContext } from "../../model/context";
@@ -12,27 +12,13 @@ import { holdsUnknown, sameValue } from "../../pulumi/plainValue";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { EndpointSeen } from "../../registry/push/pushResult";
 import { Registry } from "../../registry/registry";
+import type { MirrorWire } from "./wire";
 
-/** The wire form of RegistryMirror's arguments. */
-export interface RegistryMirrorInputs {
-  /** Endpoints in order; a change of these replaces. */
-  mirrors: string[];
-  /** Those of them whose certificate is not checked. */
-  insecure?: string[];
-  hosts: DesiredHost[];
-  files: Record<string, string>;
-  fingerprint: string;
-  /** Secret. */
-  credentials: Credentials;
-  hostsDir: string;
-  checkEndpoints: boolean;
-}
-
-interface RegistryMirrorOutputs extends RegistryMirrorInputs {
+interface MirrorOutputs extends MirrorWire {
   endpoints: EndpointSeen[];
 }
 
-const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
+const operations: Operations<MirrorWire, MirrorOutputs> = {
   // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so
   // it is told here.
   check(olds, news) {
@@ -85,7 +71,7 @@ const operations: Operations<RegistryMirrorInputs, RegistryMirrorOutputs> = {
 
 export const registryMirror = dynamicProvider(operations);
 
-type Rendered = Pick<RegistryMirrorInputs, "files" | "hosts">;
+type Rendered = Pick<MirrorWire, "files" | "hosts">;
 
 /** The files' changed lines, once for all nodes. */
 function told(before: Partial<Rendered>, after: Rendered): string[] {
@@ -112,13 +98,13 @@ function credentialNotes(before: Credentials, after: Credentials): string[] {
   });
 }
 
-function declared(inputs: RegistryMirrorInputs): unknown {
+function declared(inputs: MirrorWire): unknown {
   const { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints } = inputs;
   return { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints };
 }
 
 /** Asks each endpoint, so that a wrong CA or password stops here and not on the first node. */
-async function lookAtEndpoints(inputs: RegistryMirrorInputs, context: OperationContext): Promise<EndpointSeen[]> {
+async function lookAtEndpoints(inputs: MirrorWire, context: OperationContext): Promise<EndpointSeen[]> {
   const { seen, failures } = await askEndpoints(inputs, context);
   if (failures.length > 0) {
     throw new MirrorError(
@@ -132,7 +118,7 @@ async function lookAtEndpoints(inputs: RegistryMirrorInputs, context: OperationC
 }
 
 async function askEndpoints(
-  inputs: RegistryMirrorInputs,
+  inputs: MirrorWire,
   context: OperationContext,
 ): Promise<{ seen: EndpointSeen[]; failures: string[] }> {
   const seen: EndpointSeen[] = [];
@@ -168,7 +154,7 @@ interface PlaceToAsk {
 }
 
 /** The mirrors, and the private registries, each with what the nodes ask it with. */
-function placesToAsk(inputs: RegistryMirrorInputs): PlaceToAsk[] {
+function placesToAsk(inputs: MirrorWire): PlaceToAsk[] {
   const mirrors = inputs.mirrors.map((endpoint): PlaceToAsk => {
     const { authority } = parseRegistryEndpoint(endpoint);
     const caCert = inputs.files[`${inputs.hostsDir}/${authority}/ca.crt`];

@@ -3,14 +3,7 @@ import { upstreamAuthority } from "../../containerd/hostNames";
 import { hostProblems } from "../../containerd/plan/checkDesired";
 import { MirrorError } from "../../model/errors";
 import { readCertificates } from "../../model/textFile";
-
-/** A private registry as declared, secrets left out. */
-export interface PlainPrivateRegistry {
-  host: string;
-  caCert?: string;
-  caCertPath?: string;
-  withCredential: boolean;
-}
+import type { DeclaredPrivateRegistry } from "./declared";
 
 /**
  * Adds private registries to the hosts: alone, or behind the mirrors of the same host. Their CAs go to the
@@ -19,7 +12,7 @@ export interface PlainPrivateRegistry {
  * @throws MirrorError naming the registry by its place in the list, the value and the way out
  */
 export function addPrivateRegistries(
-  list: readonly PlainPrivateRegistry[],
+  list: readonly DeclaredPrivateRegistry[],
   byHost: Map<string, DesiredHost>,
   cas: Record<string, string>,
   hostsDir: string,
@@ -70,11 +63,11 @@ export function privateHostProblem(host: unknown): string | undefined {
 }
 
 function accessOf(
-  { host, withCredential }: PlainPrivateRegistry,
+  { host, withCredential }: DeclaredPrivateRegistry,
   argument: string,
   caPath: string | undefined,
 ): HostAccess {
-  if (caPath === undefined && !withCredential) {
+  if (caPath === undefined && withCredential !== true) {
     throw new MirrorError(
       "PRIVATE_REGISTRY_EMPTY",
       `${argument}: ${host} has neither a CA (caCertPath) nor credentials (pullCredentialConfigPath): nodes pull from ` +
@@ -83,6 +76,6 @@ function accessOf(
   }
   return {
     ...(caPath === undefined ? {} : { caPath }),
-    ...(withCredential ? { credential: upstreamAuthority(host) ?? host } : {}),
+    ...(withCredential === true ? { credential: upstreamAuthority(host) ?? host } : {}),
   };
 }

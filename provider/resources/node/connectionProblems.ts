@@ -1,10 +1,11 @@
-import { withCode } from "../../model/codes";
+import type { Problem } from "../../model/problem";
+import { invalidArgument } from "../../model/problem";
 import type { NodeConnection } from "../../node";
 import { isUnknown } from "../../pulumi/plainValue";
 import { connectionShapeProblems } from "../arguments/shapes";
 
 /** What can be said of a connection without dialling. */
-export function connectionProblems(connection: NodeConnection, name = "connection"): string[] {
+export function connectionProblems(connection: NodeConnection, name = "connection"): Problem[] {
   const problems = connectionShapeProblems(connection, name);
   if (problems.length > 0) {
     return problems;
@@ -12,29 +13,25 @@ export function connectionProblems(connection: NodeConnection, name = "connectio
   const { host } = connection;
   if (!isUnknown(host) && (host === "" || /[\s/@]/.test(host))) {
     problems.push(
-      `${name}.host: "${host}" is not a host name or address; give the plain one (the user goes into ${name}.user, the port into ${name}.port).`,
+      invalidArgument(
+        `${name}.host: "${host}" is not a host name or address; give the plain one (the user goes into ${name}.user, the port into ${name}.port).`,
+      ),
     );
   }
   if (connection.privateKey !== undefined && connection.privateKeyPath !== undefined) {
-    problems.push(
-      withCode(`${name}: both privateKey and privateKeyPath are given; leave one of them out.`, "NODE_KEY"),
-    );
+    const text = `${name}: both privateKey and privateKeyPath are given; leave one of them out.`;
+    problems.push({ code: "NODE_KEY", text });
   }
   if (connection.hostKey !== undefined && connection.knownHostsPath !== undefined) {
-    problems.push(
-      withCode(`${name}: both hostKey and knownHostsPath are given; leave one of them out.`, "NODE_KNOWN_HOSTS"),
-    );
+    const text = `${name}: both hostKey and knownHostsPath are given; leave one of them out.`;
+    problems.push({ code: "NODE_KNOWN_HOSTS", text });
   }
   if (
     connection.insecureIgnoreHostKey === true &&
     (connection.hostKey !== undefined || connection.knownHostsPath !== undefined)
   ) {
-    problems.push(
-      withCode(
-        `${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`,
-        "NODE_KNOWN_HOSTS",
-      ),
-    );
+    const text = `${name}: insecureIgnoreHostKey makes hostKey and knownHostsPath meaningless; leave it out, or them.`;
+    problems.push({ code: "NODE_KNOWN_HOSTS", text });
   }
   if (connection.proxy !== undefined && !isUnknown(connection.proxy)) {
     problems.push(...connectionProblems(connection.proxy, `${name}.proxy`));

@@ -1,5 +1,6 @@
 import { shortDigest } from "../../model/digest";
 import { MirrorError } from "../../model/errors";
+import type { Problem } from "../../model/problem";
 import { isUnknown, stableText, unknownValue } from "../../pulumi/plainValue";
 import { reviewedFiles } from "./review";
 import type { CheckedDeclaration, Declaration, NodeMirror } from "./state";
@@ -19,7 +20,7 @@ export class Declarations {
   private readonly mirrors = new Map<string, Stated<NodeMirror>>();
 
   /** What the program found wrong with the mirror that it was given, in place of the declaration. */
-  problems({ declaredMirror }: Pick<NodeWire, "declaredMirror">): string[] {
+  problems({ declaredMirror }: Pick<NodeWire, "declaredMirror">): Problem[] {
     return isUnknown(declaredMirror) ? [] : (this.mirror(declaredMirror).problems ?? []);
   }
 

@@ -7,6 +7,7 @@ import { parseContainerdVersion } from "../../containerd/version";
 import type { OperationContext } from "../../model/context";
 import { messageOf, MirrorError } from "../../model/errors";
 import { findingLines } from "../../model/finding";
+import type { Problem } from "../../model/problem";
 import type {
   ApplyResult,
   CriClient,
@@ -223,7 +224,7 @@ function onNode(state: Declared): unknown {
 /** From the wire's text; what `ignoreChanges` brings back from the state goes through as it is. */
 function checkVerify({ declaredVerify, verify }: NodeWire): {
   verify: NodeContainerdInputs["verify"];
-  problems: string[];
+  problems: Problem[];
 } {
   if (verify !== undefined) {
     return { verify, problems: [] };

@@ -9,6 +9,14 @@ interface StoredVerification extends Omit<NodeVerification, "hosts" | "images"> 
   images: StoredImage[];
 }
 
+/** As the state has it: as it is, or as a text where the state is still one of 0.1.0. */
+export function verificationIn(
+  verification: NodeVerification | undefined,
+  text: string | undefined,
+): NodeVerification | undefined {
+  return verification ?? (text === undefined ? undefined : recallVerification(text));
+}
+
 /** From the text that 0.1.0 kept, which said nothing twice. */
 export function recallVerification(text: string): NodeVerification {
   const { hosts, images, ...rest } = JSON.parse(text) as StoredVerification;

@@ -1,7 +1,8 @@
+import type { Problem } from "../../model/problem";
 import type { NodeContainerdInputs } from "./state";
 
 /** What the program made of an argument, or what it found wrong with it. */
-export type Stated<T> = { value: T; problems?: undefined } | { value?: undefined; problems: string[] };
+export type Stated<T> = { value: T; problems?: undefined } | { value?: undefined; problems: Problem[] };
 
 /**
  * NodeContainerd's arguments as the program sends them: the one shape that both sides of the wire share.

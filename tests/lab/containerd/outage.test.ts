@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { knowsDialTimeout } from "../../../provider/containerd/plan/dialTimeout";
 import { messageOf } from "../../../provider/model/errors";
 import { closeIdleNodes } from "../../../provider/node/node";
-import { resolveHosts } from "../../../provider/resources/mirror/hosts";
+import { layOutHosts } from "../../../provider/resources/mirror/hosts";
 import { cutOff, type HeldChange, synRetries } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
@@ -44,7 +44,7 @@ describe("containerd: a dead mirror", function () {
       declared(first, ["otherhost.io"]),
       declared(second, ["otherhost.io"]),
     ];
-    const { hosts, files } = resolveHosts(mirrors, hostsDir);
+    const { hosts, files } = layOutHosts(mirrors, hostsDir);
     await Promise.all(
       ["bookworm", "trixie", "forky"].map(async (name) => {
         const node = new ConfiguredNode(lab, lab.node(name), { "gcr.io": lab.public.description.address });

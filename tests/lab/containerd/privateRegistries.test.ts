@@ -4,8 +4,8 @@ import type { AuthKinds, ConfigStyle, Credentials } from "../../../provider/cont
 import { atLeast } from "../../../provider/containerd/version";
 import { closeIdleNodes } from "../../../provider/node/node";
 import type { EndpointSeen } from "../../../provider/registry/push/pushResult";
-import type { PlainMirror } from "../../../provider/resources/mirror/hosts";
-import { resolveHosts } from "../../../provider/resources/mirror/hosts";
+import type { DeclaredMirror } from "../../../provider/resources/mirror/declared";
+import { layOutHosts } from "../../../provider/resources/mirror/hosts";
 import { registryMirror } from "../../../provider/resources/mirror/operations";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry, withoutHost } from "../lab/publicImages";
@@ -56,7 +56,7 @@ describe("containerd: private registries", function () {
   interface Given {
     ca?: boolean;
     credentials?: boolean;
-    mirrors?: PlainMirror[];
+    mirrors?: DeclaredMirror[];
     configStyle?: ConfigStyle;
   }
 
@@ -70,7 +70,7 @@ describe("containerd: private registries", function () {
       withCredential: credentials,
       ...(ca ? { caCertPath } : {}),
     }));
-    const { hosts, files } = resolveHosts(mirrors, hostsDir, declared);
+    const { hosts, files } = layOutHosts(mirrors, hostsDir, declared);
     const secrets: Credentials = Object.fromEntries(
       credentials
         ? kinds.map((kind) => [
@@ -117,7 +117,7 @@ describe("containerd: private registries", function () {
       { ca = true, password = registry(kind).password, withCredential = true },
     ): Promise<EndpointSeen> => {
       const { hostPort, username = "" } = registry(kind);
-      const { hosts, files, fingerprint } = resolveHosts([], hostsDir, [
+      const { hosts, files, fingerprint } = layOutHosts([], hostsDir, [
         { host: hostPort, withCredential, caCertPath: ca ? caCertPath : lab.publicAuthority.certPath },
       ]);
       const credentials = withCredential ? { [hostPort]: { username, password: password ?? "" } } : {};

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { knowsDialTimeout } from "../../../provider/containerd/plan/dialTimeout";
 import { type PullCause, pullFailure } from "../../../provider/node";
 import { closeIdleNodes } from "../../../provider/node/node";
-import { resolveHosts } from "../../../provider/resources/mirror/hosts";
+import { layOutHosts } from "../../../provider/resources/mirror/hosts";
 import { cutOff, frontRegistry, type HttpFaultProxy, synRetries } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { ConfiguredNode, hostsDir } from "./kit/configuredNode";
@@ -36,7 +36,7 @@ describe("containerd: why a pull failed", function () {
       withCredential: false,
       ...more,
     });
-    const { hosts, files } = resolveHosts(
+    const { hosts, files } = layOutHosts(
       [
         declared(own(front), ["gcr.io", "nowhere.example"]),
         declared(closed, ["closed.example"]),

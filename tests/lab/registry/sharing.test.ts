@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 
-import type { ImagePushSetInputs, ImagePushSetOutputs } from "../../../provider/resources/pushSet/operations";
 import { imagePushSet } from "../../../provider/resources/pushSet/operations";
+import type { PushSetInputs, PushSetOutputs } from "../../../provider/resources/pushSet/state";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { Layout } from "./kit/layout";
 import { ask, readBack } from "./kit/readBack";
 
-type Inputs = ImagePushSetInputs & { resourceUrn: string };
+type Inputs = PushSetInputs & { resourceUrn: string };
 
 /** Push sets that share a namespace, through the provider's own operations: a delete takes what nobody else names. */
 describe("push sets that share a namespace of a real registry", function () {
@@ -51,13 +51,13 @@ describe("push sets that share a namespace of a real registry", function () {
     resourceUrn: "urn:pulumi:dev::test::registry-mirror:ImagePushSet::images",
     ...changes,
   });
-  const create = async (changes: Partial<Inputs> = {}): Promise<ImagePushSetOutputs> => {
-    return (await imagePushSet.create(inputs(changes))).outs as ImagePushSetOutputs;
+  const create = async (changes: Partial<Inputs> = {}): Promise<PushSetOutputs> => {
+    return (await imagePushSet.create(inputs(changes))).outs as PushSetOutputs;
   };
-  const update = async (olds: ImagePushSetOutputs, changes: Partial<Inputs>): Promise<ImagePushSetOutputs> => {
-    return (await imagePushSet.update?.("id", olds, inputs(changes)))?.outs as ImagePushSetOutputs;
+  const update = async (olds: PushSetOutputs, changes: Partial<Inputs>): Promise<PushSetOutputs> => {
+    return (await imagePushSet.update?.("id", olds, inputs(changes)))?.outs as PushSetOutputs;
   };
-  const remove = async (outs: ImagePushSetOutputs): Promise<void> => {
+  const remove = async (outs: PushSetOutputs): Promise<void> => {
     await imagePushSet.delete?.("id", outs);
   };
   /** Which images of the layouts the namespace has. */
@@ -185,7 +185,7 @@ describe("push sets that share a namespace of a real registry", function () {
     const mine = await create();
     proxy.script({ name: "no deletes", method: "DELETE", fault: { answer: { status: 405 } } });
     const failed = await update(mine, { exclude: ["gcr.io/x/*"] }).catch(
-      (error: unknown) => (error as { properties: ImagePushSetOutputs }).properties,
+      (error: unknown) => (error as { properties: PushSetOutputs }).properties,
     );
     assert.deepEqual(failed.images.map(({ source }) => source).sort(), all());
     proxy.script();

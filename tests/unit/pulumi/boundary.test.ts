@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 
-import { withCode } from "../../../provider/model/codes";
-import { MirrorError } from "../../../provider/model/errors";
+import { MirrorError, toldOf } from "../../../provider/model/errors";
+import type { Problem } from "../../../provider/model/problem";
 import type { Operations } from "../../../provider/pulumi/boundary";
 import { dynamicProvider, PartialFailure } from "../../../provider/pulumi/boundary";
 import { holdsUnknown, sameValue, unknownValue, withoutUndefined } from "../../../provider/pulumi/plainValue";
 import { redact, secretsIn } from "../../../provider/pulumi/redaction";
+import { RolloutError } from "../../../provider/resources/cluster/rollout";
 
 interface In {
   connection: { password: string };
   resourceUrn?: string;
-  problems?: string[];
+  problems?: Problem[];
   __provider?: string;
 }
 interface Out extends In {
@@ -82,7 +83,13 @@ describe("the boundary to Pulumi", () => {
     const p = provider({});
     const result = await p.check?.(
       {},
-      { ...inputs, problems: ["registry.caCertPath: no such file [FILE_UNREADABLE]", "hunter22 is short"] },
+      {
+        ...inputs,
+        problems: [
+          { code: "FILE_UNREADABLE", text: "registry.caCertPath: no such file" },
+          { code: "ARGUMENTS_INVALID", text: "hunter22 is short" },
+        ],
+      },
     );
     assert.deepEqual(result?.failures, [
       { property: "", reason: "registry.caCertPath: no such file [FILE_UNREADABLE]" },
@@ -105,8 +112,8 @@ describe("the boundary to Pulumi", () => {
     assert.deepEqual((await p.check?.(inputs, inputs))?.failures, [
       { property: "", reason: "name both [IGNORE_CHANGES]" },
     ]);
-    assert.equal(withCode("name both [IGNORE_CHANGES]", "NODE_OWNED"), "name both [IGNORE_CHANGES]");
-    assert.equal(withCode("a list [A]", "NODE_OWNED"), "a list [A] [NODE_OWNED]");
+    assert.equal(toldOf(new RolloutError("ROLLOUT_ROLE_TWICE", "twice")), "twice [ROLLOUT_ROLE_TWICE]");
+    assert.equal(toldOf(new MirrorError("NODE_OWNED", "a list [A]")), "a list [A] [NODE_OWNED]");
   });
 
   it("B7: read says gone only when the operation does", async () => {

@@ -4,7 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { aggregateVerification } from "../../../provider/verify/clusterVerification";
 import type { NodeVerification } from "../../../provider/verify/nodeVerification";
-import { renderReport, verificationReport } from "../../../sdk/report/verificationReport";
+import { renderReport } from "../../../provider/verify/report";
+import { verificationReport } from "../../../sdk/report/verificationReport";
 import { digest, proven } from "./proven";
 
 const bad: NodeVerification = {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 
 import { MirrorError } from "../../../../provider/model/errors";
+import type { Problem } from "../../../../provider/model/problem";
 import { unknownValue } from "../../../../provider/pulumi/plainValue";
 import { nodeContainerd } from "../../../../provider/resources/node/operations";
 import { MirroredCluster } from "../../../../sdk/cluster/mirroredCluster";
@@ -30,7 +31,6 @@ function unwrapped(value: unknown): unknown {
 
 /** What is wrong with a resource's arguments: thrown at once, or found on the way to the provider's check, or by it. */
 async function problemsOf(Type: new (name: string, args: never) => pulumi.Resource, args: unknown): Promise<string[]> {
-  let found: unknown;
   let inputs: Plain = {};
   await pulumi.runtime.setMocks({
     newResource: ({ name, inputs: given }) => {
@@ -47,12 +47,11 @@ async function problemsOf(Type: new (name: string, args: never) => pulumi.Resour
   } finally {
     await pulumi.runtime.disconnect();
   }
-  found = inputs["problems"];
-  if (found === undefined && Type === (NodeContainerd as unknown)) {
+  if (Type === (NodeContainerd as unknown)) {
     const checked = await nodeContainerd.check?.({}, inputs);
-    found = checked?.failures?.map(({ reason }) => reason);
+    return (checked?.failures ?? []).map(({ reason }) => reason);
   }
-  return (found ?? []) as string[];
+  return ((inputs["problems"] ?? []) as Problem[]).map(({ text }) => text);
 }
 
 const push = (more: Plain = {}, registry: Plain = {}): Plain => ({

@@ -3,13 +3,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { MirrorError } from "../../../../provider/model/errors";
-import { resolveCredentials } from "../../../../provider/resources/mirror/credentials";
-import type { PlainMirror } from "../../../../provider/resources/mirror/hosts";
-import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
+import { lookUpCredentials } from "../../../../provider/resources/mirror/credentials";
+import type { DeclaredMirror } from "../../../../provider/resources/mirror/declared";
+import { layOutHosts } from "../../../../provider/resources/mirror/hosts";
 import { CertificateFolder } from "../../registry/kit/certificates";
 
 const dir = "/etc/containerd/certs.d";
-const one = (changes: Partial<PlainMirror> = {}): PlainMirror => ({
+const one = (changes: Partial<DeclaredMirror> = {}): DeclaredMirror => ({
   endpoint: "https://172.18.0.20:5000",
   withCredential: false,
   ...changes,
@@ -27,7 +27,7 @@ describe("from declared mirrors to the nodes' files", () => {
   after(() => certificates.remove());
 
   it("C1, C3, C4: the listed hosts and gcr.io, nothing else", () => {
-    const { hosts, files } = resolveHosts([one({ hosts: ["somehost.io", "otherhost.io"] })], dir);
+    const { hosts, files } = layOutHosts([one({ hosts: ["somehost.io", "otherhost.io"] })], dir);
     assert.deepEqual(
       hosts.map((h) => h.host),
       ["gcr.io", "somehost.io", "otherhost.io"],
@@ -41,7 +41,7 @@ describe("from declared mirrors to the nodes' files", () => {
   });
 
   it("C1, C4: several mirrors are asked in order, and gcr.io by all of them", () => {
-    const { hosts } = resolveHosts(
+    const { hosts } = layOutHosts(
       [
         one({ hosts: ["somehost.io"] }),
         one({ endpoint: "https://172.18.0.21:5000", hosts: ["somehost.io", "otherhost.io"] }),
@@ -57,7 +57,7 @@ describe("from declared mirrors to the nodes' files", () => {
   });
 
   it("C4: a mirror that lists gcr.io has it for itself", () => {
-    const { hosts } = resolveHosts(
+    const { hosts } = layOutHosts(
       [one({ hosts: ["somehost.io"] }), one({ endpoint: "https://172.18.0.21:5000", hosts: ["gcr.io"] })],
       dir,
     );
@@ -68,21 +68,21 @@ describe("from declared mirrors to the nodes' files", () => {
   });
 
   it("C2: a namespace", () => {
-    const { hosts, files } = resolveHosts([one({ endpoint: "https://172.18.0.20:5000/v2/test-namespace" })], dir);
+    const { hosts, files } = layOutHosts([one({ endpoint: "https://172.18.0.20:5000/v2/test-namespace" })], dir);
     assert.equal(hosts[0]?.mirrors[0]?.endpoint, "https://172.18.0.20:5000/v2/test-namespace");
     assert.match(files[`${dir}/gcr.io/hosts.toml`] ?? "", /override_path = true/);
   });
 
   it("C8: the CA is read here and carried to the node", () => {
-    const { files, hosts } = resolveHosts([one({ caCertPath: ca })], dir);
+    const { files, hosts } = layOutHosts([one({ caCertPath: ca })], dir);
     assert.equal(files[`${dir}/172.18.0.20:5000/ca.crt`], `${readFileSync(ca, "utf8").trim()}\n`);
     assert.equal(hosts[0]?.mirrors[0]?.caPath, `${dir}/172.18.0.20:5000/ca.crt`);
   });
 
   it("C15: a mirror with something behind it is given up after a second, the last one before nothing is waited for", () => {
-    const timeouts = (mirrors: PlainMirror[]): Record<string, (number | undefined)[]> =>
-      Object.fromEntries(resolveHosts(mirrors, dir).hosts.map((h) => [h.host, h.mirrors.map((m) => m.dialTimeout)]));
-    const second = (changes: Partial<PlainMirror>): PlainMirror =>
+    const timeouts = (mirrors: DeclaredMirror[]): Record<string, (number | undefined)[]> =>
+      Object.fromEntries(layOutHosts(mirrors, dir).hosts.map((h) => [h.host, h.mirrors.map((m) => m.dialTimeout)]));
+    const second = (changes: Partial<DeclaredMirror>): DeclaredMirror =>
       one({ endpoint: "https://172.18.0.21:5000", ...changes });
     assert.deepEqual(timeouts([one()]), { "gcr.io": [1] });
     assert.deepEqual(timeouts([one({ skipFallback: true })]), { "gcr.io": [undefined] });
@@ -105,7 +105,7 @@ describe("from declared mirrors to the nodes' files", () => {
   for (const dialTimeout of [0, -1, 0.001, 31, Infinity, NaN, "1s", null, true] as number[]) {
     it(`C15, refused: a dial timeout of ${JSON.stringify(dialTimeout) ?? String(dialTimeout)}`, () => {
       assert.throws(
-        () => resolveHosts([one(), one({ endpoint: "https://172.18.0.21:5000", dialTimeout })], dir),
+        () => layOutHosts([one(), one({ endpoint: "https://172.18.0.21:5000", dialTimeout })], dir),
         (error: unknown) => {
           assert(error instanceof MirrorError);
           assert.equal(error.code, "DIAL_TIMEOUT_INVALID");
@@ -120,12 +120,12 @@ describe("from declared mirrors to the nodes' files", () => {
   }
 
   it("the same declaration gives the same fingerprint, another one another", () => {
-    const print = (mirror: PlainMirror): string => resolveHosts([mirror], dir).fingerprint;
+    const print = (mirror: DeclaredMirror): string => layOutHosts([mirror], dir).fingerprint;
     assert.equal(print(one()), print(one()));
     assert.notEqual(print(one()), print(one({ hosts: ["x.io"] })));
   });
 
-  const bad: [string, () => PlainMirror[], RegExp][] = [
+  const bad: [string, () => DeclaredMirror[], RegExp][] = [
     ["no mirror at all", () => [], /registryMirrors: the list is empty/],
     [
       "no scheme",
@@ -168,7 +168,7 @@ describe("from declared mirrors to the nodes' files", () => {
   for (const [title, mirrors, message] of bad) {
     it(`refused: ${title}`, () =>
       assert.throws(
-        () => resolveHosts(mirrors(), dir),
+        () => layOutHosts(mirrors(), dir),
         (error: unknown) => error instanceof MirrorError && message.test(error.message),
       ));
   }
@@ -177,10 +177,10 @@ describe("from declared mirrors to the nodes' files", () => {
     const key = { type: "service_account", private_key: "-----BEGIN-----\nabc\n", client_email: "a@b" };
     const path = join(folder, "gcr.json");
     writeFileSync(path, JSON.stringify(key, undefined, 2));
-    const found = await resolveCredentials({ mirrors: [], gcrKeyPath: path });
+    const found = await lookUpCredentials({ registryMirrors: [], gcrKeyPath: path });
     assert.equal(found["gcr.io"]?.username, "_json_key");
     assert.equal(found["gcr.io"]?.password, JSON.stringify(key));
-    assert.deepEqual(await resolveCredentials({ mirrors: [] }), {});
+    assert.deepEqual(await lookUpCredentials({ registryMirrors: [] }), {});
   });
 
   it("C8: the pull credentials come from a Docker config, and a missing entry names the hosts it has", async () => {
@@ -190,11 +190,11 @@ describe("from declared mirrors to the nodes' files", () => {
       JSON.stringify({ auths: { "172.18.0.20:5000": { auth: Buffer.from("ann:se:cret").toString("base64") } } }),
     );
     const mirror = { endpoint: "https://172.18.0.20:5000/v2/ns", pullCredentialConfigPath: path };
-    assert.deepEqual(await resolveCredentials({ mirrors: [mirror] }), {
+    assert.deepEqual(await lookUpCredentials({ registryMirrors: [mirror] }), {
       "172.18.0.20:5000": { username: "ann", password: "se:cret" },
     });
     await assert.rejects(
-      resolveCredentials({ mirrors: [{ ...mirror, endpoint: "https://172.18.0.99:5000" }] }),
+      lookUpCredentials({ registryMirrors: [{ ...mirror, endpoint: "https://172.18.0.99:5000" }] }),
       (error: unknown) =>
         error instanceof MirrorError &&
         /172.18.0.99:5000/.test(error.message) &&
@@ -205,10 +205,10 @@ describe("from declared mirrors to the nodes' files", () => {
 
   it("credentials that came to nothing, and an identity token, have their codes", async () => {
     const mirror = { endpoint: "https://172.18.0.20:5000", withCredential: true };
-    await assert.rejects(resolveCredentials({ mirrors: [mirror] }), { code: "CREDENTIALS_MISSING" });
+    await assert.rejects(lookUpCredentials({ registryMirrors: [mirror] }), { code: "CREDENTIALS_MISSING" });
     const path = join(folder, "token.json");
     writeFileSync(path, JSON.stringify({ auths: { "172.18.0.20:5000": { identitytoken: "topsecret" } } }));
-    await assert.rejects(resolveCredentials({ mirrors: [{ ...mirror, pullCredentialConfigPath: path }] }), {
+    await assert.rejects(lookUpCredentials({ registryMirrors: [{ ...mirror, pullCredentialConfigPath: path }] }), {
       code: "DOCKER_CONFIG_IDENTITY_TOKEN",
     });
   });
@@ -217,7 +217,7 @@ describe("from declared mirrors to the nodes' files", () => {
     const path = join(folder, "broken.json");
     writeFileSync(path, '{"private_key": "topsecret');
     await assert.rejects(
-      resolveCredentials({ mirrors: [], gcrKeyPath: path }),
+      lookUpCredentials({ registryMirrors: [], gcrKeyPath: path }),
       (error: unknown) =>
         error instanceof MirrorError && error.code === "GCR_KEY_INVALID" && !error.message.includes("topsecret"),
     );

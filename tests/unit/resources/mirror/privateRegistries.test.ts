@@ -6,10 +6,9 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 
 import { MirrorError } from "../../../../provider/model/errors";
-import { resolveCredentials } from "../../../../provider/resources/mirror/credentials";
-import type { PlainMirror } from "../../../../provider/resources/mirror/hosts";
-import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
-import type { PlainPrivateRegistry } from "../../../../provider/resources/mirror/privateRegistries";
+import { lookUpCredentials } from "../../../../provider/resources/mirror/credentials";
+import type { DeclaredMirror, DeclaredPrivateRegistry } from "../../../../provider/resources/mirror/declared";
+import { layOutHosts } from "../../../../provider/resources/mirror/hosts";
 import type { NodeMirror } from "../../../../provider/resources/node/state";
 import type { Stated } from "../../../../provider/resources/node/wire";
 import type { MirrorSource } from "../../../../sdk/node/nodeContainerd";
@@ -18,12 +17,12 @@ import { CertificateFolder } from "../../registry/kit/certificates";
 
 const dir = "/etc/containerd/certs.d";
 const host = "172.18.0.30:5007";
-const mirror = (changes: Partial<PlainMirror> = {}): PlainMirror => ({
+const mirror = (changes: Partial<DeclaredMirror> = {}): DeclaredMirror => ({
   endpoint: "https://172.18.0.20:5000",
   withCredential: false,
   ...changes,
 });
-const registry = (changes: Partial<PlainPrivateRegistry> = {}): PlainPrivateRegistry => ({
+const registry = (changes: Partial<DeclaredPrivateRegistry> = {}): DeclaredPrivateRegistry => ({
   host,
   withCredential: true,
   ...changes,
@@ -50,8 +49,8 @@ describe("private registries", () => {
   });
 
   it("C14: beside mirrors: a host of its own, asked with CA and credentials; nothing else changes", () => {
-    const alone = resolveHosts([mirror()], dir);
-    const { hosts, files } = resolveHosts([mirror()], dir, [registry({ caCert: ca })]);
+    const alone = layOutHosts([mirror()], dir);
+    const { hosts, files } = layOutHosts([mirror()], dir, [registry({ caCert: ca })]);
     assert.deepEqual(hosts, [
       ...alone.hosts,
       { host, mirrors: [], skipFallback: false, access: { caPath: `${dir}/${host}/ca.crt`, credential: host } },
@@ -63,7 +62,7 @@ describe("private registries", () => {
   });
 
   it("C14: without any mirror: that registry alone, gcr.io is left as it is", () => {
-    const { hosts, files } = resolveHosts([], dir, [registry({ caCert: ca, withCredential: false })]);
+    const { hosts, files } = layOutHosts([], dir, [registry({ caCert: ca, withCredential: false })]);
     assert.deepEqual(
       hosts.map((one) => [one.host, one.access]),
       [[host, { caPath: `${dir}/${host}/ca.crt` }]],
@@ -72,7 +71,7 @@ describe("private registries", () => {
   });
 
   it("C14: a host of both lists: behind its mirror, with its own CA; Docker Hub goes by its server's name", () => {
-    const { hosts } = resolveHosts([mirror({ hosts: ["p.example", "docker.io"] })], dir, [
+    const { hosts } = layOutHosts([mirror({ hosts: ["p.example", "docker.io"] })], dir, [
       registry({ host: "p.example" }),
       registry({ host: "docker.io" }),
     ]);
@@ -84,10 +83,10 @@ describe("private registries", () => {
 
   it("C14: the mirror itself, with the same CA, is no contradiction", () => {
     const one = mirror({ endpoint: `https://${host}/v2/ns`, caCert: ca, withCredential: true });
-    assert.deepEqual(resolveHosts([one], dir, [registry({ caCert: ca })]).files, resolveHosts([one], dir).files);
+    assert.deepEqual(layOutHosts([one], dir, [registry({ caCert: ca })]).files, layOutHosts([one], dir).files);
   });
 
-  const bad: [string, PlainMirror[], PlainPrivateRegistry[], string, RegExp][] = [
+  const bad: [string, DeclaredMirror[], DeclaredPrivateRegistry[], string, RegExp][] = [
     ["nothing at all", [], [], "MIRRORS_EMPTY", /registryMirrors: the list is empty; .*or a private registry/],
     [
       "no host",
@@ -167,7 +166,7 @@ describe("private registries", () => {
     ],
   ];
   for (const [title, mirrors, registries, code, message] of bad) {
-    it(`C14, refused: ${title}`, () => assert.throws(() => resolveHosts(mirrors, dir, registries), is(code, message)));
+    it(`C14, refused: ${title}`, () => assert.throws(() => layOutHosts(mirrors, dir, registries), is(code, message)));
   }
 
   it("C14: how it authenticates is known by its name as containerd has it, also for an address without a port", async () => {
@@ -207,7 +206,7 @@ describe("private registries", () => {
         { host: "docker.io", pullCredentialConfigPath: path },
         { host: "[::1]:5007", username: "u", password: "p" },
       ];
-      assert.deepEqual(await resolveCredentials({ mirrors: [], privateRegistries: registries }), {
+      assert.deepEqual(await lookUpCredentials({ registryMirrors: [], privateRegistries: registries }), {
         [host]: { username: "ann", password: "se:cret" },
         "registry-1.docker.io": { username: "hub", password: "t0ken" },
         "[::1]:5007": { username: "u", password: "p" },
@@ -217,7 +216,7 @@ describe("private registries", () => {
     it("C14: a Docker config without the registry names those it has, and no secret", async () => {
       const path = config({ "other.example": "ann:secret" });
       await assert.rejects(
-        resolveCredentials({ mirrors: [], privateRegistries: [{ host, pullCredentialConfigPath: path }] }),
+        lookUpCredentials({ registryMirrors: [], privateRegistries: [{ host, pullCredentialConfigPath: path }] }),
         (error: unknown) => {
           assert(error instanceof MirrorError);
           assert.match(
@@ -233,24 +232,29 @@ describe("private registries", () => {
     it("C14, refused: half of a pair, other credentials than the mirror's, and two keys for gcr.io", async () => {
       const mirrors = [{ endpoint: `https://${host}`, username: "a", password: "b" }];
       await assert.rejects(
-        resolveCredentials({ mirrors: [], privateRegistries: [{ host, username: "u" }] }),
+        lookUpCredentials({ registryMirrors: [], privateRegistries: [{ host, username: "u" }] }),
         is("CREDENTIALS_INCOMPLETE", /^privateRegistries\[0\]: username without password/),
       );
       await assert.rejects(
-        resolveCredentials({ mirrors, privateRegistries: [{ host, username: "u", password: "p" }] }),
+        lookUpCredentials({ registryMirrors: mirrors, privateRegistries: [{ host, username: "u", password: "p" }] }),
         is("MIRRORS_CONFLICT", /^privateRegistries\[0\]: 172\.18\.0\.30:5007 has other credentials further up/),
       );
       const gcrKey = JSON.stringify({ private_key: "k", client_email: "e" });
       await assert.rejects(
-        resolveCredentials({
-          mirrors: [],
+        lookUpCredentials({
+          registryMirrors: [],
           gcrKey,
           privateRegistries: [{ host: "gcr.io", username: "u", password: "p" }],
         }),
         is("CREDENTIALS_TWICE", /gcr\.io has credentials of its own in privateRegistries/),
       );
       assert.deepEqual(
-        Object.keys(await resolveCredentials({ mirrors, privateRegistries: [{ host, username: "a", password: "b" }] })),
+        Object.keys(
+          await lookUpCredentials({
+            registryMirrors: mirrors,
+            privateRegistries: [{ host, username: "a", password: "b" }],
+          }),
+        ),
         [host],
       );
     });

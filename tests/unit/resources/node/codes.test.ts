@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 
+import type { Problem } from "../../../../provider/model/problem";
 import type { NodeConnection } from "../../../../provider/node";
-import { resolveHosts } from "../../../../provider/resources/mirror/hosts";
+import { layOutHosts } from "../../../../provider/resources/mirror/hosts";
 import { NodeAddresses } from "../../../../provider/resources/node/addresses";
 import { connectionProblems } from "../../../../provider/resources/node/connectionProblems";
 import { readVerify } from "../../../../provider/resources/node/shownVerify";
 
 describe("codes of what is declared for a node", () => {
-  const code = (problems: string[]) => problems.map((problem) => / \[([A-Z_]+)\]$/.exec(problem)?.[1]);
+  const code = (problems: Problem[]) => problems.map((problem) => problem.code);
   const connection = { host: "10.0.0.1", user: "root" } as NodeConnection;
 
   it("a connection that contradicts itself", () => {
@@ -32,7 +33,7 @@ describe("codes of what is declared for a node", () => {
   });
 
   it("a hosts directory that is none", () => {
-    assert.throws(() => resolveHosts([{ endpoint: "https://m.example:5000" } as never], "certs.d"), {
+    assert.throws(() => layOutHosts([{ endpoint: "https://m.example:5000" } as never], "certs.d"), {
       code: "HOSTS_DIR_INVALID",
     });
   });

@@ -1,0 +1,141 @@
+import { MirrorError } from "../../model/errors";
+import type { ClusterConfig } from "./clusterConfig";
+import type { BmctlCluster, OverriddenField } from "./clusterFile";
+import { clusterOfConfig, readClusterFile } from "./clusterFile";
+import { authenticates } from "./connection";
+import { clusterFileError } from "./errors";
+import { shortAddress } from "./nodes";
+import { isOutput } from "./outputs";
+import { listNodes } from "./rollout";
+
+/**
+ * The arguments of a cluster that decide which resources there are: values that a program has while it runs. Of those
+ * that are handed on, which may not be known yet, only whether they are given counts here.
+ */
+export interface ClusterArguments {
+  clusterConfig: string | ClusterConfig;
+  clusterName?: string;
+  registryMirrors?: readonly object[];
+  privateRegistries?: readonly object[];
+  privateRegistriesOn?: "workers" | "all";
+  skipFallback?: boolean;
+  dialTimeout?: number;
+  gcrKeyPath?: unknown;
+  gcrKey?: unknown;
+  hostsDir?: unknown;
+  checkEndpoints?: unknown;
+  mirror?: object;
+  connection?: object;
+  nodes?: Readonly<Record<string, object>>;
+}
+
+/** Arguments that shape the cluster's own RegistryMirror. */
+const mirrorFields = [
+  "registryMirrors",
+  "privateRegistries",
+  "privateRegistriesOn",
+  "skipFallback",
+  "dialTimeout",
+  "gcrKeyPath",
+  "gcrKey",
+  "hostsDir",
+  "checkEndpoints",
+] as const satisfies (keyof ClusterArguments)[];
+
+/**
+ * What the cluster file says, where the arguments agree with it and with each other.
+ *
+ * @throws ClusterFileError, and MirrorError `ARGUMENTS_INVALID`, `CLUSTER_ARGUMENTS_CONFLICT`, `CLUSTER_NODE_UNKNOWN`
+ */
+export function readDeclaredCluster(args: ClusterArguments): BmctlCluster {
+  checkClusterConfig((args as ClusterArguments | undefined)?.clusterConfig);
+  checkMirrorArguments(args);
+  const overridden = overriddenBy(args);
+  const options = { overridden, ...(args.clusterName === undefined ? {} : { clusterName: args.clusterName }) };
+  const config =
+    typeof args.clusterConfig === "string"
+      ? readClusterFile(args.clusterConfig, options)
+      : clusterOfConfig(args.clusterConfig, options);
+  checkContent(config, args);
+  checkNodeNames(config, Object.keys(args.nodes ?? {}));
+  return config;
+}
+
+function checkClusterConfig(given: unknown): void {
+  const isText = typeof given === "string" && given !== "";
+  const isObject = typeof given === "object" && given !== null && !Array.isArray(given) && !isOutput(given);
+  if (isText || isObject) {
+    return;
+  }
+  const what = isOutput(given)
+    ? "an output, which is not known in time"
+    : given === ""
+      ? "empty"
+      : JSON.stringify(given);
+  throw new MirrorError(
+    "ARGUMENTS_INVALID",
+    `clusterConfig: it is ${what}; give the path of a cluster file as a text, or what such a file says as an object.`,
+  );
+}
+
+function checkMirrorArguments(args: ClusterArguments): void {
+  if (args.mirror !== undefined) {
+    const others = mirrorFields.filter((field) => args[field] !== undefined);
+    if (others.length > 0) {
+      throw new MirrorError(
+        "CLUSTER_ARGUMENTS_CONFLICT",
+        `mirror is given, so ${others.join(", ")} would mean nothing: say it in that RegistryMirror, or leave mirror out.`,
+      );
+    }
+  }
+  if (!["workers", "all", undefined].includes(args.privateRegistriesOn)) {
+    const given = JSON.stringify(args.privateRegistriesOn);
+    throw new MirrorError(
+      "CLUSTER_ARGUMENTS_CONFLICT",
+      `privateRegistriesOn: ${given} is neither "workers" nor "all".`,
+    );
+  }
+}
+
+function overriddenBy(args: ClusterArguments): OverriddenField[] {
+  const ownMirror = args.mirror !== undefined;
+  const overridden = {
+    registryMirrors: ownMirror || args.registryMirrors !== undefined,
+    privateRegistries: ownMirror || args.privateRegistries !== undefined,
+    gcrKeyPath: ownMirror || args.gcrKeyPath !== undefined || args.gcrKey !== undefined,
+    sshPrivateKeyPath: authenticates(args.connection),
+  } satisfies Record<OverriddenField, boolean>;
+  return (Object.keys(overridden) as OverriddenField[]).filter((field) => overridden[field]);
+}
+
+function checkContent(config: BmctlCluster, args: ClusterArguments): void {
+  const { name } = config;
+  const place = { file: config.file, documentName: `Cluster ${name}` };
+  const givesMirrors = args.mirror !== undefined || args.registryMirrors !== undefined;
+  const direct = args.privateRegistries ?? config.privateRegistries;
+  if (config.registryMirrors.length === 0 && direct.length === 0 && !givesMirrors) {
+    throw clusterFileError(
+      "CLUSTER_FIELD_MISSING",
+      place,
+      `cluster ${name} has no registryMirrors, neither in the header nor in spec.nodeConfig: add them, or give registryMirrors to MirroredCluster`,
+    );
+  }
+  if (config.nodes.length === 0) {
+    throw clusterFileError(
+      "CLUSTER_FIELD_MISSING",
+      place,
+      `cluster ${name} has no nodes: neither a control plane nor a load balancer nor a NodePool with clusterName: ${name} names an address`,
+    );
+  }
+}
+
+function checkNodeNames(config: BmctlCluster, addresses: readonly string[]): void {
+  const known = config.nodes.map((node) => node.address);
+  const unknown = addresses.filter((address) => !known.includes(shortAddress(address)));
+  if (unknown.length > 0) {
+    throw new MirrorError(
+      "CLUSTER_NODE_UNKNOWN",
+      `nodes: ${unknown.join(", ")}: the cluster ${config.name} has no such node; it has ${listNodes(known, 20)}.`,
+    );
+  }
+}

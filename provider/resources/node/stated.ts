@@ -1,0 +1,89 @@
+import type { AuthKinds, DesiredHost } from "../../containerd/desired";
+import { parseEndpointUrl } from "../../containerd/hostNames";
+import type { Problem } from "../../model/problem";
+import { stableText } from "../../pulumi/plainValue";
+import { parseRegistryEndpoint } from "../../registry/endpoint";
+import type { EndpointSeen, Probe, PushedImage } from "../../registry/push/pushResult";
+import type { ImageSelection } from "../../verify/selection";
+import { selectImages } from "../../verify/selection";
+import { attempt } from "../arguments/resolved";
+import { shapeProblems } from "../arguments/shape";
+import { selectionProblems, shapes } from "../arguments/shapes";
+import type { NodeVerify } from "./shownVerify";
+import type { NodeMirror } from "./state";
+import type { Stated } from "./wire";
+
+/** What a node takes from a mirror: outputs of a RegistryMirror, of this program or of another stack. */
+interface GivenMirror {
+  hosts: DesiredHost[];
+  hostsDir: string;
+  endpoints: EndpointSeen[];
+  files: Record<string, string>;
+}
+
+/** `declaredMirror` of the wire. */
+export function stateMirror(given: GivenMirror): string {
+  const problems = shapeProblems(given, shapes.mirrorSource, "mirror");
+  const { hosts, hostsDir, endpoints } = given;
+  return text<NodeMirror>(
+    problems.length > 0 ? { problems } : { value: { hosts, hostsDir, auth: authKinds(endpoints) } },
+  );
+}
+
+/** `declaredFiles` of the wire. A mirror without files has problems, which `declaredMirror` tells. */
+export function stateFiles(files: Record<string, string> | undefined): string {
+  return stableText(files ?? {});
+}
+
+/** How a node's result is to be checked. */
+export interface GivenVerify {
+  /** The pushed images. */
+  images?: PushedImage[] | undefined;
+  probe?: Probe | undefined;
+  /** Which of the images; default 1. */
+  selection?: ImageSelection | undefined;
+  onFailure?: "error" | "warn" | undefined;
+  hosts: DesiredHost[];
+}
+
+/** `declaredVerify` of the wire: which images a node compares, and what else its verification needs; false for none. */
+export function stateVerify(given: GivenVerify | false): string {
+  if (given === false) {
+    return text<false>({ value: false });
+  }
+  const { images, probe, selection = 1, onFailure, hosts } = given;
+  const problems = [
+    ...selectionProblems(selection),
+    ...shapeProblems({ images, verify: { onFailure } }, shapes.verify, ""),
+  ];
+  if (problems.length > 0) {
+    return text<NodeVerify>({ problems });
+  }
+  const found = attempt(() => selectImages(images ?? [], selection, Array.isArray(hosts) ? hosts : []));
+  return text<NodeVerify>(
+    found.value === undefined
+      ? { problems: found.problems }
+      : {
+          value: {
+            images: found.value,
+            ...(probe === undefined ? {} : { probe }),
+            ...(onFailure === "warn" ? { onFailure } : {}),
+          },
+        },
+  );
+}
+
+function text<T>(stated: { value: T } | { problems: Problem[] }): string {
+  return stableText(stated satisfies Stated<T>);
+}
+
+function authKinds(endpoints: readonly EndpointSeen[]): AuthKinds {
+  return Object.fromEntries(
+    endpoints.flatMap(({ endpoint, auth }) => {
+      const { authority } = parseRegistryEndpoint(endpoint);
+      // A private registry goes by its name as it is written, also where that is an address without a port.
+      const asWritten = parseEndpointUrl(endpoint)?.authority ?? authority;
+      return [...new Set([authority, asWritten])].map((place) => [place, auth]);
+    }),
+  );
+}

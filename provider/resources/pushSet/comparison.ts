@@ -1,0 +1,34 @@
+import { sourcesOf } from "../../archive/packageList";
+import { sameValue } from "../../pulumi/plainValue";
+import { parseRegistryEndpoint } from "../../registry/endpoint";
+import type { PushSetInputs, PushSetOutputs } from "./state";
+
+/** What is compared to tell whether anything at all was declared otherwise. */
+export function declared(inputs: PushSetInputs): unknown {
+  const { source, registry, spoolDir, maxDecodedBytes } = inputs;
+  return { ...inRegistry(inputs), source: sourcesOf(source), registry, spoolDir, maxDecodedBytes };
+}
+
+/** What decides whether the registry must be touched. */
+function inRegistry(inputs: PushSetInputs): object {
+  const { include, exclude, probeRepository, deleteImages, fingerprint } = inputs;
+  return { include, exclude, probeRepository, deleteImages, fingerprint };
+}
+
+/** True when the registry need not be touched: same content, same filters, nothing missing. */
+export function isSettled(olds: PushSetOutputs, news: PushSetInputs): boolean {
+  return (
+    olds.fingerprint !== undefined && (olds.drift ?? []).length === 0 && sameValue(inRegistry(olds), inRegistry(news))
+  );
+}
+
+/** Host, port and namespace, whatever way the endpoint is written. */
+export function placeOf(endpoint: string): string {
+  const { scheme, host, port, namespace } = parseRegistryEndpoint(endpoint);
+  return `${scheme}://${host}:${port}/${namespace}`;
+}
+
+/** Which images are chosen: no list and an empty one are the same. */
+export function filters({ include, exclude }: Pick<PushSetInputs, "include" | "exclude">): unknown {
+  return { include: include ?? [], exclude: exclude ?? [] };
+}

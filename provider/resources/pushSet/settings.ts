@@ -1,0 +1,25 @@
+import { defaultProbeRepository } from "../../registry/sets/besideProbe";
+import type { Judged, Resolved } from "../arguments/resolved";
+import { shapeProblems } from "../arguments/shape";
+import { shapes } from "../arguments/shapes";
+
+/** What goes to the registry's client and into the filters as it is. */
+export function judgeSettings(given: {
+  registry: { username?: unknown; dockerConfigPath?: unknown; insecure?: unknown };
+  include?: unknown;
+  exclude?: unknown;
+  deleteImages?: unknown;
+}): Judged {
+  return { problems: shapeProblems(given, shapes.pushRest, "") };
+}
+
+/** Apart from the others, which a secret among them would hide. */
+export function judgeSecrets(given: { registry: { password?: unknown; proxy?: unknown } }): Judged {
+  return { problems: shapeProblems(given, shapes.pushSecrets, "") };
+}
+
+/** Where the probe goes; false for none. */
+export function resolveProbe(given: string | false | undefined): Resolved<string | false> {
+  const problems = given === false ? [] : shapeProblems(given, shapes.probe, "probeRepository");
+  return problems.length > 0 ? { problems } : { value: given ?? defaultProbeRepository, problems };
+}

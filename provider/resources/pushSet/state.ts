@@ -1,0 +1,40 @@
+import type { RegistryConnection } from "../../registry/connection";
+import type { Probe, PushedImage } from "../../registry/push/pushResult";
+import type { RecordPlace } from "../../registry/sets/pushSetRecord";
+
+/** ImagePushSet's arguments as check leaves them: what Pulumi shows, and keeps as the resource's inputs. */
+export interface PushSetInputs {
+  /** One package, or several that are pushed as one. */
+  source: string | string[];
+  /** Of the package's content; what decides whether a push is needed. Absent until the program can read the package. */
+  fingerprint?: string;
+  /**
+   * For the reviewer: `NAME DIGEST` an image, when it is known without decoding; absent otherwise, and then known at
+   * push.
+   */
+  contents?: string[];
+  registry: RegistryConnection;
+  include?: string[];
+  exclude?: string[];
+  probeRepository: string | false;
+  deleteImages?: boolean;
+  spoolDir?: string;
+  maxDecodedBytes?: number;
+  /**
+   * Only ever in the state, put there by refresh: what the registry lost or has otherwise. That it is not declared
+   * makes `up` repair it.
+   */
+  drift?: string[];
+}
+
+/** What the state keeps of a push set. */
+export interface PushSetOutputs extends PushSetInputs {
+  endpoint: string;
+  images: PushedImage[];
+  probe?: Probe;
+  /**
+   * Where the registry has the list of what this push set has; absent in a state of 0.1.0, and where the registry takes
+   * none.
+   */
+  record?: RecordPlace;
+}

@@ -1,0 +1,7 @@
+import type { PushSetInputs } from "./state";
+
+/** ImagePushSet's arguments as the program sends them: the one shape that both sides of the wire share. */
+export interface PushSetWire extends Omit<PushSetInputs, "drift"> {
+  /** There is no package at the path: whether that is a mistake, check knows from the state. */
+  missing?: string;
+}
