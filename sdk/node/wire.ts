@@ -1,21 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import type { Credentials } from "../../provider/containerd/desired";
 import { stateFiles, stateMirror, stateVerify } from "../../provider/resources/node/stated";
+import type { NodeWire } from "../../provider/resources/node/wire";
 import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
 
-/** What all nodes of a mirror send of it. */
-interface MirrorWire {
-  declaredMirror: pulumi.Output<string>;
-  declaredFiles: pulumi.Output<string>;
-  credentials: pulumi.Output<Credentials>;
-  declaredVerify: Shared<pulumi.Output<string>>;
-}
+/** What all nodes of a mirror send alike. */
+type SharedWire = {
+  [Part in "declaredMirror" | "declaredFiles" | "credentials"]: pulumi.Output<NodeWire[Part]>;
+} & {
+  declaredVerify: Shared<pulumi.Output<NodeWire["declaredVerify"]>>;
+};
 
 /** Made once and given to a thousand nodes, instead of a thousand times the same out of the same. */
-const wires = new WeakMap<MirrorSource, MirrorWire>();
+const wires = new WeakMap<MirrorSource, SharedWire>();
 
-export function declaredBy(mirror: MirrorSource): MirrorWire {
+export function declaredBy(mirror: MirrorSource): SharedWire {
   let wire = wires.get(mirror);
   if (wire === undefined) {
     const { hosts, hostsDir, endpoints, files } = mirror;

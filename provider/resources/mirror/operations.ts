@@ -12,11 +12,8 @@ import { holdsUnknown, sameValue } from "../../pulumi/plainValue";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { EndpointSeen } from "../../registry/push/pushResult";
 import { Registry } from "../../registry/registry";
+import type { MirrorOutputs } from "./state";
 import type { MirrorWire } from "./wire";
-
-interface MirrorOutputs extends MirrorWire {
-  endpoints: EndpointSeen[];
-}
 
 const operations: Operations<MirrorWire, MirrorOutputs> = {
   // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so

@@ -3,8 +3,11 @@ import { MirrorError } from "../../model/errors";
 import type { Problem } from "../../model/problem";
 import { isUnknown, stableText, unknownValue } from "../../pulumi/plainValue";
 import { reviewedFiles } from "./review";
-import type { CheckedDeclaration, Declaration, NodeMirror } from "./state";
+import type { Declaration, DeclarationWithoutFiles, NodeContainerdInputs } from "./state";
 import type { NodeWire, Stated } from "./wire";
+
+/** What the state gets of it. */
+type Checked = Pick<NodeContainerdInputs, "mirror" | "files">;
 
 /**
  * The declarations of this run, by what came over the wire and by digest.
@@ -15,9 +18,9 @@ import type { NodeWire, Stated } from "./wire";
  * checks a resource in the run in which it changes it.
  */
 export class Declarations {
-  private readonly byWire = new Map<string, CheckedDeclaration>();
+  private readonly byWire = new Map<string, Checked>();
   private readonly byDigest = new Map<string, Declaration>();
-  private readonly mirrors = new Map<string, Stated<NodeMirror>>();
+  private readonly mirrors = new Map<string, Stated<DeclarationWithoutFiles>>();
 
   /** What the program found wrong with the mirror that it was given, in place of the declaration. */
   problems({ declaredMirror }: Pick<NodeWire, "declaredMirror">): Problem[] {
@@ -30,7 +33,7 @@ export class Declarations {
    *
    * @throws MirrorError `IGNORE_CHANGES` when only one of mirror and files was ignored
    */
-  check({ declaredMirror, declaredFiles, mirror, files }: NodeWire): CheckedDeclaration {
+  check({ declaredMirror, declaredFiles, mirror, files }: NodeWire): Checked {
     if (mirror !== undefined && files !== undefined) {
       return { mirror, files };
     }
@@ -49,14 +52,12 @@ export class Declarations {
     const wire = `${declaredMirror}\n${declaredFiles}`;
     let checked = this.byWire.get(wire);
     if (checked === undefined) {
-      const declaration: Declaration = {
-        mirror: this.mirror(declaredMirror).value as NodeMirror,
-        files: JSON.parse(declaredFiles) as Record<string, string>,
-      };
-      const digest = shortDigest(`${stableText(declaration.mirror)}\n${stableText(declaration.files)}`);
-      checked = { mirror: digest, files: reviewedFiles(declaration.files) };
+      const withoutFiles = this.mirror(declaredMirror).value as DeclarationWithoutFiles;
+      const texts = JSON.parse(declaredFiles) as Record<string, string>;
+      const digest = shortDigest(`${stableText(withoutFiles)}\n${stableText(texts)}`);
+      checked = { mirror: digest, files: reviewedFiles(texts) };
       this.byWire.set(wire, checked);
-      this.byDigest.set(digest, declaration);
+      this.byDigest.set(digest, { ...withoutFiles, files: texts });
     }
     return checked;
   }
@@ -73,10 +74,10 @@ export class Declarations {
     return found;
   }
 
-  private mirror(text: string): Stated<NodeMirror> {
+  private mirror(text: string): Stated<DeclarationWithoutFiles> {
     let stated = this.mirrors.get(text);
     if (stated === undefined) {
-      stated = JSON.parse(text) as Stated<NodeMirror>;
+      stated = JSON.parse(text) as Stated<DeclarationWithoutFiles>;
       this.mirrors.set(text, stated);
     }
     return stated;

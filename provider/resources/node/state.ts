@@ -9,12 +9,11 @@ import { holdsCertificate } from "./review";
 import type { ShownVerify } from "./shownVerify";
 import { showVerify } from "./shownVerify";
 
-/** What a node is to do, but for the texts and the secrets. */
-export interface NodeMirror {
-  hosts: DesiredHost[];
-  auth: AuthKinds;
-  hostsDir: string;
-}
+/** What a mirror declares for all its nodes: all that is wanted on one, but for its secrets and its style. */
+export type Declaration = Pick<DesiredRegistry, "hosts" | "auth" | "hostsDir" | "files">;
+
+/** The same but for the texts, which are known before anybody has asked the mirror's endpoints. */
+export type DeclarationWithoutFiles = Omit<Declaration, "files">;
 
 /** NodeContainerd's arguments as check leaves them: what Pulumi shows, and keeps as the resource's inputs. */
 export interface NodeContainerdInputs {
@@ -51,16 +50,6 @@ export const inputsOfHeldNode: string[] = Object.keys({
   adopt: true,
   drift: true,
 } satisfies Record<Exclude<keyof NodeContainerdInputs, "hold">, true>);
-
-/** What a mirror declares for all its nodes. */
-export interface Declaration {
-  mirror: NodeMirror;
-  /** Path on the node -> text. */
-  files: Record<string, string>;
-}
-
-/** The same as the inputs of a node keep it. */
-export type CheckedDeclaration = Pick<NodeContainerdInputs, "mirror" | "files">;
 
 /** What the node's containerd is and how it is configured. */
 export interface ContainerdState {
@@ -103,15 +92,18 @@ export interface NodeContainerdOutputs extends Omit<NodeContainerdInputs, "files
   verification?: NodeVerification;
 }
 
-export function stateOf(inputs: NodeContainerdInputs, { mirror, files }: Declaration): NodeContainerdOutputs {
+export function stateOf(
+  inputs: NodeContainerdInputs,
+  { hosts, auth, hostsDir, files }: Declaration,
+): NodeContainerdOutputs {
   const { files: reviewed, drift: _drift, hold, verify, ...rest } = inputs;
   const certificates = Object.entries(files).filter(([, text]) => holdsCertificate(text));
   return {
     ...rest,
     filesDigest: digestOfFiles(reviewed),
-    hosts: grouped(mirror.hosts),
-    auth: mirror.auth,
-    hostsDir: mirror.hostsDir,
+    hosts: grouped(hosts),
+    auth,
+    hostsDir,
     verify: withoutImages(verify),
     ...(certificates.length > 0
       ? { certificates: Object.fromEntries(certificates.map(([path, text]) => [path, shortDigest(text)])) }
@@ -173,7 +165,7 @@ function grouped(hosts: readonly DesiredHost[]): HostGroup[] {
 }
 
 /** What was declared for the node, as the state has it. */
-export function mirrorOf(outs: NodeContainerdOutputs): NodeMirror {
+export function mirrorOf(outs: NodeContainerdOutputs): DeclarationWithoutFiles {
   const hosts = outs.hosts.flatMap(({ hosts: names, skipFallback, ...shared }) =>
     names.map((host) => ({ host, ...shared, skipFallback: skipFallback === true })),
   );
@@ -207,8 +199,8 @@ export function filesOf(outs: NodeContainerdOutputs, observed: ObservedNode): Re
 }
 
 /** What a node is to have, as declared now. */
-export function desiredOf(inputs: NodeContainerdInputs, { mirror, files }: Declaration): DesiredRegistry {
-  return { ...mirror, files, credentials: inputs.credentials, configStyle: inputs.configStyle ?? "auto" };
+export function desiredOf(inputs: NodeContainerdInputs, declaration: Declaration): DesiredRegistry {
+  return { ...declaration, credentials: inputs.credentials, configStyle: inputs.configStyle ?? "auto" };
 }
 
 /** What a node was given, as the state has it. */

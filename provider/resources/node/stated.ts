@@ -9,23 +9,19 @@ import { selectImages } from "../../verify/selection";
 import { attempt } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import { selectionProblems, shapes } from "../arguments/shapes";
+import type { MirrorOutputs } from "../mirror/state";
 import type { NodeVerify } from "./shownVerify";
-import type { NodeMirror } from "./state";
+import type { DeclarationWithoutFiles } from "./state";
 import type { Stated } from "./wire";
 
 /** What a node takes from a mirror: outputs of a RegistryMirror, of this program or of another stack. */
-interface GivenMirror {
-  hosts: DesiredHost[];
-  hostsDir: string;
-  endpoints: EndpointSeen[];
-  files: Record<string, string>;
-}
+type GivenMirror = Pick<MirrorOutputs, "hosts" | "hostsDir" | "endpoints" | "files">;
 
 /** `declaredMirror` of the wire. */
 export function stateMirror(given: GivenMirror): string {
   const problems = shapeProblems(given, shapes.mirrorSource, "mirror");
   const { hosts, hostsDir, endpoints } = given;
-  return text<NodeMirror>(
+  return text<DeclarationWithoutFiles>(
     problems.length > 0 ? { problems } : { value: { hosts, hostsDir, auth: authKinds(endpoints) } },
   );
 }

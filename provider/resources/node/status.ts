@@ -5,7 +5,7 @@ import { declareDialTimeout, hasDialTimeout, knowsDialTimeout } from "../../cont
 import type { ContainerdVersion } from "../../containerd/version";
 import { atLeast, parseContainerdVersion } from "../../containerd/version";
 import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
-import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs, NodeMirror } from "./state";
+import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs, DeclarationWithoutFiles } from "./state";
 import { digestOfFiles, mirrorOf } from "./state";
 
 /**
@@ -48,7 +48,7 @@ interface Change {
   credentials: string[];
   /** Hosts or the way they authenticate; false while that is not known. */
   mirror: boolean;
-  now: NodeMirror | undefined;
+  now: DeclarationWithoutFiles | undefined;
 }
 
 function changeOf(
@@ -56,7 +56,7 @@ function changeOf(
   news: NodeContainerdInputs,
   declared: (digest: string) => Declaration,
 ): Change {
-  const now = isUnknown(news.mirror) || news.mirror === olds.mirror ? undefined : declared(news.mirror).mirror;
+  const now = isUnknown(news.mirror) || news.mirror === olds.mirror ? undefined : withoutFiles(declared(news.mirror));
   const before = mirrorOf(olds);
   const keys = holdsUnknown(news.credentials)
     ? []
@@ -67,6 +67,10 @@ function changeOf(
     mirror: now !== undefined && !sameValue(now, before),
     now,
   };
+}
+
+function withoutFiles({ files: _files, ...rest }: Declaration): DeclarationWithoutFiles {
+  return rest;
 }
 
 function restartWords(olds: NodeContainerdOutputs, news: NodeContainerdInputs, change: Change): string {
@@ -121,7 +125,7 @@ function withoutDialTimeout(olds: NodeContainerdOutputs, news: NodeContainerdInp
  */
 function likely(
   news: NodeContainerdInputs,
-  before: NodeMirror,
+  before: DeclarationWithoutFiles,
   version: ContainerdVersion,
 ): { host: string; key: string }[] {
   const headers = new Set(Object.values(news.files).flatMap(placeholdersIn));

@@ -11,7 +11,7 @@ export type Stated<T> = { value: T; problems?: undefined } | { value?: undefined
  * their own, so that check can tell them from what `ignoreChanges` puts beside them out of the state.
  */
 export interface NodeWire extends Omit<NodeContainerdInputs, "mirror" | "files" | "verify" | "drift"> {
-  /** JSON of Stated<NodeMirror>. */
+  /** JSON of Stated<DeclarationWithoutFiles>. */
   declaredMirror: string;
   /** JSON: path on the node -> text. */
   declaredFiles: string;

@@ -20,7 +20,6 @@ const unshown: Record<string, string> = {
   PUSH_RECORD_REFUSED: "shown by its message (tests/lab/registry/sharing.test.ts)",
   REGISTRY_NO_TAG_LIST: "shown by what is not deleted (tests/lab/registry/sharing.test.ts)",
   REGISTRY_STREAM_SPENT: "never leaves a push: the next pass sends the blob again",
-  SOURCE_INVALID: "not shown by a test that names it",
   VERIFICATION_FAILED: "shown by its message (tests/e2e/verification.test.ts)",
 };
 

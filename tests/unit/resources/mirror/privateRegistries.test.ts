@@ -3,16 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import * as pulumi from "@pulumi/pulumi";
-
 import { MirrorError } from "../../../../provider/model/errors";
 import { lookUpCredentials } from "../../../../provider/resources/mirror/credentials";
 import type { DeclaredMirror, DeclaredPrivateRegistry } from "../../../../provider/resources/mirror/declared";
 import { layOutHosts } from "../../../../provider/resources/mirror/hosts";
-import type { NodeMirror } from "../../../../provider/resources/node/state";
+import type { DeclarationWithoutFiles } from "../../../../provider/resources/node/state";
+import { stateMirror } from "../../../../provider/resources/node/stated";
 import type { Stated } from "../../../../provider/resources/node/wire";
-import type { MirrorSource } from "../../../../sdk/node/nodeContainerd";
-import { declaredBy } from "../../../../sdk/node/wire";
 import { CertificateFolder } from "../../registry/kit/certificates";
 
 const dir = "/etc/containerd/certs.d";
@@ -169,19 +166,14 @@ describe("private registries", () => {
     it(`C14, refused: ${title}`, () => assert.throws(() => layOutHosts(mirrors, dir, registries), is(code, message)));
   }
 
-  it("C14: how it authenticates is known by its name as containerd has it, also for an address without a port", async () => {
+  it("C14: how it authenticates is known by its name as containerd has it, also for an address without a port", () => {
     const endpoints = ["https://10.0.0.1", "https://p.example:5007"].map((endpoint) => ({
       endpoint,
       auth: "bearer" as const,
       authenticated: true,
     }));
-    const source = { hosts: [], hostsDir: dir, files: {}, credentials: {}, endpoints };
-    const { declaredMirror: wire } = declaredBy(
-      Object.fromEntries(
-        Object.entries(source).map(([key, value]) => [key, pulumi.output(value)]),
-      ) as unknown as MirrorSource,
-    );
-    const { value } = JSON.parse(await new Promise<string>((resolve) => wire.apply(resolve))) as Stated<NodeMirror>;
+    const text = stateMirror({ hosts: [], hostsDir: dir, files: {}, endpoints });
+    const { value } = JSON.parse(text) as Stated<DeclarationWithoutFiles>;
     assert.deepEqual(value?.auth, { "10.0.0.1": "bearer", "10.0.0.1:443": "bearer", "p.example:5007": "bearer" });
   });
 

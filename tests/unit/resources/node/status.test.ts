@@ -5,7 +5,6 @@ import { renderFiles } from "../../../../provider/containerd/render/renderFiles"
 import { stableText, unknownValue } from "../../../../provider/pulumi/plainValue";
 import { Declarations } from "../../../../provider/resources/node/declaration";
 import type {
-  CheckedDeclaration,
   ContainerdState,
   NodeContainerdInputs,
   NodeContainerdOutputs,
@@ -59,7 +58,7 @@ function inputs({
   };
 }
 
-function check(declaredMirror: string, hosts: DesiredHost[]): CheckedDeclaration {
+function check(declaredMirror: string, hosts: DesiredHost[]): Pick<NodeContainerdInputs, "mirror" | "files"> {
   const declaredFiles = stableText(renderFiles(hosts, {}, hostsDir));
   const connection = { host: "127.0.0.1" };
   return declarations.check({ connection, credentials: {}, declaredMirror, declaredFiles, declaredVerify: "" });
