@@ -23,7 +23,7 @@ export function plainErrors<T>(work: () => T): T {
 /** The wire input `problems`: absent (not empty) when all is well, so that the state does not carry it. */
 export function problemsInput(...parts: pulumi.Input<Judged>[]): pulumi.Output<Problem[] | undefined> {
   return pulumi.all(parts).apply((all) => {
-    const found = allProblems(all as Judged[]);
+    const found = allProblems(all);
     return found.length > 0 ? found : undefined;
   });
 }

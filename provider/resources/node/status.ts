@@ -5,7 +5,7 @@ import { declareDialTimeout, hasDialTimeout, knowsDialTimeout } from "../../cont
 import type { ContainerdVersion } from "../../containerd/version";
 import { atLeast, parseContainerdVersion } from "../../containerd/version";
 import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
-import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs, DeclarationWithoutFiles } from "./state";
+import type { Declaration, DeclarationWithoutFiles, NodeContainerdInputs, NodeContainerdOutputs } from "./state";
 import { digestOfFiles, mirrorOf } from "./state";
 
 /**

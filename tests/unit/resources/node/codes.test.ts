@@ -33,7 +33,7 @@ describe("codes of what is declared for a node", () => {
   });
 
   it("a hosts directory that is none", () => {
-    assert.throws(() => layOutHosts([{ endpoint: "https://m.example:5000" } as never], "certs.d"), {
+    assert.throws(() => layOutHosts([{ endpoint: "https://m.example:5000" }], "certs.d"), {
       code: "HOSTS_DIR_INVALID",
     });
   });
