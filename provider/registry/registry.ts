@@ -5,7 +5,7 @@ import { isDigest, sha256 } from "../model/digest";
 import { manifestMediaTypes } from "../model/mediaType";
 import type { RegistryConnection } from "./connection";
 import type { RegistryEndpoint } from "./endpoint";
-import { saidError } from "./http/answer";
+import { parseErrorBody } from "./http/answer";
 import type { HttpResponse } from "./http/httpExchange";
 import type { RegistryOptions } from "./http/sender";
 import { Sender } from "./http/sender";
@@ -42,8 +42,8 @@ export interface ManifestToPut {
 export class Registry {
   readonly endpoint: RegistryEndpoint;
   private readonly sender: Sender;
-  /** Once one upload was too large for what stands in front of the registry, the later ones begin in pieces. */
-  private readonly learnt = { pieces: undefined as number | undefined };
+  /** Once one upload was too large for what stands in front of the registry, the later ones begin in chunks. */
+  private readonly learnt = { chunks: undefined as number | undefined };
 
   /**
    * @throws RegistryError for arguments that cannot be right (`ENDPOINT_INVALID`, `CA_...`, `CREDENTIALS_...`); nothing
@@ -69,7 +69,7 @@ export class Registry {
    */
   async ping({ needsCredentials = true } = {}): Promise<EndpointSeen> {
     const { authority } = this.endpoint;
-    const given = await this.sender.authorizer.given();
+    const given = await this.sender.authorizer.getCredentials();
     const seen = (auth: EndpointSeen["auth"], authenticated: boolean): EndpointSeen => ({
       endpoint: this.connection.endpoint,
       auth,
@@ -80,14 +80,14 @@ export class Registry {
       response = await this.sender.send({ method: "GET", url: this.sender.url(""), scopes: [], attempts: 2 });
     } catch (error) {
       if (!needsCredentials && error instanceof RegistryError && error.code === "REGISTRY_CREDENTIALS_MISSING") {
-        return seen(this.sender.authorizer.kind === "bearer" ? "bearer" : "basic", false);
+        return seen(this.sender.authorizer.scheme === "bearer" ? "bearer" : "basic", false);
       }
       throw error;
     }
-    const { kind } = this.sender.authorizer;
+    const { scheme: kind } = this.sender.authorizer;
     if (response.status === 200) {
       if (kind === "unknown") {
-        this.sender.authorizer.learnNone();
+        this.sender.authorizer.acceptAnonymous();
       }
       return kind === "unknown" || kind === "none" ? seen("none", true) : seen(kind, given !== undefined);
     }
@@ -97,7 +97,7 @@ export class Registry {
       }
       throw await this.sender.failure("GET", response);
     }
-    if (response.status === 400 && this.endpoint.scheme === "http" && saysWantsTls(saidError(response).message)) {
+    if (response.status === 400 && this.endpoint.scheme === "http" && saysWantsTls(parseErrorBody(response).message)) {
       throw new RegistryError(
         "REGISTRY_NEEDS_TLS",
         `${authority} speaks TLS, but the endpoint says http://. Write https://${authority} or leave the scheme out.`,
@@ -335,8 +335,8 @@ export class Registry {
   }
 
   /** Set while the registry is taken to be down, after several requests in a row failed for good. */
-  get down(): RegistryError | undefined {
-    return this.sender.down;
+  get downError(): RegistryError | undefined {
+    return this.sender.downError;
   }
 
   /** Ends everything under way and frees the connections. */
@@ -350,7 +350,9 @@ export class Registry {
  * that calls the layer unknown: no trouble that passes.
  */
 function refusesUrls(response: HttpResponse, { elsewhere = [] }: ManifestToPut): boolean {
-  return elsewhere.length > 0 && response.status === 500 && saidError(response).codes.includes("MANIFEST_BLOB_UNKNOWN");
+  return (
+    elsewhere.length > 0 && response.status === 500 && parseErrorBody(response).codes.includes("MANIFEST_BLOB_UNKNOWN")
+  );
 }
 
 function layerUrls(
@@ -372,7 +374,7 @@ const accept = { accept: manifestMediaTypes.join(", ") };
 
 /** Only this code says that the repository does not exist; a registry that serves no lists answers 404 as well. */
 function isNameUnknown(response: HttpResponse): boolean {
-  return saidError(response).code === "NAME_UNKNOWN";
+  return parseErrorBody(response).code === "NAME_UNKNOWN";
 }
 
 /** Undefined for what is no list of tags: a proxy's own page, for one. */

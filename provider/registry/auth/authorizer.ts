@@ -1,6 +1,6 @@
 import type { RegistryEndpoint } from "../endpoint";
 import { baseUrl } from "../endpoint";
-import { redacted, responseError, saidError } from "../http/answer";
+import { parseErrorBody, redactUrl, responseError } from "../http/answer";
 import type { HttpResponse } from "../http/httpExchange";
 import { RegistryError } from "../registryError";
 import type { Challenge } from "./challenge";
@@ -53,17 +53,17 @@ export class Authorizer {
     private readonly send: PlainSender,
   ) {}
 
-  get kind(): "unknown" | "none" | "basic" | "bearer" {
+  get scheme(): "unknown" | "none" | "basic" | "bearer" {
     return this.way;
   }
 
-  given(): Promise<RegistryCredentials | undefined> {
+  getCredentials(): Promise<RegistryCredentials | undefined> {
     this.credentials ??= this.loadCredentials();
     return this.credentials;
   }
 
   /** Says that an unauthenticated request was accepted. A later challenge still counts. */
-  learnNone(): void {
+  acceptAnonymous(): void {
     if (this.way === "unknown") {
       this.way = "none";
     }
@@ -74,7 +74,7 @@ export class Authorizer {
    *
    * @param commit The request ends a long upload: a token in the second half of its life is exchanged first.
    */
-  async header(scopes: Scope[], commit = false): Promise<string | undefined> {
+  async authorizationHeader(scopes: Scope[], commit = false): Promise<string | undefined> {
     if (this.way === "basic") {
       return this.basic();
     }
@@ -90,11 +90,15 @@ export class Authorizer {
    * @param used The Authorization header that was refused.
    * @throws RegistryError `REGISTRY_CREDENTIALS_MISSING`, `REGISTRY_UNAUTHORIZED`
    */
-  async answer(response: HttpResponse, scopes: Scope[], used: string | undefined): Promise<string | undefined> {
+  async answerChallenge(
+    response: HttpResponse,
+    scopes: Scope[],
+    used: string | undefined,
+  ): Promise<string | undefined> {
     const challenges = parseChallenges(response.headers["www-authenticate"] ?? "");
     const bearer = challenges.find((c) => c.scheme === "bearer" && c.parameters["realm"] !== undefined);
     const basic = challenges.find((c) => c.scheme === "basic");
-    const credentials = await this.given();
+    const credentials = await this.getCredentials();
     if (bearer !== undefined && !(basic !== undefined && credentials?.kind === "password" && isNoRealm(bearer))) {
       this.way = "bearer";
       this.challenge = bearer;
@@ -124,7 +128,7 @@ export class Authorizer {
   }
 
   private async basic(): Promise<string | undefined> {
-    const credentials = await this.given();
+    const credentials = await this.getCredentials();
     return credentials === undefined ? undefined : basicHeader(credentials);
   }
 
@@ -169,7 +173,7 @@ export class Authorizer {
     const parameters = (this.challenge as Challenge).parameters;
     const realm = realmUrl(parameters["realm"] as string, this.endpoint);
     const service = parameters["service"];
-    const credentials = await this.given();
+    const credentials = await this.getCredentials();
     const askedAt = Date.now();
     let response: HttpResponse | undefined;
     if (credentials?.kind === "identityToken") {
@@ -214,8 +218,8 @@ export class Authorizer {
         : refusedCredentials(
             this.endpoint,
             credentials,
-            saidError(response).message,
-            `its token server ${redacted(realm)}`,
+            parseErrorBody(response).message,
+            `its token server ${redactUrl(realm)}`,
           );
     }
     if (response.status !== 200) {
@@ -236,7 +240,7 @@ export class Authorizer {
     if (typeof value !== "string") {
       throw new RegistryError(
         "REGISTRY_TOKEN_INVALID",
-        `the token server ${redacted(realm)} of ${this.endpoint.authority} answered without a token. Check its configuration.`,
+        `the token server ${redactUrl(realm)} of ${this.endpoint.authority} answered without a token. Check its configuration.`,
       );
     }
     const seconds =

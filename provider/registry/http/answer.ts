@@ -6,7 +6,7 @@ import type { HttpResponse } from "./httpExchange";
  * What a registry said in the body of an error (distribution-spec v1.1.1, "Error codes"), or the start of anything
  * else.
  */
-export interface SaidError {
+export interface ErrorBody {
   code: string | undefined;
   /** All of them, where a registry lists several errors. */
   codes: string[];
@@ -15,7 +15,7 @@ export interface SaidError {
 
 const maxShown = 300;
 
-export function saidError(response: HttpResponse): SaidError {
+export function parseErrorBody(response: HttpResponse): ErrorBody {
   const text = response.body.toString("utf8", 0, 64 * 1024);
   try {
     const parsed = JSON.parse(text) as {
@@ -61,15 +61,15 @@ function shorten(text: string): string {
 }
 
 /** A URL without user, password and query: upload URLs carry state and storage URLs carry signatures. */
-export function redacted(url: URL): string {
+export function redactUrl(url: URL): string {
   return `${url.origin}${url.pathname}${url.search === "" ? "" : "?..."}`;
 }
 
 /** `PUT https://HOST/v2/a/manifests/1: 403 DENIED: requested access to the resource is denied. <way out>` */
 export function responseError(method: string, url: URL, response: HttpResponse, wayOut = ""): RegistryError {
-  const { code, message } = saidError(response);
+  const { code, message } = parseErrorBody(response);
   const said = [code, message].filter((part) => part !== undefined && part !== "").join(": ");
-  const text = `${method} ${redacted(url)}: ${response.status}${said === "" ? "" : ` ${said}`}${wayOut === "" ? "" : `. ${wayOut}`}`;
+  const text = `${method} ${redactUrl(url)}: ${response.status}${said === "" ? "" : ` ${said}`}${wayOut === "" ? "" : `. ${wayOut}`}`;
   return new RegistryError(ourCode(response.status), text, {
     status: response.status,
     ...(code === undefined ? {} : { registryCode: code }),

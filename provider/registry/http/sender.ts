@@ -10,7 +10,7 @@ import type { RegistryConnection } from "../connection";
 import type { RegistryEndpoint } from "../endpoint";
 import { baseUrl, parseRegistryEndpoint } from "../endpoint";
 import { RegistryError } from "../registryError";
-import { redacted, responseError } from "./answer";
+import { redactUrl, responseError } from "./answer";
 import type { HttpResponse } from "./httpExchange";
 import { AdaptiveLimiter } from "./limiter";
 import type { RetryPolicy } from "./retry";
@@ -32,10 +32,10 @@ export interface RegistryOptions {
    */
   commitTimeoutMs?: number;
   /**
-   * Size of the pieces when something in front of the registry takes no larger bodies. Default 16 MiB; halved where
+   * Size of the chunks when something in front of the registry takes no larger bodies. Default 16 MiB; halved where
    * that is still too much.
    */
-  pieceBytes?: number;
+  chunkBytes?: number;
 }
 
 export interface SendRequest {
@@ -64,7 +64,7 @@ const maxRedirects = 5;
 const tokenAfterAbortMs = 3_000;
 
 /** Small enough for every default limit met in the field (nginx: 1 MiB is met by halving; Cloudflare: 100 MB). */
-const defaultPieceBytes = 16 * 1024 * 1024;
+const defaultChunkBytes = 16 * 1024 * 1024;
 
 /**
  * A registry that is gone fails a hundred images one after the other, each after all its tries. After this many such
@@ -82,7 +82,7 @@ export class Sender {
   readonly authorizer: Authorizer;
   readonly limiter: AdaptiveLimiter;
   readonly policy: RetryPolicy;
-  readonly pieceBytes: number;
+  readonly chunkBytes: number;
   private readonly transport: Transport;
   private readonly base: URL;
   private readonly timeouts: { answer: number; commit: number };
@@ -98,7 +98,7 @@ export class Sender {
     const max = options.concurrency?.max ?? 16;
     this.limiter = new AdaptiveLimiter(Math.min(options.concurrency?.start ?? 6, max), max);
     this.policy = { ...defaultRetryPolicy, ...options.retry };
-    this.pieceBytes = options.pieceBytes ?? defaultPieceBytes;
+    this.chunkBytes = options.chunkBytes ?? defaultChunkBytes;
     this.timeouts = { answer: options.answerTimeoutMs ?? 60_000, commit: options.commitTimeoutMs ?? 900_000 };
     this.transport = new Transport(connection, {
       connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
@@ -120,15 +120,15 @@ export class Sender {
   /** With repetition; for requests whose body, if any, is in memory. */
   async send(request: SendRequest): Promise<SendResponse> {
     const signal = request.signal ?? this.ctx.signal;
-    const once = (): Promise<SendResponse> => this.limiter.run(signal, () => this.follow(request, signal));
-    return request.once === true ? once() : this.repeat(request, signal, once);
+    const once = (): Promise<SendResponse> => this.limiter.run(signal, () => this.sendOnce(request, signal));
+    return request.once === true ? once() : this.retry(request, signal, once);
   }
 
   /**
    * Set while the registry is taken to be down: several requests in a row have failed for good, and the last not long
    * ago.
    */
-  get down(): RegistryError | undefined {
+  get downError(): RegistryError | undefined {
     return this.breakdown !== undefined &&
       this.breakdown.count >= breakdownsBeforeDown &&
       Date.now() - this.breakdown.at < downMs
@@ -148,11 +148,11 @@ export class Sender {
     const signal = request.signal ?? this.ctx.signal;
     const work = async (): Promise<SendResponse> => {
       const authorization = await this.authorization(request.url, request.scopes, request.commit);
-      const response = await this.wire(request, request.url, authorization, signal, request.body);
+      const response = await this.exchange(request, request.url, authorization, signal, request.body);
       if (response.status === 401) {
-        await this.authorizer.answer(response, request.scopes, authorization);
+        await this.authorizer.answerChallenge(response, request.scopes, authorization);
       }
-      this.note(response);
+      this.adaptToStatus(response);
       return { ...response, url: request.url };
     };
     return request.queue === false ? work() : this.limiter.run(signal, work);
@@ -168,9 +168,9 @@ export class Sender {
   /** The error for an answer that is one. */
   async failure(method: string, response: SendResponse, wayOut = ""): Promise<RegistryError> {
     if (response.status === 401) {
-      const credentials = await this.authorizer.given();
+      const credentials = await this.authorizer.getCredentials();
       if (credentials !== undefined) {
-        return refusedCredentials(this.endpoint, credentials, `${method} ${redacted(response.url)}: 401`);
+        return refusedCredentials(this.endpoint, credentials, `${method} ${redactUrl(response.url)}: 401`);
       }
     }
     const hint = wayOut !== "" ? wayOut : response.status === 403 ? await this.deniedHint() : "";
@@ -178,7 +178,7 @@ export class Sender {
   }
 
   private async deniedHint(): Promise<string> {
-    const credentials = await this.authorizer.given();
+    const credentials = await this.authorizer.getCredentials();
     return credentials?.kind === "password"
       ? `User "${credentials.username}" lacks the right to this repository on ${this.endpoint.authority}; some registries want the project or repository made first.`
       : `Credentials with the right to this repository are needed; give username and password, or dockerConfigPath.`;
@@ -204,7 +204,7 @@ export class Sender {
     return true;
   }
 
-  private async repeat(
+  private async retry(
     request: SendRequest,
     signal: AbortSignal,
     once: () => Promise<SendResponse>,
@@ -220,7 +220,7 @@ export class Sender {
           !(await this.waitAfter(
             attempt,
             wait,
-            `${request.method} ${redacted(request.url)}: ${response.status}`,
+            `${request.method} ${redactUrl(request.url)}: ${response.status}`,
             signal,
             request.attempts,
           ))
@@ -232,7 +232,7 @@ export class Sender {
           throw error;
         }
         if (
-          this.down !== undefined ||
+          this.downError !== undefined ||
           !(await this.waitAfter(attempt, undefined, error.message, signal, request.attempts))
         ) {
           if (request.attempts === undefined) {
@@ -245,28 +245,28 @@ export class Sender {
   }
 
   /** One try: authentication, at most one repetition after a 401, redirects. */
-  private async follow(request: SendRequest, signal: AbortSignal): Promise<SendResponse> {
+  private async sendOnce(request: SendRequest, signal: AbortSignal): Promise<SendResponse> {
     let url = request.url;
     for (let hop = 0; ; hop++) {
       let authorization = await this.authorization(url, request.scopes, request.commit);
-      let response = await this.wire(request, url, authorization, signal, request.body);
+      let response = await this.exchange(request, url, authorization, signal, request.body);
       if (response.status === 401 && this.isOurs(url)) {
-        const better = await this.authorizer.answer(response, request.scopes, authorization);
+        const better = await this.authorizer.answerChallenge(response, request.scopes, authorization);
         if (better !== undefined) {
           authorization = better;
-          response = await this.wire(request, url, authorization, signal, request.body);
+          response = await this.exchange(request, url, authorization, signal, request.body);
         }
       }
       const location = response.headers["location"];
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined || hop >= maxRedirects) {
-        this.note(response);
+        this.adaptToStatus(response);
         return { ...response, url };
       }
       url = withoutDowngrade(new URL(location, url), this.endpoint, "redirect");
     }
   }
 
-  private async wire(
+  private async exchange(
     request: Pick<SendRequest, "method" | "headers" | "commit">,
     url: URL,
     authorization: string | undefined,
@@ -281,7 +281,7 @@ export class Sender {
       // Some front ends answer 411 to an empty POST that does not say so.
       headers["content-length"] = "0";
     }
-    const { down } = this;
+    const { downError: down } = this;
     if (down !== undefined) {
       throw down;
     }
@@ -303,7 +303,7 @@ export class Sender {
     }
   }
 
-  private note(response: HttpResponse): void {
+  private adaptToStatus(response: HttpResponse): void {
     this.breakdown = undefined;
     if (response.status === 429 || response.status === 503) {
       const wait = parseRetryAfter(response.headers["retry-after"]) ?? 0;
@@ -315,7 +315,7 @@ export class Sender {
 
   /** Credentials are for the registry itself: an upload or storage URL on another host, port or scheme gets none. */
   private async authorization(url: URL, scopes: Scope[], commit: boolean | undefined): Promise<string | undefined> {
-    return this.isOurs(url) ? this.authorizer.header(scopes, commit) : undefined;
+    return this.isOurs(url) ? this.authorizer.authorizationHeader(scopes, commit) : undefined;
   }
 
   private isOurs(url: URL): boolean {
@@ -331,8 +331,8 @@ export class Sender {
     // After an abort only uploads are given back, which may take a token that has not been fetched yet.
     const signal = this.ctx.signal.aborted ? AbortSignal.timeout(tokenAfterAbortMs) : this.ctx.signal;
     const request: SendRequest = { method, url, headers, scopes: [] };
-    return this.repeat(request, signal, async () => ({
-      ...(await this.wire(request, url, undefined, signal, body)),
+    return this.retry(request, signal, async () => ({
+      ...(await this.exchange(request, url, undefined, signal, body)),
       url,
     }));
   }

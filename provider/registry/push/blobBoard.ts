@@ -32,7 +32,7 @@ export class BlobBoard {
   }
 
   /** Says that a repository has to have a blob. */
-  need(repository: string, blob: { digest: Digest; size: number; inPackage: boolean }): BoardBlob {
+  addPlace(repository: string, blob: { digest: Digest; size: number; inPackage: boolean }): BoardBlob {
     let found = this.blobs.get(blob.digest);
     if (found === undefined) {
       found = { ...blob, sources: new Set(), places: new Map() };
@@ -50,16 +50,16 @@ export class BlobBoard {
   }
 
   /** Repositories of this blob in a given state. */
-  where(blob: BoardBlob, state: Place["state"]): string[] {
+  repositoriesIn(blob: BoardBlob, state: Place["state"]): string[] {
     return [...blob.places].filter(([, place]) => place.state === state).map(([repository]) => repository);
   }
 
   /** Blobs whose content somebody lacks. */
-  wanted(): BoardBlob[] {
-    return [...this.blobs.values()].filter((blob) => this.where(blob, "wanted").length > 0);
+  wantedBlobs(): BoardBlob[] {
+    return [...this.blobs.values()].filter((blob) => this.repositoriesIn(blob, "wanted").length > 0);
   }
 
-  there(blob: BoardBlob, repository: string): void {
+  markPresent(blob: BoardBlob, repository: string): void {
     blob.sources.add(repository);
     const place = blob.places.get(repository);
     if (place !== undefined && place.state !== "there") {
@@ -71,13 +71,13 @@ export class BlobBoard {
     }
   }
 
-  want(blob: BoardBlob, repository: string): void {
+  markWanted(blob: BoardBlob, repository: string): void {
     const place = blob.places.get(repository);
     if (place === undefined) {
       return;
     }
     if (!blob.inPackage) {
-      this.fail(
+      this.markFailed(
         blob,
         repository,
         new RegistryError(
@@ -91,7 +91,7 @@ export class BlobBoard {
     this.changed?.();
   }
 
-  fail(blob: BoardBlob, repository: string, error: Error): void {
+  markFailed(blob: BoardBlob, repository: string, error: Error): void {
     const place = blob.places.get(repository);
     if (place !== undefined && place.state !== "there") {
       place.state = "failed";
@@ -103,7 +103,7 @@ export class BlobBoard {
   }
 
   /** The registry lost a blob that was there a moment ago. */
-  lost(blob: BoardBlob, repository: string): void {
+  markLost(blob: BoardBlob, repository: string): void {
     blob.sources.delete(repository);
     const place = blob.places.get(repository);
     if (place !== undefined) {
@@ -112,7 +112,7 @@ export class BlobBoard {
   }
 
   /** Resolves when the repository has the blob. */
-  arrival(digest: Digest, repository: string): Promise<void> {
+  waitForBlob(digest: Digest, repository: string): Promise<void> {
     const place = this.blobs.get(digest)?.places.get(repository);
     if (place === undefined) {
       return Promise.reject(new Error(`blob ${digest} was not planned for ${repository}`));
@@ -127,10 +127,10 @@ export class BlobBoard {
   }
 
   /** Resolves when a content is wanted. */
-  nextWanted(): Promise<void> {
+  waitForWanted(): Promise<void> {
     return new Promise((resolve) => {
       this.changed = resolve;
-      if (this.wanted().length > 0) {
+      if (this.wantedBlobs().length > 0) {
         resolve();
       }
     });

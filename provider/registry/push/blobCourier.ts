@@ -8,7 +8,7 @@ import { StreamSpent } from "../upload/blobUpload";
 import { ByteBudget } from "../upload/byteBudget";
 import { fanOut } from "../upload/fanOut";
 import type { BlobBoard, BoardBlob } from "./blobBoard";
-import { inTurns } from "./inTurns";
+import { mapConcurrently } from "./mapConcurrently";
 import type { PushProgress } from "./pushProgress";
 import type { PushResult } from "./pushResult";
 
@@ -73,12 +73,12 @@ export class BlobCourier {
   /**
    * Finds out for each place not yet known whether the blob is there, can be mounted, or is wanted from the package.
    */
-  async survey(): Promise<void> {
-    await inTurns(this.board.all, (blob) => this.surveyBlob(blob));
+  async checkExistingBlobs(): Promise<void> {
+    await mapConcurrently(this.board.all, (blob) => this.checkExistingBlob(blob));
   }
 
-  private async surveyBlob(blob: BoardBlob): Promise<void> {
-    const unknown = this.board.where(blob, "unknown");
+  private async checkExistingBlob(blob: BoardBlob): Promise<void> {
+    const unknown = this.board.repositoriesIn(blob, "unknown");
     if (unknown.length === 0) {
       return;
     }
@@ -88,18 +88,18 @@ export class BlobCourier {
           try {
             if (await this.registry.hasBlob(repository, blob.digest)) {
               this.stats.blobsPresent++;
-              this.board.there(blob, repository);
+              this.board.markPresent(blob, repository);
             }
           } catch (error) {
             this.signal.throwIfAborted();
-            this.board.fail(blob, repository, error as Error);
+            this.board.markFailed(blob, repository, error as Error);
           }
         }),
       );
     }
     await this.mountAll(blob);
-    for (const repository of this.board.where(blob, "unknown")) {
-      this.board.want(blob, repository);
+    for (const repository of this.board.repositoriesIn(blob, "unknown")) {
+      this.board.markWanted(blob, repository);
     }
   }
 
@@ -109,17 +109,17 @@ export class BlobCourier {
     if (sources.length === 0) {
       return;
     }
-    const targets = [...this.board.where(blob, "unknown"), ...this.board.where(blob, "wanted")];
+    const targets = [...this.board.repositoriesIn(blob, "unknown"), ...this.board.repositoriesIn(blob, "wanted")];
     await Promise.all(
       targets.map(async (repository) => {
         try {
           if (await this.mount(blob, repository, sources)) {
             this.stats.blobsMounted++;
-            this.board.there(blob, repository);
+            this.board.markPresent(blob, repository);
           }
         } catch (error) {
           this.signal.throwIfAborted();
-          this.board.fail(blob, repository, error as Error);
+          this.board.markFailed(blob, repository, error as Error);
         }
       }),
     );
@@ -155,18 +155,18 @@ export class BlobCourier {
    */
   async deliver(given: PackageBlob): Promise<void> {
     const blob = this.board.get(given.digest);
-    if (blob === undefined || this.board.where(blob, "wanted").length === 0) {
+    if (blob === undefined || this.board.repositoriesIn(blob, "wanted").length === 0) {
       return;
     }
-    if (this.registry.down !== undefined) {
+    if (this.registry.downError !== undefined) {
       // Decoding the rest of a large package for a registry that is gone helps nobody.
-      throw this.registry.down;
+      throw this.registry.downError;
     }
     if (given.size <= this.heldBytes && !given.reopenable) {
       const giveBack = await this.budget.take(given.size + this.overhead);
       try {
         const bytes = await collect(given.open(), given.size);
-        this.start(this.distribute(blob, { digest: given.digest, size: given.size, bytes }).finally(giveBack));
+        this.start(this.uploadReopenable(blob, { digest: given.digest, size: given.size, bytes }).finally(giveBack));
       } catch (error) {
         giveBack();
         throw error;
@@ -176,7 +176,7 @@ export class BlobCourier {
     if (given.reopenable) {
       const giveBack = await this.files.take(1);
       this.start(
-        this.distribute(blob, {
+        this.uploadReopenable(blob, {
           digest: given.digest,
           size: given.size,
           open: () => given.open(),
@@ -185,11 +185,11 @@ export class BlobCourier {
       );
       return;
     }
-    await this.flow(blob, given);
+    await this.streamBlob(blob, given);
   }
 
   /** Waits for everything that was begun. */
-  async quiet(): Promise<void> {
+  async waitForUploads(): Promise<void> {
     while (this.underWay.size > 0) {
       await Promise.all(this.underWay);
     }
@@ -201,9 +201,9 @@ export class BlobCourier {
   }
 
   /** A content that can be had as often as it takes. */
-  private async distribute(blob: BoardBlob, source: BlobSource): Promise<void> {
+  private async uploadReopenable(blob: BoardBlob, source: BlobSource): Promise<void> {
     for (let first = true; ; first = false) {
-      const targets = this.board.where(blob, "wanted");
+      const targets = this.board.repositoriesIn(blob, "wanted");
       if (targets.length === 0) {
         return;
       }
@@ -216,8 +216,8 @@ export class BlobCourier {
   }
 
   /** A content that flows by, as large as it may be. */
-  private async flow(blob: BoardBlob, given: PackageBlob): Promise<void> {
-    const targets = this.board.where(blob, "wanted");
+  private async streamBlob(blob: BoardBlob, given: PackageBlob): Promise<void> {
+    const targets = this.board.repositoriesIn(blob, "wanted");
     const now = this.mounts === "refused" ? targets : targets.slice(0, 1);
     const passing = new PassingContent(given);
     const branches = now.length === 1 ? undefined : fanOut(passing.open(), now.length);
@@ -235,7 +235,7 @@ export class BlobCourier {
     );
     const done = Promise.all(uploads).then(() => this.mountAll(blob));
     this.start(done);
-    await passing.gone(done);
+    await passing.waitUntilTaken(done);
   }
 
   private async upload(blob: BoardBlob, repository: string, source: BlobSource, queue = true): Promise<void> {
@@ -243,21 +243,21 @@ export class BlobCourier {
       await this.registry.uploadBlob(repository, source, {
         signal: this.signal,
         queue,
-        onTry: () => this.counter(`${blob.digest} ${repository}`),
+        onTry: () => this.countTry(`${blob.digest} ${repository}`),
       });
       this.stats.blobsSent++;
-      this.board.there(blob, repository);
+      this.board.markPresent(blob, repository);
     } catch (error) {
       if (error instanceof StreamSpent) {
         // Stays wanted: the package is read once more for it.
         return;
       }
-      this.board.fail(blob, repository, error as Error);
+      this.board.markFailed(blob, repository, error as Error);
     }
   }
 
   /** Counts one try: on the wire every byte, on the progress line only what no earlier try had brought. */
-  private counter(key: string): (count: number) => void {
+  private countTry(key: string): (count: number) => void {
     const shown = this.progress.attempt(key);
     return (count) => {
       this.stats.bytesSent += count;
@@ -271,7 +271,7 @@ export class BlobCourier {
    * @param elsewhere Repositories that may have the blob from an earlier push.
    * @param settled Told where the blob is now, or why it could not be sent.
    */
-  async stage(
+  async stageBlob(
     given: PackageBlob,
     repository: string,
     elsewhere: readonly string[],
@@ -291,7 +291,7 @@ export class BlobCourier {
       try {
         await this.registry.uploadBlob(repository, source, {
           signal: this.signal,
-          onTry: () => this.counter(given.digest),
+          onTry: () => this.countTry(given.digest),
         });
         this.stats.blobsSent++;
         settled(repository);
@@ -317,7 +317,7 @@ export class BlobCourier {
       const passing = new PassingContent(given);
       const done = send(passing);
       this.start(done);
-      await passing.gone(done);
+      await passing.waitUntilTaken(done);
     }
   }
 }
@@ -352,7 +352,7 @@ class PassingContent implements BlobSource {
   };
 
   /** Resolves when the pass may go on; rejects with the package's own failure. */
-  async gone(done: Promise<unknown>): Promise<void> {
+  async waitUntilTaken(done: Promise<unknown>): Promise<void> {
     await Promise.race([this.ended, done.catch(() => undefined)]);
     this.over = true;
     if (this.failure !== undefined) {

@@ -124,7 +124,7 @@ export class ImagePush {
 
   private async putChild(manifest: PlannedManifest): Promise<void> {
     if (this.lacking.has(manifest.digest)) {
-      await this.put(manifest, manifest.digest);
+      await this.putManifest(manifest, manifest.digest);
     }
   }
 
@@ -158,7 +158,7 @@ export class ImagePush {
   private async putRoot(): Promise<PushedImage> {
     const { root, target, image } = this.planned;
     try {
-      await this.put(root, target.reference);
+      await this.putManifest(root, target.reference);
       return this.result(root.digest, root.mediaType, image.preserved, image.reason);
     } catch (error) {
       if (
@@ -227,7 +227,7 @@ export class ImagePush {
       if (!this.lacking.has(referrer.digest)) {
         continue;
       }
-      const { subject } = await this.put(referrer, referrer.digest);
+      const { subject } = await this.putManifest(referrer, referrer.digest);
       if (referrer.subject !== undefined && subject === undefined) {
         listless.set(referrer.subject, [...(listless.get(referrer.subject) ?? []), referrer]);
       }
@@ -238,10 +238,10 @@ export class ImagePush {
   }
 
   /** Puts one manifest once its blobs are there; blobs that have vanished in the meantime are brought again. */
-  private async put(manifest: PlannedManifest, reference: string): Promise<{ subject: Digest | undefined }> {
+  private async putManifest(manifest: PlannedManifest, reference: string): Promise<{ subject: Digest | undefined }> {
     const { registry, board, stats } = this.tools;
     if (this.lacking.has(manifest.digest)) {
-      await Promise.all(manifest.blobs.map((blob) => board.arrival(blob.digest, this.repository)));
+      await Promise.all(manifest.blobs.map((blob) => board.waitForBlob(blob.digest, this.repository)));
     }
     for (let recheck = 0; ; recheck++) {
       try {
@@ -250,7 +250,7 @@ export class ImagePush {
         stats.manifestsSent++;
         return answer;
       } catch (error) {
-        if (recheck >= maxRechecks || !isBlobUnknown(error) || !(await this.bringBack(manifest))) {
+        if (recheck >= maxRechecks || !isBlobUnknown(error) || !(await this.restoreBlobs(manifest))) {
           throw error;
         }
       }
@@ -258,23 +258,23 @@ export class ImagePush {
   }
 
   /** @returns whether a blob was gone; it is there again then */
-  private async bringBack(manifest: PlannedManifest): Promise<boolean> {
+  private async restoreBlobs(manifest: PlannedManifest): Promise<boolean> {
     const { registry, board, blobs } = this.tools;
     const gone: Digest[] = [];
     for (const { digest, size } of manifest.blobs) {
       if (!(await registry.hasBlob(this.repository, digest))) {
         // A manifest that was there already has not asked for its blobs so far.
-        const blob = board.need(this.repository, {
+        const blob = board.addPlace(this.repository, {
           digest,
           size: blobs.get(digest) ?? size,
           inPackage: blobs.has(digest),
         });
-        board.lost(blob, this.repository);
-        board.want(blob, this.repository);
+        board.markLost(blob, this.repository);
+        board.markWanted(blob, this.repository);
         gone.push(digest);
       }
     }
-    await Promise.all(gone.map((digest) => board.arrival(digest, this.repository)));
+    await Promise.all(gone.map((digest) => board.waitForBlob(digest, this.repository)));
     return gone.length > 0;
   }
 

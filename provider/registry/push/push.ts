@@ -4,7 +4,7 @@ import type { Digest } from "../../model/digest";
 import { repositoryBelow } from "../endpoint";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
-import { besideProbe, defaultProbeRepository } from "../sets/besideProbe";
+import { defaultProbeRepository, repositoryBesideProbe } from "../sets/besideProbe";
 import type { Keeper } from "../sets/deletePushed";
 import { deleteImages } from "../sets/deletePushed";
 import type { ManifestsByRepository } from "../sets/pushSetRecord";
@@ -16,7 +16,7 @@ import { BlobCourier } from "./blobCourier";
 import { selectImages } from "./imageFilter";
 import type { PushTools } from "./imagePush";
 import { ImagePush, isInPlace, lackingManifests, resultInPlace } from "./imagePush";
-import { inTurns } from "./inTurns";
+import { mapConcurrently } from "./mapConcurrently";
 import type { PlannedImage } from "./pushPlan";
 import { lackWarning, planPush } from "./pushPlan";
 import { PushProgress } from "./pushProgress";
@@ -76,7 +76,7 @@ export async function pushPackage(pkg: ImagePackage, registry: Registry, options
   try {
     return await push.run();
   } finally {
-    await push.quiet();
+    await push.waitForUploads();
     progress.stop();
   }
 }
@@ -117,8 +117,8 @@ class PackagePush {
   }
 
   /** Nothing of a push goes on after it has returned or thrown. */
-  quiet(): Promise<void> {
-    return this.courier.quiet();
+  waitForUploads(): Promise<void> {
+    return this.courier.waitForUploads();
   }
 
   async run(): Promise<PushResult> {
@@ -205,7 +205,7 @@ class PackagePush {
     outcomes: Map<string, PushedImage | Error>,
   ): Promise<{ planned: PlannedImage; lacking: Set<Digest> }[]> {
     const pending: { planned: PlannedImage; lacking: Set<Digest> }[] = [];
-    await inTurns(images, async (planned) => {
+    await mapConcurrently(images, async (planned) => {
       try {
         if (await isInPlace(this.registry, planned)) {
           outcomes.set(planned.image.source, resultInPlace(planned));
@@ -238,7 +238,7 @@ class PackagePush {
       for (const manifest of [...planned.below, planned.root, ...planned.referrers]) {
         if (lacking.has(manifest.digest)) {
           for (const { digest, size } of manifest.blobs) {
-            this.board.need(planned.target.repository, {
+            this.board.addPlace(planned.target.repository, {
               digest,
               size: index.blobs.get(digest) ?? size,
               inPackage: index.blobs.has(digest),
@@ -251,8 +251,8 @@ class PackagePush {
       this.board.addSource(digest, repository);
     }
     this.addSourcesInPlace(all, pending);
-    await this.courier.survey();
-    this.progress.setBytes(this.board.wanted().reduce((sum, blob) => sum + blob.size, 0));
+    await this.courier.checkExistingBlobs();
+    this.progress.setBytes(this.board.wantedBlobs().reduce((sum, blob) => sum + blob.size, 0));
 
     const pushes = pending.map(async ({ planned, lacking }) => {
       const { source } = planned.image;
@@ -270,11 +270,11 @@ class PackagePush {
     let over = false;
     const finished = Promise.all(pushes).then(() => (over = true));
     for (;;) {
-      await Promise.race([finished, this.board.nextWanted()]);
+      await Promise.race([finished, this.board.waitForWanted()]);
       if (over) {
         break;
       }
-      await this.passOrFail();
+      await this.runPass();
     }
     this.signal.throwIfAborted();
   }
@@ -294,8 +294,8 @@ class PackagePush {
   }
 
   /** One pass for all that is wanted now. What cannot be had from the package fails its images, not the push. */
-  private async passOrFail(): Promise<void> {
-    const wanted = this.board.wanted();
+  private async runPass(): Promise<void> {
+    const wanted = this.board.wantedBlobs();
     let failure: Error | undefined;
     if (++this.passes > maxPasses) {
       failure = new RegistryError(
@@ -313,18 +313,18 @@ class PackagePush {
       } catch (error) {
         failure = error as Error;
       }
-      await this.courier.quiet();
+      await this.courier.waitForUploads();
     }
     for (const blob of failure === undefined ? [] : wanted) {
-      for (const repository of this.board.where(blob, "wanted")) {
-        this.board.fail(blob, repository, failure as Error);
+      for (const repository of this.board.repositoriesIn(blob, "wanted")) {
+        this.board.markFailed(blob, repository, failure as Error);
       }
     }
   }
 
   private isWanted(digest: Digest): boolean {
     const blob = this.board.get(digest);
-    return blob !== undefined && this.board.where(blob, "wanted").length > 0;
+    return blob !== undefined && this.board.repositoriesIn(blob, "wanted").length > 0;
   }
 
   /**
@@ -334,7 +334,7 @@ class PackagePush {
   private async stageAll(sentBefore: SentBefore): Promise<{ index: PackageIndex; staged: Map<Digest, string> }> {
     const repository = repositoryBelow(
       this.registry.endpoint,
-      this.options.stagingRepository ?? besideProbe(defaultProbeRepository, "staging"),
+      this.options.stagingRepository ?? repositoryBesideProbe(defaultProbeRepository, "staging"),
     );
     const staged = new Map<Digest, string>();
     let refused: Error | undefined;
@@ -344,7 +344,7 @@ class PackagePush {
       wanted: () => refused === undefined,
       blob: async (blob: PackageBlob) => {
         if (refused === undefined) {
-          await this.courier.stage(blob, repository, sentBefore.repositoriesOf(blob.digest), (at) => {
+          await this.courier.stageBlob(blob, repository, sentBefore.repositoriesOf(blob.digest), (at) => {
             if (typeof at === "string") {
               staged.set(blob.digest, at);
             } else if (at instanceof RegistryError && at.status !== undefined && at.status < 500 && at.status !== 429) {
@@ -358,7 +358,7 @@ class PackagePush {
       },
       progress: (done, total) => this.progress.reading(done, total),
     });
-    await this.courier.quiet();
+    await this.courier.waitForUploads();
     this.signal.throwIfAborted();
     return { index, staged };
   }

@@ -1,8 +1,8 @@
 import type { Digest } from "../../model/digest";
 import { isIndex } from "../../model/mediaType";
 import type { Registry } from "../registry";
-import { inTurns } from "./inTurns";
 import { manifestParts } from "./manifest";
+import { mapConcurrently } from "./mapConcurrently";
 import type { PushedImage } from "./pushResult";
 import { targetOf } from "./target";
 
@@ -19,7 +19,7 @@ export class SentBefore {
   ) {}
 
   async load(): Promise<void> {
-    await inTurns(this.images, async ({ source, digest }) => {
+    await mapConcurrently(this.images, async ({ source, digest }) => {
       try {
         await this.walk(targetOf(this.registry.endpoint, source).repository, digest, 0);
       } catch (error) {

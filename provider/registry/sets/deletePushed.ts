@@ -1,7 +1,7 @@
 import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
 import { toldOf } from "../../model/errors";
-import { inTurns } from "../push/inTurns";
+import { mapConcurrently } from "../push/mapConcurrently";
 import type { Probe, PushedImage } from "../push/pushResult";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
@@ -82,7 +82,7 @@ async function deletePlaces(
   const result: DeleteResult = { deleted: [], left: [], failures: [] };
   // Several names may have one digest: it is deleted once, and they are gone together.
   const requests = new Map<string, Promise<boolean>>();
-  await inTurns(places, async ({ name, repository, reference, digest }) => {
+  await mapConcurrently(places, async ({ name, repository, reference, digest }) => {
     try {
       const reason = keeper(repository, digest);
       if (reason !== undefined) {

@@ -1,6 +1,6 @@
 import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
-import { inTurns } from "../push/inTurns";
+import { mapConcurrently } from "../push/mapConcurrently";
 import type { Probe, PushedImage } from "../push/pushResult";
 import type { Registry } from "../registry";
 import { placesOf } from "./pushedPlaces";
@@ -28,7 +28,7 @@ export async function inspectImages(
 ): Promise<InspectedImage[]> {
   const places = placesOf(registry.endpoint, images, probe);
   let done = 0;
-  return inTurns(places, async ({ name, digest, repository, reference }) => {
+  return mapConcurrently(places, async ({ name, digest, repository, reference }) => {
     const seen = await registry.headManifest(repository, reference);
     context.log.progress(`asked the registry for ${++done} of ${places.length} images`);
     return { image: name, expected: digest, found: seen?.digest };

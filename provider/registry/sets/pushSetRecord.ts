@@ -6,7 +6,7 @@ import { mediaTypes } from "../../model/mediaType";
 import { repositoryBelow } from "../endpoint";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
-import { besideProbe, defaultProbeRepository } from "./besideProbe";
+import { defaultProbeRepository, repositoryBesideProbe } from "./besideProbe";
 import { tinyManifest } from "./tinyImage";
 
 /**
@@ -38,7 +38,7 @@ const annotation = "io.pulumi.registry-mirror.push-set";
 const tagPrefix = "set-";
 
 export function recordRepository(probeRepository: string): string {
-  return besideProbe(probeRepository, "sets");
+  return repositoryBesideProbe(probeRepository, "sets");
 }
 
 export function recordTag({ token }: Pick<RecordPlace, "token">): string {

@@ -3,13 +3,13 @@ import { Transform } from "node:stream";
 
 import type { Digest } from "../../model/digest";
 import type { Scope } from "../auth/authorizer";
-import { redacted } from "../http/answer";
+import { redactUrl } from "../http/answer";
 import { isTransientStatus, parseRetryAfter } from "../http/retry";
 import type { Sender, SendResponse } from "../http/sender";
 import { isTransientFailure } from "../http/sender";
 import { RegistryError } from "../registryError";
-import type { PieceUpload } from "./pieceUpload";
-import { sendPieces } from "./pieceUpload";
+import type { ChunkedUpload } from "./chunkedUpload";
+import { sendChunks } from "./chunkedUpload";
 import { cancelUpload } from "./uploadCancel";
 import { commitUrl, uploadLocation } from "./uploadLocation";
 
@@ -26,7 +26,7 @@ export interface BlobSource {
 
 /** How an upload behaves. */
 export interface UploadOptions {
-  /** Called at the beginning of each try; what it returns is told of every piece that is handed to the network. */
+  /** Called at the beginning of each try; what it returns gets the size of every buffer handed to the network. */
   onTry?: () => (count: number) => void;
   signal?: AbortSignal;
   /** False: does not wait for its turn; for contents that must flow into several repositories side by side. */
@@ -45,7 +45,7 @@ export class StreamSpent extends RegistryError {
 
 /**
  * One blob into one repository: POST, then one PUT with everything (distribution-spec v1.1.1, "Pushing a blob
- * monolithically"); in pieces (PATCH) when something in front of the registry takes only small bodies.
+ * monolithically"); in chunks (PATCH) when something in front of the registry takes only small bodies.
  */
 export class BlobUpload {
   private readonly scopes: Scope[];
@@ -61,7 +61,7 @@ export class BlobUpload {
     private readonly repository: string,
     private readonly source: BlobSource,
     private readonly options: UploadOptions,
-    private readonly learnt: { pieces: number | undefined },
+    private readonly learnt: { chunks: number | undefined },
   ) {
     this.scopes = [{ repository, actions: "pull,push" }];
     this.signal = options.signal ?? sender.ctx.signal;
@@ -69,16 +69,16 @@ export class BlobUpload {
 
   async run(): Promise<void> {
     try {
-      await this.repeat();
+      await this.retry();
     } catch (error) {
-      await this.giveBack();
+      await this.cancel();
       throw error;
     }
   }
 
-  private async repeat(): Promise<void> {
+  private async retry(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const failure = await this.once();
+      const failure = await this.tryOnce();
       if (failure === undefined) {
         return;
       }
@@ -88,18 +88,18 @@ export class BlobUpload {
         !spent &&
         (await this.sender.waitAfter(attempt, failure.retryAfterMs, failure.error.message, this.signal));
       // The commit may have been done and only its answer lost: the registry says so, and nothing is sent twice.
-      if (failure.unsure && (await this.isThere())) {
+      if (failure.unsure && (await this.checkExistingBlob())) {
         return;
       }
       if (!more) {
         throw failure.again && spent ? new StreamSpent(this.source.digest, failure.error) : failure.error;
       }
-      await this.giveBack();
+      await this.cancel();
     }
   }
 
   /** What was begun and not finished is of no use to another try: each begins anew. */
-  private async giveBack(): Promise<void> {
+  private async cancel(): Promise<void> {
     const { unfinished } = this;
     this.unfinished = undefined;
     if (unfinished !== undefined) {
@@ -108,16 +108,16 @@ export class BlobUpload {
   }
 
   /** @returns undefined when done, else what failed and whether another try makes sense. */
-  private async once(): Promise<Failure | undefined> {
-    const begun = await this.begin();
+  private async tryOnce(): Promise<Failure | undefined> {
+    const begun = await this.initiateUpload();
     this.count = this.options.onTry?.() ?? this.count;
-    if (this.learnt.pieces !== undefined) {
-      return this.inPieces(begun, this.learnt.pieces);
+    if (this.learnt.chunks !== undefined) {
+      return this.sendInChunks(begun, this.learnt.chunks);
     }
-    return this.whole(begun);
+    return this.streamBlob(begun);
   }
 
-  private async begin(): Promise<SendResponse> {
+  private async initiateUpload(): Promise<SendResponse> {
     const response = await this.sender.send({
       method: "POST",
       url: this.sender.url(`${this.repository}/blobs/uploads/`),
@@ -131,7 +131,7 @@ export class BlobUpload {
     return response;
   }
 
-  private async whole(begun: SendResponse): Promise<Failure | undefined> {
+  private async streamBlob(begun: SendResponse): Promise<Failure | undefined> {
     const url = commitUrl(uploadLocation(begun, this.sender), this.source.digest);
     const headers = { "content-type": "application/octet-stream", "content-length": String(this.source.size) };
     let response: SendResponse;
@@ -150,18 +150,18 @@ export class BlobUpload {
         });
         this.count(this.source.size);
       } else {
-        response = await this.stream(url, headers);
+        response = await this.sendStream(url, headers);
       }
     } catch (error) {
       this.touched = true;
-      return this.failed(error);
+      return this.failureOf(error);
     }
     this.touched = true;
-    return (await this.tooLarge(response)) ?? this.judge(response);
+    return (await this.tooLarge(response)) ?? this.checkCommit(response);
   }
 
   /**
-   * A body that is too large as a whole may go in pieces. Several uploads under way at a time find out one after the
+   * A body that is too large as a whole may go in chunks. Several uploads under way at a time find out one after the
    * other.
    */
   private async tooLarge(response: SendResponse): Promise<Failure | undefined> {
@@ -169,16 +169,16 @@ export class BlobUpload {
       return undefined;
     }
     const error = await this.sender.failure("PUT", response);
-    if (this.learnt.pieces === undefined) {
-      this.learnt.pieces = this.sender.pieceBytes;
+    if (this.learnt.chunks === undefined) {
+      this.learnt.chunks = this.sender.chunkBytes;
       this.sender.ctx.log.debug(
-        `${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in pieces of ${this.sender.pieceBytes}`,
+        `${this.sender.endpoint.authority} takes no body of ${this.source.size} bytes; going on in chunks of ${this.sender.chunkBytes}`,
       );
     }
     return { error, again: true, unsure: false, retryAfterMs: 0 };
   }
 
-  private async stream(url: URL, headers: Record<string, string>): Promise<SendResponse> {
+  private async sendStream(url: URL, headers: Record<string, string>): Promise<SendResponse> {
     const body = this.openCounted();
     let own: unknown;
     body.content.once("error", (error) => {
@@ -230,27 +230,27 @@ export class BlobUpload {
     return { content, counted };
   }
 
-  private async inPieces(begun: SendResponse, size: number): Promise<Failure | undefined> {
+  private async sendInChunks(begun: SendResponse, size: number): Promise<Failure | undefined> {
     try {
       const body = this.source.bytes ?? this.openCounted().counted;
-      const end = await sendPieces(this.sender, {
+      const end = await sendChunks(this.sender, {
         ...this.shared(),
         begun,
         body,
-        size: Math.max(size, minimum(begun)),
+        size: Math.max(size, minChunkLength(begun)),
       });
       if (this.source.bytes !== undefined) {
         this.count(this.source.size);
       }
       this.touched = true;
-      return await this.judge(end);
+      return await this.checkCommit(end);
     } catch (error) {
       this.touched = true;
-      return this.failed(error);
+      return this.failureOf(error);
     }
   }
 
-  private shared(): Pick<PieceUpload, "scopes" | "signal" | "digest" | "moved"> {
+  private shared(): Pick<ChunkedUpload, "scopes" | "signal" | "digest" | "moved"> {
     return {
       scopes: this.scopes,
       signal: this.signal,
@@ -259,7 +259,7 @@ export class BlobUpload {
     };
   }
 
-  private async judge(response: SendResponse): Promise<Failure | undefined> {
+  private async checkCommit(response: SendResponse): Promise<Failure | undefined> {
     const { status } = response;
     const { digest } = this.source;
     if (status === 201 || status === 204) {
@@ -268,7 +268,7 @@ export class BlobUpload {
       if (stored !== undefined && stored !== digest) {
         throw new RegistryError(
           "REGISTRY_DIGEST_MISMATCH",
-          `PUT ${redacted(response.url)}: the registry says that it stored ${stored} instead of ${digest}. It, or a proxy in front of it, changes what is uploaded.`,
+          `PUT ${redactUrl(response.url)}: the registry says that it stored ${stored} instead of ${digest}. It, or a proxy in front of it, changes what is uploaded.`,
         );
       }
       return undefined;
@@ -289,14 +289,14 @@ export class BlobUpload {
     };
   }
 
-  private failed(error: unknown): Failure {
+  private failureOf(error: unknown): Failure {
     if (isTransientFailure(error)) {
       return { error, again: true, unsure: true, retryAfterMs: undefined };
     }
     throw error;
   }
 
-  private async isThere(): Promise<boolean> {
+  private async checkExistingBlob(): Promise<boolean> {
     try {
       const url = this.sender.url(`${this.repository}/blobs/${this.source.digest}`);
       const response = await this.sender.send({
@@ -325,8 +325,8 @@ interface Failure {
   retryAfterMs: number | undefined;
 }
 
-/** distribution-spec v1.1.1: the registry may name the least size of a piece. */
-function minimum(response: SendResponse): number {
+/** distribution-spec v1.1.1: the registry may name the least size of a chunk. */
+function minChunkLength(response: SendResponse): number {
   const value = Number(response.headers["oci-chunk-min-length"]);
   return Number.isFinite(value) ? value : 0;
 }

@@ -8,7 +8,7 @@ const cancelMs = 5_000;
  * Gives an unfinished upload back (distribution-spec v1.1.1, "Canceling an upload"), so that the registry does not keep
  * what came of it: many tidy up after a week, some never. Never fails: not every registry allows it, and a push does
  * not depend on it. The distribution project's registry cancels what has not begun to flow and what came in whole
- * pieces, but not a content that was cut in the middle: its address holds the place where it began, and another is
+ * chunks, but not a content that was cut in the middle: its address holds the place where it began, and another is
  * never told.
  *
  * @param at Where the upload would go on.

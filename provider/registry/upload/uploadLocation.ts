@@ -1,6 +1,6 @@
 import type { Digest } from "../../model/digest";
 import { withoutDowngrade } from "../auth/authorizer";
-import { redacted } from "../http/answer";
+import { redactUrl } from "../http/answer";
 import type { Sender, SendResponse } from "../http/sender";
 import { RegistryError } from "../registryError";
 
@@ -10,7 +10,7 @@ export function uploadLocation(response: SendResponse, sender: Sender): URL {
   if (location === undefined) {
     throw new RegistryError(
       "REGISTRY_REFUSED",
-      `${redacted(response.url)}: the registry began an upload without saying where (no Location). It, or a proxy in front of it, is not configured rightly.`,
+      `${redactUrl(response.url)}: the registry began an upload without saying where (no Location). It, or a proxy in front of it, is not configured rightly.`,
     );
   }
   return withoutDowngrade(new URL(location, response.url), sender.endpoint, "upload location");

@@ -5,7 +5,7 @@ import { localPath } from "../../model/localPath";
 import { pushPackage } from "../../registry/push/push";
 import type { Probe, PushResult } from "../../registry/push/pushResult";
 import { Registry } from "../../registry/registry";
-import { besideProbe } from "../../registry/sets/besideProbe";
+import { repositoryBesideProbe } from "../../registry/sets/besideProbe";
 import { inspectImages } from "../../registry/sets/inspect";
 import { pushProbe } from "../../registry/sets/probe";
 import { PushSetBook } from "./book";
@@ -46,7 +46,7 @@ export async function push(
         keeper: () => book.keeper(),
         ...(inputs.probeRepository === false
           ? {}
-          : { stagingRepository: besideProbe(inputs.probeRepository, "staging") }),
+          : { stagingRepository: repositoryBesideProbe(inputs.probeRepository, "staging") }),
         context,
       });
       const probe =

@@ -17,7 +17,7 @@ const limits: RegistryOptions = {
   connectTimeoutMs: 2_000,
   answerTimeoutMs: 2_000,
   commitTimeoutMs: 3_000,
-  pieceBytes: 256 * 1024,
+  chunkBytes: 256 * 1024,
 };
 /** Everything above 64 KiB flows, so that a small package behaves like a large one. */
 const memory = { blobBytes: 64 * 1024, totalBytes: 256 * 1024 };

@@ -26,7 +26,7 @@ export class MemoryPackage implements ImagePackage {
   /** Fails the pass when it comes to this blob. */
   brokenAt: Digest | undefined;
   /** Pieces a content comes in. */
-  pieceBytes = 64 * 1024;
+  chunkBytes = 64 * 1024;
   /** Called between two pieces. */
   onPiece: ((digest: Digest) => Promise<void>) | undefined;
 
@@ -136,9 +136,9 @@ export class MemoryPackage implements ImagePackage {
   }
 
   private async *pieces(digest: Digest, content: Buffer): AsyncGenerator<Buffer> {
-    for (let at = 0; at < content.length; at += this.pieceBytes) {
+    for (let at = 0; at < content.length; at += this.chunkBytes) {
       await this.onPiece?.(digest);
-      yield content.subarray(at, at + this.pieceBytes);
+      yield content.subarray(at, at + this.chunkBytes);
     }
   }
 }

@@ -4,7 +4,7 @@
  *
  * @throws what the first failing one throws; the others that were begun go on by themselves, and no more are begun
  */
-export async function inTurns<T, R>(
+export async function mapConcurrently<T, R>(
   items: Iterable<T>,
   work: (item: T) => Promise<R>,
   atOnce = defaultAtOnce,

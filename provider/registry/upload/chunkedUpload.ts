@@ -8,10 +8,10 @@ import { isTransientFailure } from "../http/sender";
 import { RegistryError } from "../registryError";
 import { commitUrl, uploadLocation } from "./uploadLocation";
 
-export interface PieceUpload {
+export interface ChunkedUpload {
   begun: SendResponse;
   body: Buffer | Readable;
-  /** Bytes a piece. */
+  /** Bytes a chunk. */
   size: number;
   digest: Digest;
   scopes: Scope[];
@@ -20,26 +20,26 @@ export interface PieceUpload {
   moved: (to: URL) => void;
 }
 
-const smallestPiece = 256 * 1024;
+const smallestChunk = 256 * 1024;
 const maxRepairs = 8;
 
 /**
- * Sends a blob in pieces, in order (distribution-spec v1.1.1, "Pushing a blob in chunks"), and commits it. Each piece
+ * Sends a blob in chunks, in order (distribution-spec v1.1.1, "Pushing a blob in chunks"), and commits it. Each chunk
  * is held in memory, so that after a broken connection or a 416 the registry is asked how far it got, and only the rest
  * is sent.
  *
- * @returns the answer to the commit, or to the piece that the registry finally refused.
+ * @returns the answer to the commit, or to the chunk that the registry finally refused.
  */
-export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<SendResponse> {
+export async function sendChunks(sender: Sender, upload: ChunkedUpload): Promise<SendResponse> {
   let at = uploadLocation(upload.begun, sender);
   let offset = 0;
   let size = upload.size;
-  const pieces = piecesOf(upload.body, () => size);
-  for await (const piece of pieces) {
+  const chunks = chunksOf(upload.body, () => size);
+  for await (const chunk of chunks) {
     let from = 0;
     let repairs = 0;
-    while (from < piece.length) {
-      const part = piece.subarray(from, from + size);
+    while (from < chunk.length) {
+      const part = chunk.subarray(from, from + size);
       const first = offset + from;
       let response: SendResponse | undefined;
       try {
@@ -68,11 +68,11 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
           throw error;
         }
       }
-      if (response?.status === 413 && size > smallestPiece) {
-        size = Math.max(smallestPiece, size >> 1);
+      if (response?.status === 413 && size > smallestChunk) {
+        size = Math.max(smallestChunk, size >> 1);
         continue;
       }
-      // ECR answers 201 to a piece.
+      // ECR answers 201 to a chunk.
       if (response !== undefined && (response.status === 202 || response.status === 201 || response.status === 204)) {
         at = response.headers["location"] === undefined ? at : uploadLocation(response, sender);
         upload.moved(at);
@@ -93,8 +93,8 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
       if (response?.status === 416 && ++repairs > maxRepairs) {
         return response;
       }
-      const state = await askState(sender, upload, at);
-      if (state === undefined || state.next < offset || state.next > offset + piece.length) {
+      const state = await getUploadStatus(sender, upload, at);
+      if (state === undefined || state.next < offset || state.next > offset + chunk.length) {
         throw new RegistryError(
           "REGISTRY_CONNECTION_LOST",
           `blob ${upload.digest}: the registry lost the upload after ${offset} bytes.`,
@@ -104,7 +104,7 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
       upload.moved(at);
       from = state.next - offset;
     }
-    offset += piece.length;
+    offset += chunk.length;
   }
   return sender.send({
     method: "PUT",
@@ -116,9 +116,9 @@ export async function sendPieces(sender: Sender, upload: PieceUpload): Promise<S
 }
 
 /** How far the registry got: `Range: 0-N` means that N + 1 bytes are there. */
-async function askState(
+async function getUploadStatus(
   sender: Sender,
-  upload: PieceUpload,
+  upload: ChunkedUpload,
   at: URL,
 ): Promise<{ next: number; location: URL } | undefined> {
   const response = await sender.send({ method: "GET", url: at, scopes: upload.scopes, signal: upload.signal });
@@ -126,7 +126,7 @@ async function askState(
     return undefined;
   }
   const range = /^(?:bytes=)?0-(\d+)$/.exec(response.headers["range"] ?? "");
-  // distribution says 0-0 for an empty upload, too; nobody sends pieces of one byte.
+  // distribution says 0-0 for an empty upload, too; nobody sends chunks of one byte.
   const end = range === null ? 0 : Number(range[1]);
   return {
     next: end === 0 ? 0 : end + 1,
@@ -134,12 +134,12 @@ async function askState(
   };
 }
 
-async function* piecesOf(body: Buffer | Readable, size: () => number): AsyncGenerator<Buffer> {
+async function* chunksOf(body: Buffer | Readable, size: () => number): AsyncGenerator<Buffer> {
   if (Buffer.isBuffer(body)) {
     for (let at = 0; at < body.length;) {
-      const piece = body.subarray(at, at + size());
-      at += piece.length;
-      yield piece;
+      const chunk = body.subarray(at, at + size());
+      at += chunk.length;
+      yield chunk;
     }
     return;
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { inTurns } from "../../../provider/registry/push/inTurns";
+import { mapConcurrently } from "../../../provider/registry/push/mapConcurrently";
 
 describe("work on many things, a bounded number at a time", () => {
   const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -8,7 +8,7 @@ describe("work on many things, a bounded number at a time", () => {
   it("never more than asked for, and all of them", async () => {
     let now = 0;
     let most = 0;
-    const results = await inTurns(
+    const results = await mapConcurrently(
       Array.from({ length: 1000 }, (_, i) => i),
       async (i) => {
         most = Math.max(most, ++now);
@@ -26,7 +26,7 @@ describe("work on many things, a bounded number at a time", () => {
   });
 
   it("results stand in the items' order, whichever is done first", async () => {
-    const results = await inTurns([3, 0, 2], async (n) => {
+    const results = await mapConcurrently([3, 0, 2], async (n) => {
       for (let i = 0; i < n; i++) {
         await tick();
       }
@@ -44,13 +44,13 @@ describe("work on many things, a bounded number at a time", () => {
         throw new Error("one");
       }
     };
-    await assert.rejects(inTurns([0, 1, 2, 3, 4, 5, 6, 7], work, 2), /^Error: one$/);
+    await assert.rejects(mapConcurrently([0, 1, 2, 3, 4, 5, 6, 7], work, 2), /^Error: one$/);
     await tick();
     await tick();
     assert(begun <= 4, `${begun} were begun`);
   });
 
   it("nothing to do is done at once", async () => {
-    assert.deepEqual(await inTurns([], () => Promise.reject(new Error("called"))), []);
+    assert.deepEqual(await mapConcurrently([], () => Promise.reject(new Error("called"))), []);
   });
 });
