@@ -19,7 +19,6 @@ type ContainerdFindingKind =
   | "override-path-missing"
   | "ca-missing"
   // Not as it was declared.
-  | "not-as-declared"
-  | "no-dial-timeout";
+  | "not-as-declared";
 
 export type ContainerdFinding = Finding<ContainerdFindingKind>;

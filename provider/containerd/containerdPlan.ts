@@ -1,5 +1,6 @@
 import type { ContainerdFinding } from "./containerdFinding";
 import type { ConfigStyle } from "./desired";
+import type { PlanNote } from "./plan/planNote";
 
 /** What to make of one node's files; carried out by the node's transaction. */
 export interface ContainerdPlan {
@@ -19,7 +20,7 @@ export interface ContainerdPlan {
    * What a person should know: legacy entries carried over, foreign files kept, a credential placed in config.toml. No
    * secrets.
    */
-  notes: string[];
+  notes: PlanNote[];
 }
 
 export interface RecognisedFile {

@@ -6,6 +6,7 @@ import { tableAt } from "../toml/toml";
 import type { ContainerdVersion } from "../version";
 import { worksAsHeader } from "./credentials";
 import type { DraftInput } from "./draft";
+import { type PlanNote, planNote, planNoteOn } from "./planNote";
 
 /** A credential that works only from config.toml on a node. */
 export interface ConfigCredential {
@@ -44,12 +45,26 @@ export function credentialsInConfig(
   return { placed, unasked };
 }
 
+export function ownCredentialGivesWay(host: string): PlanNote {
+  return planNote(
+    "gives-way",
+    host,
+    `the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`,
+  );
+}
+
 /** The edits of config.toml for them. */
-export function authEdits(input: DraftInput, plugin: string, notes: string[]): TomlEdit[] {
+export function authEdits(input: DraftInput, plugin: string, notes: PlanNote[]): TomlEdit[] {
   const { desired, version, settings } = input;
   const { placed, unasked } = credentialsInConfig(desired, version);
   for (const key of unasked) {
-    notes.push(`the credential of ${key} is not put on this node: with skipFallback it is never asked`);
+    notes.push(
+      planNote(
+        "not-placed",
+        key,
+        `the credential of ${key} is not put on this node: with skipFallback it is never asked`,
+      ),
+    );
   }
   return placed.flatMap(({ host, key, of }): TomlEdit[] => {
     const credential = desired.credentials[key];
@@ -57,14 +72,16 @@ export function authEdits(input: DraftInput, plugin: string, notes: string[]): T
       return [];
     }
     if (tableAt(settings.registry, "configs", host, "auth") !== undefined) {
-      notes.push(
-        `the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`,
-      );
+      notes.push(ownCredentialGivesWay(host));
     }
     notes.push(
       of === "declared"
-        ? `${host} asks for a token, which containerd ${version.text} gets only with a credential in config.toml: it stands there, and a new one means a restart`
-        : `the credential of ${key} stands in config.toml (a new one means a restart)`,
+        ? planNoteOn(
+            "in-config",
+            host,
+            `asks for a token, which containerd ${version.text} gets only with a credential in config.toml: it stands there, and a new one means a restart`,
+          )
+        : planNote("in-config", key, `the credential of ${key} stands in config.toml (a new one means a restart)`),
     );
     const { username, password } = credential;
     return [

@@ -7,6 +7,7 @@ import { carriedComment, renderHostsToml } from "../render/hostsToml";
 import { atLeast } from "../version";
 import type { DraftFile, DraftInput } from "./draft";
 import { nameList, shownName } from "./nameList";
+import { type PlanNote, planNote, planNoteOn } from "./planNote";
 
 /**
  * What `mirrors` and `configs.*.tls` say of hosts that are not declared, as hosts.toml files: beside config_path they
@@ -18,7 +19,7 @@ export function carryLegacy(
   dir: string,
   declared: Set<string>,
   files: Map<string, DraftFile>,
-  notes: string[],
+  notes: PlanNote[],
 ): void {
   const { observed, version } = input;
   const directories = directoriesOf(observed);
@@ -26,9 +27,7 @@ export function carryLegacy(
   for (const [namespace, file] of legacyAsHostsToml(legacy)) {
     if (declared.has(namespace)) {
       if (legacy.mirrors.has(namespace)) {
-        notes.push(
-          `the node's own mirrors of ${namespace} (${(legacy.mirrors.get(namespace) ?? []).join(", ")}) give way to the declared ones, and come back on delete`,
-        );
+        notes.push(ownMirrorsGiveWay(namespace, legacy.mirrors.get(namespace) ?? []));
       }
       continue;
     }
@@ -41,9 +40,21 @@ export function carryLegacy(
   }
   if (carried.length > 0) {
     notes.push(
-      `settings of config.toml that cannot stand beside config_path move to hosts.toml files: ${nameList(carried)}`,
+      planNote(
+        "carried-over",
+        dir,
+        `settings of config.toml that cannot stand beside config_path move to hosts.toml files: ${nameList(carried)}`,
+      ),
     );
   }
+}
+
+export function ownMirrorsGiveWay(host: string, before: readonly string[]): PlanNote {
+  return planNote(
+    "gives-way",
+    host,
+    `the node's own mirrors of ${host} (${before.join(", ")}) give way to the declared ones, and come back on delete`,
+  );
 }
 
 /** A list of directories becomes one: what stood in the others moves there, in the order in which containerd looked. */
@@ -52,7 +63,7 @@ export function copyOtherDirs(
   dir: string,
   declared: Set<string>,
   files: Map<string, DraftFile>,
-  notes: string[],
+  notes: PlanNote[],
 ): void {
   const { observed, configPath } = input;
   const others = splitDirs(configPath);
@@ -78,7 +89,8 @@ export function copyOtherDirs(
     }
   }
   if (copied.length > 0) {
-    notes.push(`files of the other hosts directories are copied to ${dir}: ${nameList(copied)}`);
+    const text = `files of the other hosts directories are copied to ${dir}: ${nameList(copied)}`;
+    notes.push(planNote("carried-over", dir, text));
   }
 }
 
@@ -88,7 +100,7 @@ function copyDirectory(
   namespace: string,
   to: string,
   files: Map<string, DraftFile>,
-  notes: string[],
+  notes: PlanNote[],
 ): string[] {
   const copied: string[] = [];
   const name = directoryNames(namespace).find((one) => directoriesOf(observed).has(`${from}/${one}`));
@@ -98,7 +110,11 @@ function copyDirectory(
     }
     if (file.text === undefined) {
       notes.push(
-        `${shownName(path)} is no plain text file and cannot be copied to ${to}: copy it by hand if ${shownName(namespace)} needs it`,
+        planNoteOn(
+          "not-copied",
+          shownName(path),
+          `is no plain text file and cannot be copied to ${to}: copy it by hand if ${shownName(namespace)} needs it`,
+        ),
       );
       continue;
     }

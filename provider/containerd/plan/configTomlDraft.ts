@@ -6,7 +6,10 @@ import { mirrorsByAuthority } from "../render/renderFiles";
 import type { TomlEdit } from "../toml/editToml";
 import { type Table, tableAt } from "../toml/toml";
 import { atLeast } from "../version";
+import { ownCredentialGivesWay } from "./authEdits";
+import { ownMirrorsGiveWay } from "./carryOver";
 import type { Draft, DraftFile, DraftInput } from "./draft";
+import { type PlanNote, planNote } from "./planNote";
 
 /**
  * The declared mirrors as `mirrors` and `configs` in config.toml itself, beside the node's own. For containerd 1.x
@@ -17,10 +20,14 @@ import type { Draft, DraftFile, DraftInput } from "./draft";
 export function configTomlDraft(input: DraftInput): Draft {
   const { desired, settings } = input;
   refuse(input);
-  const notes: string[] = [
-    'the mirrors stand in config.toml itself on this node: each change of them restarts containerd (configStyle "hosts-dir" avoids that)',
-  ];
   const owner = registryOwner(input);
+  const notes: PlanNote[] = [
+    planNote(
+      "in-config",
+      owner.path,
+      'the mirrors stand in config.toml itself on this node: each change of them restarts containerd (configStyle "hosts-dir" avoids that)',
+    ),
+  ];
   const at = ["plugins", owner.plugin, "registry"];
   const edits: TomlEdit[] = [];
   const set = (path: string[], value: Table): void => {
@@ -35,9 +42,7 @@ export function configTomlDraft(input: DraftInput): Draft {
     const namespace = host.host === "_default" ? "*" : host.host;
     const before = legacy.mirrors.get(namespace);
     if (before !== undefined) {
-      notes.push(
-        `the node's own mirrors of ${host.host} (${before.join(", ")}) give way to the declared ones, and come back on delete`,
-      );
+      notes.push(ownMirrorsGiveWay(host.host, before));
     }
     set(["mirrors", namespace], { endpoint: host.mirrors.map((mirror) => mirror.endpoint) });
   }
@@ -67,7 +72,11 @@ export function configTomlDraft(input: DraftInput): Draft {
       if (before !== undefined) {
         const gone = before.join(", ");
         notes.push(
-          `the node's own mirrors of ${host} (${gone}) give way, and come back on delete: it is asked directly`,
+          planNote(
+            "gives-way",
+            host,
+            `the node's own mirrors of ${host} (${gone}) give way, and come back on delete: it is asked directly`,
+          ),
         );
       }
     }
@@ -84,9 +93,7 @@ export function configTomlDraft(input: DraftInput): Draft {
     const mirror = [...mirrors].find(([, one]) => one.credential === key);
     const host = mirror?.[0] ?? upstreamAuthority(key) ?? key;
     if (tableAt(settings.registry, "configs", host, "auth") !== undefined) {
-      notes.push(
-        `the node's own credential for ${host} in config.toml gives way to the declared one, and comes back on delete`,
-      );
+      notes.push(ownCredentialGivesWay(host));
     }
     set(["configs", host, "auth"], { username: credential.username, password: credential.password });
   }

@@ -1,7 +1,6 @@
-import { about } from "../../model/finding";
-import type { ContainerdFinding } from "../containerdFinding";
 import type { DesiredHost } from "../desired";
 import { atLeast, type ContainerdVersion } from "../version";
+import { type PlanNote, planNoteOn } from "./planNote";
 
 /** Seconds, for a mirror with something behind it: what a pull from a dead mirror costs, once for each request. */
 export const defaultDialTimeout = 1;
@@ -39,19 +38,15 @@ export const dialTimeoutNote =
   "packets (docs/outages.md says what helps there)";
 
 /** On a release without the setting: what it means for this node. Undefined where there is nothing to say. */
-export function dialTimeoutRisk(
-  hosts: readonly DesiredHost[],
-  version: ContainerdVersion,
-): ContainerdFinding | undefined {
+export function dialTimeoutRisk(hosts: readonly DesiredHost[], version: ContainerdVersion): PlanNote | undefined {
   return knowsDialTimeout(version) || !hasDialTimeout(hosts)
     ? undefined
-    : about(`containerd ${version.text}`, " ", {
-        kind: "no-dial-timeout",
-        severity: "note",
-        text:
-          "has no dial timeout: while a mirror drops packets, each request of a pull waits " +
+    : planNoteOn(
+        "no-dial-timeout",
+        `containerd ${version.text}`,
+        "has no dial timeout: while a mirror drops packets, each request of a pull waits " +
           "30 s (docs/outages.md says what helps)",
-      });
+      );
 }
 
 export function hasDialTimeout(hosts: readonly DesiredHost[]): boolean {

@@ -4,6 +4,7 @@ import type { ConfigFiles } from "../read/configFiles";
 import type { CriSettings } from "../read/criSettings";
 import type { TomlEdit } from "../toml/editToml";
 import type { ContainerdVersion } from "../version";
+import type { PlanNote } from "./planNote";
 
 /** What the drafts are made from. `config` and `settings` are the node's own, without our marked tables. */
 export interface DraftInput {
@@ -27,7 +28,7 @@ export interface Draft {
    * Edits of config files, by path: all tables of ours that are wanted there, whether they are there already or not.
    */
   edits: Map<string, TomlEdit[]>;
-  notes: string[];
+  notes: PlanNote[];
   /** Hosts directory that is in use afterwards. */
   hostsDir?: string;
 }

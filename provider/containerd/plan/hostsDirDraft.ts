@@ -17,6 +17,7 @@ import { knowsDialTimeout } from "./dialTimeout";
 import type { Draft, DraftFile, DraftInput } from "./draft";
 import { keptTls } from "./keptTls";
 import { nameList } from "./nameList";
+import { type PlanNote, planNote, planNoteOn } from "./planNote";
 
 /**
  * One hosts directory, one pointer to it, and everything that cannot stand beside the pointer carried over into the
@@ -24,7 +25,7 @@ import { nameList } from "./nameList";
  */
 export function hostsDirDraft(input: DraftInput): Draft {
   const { observed, desired, version, settings } = input;
-  const notes: string[] = [];
+  const notes: PlanNote[] = [];
   const dir = chooseDir(input, notes);
   const legacy = legacyRegistry(settings.registry);
   const files = new Map<string, DraftFile>();
@@ -49,7 +50,11 @@ export function hostsDirDraft(input: DraftInput): Draft {
   const owner = registryOwner(input);
   if (owner.path !== observed.configPath) {
     notes.push(
-      `the registry settings of this node stand in ${owner.path}, which ${observed.configPath} imports: they are set there, or they would have no effect`,
+      planNote(
+        "other-place",
+        owner.path,
+        `the registry settings of this node stand in ${owner.path}, which ${observed.configPath} imports: they are set there, or they would have no effect`,
+      ),
     );
   }
   // What the node's own text says, our tables left out: where the pointer is ours, it is set again with the rest of
@@ -72,22 +77,30 @@ export function hostsDirDraft(input: DraftInput): Draft {
  * The directory that the files go to: the one that this node's config_path names already (then there is no restart),
  * else the declared one. Of a list, which containerd 2.1 to 2.4 ignores, one is kept.
  */
-function chooseDir(input: DraftInput, notes: string[]): string {
+function chooseDir(input: DraftInput, notes: PlanNote[]): string {
   const { desired, configPath } = input;
   const named = splitDirs(configPath);
   const [first] = named;
   if (first === undefined || named.includes(desired.hostsDir)) {
     if (named.length > 1) {
       notes.push(
-        `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${desired.hostsDir}`,
+        planNote(
+          "old-form",
+          desired.hostsDir,
+          `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${desired.hostsDir}`,
+        ),
       );
     }
     return desired.hostsDir;
   }
   notes.push(
-    named.length > 1
-      ? `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${first}, and the files go there instead of ${desired.hostsDir}`
-      : `this node's config_path is ${first} already: the files go there instead of ${desired.hostsDir}`,
+    planNote(
+      "other-place",
+      first,
+      named.length > 1
+        ? `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${first}, and the files go there instead of ${desired.hostsDir}`
+        : `this node's config_path is ${first} already: the files go there instead of ${desired.hostsDir}`,
+    ),
   );
   return first;
 }
@@ -99,7 +112,7 @@ function declaredFiles(
   input: DraftInput,
   dir: string,
   legacy: LegacyRegistry,
-  notes: string[],
+  notes: PlanNote[],
 ): Record<string, string> {
   const { observed, desired, version } = input;
   const keys = [...headerCredentials(desired.hosts).values()];
@@ -110,14 +123,24 @@ function declaredFiles(
     const [name, plain] = directoryNames(host);
     if (plain !== undefined && known.has(`${dir}/${name}`)) {
       directories.set(host, name as string);
-      notes.push(`${dir}/${name} exists and comes before ${dir}/${plain}: the hosts.toml of ${host} goes there`);
+      notes.push(
+        planNoteOn(
+          "other-place",
+          `${dir}/${name}`,
+          `exists and comes before ${dir}/${plain}: the hosts.toml of ${host} goes there`,
+        ),
+      );
     }
   }
   const oldParser =
     !atLeast(version, 2) && desired.hosts.some((host) => host.mirrors.some((mirror) => mirror.endpoint.includes("[")));
   if (oldParser) {
     notes.push(
-      `containerd ${version.text} cannot read a [host."…"] header with brackets in it: the hosts.toml files with an IPv6 endpoint are written in another way here, which 2.x ignores; after an upgrade to 2.x run up again`,
+      planNoteOn(
+        "old-form",
+        `containerd ${version.text}`,
+        `cannot read a [host."…"] header with brackets in it: the hosts.toml files with an IPv6 endpoint are written in another way here, which 2.x ignores; after an upgrade to 2.x run up again`,
+      ),
     );
   }
   // 2.0 takes a dial timeout for a TLS setting, and one beside http makes it try TLS first.
@@ -125,7 +148,13 @@ function declaredFiles(
   const withoutHttpDialTimeout =
     knowsDialTimeout(version) && !atLeast(version, 2, 1) && timed.some((one) => one.endpoint.startsWith("http:"));
   if (withoutHttpDialTimeout) {
-    notes.push(`containerd ${version.text} would try TLS at an http mirror with a dial timeout: those have none here`);
+    notes.push(
+      planNoteOn(
+        "old-form",
+        `containerd ${version.text}`,
+        "would try TLS at an http mirror with a dial timeout: those have none here",
+      ),
+    );
   }
   const upstreamTls = keptTls(input, dir, legacy, directories, notes);
   if (
@@ -157,14 +186,14 @@ function declaredFiles(
   });
 }
 
-function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFile>, notes: string[]): void {
+function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFile>, notes: PlanNote[]): void {
   const { observed, configPath } = input;
   const writers = new Map<string, string[]>();
   for (const [path, file] of files) {
     const before = observed.files[path]?.text;
     const foreign = before !== undefined && !before.startsWith(managedComment) && !Object.hasOwn(observed.owned, path);
     if (foreign && (file.text.startsWith(managedComment) || file.text.startsWith(carriedComment))) {
-      notes.push(`${path} is not ours: it is replaced, kept aside, and comes back on delete`);
+      notes.push(planNoteOn("replaced", path, "is not ours: it is replaced, kept aside, and comes back on delete"));
       const writer = file.text.startsWith(managedComment) ? otherWriter(before, file.text) : undefined;
       if (writer !== undefined && writer.kind !== "unknown") {
         writers.set(writer.evidence, [...(writers.get(writer.evidence) ?? []), path]);
@@ -173,14 +202,24 @@ function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFil
   }
   for (const [evidence, paths] of writers) {
     notes.push(
-      `a second writer: each of these ${evidence}: ${nameList(paths)}. Let one of the two configure this node ` +
-        "(docs/on-a-node.md, Two writers)",
+      planNote(
+        "second-writer",
+        dir,
+        `a second writer: each of these ${evidence}: ${nameList(paths)}. Let one of the two configure this node ` +
+          "(docs/on-a-node.md, Two writers)",
+      ),
     );
   }
   if (configPath === "") {
     const asleep = namespacesIn(observed, dir).filter((namespace) => !files.has(`${dir}/${namespace}/hosts.toml`));
     if (asleep.length > 0) {
-      notes.push(`${dir} holds files of others that had no effect so far and have one now: ${nameList(asleep)}`);
+      notes.push(
+        planNoteOn(
+          "awakened",
+          dir,
+          `holds files of others that had no effect so far and have one now: ${nameList(asleep)}`,
+        ),
+      );
     }
   }
 }

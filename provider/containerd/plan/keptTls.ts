@@ -7,6 +7,7 @@ import { type HostTls, keptTlsComment, managedComment } from "../render/hostsTom
 import { mirrorsByAuthority } from "../render/renderFiles";
 import { parseToml, stringAt, stringsAt, type Table } from "../toml/toml";
 import type { DraftInput } from "./draft";
+import { type PlanNote, planNote } from "./planNote";
 
 /**
  * TLS settings that this node has already for the hosts themselves, public or private: they say nothing about
@@ -18,7 +19,7 @@ export function keptTls(
   dir: string,
   legacy: LegacyRegistry,
   directories: Map<string, string>,
-  notes: string[],
+  notes: PlanNote[],
 ): Record<string, HostTls> {
   const kept: Record<string, HostTls> = {};
   const mirrors = mirrorsByAuthority(input.desired.hosts);
@@ -37,13 +38,18 @@ export function keptTls(
     const givesWay = host.access?.caPath !== undefined && (ca !== undefined || skipVerify === true);
     if (givesWay) {
       notes.push(
-        `how this node checked ${host.host}'s certificate gives way to the declared CA, and comes back on delete`,
+        planNote(
+          "gives-way",
+          host.host,
+          `how this node checked ${host.host}'s certificate gives way to the declared CA, and comes back on delete`,
+        ),
       );
     }
     const tls: HostTls = givesWay ? (client === undefined ? {} : { client }) : found;
     if (Object.keys(tls).length > 0) {
       kept[host.host] = tls;
-      notes.push(`the certificate settings of ${host.host} itself were on this node before and are kept`);
+      const text = `the certificate settings of ${host.host} itself were on this node before and are kept`;
+      notes.push(planNote("kept", host.host, text));
     }
   }
   return kept;

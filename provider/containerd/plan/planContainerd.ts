@@ -54,7 +54,7 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
   };
   const draft = chooseStyle(input) === "hosts-dir" ? hostsDirDraft(input) : configTomlDraft(input);
   const risk = dialTimeoutRisk(desired.hosts, version);
-  draft.notes.push(...(risk === undefined ? [] : [findingText(risk)]));
+  draft.notes.push(...(risk === undefined ? [] : [risk]));
   return assemble(input, draft);
 }
 

@@ -155,10 +155,10 @@ function differsFromDump(observed: ObservedNode, settings: CriSettings): Contain
     return [];
   }
   const found: ContainerdFinding[] = [];
-  const [read, said] = [stringAt(settings.registry, "config_path") ?? "", stringAt(registry, "config_path") ?? ""];
+  const [read, printed] = [stringAt(settings.registry, "config_path") ?? "", stringAt(registry, "config_path") ?? ""];
   // 2.2 and later print their default where nothing is set.
-  if (read !== said && !(read === "" && said.includes(":"))) {
-    found.push(differs(`says config_path = "${said}", the files say "${read}"`));
+  if (read !== printed && !(read === "" && printed.includes(":"))) {
+    found.push(differs(`says config_path = "${printed}", the files say "${read}"`));
   }
   const names = (table: unknown): string =>
     Object.keys(tableAt(table, "mirrors") ?? {})

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { isCriDisabled } from "../../containerd/read/criDisabled";
-import { findingText } from "../../model/finding";
+import { about, type Finding } from "../../model/finding";
 import type { CriClient } from "../cri/criClient";
 import type { Node } from "../node";
 import { NodeError } from "../nodeError";
@@ -60,7 +60,7 @@ export interface ApplyResult<T> {
    * What a person should know; of the plan, of files that others changed, of an earlier run that had to be taken back.
    * No secrets.
    */
-  notes: string[];
+  notes: Finding[];
   /** How often the operator's machine waited for the node: what counts on a slow line. A test keeps them few. */
   roundTrips: number;
 }
@@ -125,7 +125,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
         changed,
         restarts: transaction.restarts,
         verification,
-        notes: [...recovered.map(findingText), ...plan.notes, ...change.notes],
+        notes: [...recovered, ...plan.notes, ...change.notes],
         roundTrips: session.roundTrips,
       };
     } finally {
@@ -149,7 +149,7 @@ export interface RestoreResult {
   record: NodeRecord | undefined;
   changed: boolean;
   restarts: number;
-  notes: string[];
+  notes: Finding[];
 }
 
 /**
@@ -179,7 +179,7 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
         record,
         changed: false,
         restarts: 0,
-        notes: recovered.map(findingText),
+        notes: recovered,
       };
     }
     const running = observed.serviceState === "active" && observed.unitState === "loaded";
@@ -209,8 +209,13 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
     }
     await session.request("leave");
     if (change.restart && !running) {
+      const state = observed.unitState === "masked" ? "masked" : observed.serviceState;
       change.notes.push(
-        `containerd was not restarted, because it is ${observed.unitState === "masked" ? "masked" : observed.serviceState}`,
+        about("containerd", " ", {
+          kind: "not-restarted",
+          severity: "note",
+          text: `was not restarted, because it is ${state}`,
+        }),
       );
     }
     return {
@@ -218,7 +223,7 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
       record,
       changed,
       restarts: transaction.restarts,
-      notes: [...recovered.map(findingText), ...change.notes],
+      notes: [...recovered, ...change.notes],
     };
   });
 }

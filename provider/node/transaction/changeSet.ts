@@ -5,6 +5,7 @@ import { markedFiles } from "../../containerd/read/markedFiles";
 import { otherWriter } from "../../containerd/read/otherWriter";
 import { managedComment } from "../../containerd/render/hostsToml";
 import { splitManagedBlock, withoutManagedBlock } from "../../containerd/toml/managedBlock";
+import { about, type Finding } from "../../model/finding";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
@@ -13,13 +14,26 @@ import { digestOf, type JournalOperation, requirePath } from "./journal";
 import { secretValues } from "./redact";
 import { revertChange } from "./revert";
 
+/**
+ * What a person should know of a change; the subject is a path, or containerd.
+ *
+ * - `version-kept`: somebody changed a file of ours since, and their version stays beside it.
+ * - `record-lost`: a file bears our mark, and our record does not name it.
+ * - `part-taken-out`: a file that others changed since stays, without our part.
+ * - `original-outdated`: what others changed since cannot be told from what we wrote.
+ * - `left-alone`: something else stands in the place of a file of ours.
+ * - `not-restarted`: containerd was not running.
+ */
+export type ChangeNote = Finding<
+  "version-kept" | "record-lost" | "part-taken-out" | "original-outdated" | "left-alone" | "not-restarted"
+>;
+
 /** What one transaction does. Empty `operations`: nothing to do. */
 export interface ChangeSet {
   operations: JournalOperation[];
   /** containerd has to be restarted for it. */
   restart: boolean;
-  /** For people; no secrets. */
-  notes: string[];
+  notes: ChangeNote[];
   /** Values that no message may show. */
   secrets: string[];
 }
@@ -70,7 +84,7 @@ class Builder {
   readonly configs: JournalOperation[] = [];
   readonly unneeded: JournalOperation[] = [];
   readonly afterwards: JournalOperation[] = [];
-  readonly notes: string[] = [];
+  readonly notes: ChangeNote[] = [];
   readonly made: string[] = [];
   readonly secrets: string[] = [];
   private readonly existing: Set<string>;
@@ -153,7 +167,11 @@ class Builder {
     if (before === undefined) {
       this.keeps.push({ kind: "k", path, had, suffix });
     }
-    this.notes.push(`${path} ${what}; that version is kept as ${before ?? `${path}.${suffix}`}`);
+    this.note("version-kept", "warning", path, `${what}; that version is kept as ${before ?? `${path}.${suffix}`}`);
+  }
+
+  note(kind: ChangeNote["kind"], severity: ChangeNote["severity"], path: string, text: string): void {
+    this.notes.push(about(path, " ", { kind, severity, text }));
   }
 
   /**
@@ -241,7 +259,7 @@ export function changeToPlan(
     };
     const known = mine ? undefined : recognised.get(path);
     if (known) {
-      builder.notes.push(`${path} bears our mark, but our record of it was lost: it is taken for ours`);
+      builder.note("record-lost", "note", path, "bears our mark, but our record of it was lost: it is taken for ours");
       if (known.original === undefined) {
         builder.made.push(posix.dirname(path));
       } else {
@@ -315,7 +333,8 @@ export function changeToRestore(node: string, observed: NodeObservation, tx: str
   // Without a record nobody knows what was there before; what bears our mark is ours all the same.
   for (const { path, original } of record ? [] : markedFiles(observed)) {
     const had = builder.target(path);
-    builder.notes.push(`our record of ${path} was lost: what bears our mark is taken out`);
+    const text = `our record of ${path} was lost: what bears our mark is taken out`;
+    builder.notes.push({ kind: "record-lost", severity: "note", subject: path, text });
     if (original === undefined) {
       builder.add({ kind: "x", path, had, restart: false });
       directories.push(posix.dirname(path));
@@ -342,9 +361,8 @@ function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, 
   const { path, original } = file;
   const found = currentDigest(builder.observed, path);
   if (original === undefined && (found === "link" || found === "other")) {
-    builder.notes.push(
-      `${path} is ${found === "link" ? "a symbolic link" : "no regular file"} by now, which is not ours: it stays`,
-    );
+    const what = found === "link" ? "a symbolic link" : "no regular file";
+    builder.note("left-alone", "warning", path, `is ${what} by now, which is not ours: it stays`);
     return;
   }
   const had = builder.target(path);
@@ -373,7 +391,7 @@ function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, 
         ? undefined
         : withoutOurs(first, ours, current);
     if (merged !== undefined && !merged.lost) {
-      builder.notes.push(`${path} had been changed by others since; only our part was taken out`);
+      builder.note("part-taken-out", "note", path, "had been changed by others since; only our part was taken out");
       if (merged.text !== current) {
         builder.add({ kind: "w", path, had, text: merged.text, mode: observed.stats[path]?.mode ?? 0o644, restart });
       }
@@ -427,8 +445,11 @@ function rebaseOriginal(builder: Builder, file: OwnedFile, observed: NodeObserva
   }
   const merged = withoutOurs(original, ours, current)?.text;
   if (merged === undefined) {
-    builder.notes.push(
-      `${file.path} was changed by others in lines that we wrote; a delete will put back the original from before us`,
+    builder.note(
+      "original-outdated",
+      "warning",
+      file.path,
+      "was changed by others in lines that we wrote; a delete will put back the original from before us",
     );
   } else if (merged !== original) {
     const path = savedPath(file.original);

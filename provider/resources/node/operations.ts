@@ -6,7 +6,7 @@ import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
 import { parseContainerdVersion } from "../../containerd/version";
 import type { OperationContext } from "../../model/context";
 import { messageOf, MirrorError } from "../../model/errors";
-import { findingLines } from "../../model/finding";
+import { type Finding, findingLines, findingText } from "../../model/finding";
 import type { Problem } from "../../model/problem";
 import type {
   ApplyResult,
@@ -362,9 +362,9 @@ function told(context: OperationContext): (step: TransactionStep) => void {
   };
 }
 
-function tell(context: OperationContext, notes: string[]): void {
+function tell(context: OperationContext, notes: readonly Finding[]): void {
   if (notes.length > 0) {
-    context.log.info(notes.join("\n"));
+    context.log.info(notes.map(findingText).join("\n"));
   }
 }
 

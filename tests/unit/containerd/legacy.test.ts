@@ -5,6 +5,7 @@ import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRe
 import { carriedComment } from "../../../provider/containerd/render/hostsToml";
 import { parseToml, tableAt } from "../../../provider/containerd/toml/toml";
 import { findingText } from "../../../provider/model/finding";
+import { said } from "../said";
 import { after, configPath, desired, node, sample, written } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 
@@ -95,7 +96,7 @@ describe("legacy registry settings", () => {
       assert.deepEqual(tableAt(registry, "headers")?.["X-Site"], ["berlin"]);
       assert.match(config, /sandbox_image = "registry\.k8s\.io\/pause:3\.8"/);
       assert.equal(plan.restart, true);
-      assert.match(plan.notes.join("\n"), /move to hosts\.toml files: .*docker\.io/);
+      assert.match(said(plan.notes), /move to hosts\.toml files: .*docker\.io/);
       assert(
         !/foreign-secret|old-secret/.test(
           JSON.stringify([plan.notes, plan.write.filter((one) => one.path !== configPath)]),
@@ -165,7 +166,7 @@ describe("legacy registry settings", () => {
     );
     assert.equal(plan.write.find((one) => one.path === configPath)?.mode, 0o600);
     assert.match(
-      plan.notes.join("\n"),
+      said(plan.notes),
       /own mirrors of gcr\.io \(http:\/\/privateregistry\.io, http:\/\/privateregistry2\.io\) give way/,
     );
     assert.deepEqual(effectiveRegistry(after(observed, plan)).hosts["gcr.io"], {

@@ -4,6 +4,7 @@ import { describeDrift } from "../../../provider/containerd/plan/describeDrift";
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import { otherWriter } from "../../../provider/containerd/read/otherWriter";
 import { managedComment } from "../../../provider/containerd/render/hostsToml";
+import { said } from "../said";
 import { after, configPath, desired, node } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 
@@ -91,17 +92,17 @@ describe("a hosts.toml of somebody else in the place of ours", () => {
 
   it("is said at the first change in one note, with the files and what to read, and nothing restarts", () => {
     const plan = planContainerd(observed, wanted);
-    const notes = plan.notes.filter((note) => note.startsWith("a second writer"));
+    const notes = plan.notes.filter((note) => note.kind === "second-writer");
     assert.equal(notes.length, 1);
     assert.match(
-      notes[0] ?? "",
+      said(notes),
       /gcr\.io\/hosts\.toml, .*quay\.io\/hosts\.toml\. Let one .*docs\/on-a-node\.md, Two writers/,
     );
-    assert.doesNotMatch(notes[0] ?? "", /ghcr\.io/);
+    assert.doesNotMatch(said(notes), /ghcr\.io/);
     assert.equal(plan.restart, false);
     const again = planContainerd(after(observed, plan), wanted);
     assert.deepEqual(
-      again.notes.filter((note) => note.includes("writer")),
+      again.notes.filter((note) => note.kind === "second-writer"),
       [],
       "what is ours by now is not said again",
     );

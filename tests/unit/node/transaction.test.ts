@@ -3,12 +3,14 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 
 import type { ContainerdPlan, PlannedFile } from "../../../provider/containerd/containerdPlan";
+import type { Finding } from "../../../provider/model/finding";
 import type { NodeObservation, NodeOwner } from "../../../provider/node";
 import { type ApplyResult, applyToNode, connectNode, isNodeError, restoreNode } from "../../../provider/node";
 import type { NodeTuning } from "../../../provider/node/node";
 import { closeIdleNodes } from "../../../provider/node/node";
 import { parseRecord } from "../../../provider/node/record";
 import type { ApplyOptions, RestoreResult } from "../../../provider/node/transaction/apply";
+import { said } from "../said";
 import { failure, testContext } from "./support/context";
 import { FakeCri } from "./support/fakeCri";
 import { FakeNode } from "./support/fakeNode";
@@ -373,7 +375,7 @@ describe("the node's transaction", function () {
     node.write(config, ours.replace("c = 3", "c = 33"));
     const result = await restore();
     assert.equal(node.read(config), original.replace("c = 3", "c = 33"));
-    assert.match(result.notes.join(), /only our part/);
+    assert.match(said(result.notes), /only our part/);
   });
 
   it("an edit before our next write is no part of ours either", async () => {
@@ -398,7 +400,7 @@ describe("the node's transaction", function () {
     assert.equal(kept.length, 1);
     assert.equal(node.read(`/${kept[0] as string}`), "a\ntheirs\nb\n");
     assert.match(
-      result.notes.join(),
+      said(result.notes),
       /config\.toml had been changed by hand since we wrote it; that version is kept as \/etc\/containerd\/config\.toml\.changed-/,
     );
   });
@@ -429,7 +431,7 @@ describe("the node's transaction", function () {
       restart: false,
       recognised: [{ path: hosts }, { path: config, original }],
     });
-    assert.match(again.notes.join(), /bears our mark, but our record of it was lost/);
+    assert.match(said(again.notes), /bears our mark, but our record of it was lost/);
     await restore();
     assert.equal(node.read(config), original);
     assert.equal(node.exists(hosts), false);
@@ -571,7 +573,7 @@ describe("the node's transaction", function () {
     async function converges(
       before: Record<string, string>,
       place: string,
-      check: (observed: NodeObservation, notes: string[]) => void,
+      check: (observed: NodeObservation, notes: Finding[]) => void,
     ): Promise<void> {
       const next = await apply(wanted);
       check(next.observed, next.notes);
@@ -607,9 +609,9 @@ describe("the node's transaction", function () {
           } else {
             asBefore(observed);
             assert.equal(
-              notes.join().includes("unfinished change was taken back"),
+              notes.some(({ kind }) => kind === "taken-back"),
               place !== "journal-begin",
-              notes.join(),
+              said(notes),
             );
           }
         });

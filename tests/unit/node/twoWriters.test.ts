@@ -5,6 +5,7 @@ import { managedComment } from "../../../provider/containerd/render/hostsToml";
 import type { ApplyResult } from "../../../provider/node";
 import { applyToNode, connectNode, restoreNode } from "../../../provider/node";
 import { closeIdleNodes } from "../../../provider/node/node";
+import { said } from "../said";
 import { testContext } from "./support/context";
 import { FakeCri } from "./support/fakeCri";
 import { FakeNode } from "./support/fakeNode";
@@ -68,16 +69,16 @@ describe("another program that writes our hosts.toml", function () {
     const [first = ""] = kept();
     assert.equal(node.read(first), body);
     assert.ok(
-      repaired.notes
-        .join()
-        .includes(`had been replaced by others since we wrote it (it asks the declared mirror (https://mirror:5000)`),
+      said(repaired.notes).includes(
+        `had been replaced by others since we wrote it (it asks the declared mirror (https://mirror:5000)`,
+      ),
     );
-    assert.ok(repaired.notes.join().includes(`kept as ${first}`), repaired.notes.join());
+    assert.ok(said(repaired.notes).includes(`kept as ${first}`), said(repaired.notes));
 
     node.write(hosts, body);
     const again = await up();
     assert.deepEqual(kept(), [first], "the same text is not kept twice");
-    assert.ok(again.notes.join().includes(`kept as ${first}`), again.notes.join());
+    assert.ok(said(again.notes).includes(`kept as ${first}`), said(again.notes));
     node.write(hosts, "# another text\n");
     await up();
     assert.equal(kept().length, 2);
