@@ -24,7 +24,7 @@ import { revertChange } from "./revert";
  * - `left-alone`: something else stands in the place of a file of ours.
  * - `not-restarted`: containerd was not running.
  */
-export type ChangeNote = Finding<
+type ChangeNote = Finding<
   "version-kept" | "record-lost" | "part-taken-out" | "original-outdated" | "left-alone" | "not-restarted"
 >;
 
