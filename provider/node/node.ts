@@ -32,6 +32,8 @@ export interface NodeTuning {
   idleSeconds?: number;
   /** Text edits of the program for the node, to stop it at a given place. */
   script?: (script: string) => string;
+  /** Milliseconds for an answer to a command that has no limit of its own. */
+  answerMs?: number;
 }
 
 /**
@@ -64,6 +66,7 @@ export class Node {
   async session(): Promise<ShellSession> {
     return ShellSession.open(this.lease.ssh, this.privilege, {
       script: (this.tuning.script ?? ((text) => text))(remoteScript(this.tuning)),
+      ...(this.tuning.answerMs === undefined ? {} : { answerMs: this.tuning.answerMs }),
       signal: this.ctx.signal,
     });
   }

@@ -124,7 +124,7 @@ describe("bad input is refused with the thing, the value and the way out, and no
     {
       title: "C8: a mirror's CA that did not sign its certificate",
       mirror: (first) => void (first["caCertPath"] = lab.public.caCertPath),
-      says: [/No node has been touched/, /not signed by|unable to verify|issuer/i],
+      says: [/No node has been touched/, /\[MIRROR_UNUSABLE\]/, /not signed by|unable to verify|issuer/i],
     },
     {
       title: "P5: a wrong password",

@@ -124,7 +124,7 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     const stack = await open(program({ mirrorEndpoint: `${lab.mirror.endpoint}/v2/empty` }));
     const up = await stack.up();
     assert.equal(up.ok, false);
-    assert.match(printed(up), /verdict "fallback"/);
+    assert.match(printed(up), /verdict "fallback".*\[VERIFICATION_FAILED\]/);
     assert.match(printed(up), /probe image did not come through the public name/);
     assert.deepEqual(compareSnapshots(before, node.snapshot("/etc")), []);
     assert.equal((await node.exec("systemctl is-active containerd")).stdout.trim(), "active");

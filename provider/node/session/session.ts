@@ -31,10 +31,13 @@ export interface SessionOptions {
   script?: string;
   /** Bytes that the node may send in one session. A node that sends without end must not fill our memory. */
   maxOutput?: number;
+  /** For a command that has no limit of its own. */
+  answerMs?: number;
   signal: AbortSignal;
 }
 
 const pingMs = 20_000;
+const defaultAnswerMs = 60_000;
 const defaultMaxOutput = 64 * 1024 * 1024;
 /** Login scripts may print a message of the day, not a stream. */
 const maxBeforeGreeting = 1024 * 1024;
@@ -69,6 +72,7 @@ export class ShellSession {
     private readonly node: string,
     private readonly privilege: Privilege,
     private readonly maxOutput: number,
+    private readonly answerMs: number,
     private readonly signal: AbortSignal,
   ) {
     this.ended = new Promise((resolve) => {
@@ -107,6 +111,7 @@ export class ShellSession {
       ssh.name,
       privilege,
       options.maxOutput ?? defaultMaxOutput,
+      options.answerMs ?? defaultAnswerMs,
       options.signal,
     );
     void ssh.ended.then((error) => session.end(error));
@@ -175,7 +180,7 @@ export class ShellSession {
         );
         return;
       }
-      const timeoutMs = options.timeoutMs ?? 60_000;
+      const timeoutMs = options.timeoutMs ?? this.answerMs;
       const timer = setTimeout(() => {
         this.end(
           new NodeError(

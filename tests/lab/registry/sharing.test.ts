@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 
+import { fingerprintPackage } from "../../../provider/archive/index/fingerprint";
 import { imagePushSet } from "../../../provider/resources/pushSet/operations";
 import type { PushSetInputs, PushSetOutputs } from "../../../provider/resources/pushSet/state";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
@@ -161,7 +162,7 @@ describe("push sets that share a namespace of a real registry", function () {
     });
     await assert.rejects(
       create(),
-      /deleteImages needs a record of what this push set has.*does not take it at registry-mirror-probe\/sets.*Nothing was pushed/s,
+      /deleteImages needs a record of what this push set has.*does not take it at registry-mirror-probe\/sets.*Nothing was pushed.*\[PUSH_RECORD_REFUSED\]/s,
     );
     assert.deepEqual(await there(whole), []);
     const outs = await create({ deleteImages: false });
@@ -221,6 +222,27 @@ describe("push sets that share a namespace of a real registry", function () {
       other.remove();
     } finally {
       next.remove();
+    }
+  });
+
+  it("a package that is another one by now than the program has read: nothing is pushed, and the next run pushes it", async () => {
+    const growing = new Layout();
+    try {
+      growing.image("gcr.io/x/first:1", [growing.layer(3_000)]);
+      const fingerprint = await fingerprintPackage(growing.root, { cacheDir: false });
+      growing.image("gcr.io/x/second:1", [growing.layer(3_001)]);
+      await assert.rejects(
+        create({ source: growing.root, fingerprint }),
+        /the package has changed since the program read it; run pulumi preview again.*\[PACKAGE_CHANGED\]/s,
+      );
+      assert.deepEqual(await there(growing), []);
+      await create({
+        source: growing.root,
+        fingerprint: await fingerprintPackage(growing.root, { cacheDir: false }),
+      });
+      assert.deepEqual(await there(growing), ["gcr.io/x/first:1", "gcr.io/x/second:1"]);
+    } finally {
+      growing.remove();
     }
   });
 

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ArchiveError } from "../../../provider/archive/archiveError";
+import { FileSource } from "../../../provider/archive/decode/fileSource";
 import type { PackageIndex } from "../../../provider/archive/imagePackage";
 import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 import { fingerprintPackage } from "../../../provider/archive/index/fingerprint";
@@ -57,6 +60,39 @@ describe("archive: fingerprint and cached index (issue 4)", function () {
     const cacheDir = join(bench.folder, "fresh-cache");
     await fingerprintPackage(path, { cacheDir });
     await assert.rejects(readdir(join(cacheDir, "fingerprints")));
+  });
+
+  it("issue 4: a file that grows or shrinks while it is read has no fingerprint, and none is noted; the next run has it", async () => {
+    const cacheDir = join(bench.folder, "growing-cache");
+    const path = join(bench.folder, "growing.tar");
+    const whole = await readFile(await writePackage(bench.folder, files, "tar", "whole"));
+    for (const other of [Buffer.concat([whole, Buffer.alloc(512)]), whole.subarray(0, -512)]) {
+      await writeFile(path, whole);
+      await utimes(path, old, old);
+      await assert.rejects(
+        fingerprintPackage(path, { cacheDir, onRead: () => writeFileSync(path, other) }),
+        (error: unknown) =>
+          error instanceof ArchiveError && error.code === "ARCHIVE_CHANGED" && error.message.startsWith(path),
+      );
+      await assert.rejects(readdir(join(cacheDir, "fingerprints")), { code: "ENOENT" });
+      assert.equal(
+        await fingerprintPackage(path, { cacheDir: false }),
+        createHash("sha256").update(other).digest("hex"),
+      );
+    }
+  });
+
+  it("issue 4: a file that is cut short under its reader is told, not read as damaged", async () => {
+    const path = join(bench.folder, "cut.tar");
+    const whole = await readFile(await writePackage(bench.folder, files, "tar", "uncut"));
+    await writeFile(path, whole);
+    const source = new FileSource(path, whole.length);
+    await source.readAt(0, 512);
+    await writeFile(path, whole.subarray(0, 512));
+    const changed = { code: "ARCHIVE_CHANGED", message: /cut\.tar changed while it was read\. Wait until/ };
+    await assert.rejects(source.readAt(512, 512), changed);
+    await source.close();
+    await assert.rejects(new FileSource(path, whole.length).readAt(0, 512), changed);
   });
 
   it("issue 4: a folder's fingerprint: names, contents, and of blobs the size", async () => {

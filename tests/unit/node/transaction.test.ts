@@ -641,6 +641,18 @@ describe("the node's transaction", function () {
       });
     }
 
+    it("B4: a node that gives no answer in time: the error names what it was asked, and the node takes back by itself", async () => {
+      const before = await prepared();
+      const error = await apply(firstPlan(), {}, { ...stopAt("commit-begin", "sleep 1.5"), answerMs: 700 }).then(
+        () => undefined,
+        (e: unknown) => e,
+      );
+      assert.ok(isNodeError(error, "NODE_TIMEOUT"), String(error));
+      assert.match(error.message, /no answer to "commit" within 0\.7 s; what was not committed is taken back/);
+      await node.quiet();
+      await converges(before, "commit-begin", () => {});
+    });
+
     for (const place of ["undo-begin", "undone", "undo-restarted"]) {
       it(`B4: SIGKILL at "${place}", while taking back: the next run goes on with it`, async () => {
         const before = prepared();

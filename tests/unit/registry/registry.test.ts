@@ -105,6 +105,32 @@ describe("manifests", () => {
     );
   });
 
+  it("a list of tags is read to its last page; where there is none, or it leads elsewhere, nobody takes it for empty", async () => {
+    const pages: Record<string, [number, unknown, Record<string, string>?]> = {
+      "": [200, { tags: ["1"] }, { link: '</v2/ns/a/tags/list?last=1>; rel="next"' }],
+      "1": [200, { tags: ["2"] }],
+    };
+    server.script = ({ request, answer }) => {
+      const last = new URL(request.url ?? "", server.url).searchParams.get("last") ?? "";
+      answer(...(pages[last] ?? [500, undefined]));
+      return true;
+    };
+    deepStrictEqual(await registry.listTags("ns/a"), ["1", "2"]);
+    pages[""] = [404, { errors: [{ code: "NAME_UNKNOWN" }] }];
+    deepStrictEqual(await registry.listTags("ns/a"), []);
+    const link = (to: string): { link: string } => ({ link: `<${to}>; rel="next"` });
+    for (const answer of [
+      [404, "<html>not here</html>"],
+      [405, undefined],
+      [200, "<html>log in</html>"],
+      [200, { tags: ["1"] }, link("https://elsewhere.example/v2/ns/a/tags/list?last=1")],
+      [200, { tags: ["1"] }, link("/v2/ns/a/tags/list")],
+    ] as (typeof pages)[string][]) {
+      pages[""] = answer;
+      await rejects(registry.listTags("ns/a"), (error: RegistryError) => error.code === "REGISTRY_NO_TAG_LIST");
+    }
+  });
+
   it("several errors of one answer are all told, with their details", async () => {
     server.script = ({ method, answer }) =>
       method === "PUT" &&

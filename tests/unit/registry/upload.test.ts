@@ -162,8 +162,13 @@ describe("blob upload", () => {
       }
       return false;
     };
-    await rejects(bench.registry(server).uploadBlob("ns/a", once()), (error) => error instanceof StreamSpent);
+    await rejects(
+      bench.registry(server).uploadBlob("ns/a", once()),
+      (error) =>
+        error instanceof StreamSpent && error.code === "REGISTRY_STREAM_SPENT" && error.message.includes(digest),
+    );
     strictEqual(server.seen("PUT", /./).length, 1);
+    strictEqual(server.hasBlob("ns/a", digest), false);
   });
 
   it("the content's own failure comes out as it is, and is not repeated", async () => {
