@@ -7,7 +7,7 @@ describe("the lint rule against deciding by words", () => {
   let rule: Linter.RuleEntry;
 
   before(async () => {
-    const { default: config } = (await import("../../eslint.config.mjs" as string)) as { default: Linter.Config[] };
+    const { default: config } = (await import("../../eslint.config.mjs")) as { default: Linter.Config[] };
     const found = config.flatMap(({ rules }) => rules?.["no-restricted-syntax"] ?? []);
     assert.ok(found.length > 1, "eslint.config.mjs has the rule");
     rule = found as Linter.RuleEntry;

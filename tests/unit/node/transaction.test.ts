@@ -642,7 +642,7 @@ describe("the node's transaction", function () {
     }
 
     it("B4: a node that gives no answer in time: the error names what it was asked, and the node takes back by itself", async () => {
-      const before = await prepared();
+      const before = prepared();
       const error = await apply(firstPlan(), {}, { ...stopAt("commit-begin", "sleep 1.5"), answerMs: 700 }).then(
         () => undefined,
         (e: unknown) => e,
