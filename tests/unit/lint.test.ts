@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 import { Linter } from "eslint";
 import { parser } from "typescript-eslint";
@@ -7,7 +9,9 @@ describe("the lint rule against deciding by words", () => {
   let rule: Linter.RuleEntry;
 
   before(async () => {
-    const { default: config } = (await import("../../eslint.config.mjs")) as { default: Linter.Config[] };
+    const { default: config } = (await import(pathToFileURL(join(__dirname, "../../eslint.config.mjs")).href)) as {
+      default: Linter.Config[];
+    };
     const found = config.flatMap(({ rules }) => rules?.["no-restricted-syntax"] ?? []);
     assert.ok(found.length > 1, "eslint.config.mjs has the rule");
     rule = found as Linter.RuleEntry;
