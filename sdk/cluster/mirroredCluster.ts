@@ -9,7 +9,7 @@ import { mirrorArguments, nodeArguments } from "../../provider/resources/cluster
 import { resourceNameOf } from "../../provider/resources/cluster/nodes";
 import { describePlan } from "../../provider/resources/cluster/planText";
 import type { Reach } from "../../provider/resources/cluster/reach";
-import { reachOf } from "../../provider/resources/cluster/reach";
+import { getsPrivateRegistries, reachOf } from "../../provider/resources/cluster/reach";
 import type { RolloutArgs, RolloutPlan } from "../../provider/resources/cluster/rollout";
 import { partners, planRollout, progressLine, waveLine } from "../../provider/resources/cluster/rollout";
 import { verificationOf } from "../../provider/resources/cluster/verification";
@@ -126,7 +126,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
     if (mirror === undefined) {
       mirror = this.mirror = new RegistryMirror(name, mirrorArguments(args, config), { parent: this });
     }
-    const plain = reach.workersOnly ? withoutPrivateRegistries(mirror) : mirror;
+    const withoutPrivate = reach.workersOnly ? withoutPrivateRegistries(mirror) : mirror;
 
     const nodes: Record<string, NodeContainerd> = {};
     const declare = (
@@ -134,7 +134,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
       more: Partial<NodeContainerdArgs>,
       options: pulumi.CustomResourceOptions,
     ): NodeContainerd => {
-      const source = node.role === "worker" ? mirror : plain;
+      const source = getsPrivateRegistries(reach, node) ? mirror : withoutPrivate;
       const { connection, ...own } = nodeArguments(args, config, node);
       const declared = new NodeContainerd(
         resourceNameOf(name, node),

@@ -10,6 +10,7 @@ import { secretsOnly, withoutSecrets } from "../../provider/resources/mirror/dec
 import { resolveHosts } from "../../provider/resources/mirror/hosts";
 import { endpointsOf, resolveCheckEndpoints, resolveHostsDir } from "../../provider/resources/mirror/settings";
 import type { MirrorWire } from "../../provider/resources/mirror/wire";
+import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 
@@ -162,7 +163,7 @@ export class RegistryMirror extends MirrorResource {
         gcrKey,
       })
       .apply(resolveCredentials);
-    const wire: Record<keyof MirrorWire, unknown> = {
+    const wire: LiftedWire<MirrorWire> = {
       mirrors: mirrors.apply((declared) => endpointsOf(declared).mirrors),
       insecure: mirrors.apply((declared) => endpointsOf(declared).insecure),
       hosts: hosts.apply(({ value }) => value?.hosts),

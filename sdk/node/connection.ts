@@ -45,16 +45,12 @@ export interface ConnectionArgs {
 /** How to reach nodes, where the cluster file does not say it or something else is wanted. */
 export type ConnectionOverrides = Partial<ConnectionArgs>;
 
-/** The wire form: secrets marked, nothing else changed. */
-export function connectionInputs(args: ConnectionArgs): pulumi.Inputs {
-  const inputs: pulumi.Inputs = { ...args };
-  for (const field of secretsOfConnection) {
-    if (args[field] !== undefined) {
-      inputs[field] = pulumi.secret(args[field]);
-    }
-  }
-  if (args.proxy !== undefined) {
-    inputs["proxy"] = connectionInputs(args.proxy);
-  }
-  return inputs;
+/** The same with its secrets marked, nothing else changed. */
+export function withSecrets(args: ConnectionArgs): ConnectionArgs {
+  const given = secretsOfConnection.filter((field) => args[field] !== undefined);
+  return {
+    ...args,
+    ...Object.fromEntries(given.map((field) => [field, pulumi.secret(args[field])])),
+    ...(args.proxy === undefined ? {} : { proxy: withSecrets(args.proxy) }),
+  };
 }

@@ -9,11 +9,12 @@ import { verificationIn } from "../../provider/resources/node/storedVerification
 import type { NodeWire } from "../../provider/resources/node/wire";
 import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import type { ImageSelection } from "../../provider/verify/selection";
+import type { LiftedWire } from "../lifted";
 import type { RegistryMirror } from "../mirror/registryMirror";
 import { plainErrors } from "../problems";
 import { MirrorResource } from "../resource";
 import type { ConnectionArgs } from "./connection";
-import { connectionInputs } from "./connection";
+import { withSecrets } from "./connection";
 import { declaredBy, declaredVerify } from "./wire";
 
 /** How a node's result is checked. */
@@ -92,8 +93,8 @@ export class NodeContainerd extends MirrorResource {
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
     plainErrors(() => requireArguments(args, shapes.nodeArguments, "NodeContainerd"));
     const { declaredMirror, declaredFiles, credentials } = declaredBy(args.mirror);
-    const wire: Record<keyof Omit<NodeWire, "mirror" | "files" | "verify">, unknown> = {
-      connection: connectionInputs(args.connection),
+    const wire: LiftedWire<NodeWire, "mirror" | "files" | "verify"> = {
+      connection: withSecrets(args.connection),
       declaredMirror,
       declaredFiles,
       declaredVerify: declaredVerify(args),

@@ -8,6 +8,7 @@ import { seePackage } from "../../provider/resources/pushSet/package";
 import { isSecretProxy, judgeCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
 import { judgeSecrets, judgeSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
+import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 
@@ -125,7 +126,7 @@ export class ImagePushSet extends MirrorResource {
       .apply(judgeSettings);
     const secrets = pulumi.output({ registry: { password, proxy } }).apply(judgeSecrets);
     const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
-    const wire: Record<keyof PushSetWire, unknown> = {
+    const wire: LiftedWire<PushSetWire> = {
       source,
       fingerprint: seen.apply((found) => found.value?.fingerprint),
       contents: seen.apply((found) => found.value?.contents),

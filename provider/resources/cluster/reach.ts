@@ -13,6 +13,11 @@ export interface Reach {
   warning?: string;
 }
 
+/** Whether a node gets the mirror's private registries too. */
+export function getsPrivateRegistries({ workersOnly }: Reach, node: BmctlNode): boolean {
+  return !workersOnly || node.role === "worker";
+}
+
 /** bmctl gives private registries to worker nodes; where nothing else is declared, no other node is touched. */
 export function reachOf(
   args: Pick<ClusterArguments, "mirror" | "registryMirrors" | "privateRegistries" | "privateRegistriesOn">,

@@ -13,7 +13,7 @@ import {
 } from "../../../../provider/resources/cluster/mirroredOnly";
 import { resourceNameOf } from "../../../../provider/resources/cluster/nodes";
 import { describePlan } from "../../../../provider/resources/cluster/planText";
-import { reachOf } from "../../../../provider/resources/cluster/reach";
+import { getsPrivateRegistries, reachOf } from "../../../../provider/resources/cluster/reach";
 import { partners, planRollout, progressLine, waveLine } from "../../../../provider/resources/cluster/rollout";
 import { verificationOf } from "../../../../provider/resources/cluster/verification";
 import { proven } from "../../sdk/proven";
@@ -103,6 +103,8 @@ describe("arguments of a cluster, without a Pulumi program", () => {
   it("private registries reach worker nodes, and what is left of the mirror reaches the others", () => {
     const direct = { privateRegistries: [{ host: "p.example:5007" }] };
     assert.deepEqual(reachOf(direct, config), { nodes: config.nodes, workersOnly: true });
+    const gets = config.nodes.map((node) => getsPrivateRegistries(reachOf(direct, config), node));
+    assert.deepEqual(gets, [false, true, true]);
     assert.equal(reachOf({ ...direct, registryMirrors: [] }, config).nodes.length, 2);
     assert.equal(reachOf({ ...direct, privateRegistriesOn: "all" }, config).workersOnly, false);
     const hosts: DesiredHost[] = [
