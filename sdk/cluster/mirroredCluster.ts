@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { requireArguments } from "../../provider/resources/arguments/resolved";
-import { shapes } from "../../provider/resources/arguments/shapes";
 import type { ClusterConfig } from "../../provider/resources/cluster/clusterConfig";
 import type { BmctlCluster, BmctlNode } from "../../provider/resources/cluster/clusterFile";
 import { readDeclaredCluster } from "../../provider/resources/cluster/declaredCluster";
@@ -12,6 +11,7 @@ import type { Reach } from "../../provider/resources/cluster/reach";
 import { getsPrivateRegistries, reachOf } from "../../provider/resources/cluster/reach";
 import type { RolloutArgs, RolloutPlan } from "../../provider/resources/cluster/rollout";
 import { partners, planRollout, progressLine, waveLine } from "../../provider/resources/cluster/rollout";
+import { shapes } from "../../provider/resources/cluster/shapes";
 import { verificationOf } from "../../provider/resources/cluster/verification";
 import { inputsOfHeldNode } from "../../provider/resources/node/state";
 import type { ClusterVerification } from "../../provider/verify/clusterVerification";
@@ -115,7 +115,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
   constructor(name: string, args: MirroredClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("registry-mirror:index:MirroredCluster", name, {}, opts);
     const { config, rollout, reach } = plainErrors(() => {
-      requireArguments(args, shapes.clusterArguments, "MirroredCluster");
+      requireArguments(args, shapes.required, "MirroredCluster");
       const read = readDeclaredCluster(args);
       const reached = reachOf(args, read);
       return { config: read, rollout: planRollout(reached.nodes, args.rollout), reach: reached };

@@ -3,12 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Credentials, DesiredHost } from "../../provider/containerd/desired";
 import type { EndpointSeen } from "../../provider/registry/push/pushResult";
 import { requireArguments } from "../../provider/resources/arguments/resolved";
-import { shapes } from "../../provider/resources/arguments/shapes";
 import { resolveCredentials } from "../../provider/resources/mirror/credentials";
 import type { DeclaredMirror, DeclaredPrivateRegistry } from "../../provider/resources/mirror/declared";
 import { secretsOnly, withoutSecrets } from "../../provider/resources/mirror/declared";
 import { resolveHosts } from "../../provider/resources/mirror/hosts";
 import { endpointsOf, resolveCheckEndpoints, resolveHostsDir } from "../../provider/resources/mirror/settings";
+import { shapes } from "../../provider/resources/mirror/shapes";
 import type { MirrorWire } from "../../provider/resources/mirror/wire";
 import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
@@ -142,7 +142,7 @@ export class RegistryMirror extends MirrorResource {
   declare readonly hostsDir: pulumi.Output<string>;
 
   constructor(name: string, args: RegistryMirrorArgs, opts?: pulumi.CustomResourceOptions) {
-    plainErrors(() => requireArguments(args, shapes.mirrorLists, "RegistryMirror"));
+    plainErrors(() => requireArguments(args, shapes.required, "RegistryMirror"));
     const { registryMirrors, privateRegistries = [], gcrKeyPath, gcrKey } = args;
     const hostsDir = pulumi.output(args.hostsDir).apply(resolveHostsDir);
     const checkEndpoints = pulumi.output(args.checkEndpoints).apply(resolveCheckEndpoints);

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { secretsOfConnection } from "../../provider/resources/arguments/shapes";
+import { secretsOfConnection } from "../../provider/resources/node/shapes";
 
 /**
  * How to reach a node over SSH; the names of @pulumi/command's connection. Files are read when they are needed, on the

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ConfigStyle } from "../../provider/containerd/desired";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
 import { requireArguments } from "../../provider/resources/arguments/resolved";
-import { shapes } from "../../provider/resources/arguments/shapes";
+import { shapes } from "../../provider/resources/node/shapes";
 import type { ContainerdState } from "../../provider/resources/node/state";
 import { verificationIn } from "../../provider/resources/node/storedVerification";
 import type { NodeWire } from "../../provider/resources/node/wire";
@@ -91,7 +91,7 @@ export class NodeContainerd extends MirrorResource {
   declare private readonly verified: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
-    plainErrors(() => requireArguments(args, shapes.nodeArguments, "NodeContainerd"));
+    plainErrors(() => requireArguments(args, shapes.required, "NodeContainerd"));
     const { declaredMirror, declaredFiles, credentials } = declaredBy(args.mirror);
     const wire: LiftedWire<NodeWire, "mirror" | "files" | "verify"> = {
       connection: withSecrets(args.connection),

@@ -2,11 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
 import { requireArguments } from "../../provider/resources/arguments/resolved";
-import { shapes } from "../../provider/resources/arguments/shapes";
 import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
 import { seePackage } from "../../provider/resources/pushSet/package";
 import { isSecretProxy, judgeCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
 import { judgeSecrets, judgeSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
+import { shapes } from "../../provider/resources/pushSet/shapes";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
 import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
@@ -113,7 +113,7 @@ export class ImagePushSet extends MirrorResource {
   declare readonly endpoint: pulumi.Output<string>;
 
   constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
-    plainErrors(() => requireArguments(args, shapes.pushRegistry, "ImagePushSet"));
+    plainErrors(() => requireArguments(args, shapes.required, "ImagePushSet"));
     const { registry, source, spoolDir, maxDecodedBytes, include, exclude, deleteImages } = args;
     const { username, password, dockerConfigPath, proxy, insecure } = registry;
     const withPassword = password !== undefined;

@@ -7,9 +7,9 @@ import { readDockerConfig } from "../../registry/auth/dockerConfig";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { Resolved } from "../arguments/resolved";
 import { attemptWithAsync } from "../arguments/resolved";
-import { shapes } from "../arguments/shapes";
 import type { DeclaredCredential, DeclaredMirror, DeclaredPrivateRegistry } from "./declared";
 import { privateHostProblem } from "./privateRegistries";
+import { shapes } from "./shapes";
 
 /** Milliseconds for a credential helper, which may wait for a key ring to be unlocked. */
 const helperTimeout = 60_000;
@@ -23,7 +23,7 @@ export interface CredentialArguments {
 }
 
 export async function resolveCredentials(args: CredentialArguments): Promise<Resolved<Credentials>> {
-  return attemptWithAsync(args, shapes.mirrorCredentials, "", () => lookUpCredentials(args));
+  return attemptWithAsync(args, shapes.credentials, "", () => lookUpCredentials(args));
 }
 
 /**

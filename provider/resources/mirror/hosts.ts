@@ -10,9 +10,9 @@ import { stableText } from "../../pulumi/plainValue";
 import { mirrorUrl, parseRegistryEndpoint } from "../../registry/endpoint";
 import type { Resolved } from "../arguments/resolved";
 import { attemptWith } from "../arguments/resolved";
-import { shapes } from "../arguments/shapes";
 import type { DeclaredMirror, DeclaredPrivateRegistry } from "./declared";
 import { addPrivateRegistries } from "./privateRegistries";
+import { shapes } from "./shapes";
 import type { MirrorWire } from "./wire";
 
 type LaidOut = Pick<MirrorWire, "hosts" | "files" | "fingerprint">;
@@ -23,7 +23,7 @@ export function resolveHosts(
   hostsDir: string,
   privateRegistries: readonly DeclaredPrivateRegistry[],
 ): Resolved<LaidOut> {
-  return attemptWith({ registryMirrors, privateRegistries }, shapes.mirrorValues, "", () =>
+  return attemptWith({ registryMirrors, privateRegistries }, shapes.mirrors, "", () =>
     layOutHosts(registryMirrors, hostsDir, privateRegistries),
   );
 }

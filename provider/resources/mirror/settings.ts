@@ -1,20 +1,20 @@
 import type { Resolved } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
-import { shapes } from "../arguments/shapes";
 import type { DeclaredMirror } from "./declared";
+import { shapes } from "./shapes";
 import type { MirrorWire } from "./wire";
 
 /** containerd's hosts directory on the nodes. */
 export function resolveHostsDir(given: string | undefined): Resolved<string> & { value: string } {
   return {
     value: given ?? "/etc/containerd/certs.d",
-    problems: shapeProblems({ hostsDir: given }, shapes.mirrorRest, ""),
+    problems: shapeProblems({ hostsDir: given }, shapes.settings, ""),
   };
 }
 
 /** Whether each endpoint is asked before any node is touched. */
 export function resolveCheckEndpoints(given: boolean | undefined): Resolved<boolean> {
-  return { value: given ?? true, problems: shapeProblems({ checkEndpoints: given }, shapes.mirrorRest, "") };
+  return { value: given ?? true, problems: shapeProblems({ checkEndpoints: given }, shapes.settings, "") };
 }
 
 /** The endpoints, and those whose certificate is not checked. */

@@ -2,7 +2,7 @@ import type { Problem } from "../../model/problem";
 import { invalidArgument } from "../../model/problem";
 import type { NodeConnection } from "../../node";
 import { isUnknown } from "../../pulumi/plainValue";
-import { connectionShapeProblems } from "../arguments/shapes";
+import { connectionShapeProblems } from "./shapes";
 
 /** What can be said of a connection without dialling. */
 export function connectionProblems(connection: NodeConnection, name = "connection"): Problem[] {

@@ -25,12 +25,12 @@ import { gatherEvidence } from "../../verify/evidence";
 import type { NodeVerification } from "../../verify/nodeVerification";
 import { isGood, judge } from "../../verify/verdict";
 import { shapeProblems } from "../arguments/shape";
-import { shapes } from "../arguments/shapes";
 import { connectionProblems } from "./connectionProblems";
 import { findDrift } from "./drift";
 import { ownerOf, passedOn, restoreLater, takenOver } from "./owner";
 import { reviewedFiles } from "./review";
 import { NodeRun } from "./run";
+import { shapes } from "./shapes";
 import type { NodeVerify, ShownVerify } from "./shownVerify";
 import { readVerify, showVerify } from "./shownVerify";
 import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs } from "./state";
@@ -46,7 +46,7 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
 
   check(_olds: Partial<NodeContainerdInputs>, news: NodeWire): Checked<NodeContainerdInputs> {
     const { declarations, addresses } = this.run;
-    const given = [...shapeProblems(news, shapes.node, ""), ...declarations.problems(news)];
+    const given = [...shapeProblems(news, shapes.settings, ""), ...declarations.problems(news)];
     if (given.length > 0) {
       return {
         inputs: news as unknown as NodeContainerdInputs,

@@ -8,8 +8,8 @@ import type { ImageSelection } from "../../verify/selection";
 import { selectImages } from "../../verify/selection";
 import { attempt } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
-import { selectionProblems, shapes } from "../arguments/shapes";
 import type { MirrorOutputs } from "../mirror/state";
+import { selectionProblems, shapes } from "./shapes";
 import type { NodeVerify } from "./shownVerify";
 import type { DeclarationWithoutFiles } from "./state";
 import type { Stated } from "./wire";
@@ -19,7 +19,7 @@ type GivenMirror = Pick<MirrorOutputs, "hosts" | "hostsDir" | "endpoints" | "fil
 
 /** `declaredMirror` of the wire. */
 export function stateMirror(given: GivenMirror): string {
-  const problems = shapeProblems(given, shapes.mirrorSource, "mirror");
+  const problems = shapeProblems(given, shapes.mirror, "mirror");
   const { hosts, hostsDir, endpoints } = given;
   return text<DeclarationWithoutFiles>(
     problems.length > 0 ? { problems } : { value: { hosts, hostsDir, auth: authKinds(endpoints) } },

@@ -2,15 +2,15 @@ import { selectImages } from "../../registry/push/imageFilter";
 import { lackWarning } from "../../registry/push/pushPlan";
 import { attempt } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
-import { shapes } from "../arguments/shapes";
 import type { SeenPackage } from "./package";
+import { shapes } from "./shapes";
 
 /** In a preview: what a push would warn of. The push itself does so where the registry does not have it either. */
 export function warningOfLacks(
   { lacks = [], contents = [] }: SeenPackage,
   patterns: { include?: string[]; exclude?: string[] },
 ): string | undefined {
-  if (lacks.length === 0 || shapeProblems(patterns, shapes.pushPatterns, "").length > 0) {
+  if (lacks.length === 0 || shapeProblems(patterns, shapes.patterns, "").length > 0) {
     return undefined;
   }
   const { include = [], exclude = [] } = patterns;

@@ -5,7 +5,7 @@ import { localPath } from "../../model/localPath";
 import { lacksOf } from "../../registry/push/pushPlan";
 import type { Resolved } from "../arguments/resolved";
 import { attemptWithAsync } from "../arguments/resolved";
-import { shapes } from "../arguments/shapes";
+import { shapes } from "./shapes";
 
 /** The arguments that say which package, and how it is read. */
 export interface PackageArguments {
@@ -41,7 +41,7 @@ const lookBytes = 64 * 1024 * 1024;
  * path or time, so a copy elsewhere is no change.
  */
 export async function seePackage(args: PackageArguments): Promise<Resolved<SeenPackage>> {
-  return attemptWithAsync(args, Array.isArray(args.source) ? shapes.pushSources : shapes.pushSource, "", async () => {
+  return attemptWithAsync(args, Array.isArray(args.source) ? shapes.sources : shapes.source, "", async () => {
     const sources = checkedSources(args.source).map(localPath);
     const options: OpenOptions = {
       lookBytes,

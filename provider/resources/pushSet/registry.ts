@@ -4,16 +4,16 @@ import type { RegistryEndpoint } from "../../registry/endpoint";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { Judged, Resolved } from "../arguments/resolved";
 import { attemptWith } from "../arguments/resolved";
-import { shapes } from "../arguments/shapes";
+import { shapes } from "./shapes";
 
 /** `registry.endpoint`. */
 export function resolveEndpoint(endpoint: string): Resolved<RegistryEndpoint> {
-  return attemptWith(endpoint, shapes.pushEndpoint, "registry.endpoint", () => parseRegistryEndpoint(endpoint));
+  return attemptWith(endpoint, shapes.endpoint, "registry.endpoint", () => parseRegistryEndpoint(endpoint));
 }
 
 /** The registry's own CA; undefined where it has none. */
 export function resolveCa(args: { caCert?: string; caCertPath?: string }): Resolved<string | undefined> {
-  return attemptWith(args, shapes.pushCa, "registry", () => {
+  return attemptWith(args, shapes.ca, "registry", () => {
     if (args.caCertPath !== undefined) {
       return checkCertificates(
         readTextFile(args.caCertPath, "registry.caCertPath"),

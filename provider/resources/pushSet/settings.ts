@@ -1,7 +1,7 @@
 import { defaultProbeRepository } from "../../registry/sets/besideProbe";
 import type { Judged, Resolved } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
-import { shapes } from "../arguments/shapes";
+import { shapes } from "./shapes";
 
 /** What goes to the registry's client and into the filters as it is. */
 export function judgeSettings(given: {
@@ -10,12 +10,12 @@ export function judgeSettings(given: {
   exclude?: unknown;
   deleteImages?: unknown;
 }): Judged {
-  return { problems: shapeProblems(given, shapes.pushRest, "") };
+  return { problems: shapeProblems(given, shapes.settings, "") };
 }
 
 /** Apart from the others, which a secret among them would hide. */
 export function judgeSecrets(given: { registry: { password?: unknown; proxy?: unknown } }): Judged {
-  return { problems: shapeProblems(given, shapes.pushSecrets, "") };
+  return { problems: shapeProblems(given, shapes.secrets, "") };
 }
 
 /** Where the probe goes; false for none. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { DesiredHost } from "../../../../provider/containerd/desired";
-import { secretsOfConnection } from "../../../../provider/resources/arguments/shapes";
+import { secretsOfConnection } from "../../../../provider/resources/node/shapes";
 import { stateFiles, stateMirror, stateVerify } from "../../../../provider/resources/node/stated";
 import { verificationIn } from "../../../../provider/resources/node/storedVerification";
 import type { Stated } from "../../../../provider/resources/node/wire";
