@@ -3,107 +3,22 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 
 import type { ContainerdPlan, PlannedFile } from "../../../provider/containerd/containerdPlan";
-import type { Finding } from "../../../provider/model/finding";
-import type { NodeObservation, NodeOwner } from "../../../provider/node";
-import { type ApplyResult, applyToNode, connectNode, isNodeError, restoreNode } from "../../../provider/node";
-import type { NodeTuning } from "../../../provider/node/node";
-import { closeIdleNodes } from "../../../provider/node/node";
+import { restoreNode } from "../../../provider/node";
 import { parseRecord } from "../../../provider/node/record";
-import type { ApplyOptions, RestoreResult } from "../../../provider/node/transaction/apply";
-import { said } from "../said";
-import { failure, testContext } from "./support/context";
-import { FakeCri } from "./support/fakeCri";
-import { FakeNode } from "./support/fakeNode";
+import { failure } from "./support/context";
+import type { FakeNode } from "./support/fakeNode";
+import { ca, config, file, firstPlan, Fixture, hosts, mine, planOf, theirs, urn } from "./support/transaction";
 
-const hosts = "/etc/containerd/certs.d/gcr.io/hosts.toml";
-const ca = "/etc/containerd/certs.d/mirror:5000/ca.crt";
-const config = "/etc/containerd/config.toml";
 const record = "/var/lib/registry-mirror/record";
-
-const urn = (name: string, stack = "dev"): string =>
-  `urn:pulumi:${stack}::project::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::${name}`;
-const mine: NodeOwner = { urn: urn("a"), token: "00000000000000aa" };
-const theirs: NodeOwner = { urn: urn("b", "prod"), token: "00000000000000bb" };
-
-function file(path: string, text: string, secret = false): PlannedFile {
-  return { path, text, mode: secret ? 0o600 : 0o644, secret };
-}
-
-function planOf(write: PlannedFile[], extra: Partial<ContainerdPlan> = {}): ContainerdPlan {
-  return {
-    version: "1.7.24",
-    style: "hosts-dir",
-    write,
-    remove: [],
-    owns: write.map((f) => f.path),
-    restart: write.some((f) => f.path === config),
-    recognised: [],
-    notes: [],
-    ...extra,
-  };
-}
-
-/** The usual first apply: pointer in config.toml, one host, a CA. */
-const firstPlan = (text = "version = 2\n[plugins]\n# pointer\n") =>
-  planOf([file(hosts, 'server = "https://gcr.io"\n'), file(ca, "CA\n"), file(config, text)]);
 
 describe("the node's transaction", function () {
   this.timeout(60_000);
+  const fixture = Fixture.forEachTest();
+  const { apply, restore, withNode, nothingLeft } = fixture;
   let node: FakeNode;
-  let cri: FakeCri;
-
-  beforeEach(async () => {
-    node = await FakeNode.start();
-    cri = await FakeCri.start(node.path("run/containerd/containerd.sock"));
+  beforeEach(() => {
+    node = fixture.node;
   });
-
-  afterEach(async () => {
-    await closeIdleNodes();
-    await cri.stop();
-    await node.stop();
-  });
-
-  async function withNode<R>(
-    work: (n: Awaited<ReturnType<typeof connectNode>>) => Promise<R>,
-    tuning: NodeTuning = {},
-  ): Promise<R> {
-    const reached = await connectNode(node.connection(), testContext(), { root: node.root, ...tuning });
-    try {
-      return await work(reached);
-    } finally {
-      reached.close();
-    }
-  }
-
-  function apply(
-    plan: ContainerdPlan | ApplyOptions<unknown>["plan"],
-    options: Partial<ApplyOptions<unknown>> = {},
-    tuning: NodeTuning = {},
-  ): Promise<ApplyResult<unknown>> {
-    return withNode(
-      (n) =>
-        applyToNode<unknown>(n, {
-          owner: mine,
-          plan: typeof plan === "function" ? plan : () => plan,
-          criTimeout: 5,
-          ...options,
-        }),
-      tuning,
-    );
-  }
-
-  function restore(options: { owner?: NodeOwner } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> {
-    return withNode((n) => restoreNode(n, { owner: mine, criTimeout: 5, ...options }), tuning);
-  }
-
-  function nothingLeft(): void {
-    assert.deepEqual(
-      Object.keys(node.snapshot()).filter((path) => path.includes("registry-mirror-")),
-      [],
-      "no temporary files",
-    );
-    assert.equal(node.exists("var/lib/registry-mirror/journal"), false, "no journal");
-  }
 
   it("B3: applies, restarts once for the pointer, and not at all for what follows", async () => {
     const first = await apply(firstPlan());
@@ -329,7 +244,7 @@ describe("the node's transaction", function () {
 
   it("B4: a containerd whose CRI plugin did not load is taken back", async () => {
     const before = node.snapshot();
-    cri.unimplemented = true;
+    fixture.cri.unimplemented = true;
     await failure(apply(firstPlan(), { criTimeout: 2 }), "NODE_CRI", /CRI plugin did not load/, /as before/);
     assert.deepEqual(node.snapshot(), before);
     nothingLeft();
@@ -521,185 +436,6 @@ describe("the node's transaction", function () {
     await failure(apply(planOf([file(config, "y\n")])), "NODE_SYMLINK", /config\.toml -> /);
     await restore();
     assert.equal(node.read("real/config.toml"), "version = 2\n# pointer\n");
-  });
-
-  describe("stopped at any place", () => {
-    // Every name that the program for the node gives to its places, in the order of a first apply with all kinds of
-    // files.
-    const places = [
-      "journal-begin",
-      "journal",
-      "mkdir",
-      "save",
-      "put",
-      "check",
-      "synced",
-      "link",
-      "swap",
-      "swapped",
-      "restart-begin",
-      "restart",
-      "commit-begin",
-      "committed",
-      "cleaned",
-    ];
-
-    const stopAt = (place: string, how: string): NodeTuning => ({
-      script: (text) =>
-        text.replace("step() { :; }", () => `step() { case "$1" in "${place}"|"${place} "*) ${how} ;; esac; }`),
-    });
-
-    function prepared(): Record<string, string> {
-      node.write(hosts, "# foreign\n", 0o640);
-      node.write("/etc/containerd/certs.d/foreign.io/hosts.toml", "# of others\n");
-      return node.snapshot();
-    }
-
-    const wanted = (observed: NodeObservation) =>
-      planOf(
-        [
-          ...(observed.files[hosts]?.text === 'server = "https://gcr.io"\n'
-            ? []
-            : [file(hosts, 'server = "https://gcr.io"\n')]),
-          ...(observed.files[ca]?.text === "CA\n" ? [] : [file(ca, "CA\n")]),
-          ...(observed.files[config]?.text?.includes("# pointer") === true
-            ? []
-            : [file(config, "version = 2\n[plugins]\n# pointer\n")]),
-        ],
-        { owns: [hosts, ca, config] },
-      );
-
-    /** The next run converges, and delete brings everything back. */
-    async function converges(
-      before: Record<string, string>,
-      place: string,
-      check: (observed: NodeObservation, notes: Finding[]) => void,
-    ): Promise<void> {
-      const next = await apply(wanted);
-      check(next.observed, next.notes);
-      assert.equal(node.read(hosts), 'server = "https://gcr.io"\n', place);
-      assert.match(node.read(config), /# pointer/);
-      assert.equal(node.exists("fake/down"), false);
-      nothingLeft();
-      await restore();
-      assert.deepEqual(node.snapshot(), before, `${place}: delete`);
-      assert.equal(node.exists("var/lib/registry-mirror"), false);
-    }
-
-    function asBefore(observed: NodeObservation): void {
-      assert.equal(observed.files[hosts]?.text, "# foreign\n");
-      assert.equal(observed.files[ca], undefined);
-      assert.equal(observed.files[config]?.text, "version = 2\n[plugins]\n");
-      assert.equal(observed.record, undefined);
-    }
-
-    for (const place of places) {
-      it(`B4: SIGKILL of the node's program at "${place}" (a power cut): the next run takes back and converges`, async () => {
-        const before = prepared();
-        // As a power cut, the whole of it: nothing gets to clean up.
-        const error = await apply(firstPlan(), {}, stopAt(place, "kill -9 $$")).then(
-          () => undefined,
-          (e: unknown) => e,
-        );
-        assert.ok(isNodeError(error, "NODE_LOST"), `${place} was reached: ${String(error)}`);
-        await node.quiet();
-        await converges(before, place, (observed, notes) => {
-          if (place === "committed" || place === "cleaned") {
-            assert.equal(observed.files[hosts]?.text, 'server = "https://gcr.io"\n');
-          } else {
-            asBefore(observed);
-            assert.equal(
-              notes.some(({ kind }) => kind === "taken-back"),
-              place !== "journal-begin",
-              said(notes),
-            );
-          }
-        });
-      });
-
-      it(`B4: connection lost at "${place}": the node takes back by itself`, async () => {
-        const before = prepared();
-        const signal = `${node.root}/fake/reached`;
-        const lost = apply(firstPlan(), {}, stopAt(place, `: > ${signal}; sleep 0.3`)).then(
-          () => undefined,
-          (e: unknown) => e,
-        );
-        while (!node.exists("fake/reached")) {
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        }
-        node.cut();
-        await lost;
-        await node.quiet();
-        if (place !== "committed" && place !== "cleaned" && place !== "commit-begin") {
-          assert.deepEqual(node.snapshot(), before, place);
-          nothingLeft();
-        }
-        assert.equal(node.exists("fake/down"), false);
-        await apply(wanted);
-        assert.equal(node.read(hosts), 'server = "https://gcr.io"\n');
-        nothingLeft();
-      });
-    }
-
-    it("B4: a node that gives no answer in time: the error names what it was asked, and the node takes back by itself", async () => {
-      const before = prepared();
-      const error = await apply(firstPlan(), {}, { ...stopAt("commit-begin", "sleep 1.5"), answerMs: 700 }).then(
-        () => undefined,
-        (e: unknown) => e,
-      );
-      assert.ok(isNodeError(error, "NODE_TIMEOUT"), String(error));
-      assert.match(error.message, /no answer to "commit" within 0\.7 s; what was not committed is taken back/);
-      await node.quiet();
-      await converges(before, "commit-begin", () => {});
-    });
-
-    for (const place of ["undo-begin", "undone", "undo-restarted"]) {
-      it(`B4: SIGKILL at "${place}", while taking back: the next run goes on with it`, async () => {
-        const before = prepared();
-        await apply(firstPlan(), { verify: () => Promise.reject(new Error("no")) }, stopAt(place, "kill -9 $$")).catch(
-          () => undefined,
-        );
-        await node.quiet();
-        assert.equal(node.exists("var/lib/registry-mirror/journal"), true, "it was interrupted");
-        await converges(before, place, asBefore);
-      });
-    }
-
-    for (const place of ["copy", "link", "remove", "swap", "restart", "committed"]) {
-      it(`B4: SIGKILL at "${place}" of a delete: repeated, it gives everything back`, async () => {
-        const before = prepared();
-        await apply(firstPlan());
-        const error = await restore({}, stopAt(place, "kill -9 $$")).then(
-          () => undefined,
-          (e: unknown) => e,
-        );
-        assert.ok(isNodeError(error, "NODE_LOST"), String(error));
-        await node.quiet();
-        await restore();
-        assert.deepEqual(node.snapshot(), before);
-        assert.equal(node.exists("var/lib/registry-mirror"), false);
-      });
-    }
-  });
-
-  it("B4: silence for longer than the idle limit counts as a lost connection", async () => {
-    const before = node.snapshot();
-    let stuck: () => void = () => {};
-    const never = new Promise<void>((resolve) => {
-      stuck = resolve;
-    });
-    const hanging = apply(firstPlan(), { verify: () => never }, { idleSeconds: 1 }).then(
-      () => undefined,
-      (e: unknown) => e,
-    );
-    while (node.restarts < 2) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    stuck();
-    const error = await hanging;
-    assert.ok(isNodeError(error, "NODE_LOST"), String(error));
-    assert.deepEqual(node.snapshot(), before);
-    nothingLeft();
   });
 });
 
