@@ -2,12 +2,13 @@
  * `npm test`: type check, lint, and the tests by kind. Ends with `N passed, N failed[, N skipped]`. Arguments choose
  * kinds.
  *
- * What waits more than it computes (whole programs, real nodes) runs side by side, in labs of their own; each of their
- * lines says whose it is. What failed stands together at the end: of a long log often nobody has more than that.
+ * Checks of one stage run side by side, as many as there are cores; of the kinds that need real nodes each has a lab of
+ * its own. Each line then says whose it is. What failed stands together at the end: of a long log often nobody has more
+ * than that.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -32,7 +33,9 @@ interface Check {
   lab?: number;
 }
 
-const mocha = (kind: string, title: string, timeout: number): Check => ({
+const cores = Math.max(2, availableParallelism());
+
+const mocha = (kind: string, title: string, timeout: number, ...options: string[]): Check => ({
   kind,
   title,
   args: [
@@ -41,57 +44,40 @@ const mocha = (kind: string, title: string, timeout: number): Check => ({
     join(root, "tests/run/reporter.ts"),
     "--timeout",
     String(timeout),
+    ...options,
     "--recursive",
     `tests/${kind}/**/*.test.ts`,
   ],
   mocha: true,
 });
 
-/** One after the other; those within one list side by side. */
+const program = (kind: string, title: string, path: [string, string], ...args: string[]): Check => ({
+  kind,
+  title,
+  args: [bin(...path), ...args],
+  mocha: false,
+});
+
+/** One stage after the other. What takes longest is first in its stage. */
 const stages: Check[][] = [
   [
-    {
-      kind: "types",
-      title: "type check",
-      args: [bin("typescript", "bin/tsc"), "-p", "tsconfig.json", "--noEmit"],
-      mocha: false,
-    },
-  ],
-  [
-    {
-      kind: "format",
-      title: "formatting",
-      args: [bin("prettier", "bin/prettier.cjs"), "--check", ".", "--log-level", "warn"],
-      mocha: false,
-    },
-  ],
-  [
-    {
-      kind: "arrows",
-      title: "which room imports which",
-      args: [bin("dependency-cruiser", "bin/dependency-cruiser.mjs"), "sdk", "provider"],
-      mocha: false,
-    },
-  ],
-  [
-    {
-      kind: "unused",
-      title: "exports, files and dependencies that nothing uses",
-      args: [bin("knip", "bin/knip.js"), "--no-progress"],
-      mocha: false,
-    },
-    {
-      kind: "testonly",
-      title: "exports that only tests use",
-      args: [bin("knip", "bin/knip.js"), "--no-progress", "--production"],
-      mocha: false,
-    },
-  ],
-  [
-    { kind: "lint", title: "lint", args: [bin("eslint", "bin/eslint.js"), ".", "--max-warnings", "0"], mocha: false },
+    program("lint", "lint", ["eslint", "bin/eslint.js"], ".", "--max-warnings", "0"),
+    program("format", "formatting", ["prettier", "bin/prettier.cjs"], "--check", ".", "--log-level", "warn"),
+    program("types", "type check", ["typescript", "bin/tsc"], "-p", "tsconfig.json", "--noEmit"),
+    mocha("docs", "documentation: what is generated is up to date, links lead somewhere", 180_000),
+    program("unused", "exports, files and dependencies that nothing uses", ["knip", "bin/knip.js"], "--no-progress"),
+    program("testonly", "exports that only tests use", ["knip", "bin/knip.js"], "--no-progress", "--production"),
+    program(
+      "arrows",
+      "which room imports which",
+      ["dependency-cruiser", "bin/dependency-cruiser.mjs"],
+      "sdk",
+      "provider",
+    ),
     mocha("shell", "the shell that nodes run: shellcheck, and that the package carries it", 300_000),
   ],
-  [mocha("unit", "unit tests", 120_000)],
+  // Files side by side: by far most of them compute, or wait for a shell that does.
+  [mocha("unit", "unit tests", 120_000, "--parallel", "--jobs", String(cores))],
   [
     { ...mocha("lab", "lab tests (real nodes, real registries)", 600_000), lab: 0 },
     { ...mocha("e2e", "end-to-end tests (whole programs on the real Pulumi engine)", 900_000), engine: true, lab: 1 },
@@ -133,6 +119,19 @@ function run(check: Check, resultFile: string, prefix: string): Promise<number> 
     });
     child.on("error", () => resolve(1));
   });
+}
+
+/** As many at once as there are cores; a new one begins when one has ended. */
+async function sideBySide(stage: Check[], work: (check: Check) => Promise<SuiteResult>): Promise<SuiteResult[]> {
+  const waiting = [...stage];
+  const results: SuiteResult[] = [];
+  const lane = async (): Promise<void> => {
+    for (let check = waiting.shift(); check !== undefined && !interrupted; check = waiting.shift()) {
+      results.push(await work(check));
+    }
+  };
+  await Promise.all(Array.from({ length: cores }, lane));
+  return results;
 }
 
 /** What a check came to. */
@@ -198,8 +197,8 @@ async function main(): Promise<void> {
       if (interrupted) {
         break;
       }
-      const results = await Promise.all(
-        stage.map((check) => outcome(check, folder, stage.length > 1 ? `${check.kind} | ` : "", engine)),
+      const results = await sideBySide(stage, (check) =>
+        outcome(check, folder, stage.length > 1 ? `${check.kind} | ` : "", engine),
       );
       for (const { passed, failed, skipped, failures } of results) {
         total.passed += passed;

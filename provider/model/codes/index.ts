@@ -10,7 +10,7 @@ import { registryCodes } from "./registry";
 
 /**
  * Every mistake has one name. A code that is not here does not compile; docs/errors.md is made from it
- * (`npm run docs`), and tests/unit/docs/errors.test.ts sees that each one is thrown.
+ * (`npm run docs`), and tests/docs/errors.test.ts sees that each one is thrown.
  */
 type Codes = typeof argumentCodes &
   typeof mirrorCodes &

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-const root = join(__dirname, "../../..");
+const root = join(__dirname, "../..");
 
 describe("documentation", () => {
   it("docs/api.md is what `npm run docs` makes of the doc comments, and every public name has one", function () {

@@ -4,11 +4,11 @@ import { join } from "node:path";
 
 import ts from "typescript";
 
-import { rooms } from "../../../provider/model/codes";
-import type { CodeText } from "../../../provider/model/codes/codeText";
-import { errorsFile, errorsPage } from "../../run/errorsPage";
+import { rooms } from "../../provider/model/codes";
+import type { CodeText } from "../../provider/model/codes/codeText";
+import { errorsFile, errorsPage } from "../run/errorsPage";
 
-const root = join(__dirname, "../../..");
+const root = join(__dirname, "../..");
 const codes: Record<string, CodeText> = Object.assign({}, ...(Object.values(rooms) as object[])) as never;
 
 describe("codes of errors", () => {
