@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:
 import type { ContainerdPlan, PlannedFile } from "../../../provider/containerd/containerdPlan";
 import { restoreNode } from "../../../provider/node";
 import { parseRecord } from "../../../provider/node/record";
+import { said } from "../said";
 import { failure } from "./support/context";
 import type { FakeNode } from "./support/fakeNode";
 import { ca, config, file, firstPlan, Fixture, hosts, mine, planOf, theirs, urn } from "./support/transaction";
