@@ -50,10 +50,10 @@ export class Delivery {
   }
 
   /** @returns whether the content was taken; the other side may know only then that it has the blob */
-  async give(digest: Digest, body: Body): Promise<boolean> {
+  async deliver(digest: Digest, body: Body): Promise<boolean> {
     this.seen.add(digest);
     await this.queued;
-    return this.hand(digest, body);
+    return this.handOver(digest, body);
   }
 
   /**
@@ -62,7 +62,7 @@ export class Delivery {
    *
    * @param release called when the content is no longer needed, whatever happens
    */
-  async giveMeanwhile(digest: Digest, body: Body, release: () => Promise<void>): Promise<void> {
+  async deliverInBackground(digest: Digest, body: Body, release: () => Promise<void>): Promise<void> {
     this.seen.add(digest);
     try {
       await this.queued;
@@ -70,17 +70,17 @@ export class Delivery {
       await release();
       throw error;
     }
-    this.queued = this.hand(digest, body).finally(release);
+    this.queued = this.handOver(digest, body).finally(release);
     // Whoever comes next awaits it; until then a failure must not count as unhandled.
     this.queued.catch(() => undefined);
   }
 
   /** Waits for what is still under way. */
-  async settled(): Promise<void> {
+  async waitForDeliveries(): Promise<void> {
     await this.queued;
   }
 
-  private async hand(digest: Digest, body: Body): Promise<boolean> {
+  private async handOver(digest: Digest, body: Body): Promise<boolean> {
     this.options.signal.throwIfAborted();
     const plain = body.place?.source.plain === true;
     const streams = new Set<Readable>();
@@ -109,7 +109,7 @@ export class Delivery {
     } finally {
       if (!plain) {
         // The pass goes on from here: a reader that is still at it would take the next entry's bytes.
-        await Promise.all([...streams].map(ended));
+        await Promise.all([...streams].map(streamEnd));
       }
     }
     this.options.signal.throwIfAborted();
@@ -117,7 +117,7 @@ export class Delivery {
   }
 }
 
-function ended(stream: Readable): Promise<void> {
+function streamEnd(stream: Readable): Promise<void> {
   return new Promise((resolve) => {
     if (stream.closed) {
       resolve();

@@ -7,7 +7,7 @@ import { ArchiveError, quoted } from "./archiveError";
 import { compressionOf, isPacked, isUnsupported } from "./decode/compression";
 import { decodeHead } from "./decode/decode";
 import { decodedSize } from "./decode/decodedSize";
-import { factsOf, unreadable } from "./decode/fileSource";
+import { statFile, unreadableError } from "./decode/fileSource";
 import type { XzDecoder } from "./decode/xzDecoder";
 import { xzDecoder } from "./decode/xzDecoder";
 import { Delivery } from "./delivery";
@@ -38,9 +38,9 @@ import { isTarHead } from "./scan/tarHeader";
  * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM`, `ARCHIVE_UNSUPPORTED`
  */
 export async function openPackage(source: string, options: OpenOptions = {}): Promise<ImagePackage> {
-  const facts = await factsOf(source);
+  const facts = await statFile(source);
   const top = await realpath(source).catch((error: unknown) => {
-    throw unreadable(source, error);
+    throw unreadableError(source, error);
   });
   const cacheDir = options.cacheDir === false ? undefined : (options.cacheDir ?? defaultCacheFolder());
   const signal = options.signal ?? new AbortController().signal;
@@ -63,7 +63,7 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
     const onRead = (): void => {
       if (options.readSoon === true && whole !== undefined) {
         // What is wrong with the package is for the reader to find.
-        void begin(whole, sources).catch(() => undefined);
+        void startDecoding(whole, sources).catch(() => undefined);
       }
     };
     const fingerprint = facts.folder
@@ -87,7 +87,7 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
   }
 }
 
-async function begin(whole: Body, sources: Sources): Promise<void> {
+async function startDecoding(whole: Body, sources: Sources): Promise<void> {
   if (compressionOf(await whole.peek(8)) === "xz") {
     (await sources.xz(whole))?.begin();
   }
@@ -149,13 +149,13 @@ class OpenedPackage implements ImagePackage {
   }
 
   async index(): Promise<PackageIndex | undefined> {
-    return (await this.knowledge())?.index;
+    return (await this.knownPackage())?.index;
   }
 
   async read(options: ReadOptions): Promise<PackageIndex> {
     const signal = AbortSignal.any([options.signal, this.opened.signal]);
     const bound = { ...options, signal };
-    const known = await this.knowledge();
+    const known = await this.knownPackage();
     if (known === undefined) {
       return this.firstPass(bound);
     }
@@ -168,12 +168,12 @@ class OpenedPackage implements ImagePackage {
     await this.opened.sources.close();
   }
 
-  private knowledge(): Promise<KnownPackage | undefined> {
-    this.known ??= this.look();
+  private knownPackage(): Promise<KnownPackage | undefined> {
+    this.known ??= this.lookUpIndex();
     return this.known;
   }
 
-  private async look(): Promise<KnownPackage | undefined> {
+  private async lookUpIndex(): Promise<KnownPackage | undefined> {
     const { cacheDir, signal } = this.opened;
     const cached = cacheDir === undefined ? undefined : await readCachedIndex(cacheDir, this.fingerprint);
     if (cached !== undefined) {
@@ -181,11 +181,13 @@ class OpenedPackage implements ImagePackage {
     }
     const findings = new Findings();
     const packed = await this.survey(findings, signal);
-    return packed.length === 0 || (await this.tryOut(findings, packed)) ? this.remember(findings) : undefined;
+    return packed.length === 0 || (await this.decodeSmallPackage(findings, packed))
+      ? this.remember(findings)
+      : undefined;
   }
 
   /** Decodes a small package only to know what is in it. @returns whether it was small */
-  private async tryOut(findings: Findings, packed: PackedArchive[]): Promise<boolean> {
+  private async decodeSmallPackage(findings: Findings, packed: PackedArchive[]): Promise<boolean> {
     const { lookBytes, signal } = this.opened;
     let size = 0;
     for (const { body } of packed) {
@@ -254,7 +256,7 @@ class OpenedPackage implements ImagePackage {
     for (const [digest, size] of known.index.blobs) {
       const body = findings.blobs.get(digest)?.body ?? manifestBody(known.index, digest);
       if (body !== undefined && delivery.wants(digest, size)) {
-        await delivery.give(digest, body);
+        await delivery.deliver(digest, body);
       }
     }
     progress.finish();
@@ -294,12 +296,12 @@ class OpenedPackage implements ImagePackage {
       placed.reduce((sum, { size }) => sum + size, 0) + packed.reduce((sum, { body }) => sum + body.size, 0),
     );
     for (const { digest, body } of held) {
-      await delivery.give(digest, body);
+      await delivery.deliver(digest, body);
     }
     // In the package's own order, so that a disk or a decoder goes forward only.
     placed.sort((a, b) => compareSpecs(a.place.spec, b.place.spec) || a.place.offset - b.place.offset);
     for (const { digest, size, place, source } of placed) {
-      await delivery.give(digest, progress.counted(new RegionBody(source, place.offset, size, place.label)));
+      await delivery.deliver(digest, progress.countReads(new RegionBody(source, place.offset, size, place.label)));
     }
     if (rest) {
       await this.unpack(findings, packed, delivery, progress, options.signal);
@@ -324,12 +326,12 @@ class OpenedPackage implements ImagePackage {
     try {
       for (const archive of packed) {
         if (!delivery.complete) {
-          await scan.unpack({ ...archive, body: progress.counted(archive.body) });
+          await scan.unpack({ ...archive, body: progress.countReads(archive.body) });
         }
       }
     } finally {
       // Its error has been thrown already if it was the first.
-      await delivery.settled().catch(() => undefined);
+      await delivery.waitForDeliveries().catch(() => undefined);
     }
   }
 

@@ -12,13 +12,13 @@ export class Progress {
   ) {}
 
   /** The same body, its pieces counted as they are read (the first time). */
-  counted(body: Body): Body {
+  countReads(body: Body): Body {
     let furthest = 0;
     const add = (position: number): void => {
       if (position > furthest) {
         this.done += position - furthest;
         furthest = position;
-        this.tell();
+        this.report();
       }
     };
     return {
@@ -41,10 +41,10 @@ export class Progress {
 
   finish(): void {
     this.done = this.total;
-    this.tell();
+    this.report();
   }
 
-  private tell(): void {
+  private report(): void {
     const now = Math.min(this.done, this.total);
     // Every megabyte is often enough for a line that a person reads.
     if (now - this.told >= 1 << 20 || (now === this.total && now > this.told)) {

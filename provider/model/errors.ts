@@ -61,6 +61,6 @@ export function messageOf(error: unknown): string {
 }
 
 /** The same for a person, where it leaves this package: an error of ours with its code at the end. */
-export function toldOf(error: unknown): string {
+export function textWithCode(error: unknown): string {
   return error instanceof MirrorError && !error.saysCode ? withCode(error.message, error.code) : messageOf(error);
 }

@@ -23,7 +23,7 @@ export interface Finding<Kind extends string = string> {
 }
 
 /** `subject: text`, or `subject text`. */
-export function about<Kind extends string>(
+export function findingAbout<Kind extends string>(
   subject: string,
   lead: ": " | " ",
   finding: Pick<Finding<Kind>, "kind" | "severity" | "text">,

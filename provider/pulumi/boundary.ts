@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 
 import { withCode } from "../model/codes";
 import type { OperationContext } from "../model/context";
-import { messageOf, MirrorError, toldOf } from "../model/errors";
+import { messageOf, MirrorError, textWithCode } from "../model/errors";
 import type { Problem } from "../model/problem";
 import { problemOf, problemText } from "../model/problem";
 import { engineLog } from "./engineLog";
@@ -90,7 +90,7 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
     try {
       return operations.diff(olds, news);
     } catch (error) {
-      throw plain(error, news);
+      throw plainError(error, news);
     }
   };
   // Notes are for the review, not for the rollout. Check is told by the program whether this is a preview, diff is not;
@@ -107,15 +107,17 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
       previewing = dryRun === true;
       const told = Array.isArray(found) ? found : [];
       if (told.length > 0) {
-        return Promise.resolve(failures(told, news));
+        return Promise.resolve(checkResult(told, news));
       }
       try {
         const { inputs, problems = [], notes } = operations.check(olds, rest as unknown as W);
         review(news.resourceUrn, news, notes);
-        return Promise.resolve(problems.length > 0 ? failures(problems, news) : { inputs: withoutUndefined(inputs) });
+        return Promise.resolve(
+          problems.length > 0 ? checkResult(problems, news) : { inputs: withoutUndefined(inputs) },
+        );
       } catch (error) {
         if (error instanceof MirrorError) {
-          return Promise.resolve(failures([problemOf(error)], news));
+          return Promise.resolve(checkResult([problemOf(error)], news));
         }
         throw error;
       }
@@ -135,7 +137,7 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
         const { id, outs } = await operations.create(inputs, contextOf(inputs));
         return { id, outs: withoutUndefined({ ...outs, resourceUrn: inputs.resourceUrn }) };
       } catch (error) {
-        throw reported(error, inputs, undefined);
+        throw partialError(error, inputs, undefined);
       }
     },
 
@@ -152,7 +154,7 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
           inputs: result.inputs === undefined ? undefined : { ...result.inputs, resourceUrn: props.resourceUrn },
         });
       } catch (error) {
-        throw plain(error, props);
+        throw plainError(error, props);
       }
     },
 
@@ -165,7 +167,7 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
           }),
         };
       } catch (error) {
-        throw reported(error, news, id);
+        throw partialError(error, news, id);
       }
     },
 
@@ -173,14 +175,14 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
       try {
         await operations.delete(id, outs, contextOf(outs));
       } catch (error) {
-        throw plain(error, outs);
+        throw plainError(error, outs);
       }
     },
   };
 }
 
 /** A failure on a named secret property prints the secret; an empty property never does. */
-function failures(problems: Problem[], news: object): pulumi.dynamic.CheckResult {
+function checkResult(problems: Problem[], news: object): pulumi.dynamic.CheckResult {
   const secrets = secretsIn(news);
   return {
     failures: problems.map((problem) => ({ property: "", reason: redact(problemText(problem), secrets) })),
@@ -199,10 +201,10 @@ function contextOf(properties: Wired): OperationContext {
 
 /** What is not an error of ours is a defect, and has a code too. */
 function firstLine(error: unknown): string {
-  return error instanceof MirrorError ? toldOf(error) : withCode(messageOf(error), "UNEXPECTED");
+  return error instanceof MirrorError ? textWithCode(error) : withCode(messageOf(error), "UNEXPECTED");
 }
 
-function plain(error: unknown, properties: object): Error {
+function plainError(error: unknown, properties: object): Error {
   const reasons = error instanceof MirrorError ? error.reasons : [];
   const text = [firstLine(error), ...reasons.map((reason) => `  - ${reason}`)].join("\n");
   return new Error(redact(text, secretsIn(properties)));
@@ -212,8 +214,8 @@ function plain(error: unknown, properties: object): Error {
  * What Pulumi's dynamic-provider server turns into "created, but": an error with id and properties keeps them in the
  * state.
  */
-function reported(error: unknown, inputs: Wired, id: string | undefined): Error {
-  const told = plain(error, inputs);
+function partialError(error: unknown, inputs: Wired, id: string | undefined): Error {
+  const told = plainError(error, inputs);
   if (!(error instanceof PartialFailure)) {
     return told;
   }

@@ -117,7 +117,9 @@ export async function gatherEvidence(
     hosts.push({
       ...seen,
       probe:
-        wanted.probe === undefined ? { state: "none" } : await prove(service, host, wanted.probe, { canName, answers }),
+        wanted.probe === undefined
+          ? { state: "none" }
+          : await pullProbeFromHost(service, host, wanted.probe, { canName, answers }),
     });
   }
   const images: ImageEvidence[] = [];
@@ -143,7 +145,7 @@ interface Asking {
  * registry behind it the error that containerd reports is the public registry's (`not found`), whatever the mirror had
  * answered.
  */
-async function prove(
+async function pullProbeFromHost(
   service: ImageService,
   host: DesiredHost,
   probe: Probe,

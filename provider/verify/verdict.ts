@@ -1,5 +1,5 @@
 import type { Finding } from "../model/finding";
-import { about, findingText } from "../model/finding";
+import { findingAbout, findingText } from "../model/finding";
 import { namesEndpoint, type PullCause, type PullFailure } from "../node";
 import type { Evidence, FailedProbe, HostEvidence, ImageEvidence, MirrorAnswer } from "./evidence";
 import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "./nodeVerification";
@@ -45,10 +45,10 @@ export function isGood(verdict: Verdict): boolean {
 }
 
 /** Evidence in, judgement out; nothing is asked any more. */
-export function judge(node: string, containerd: string, evidence: Evidence): NodeVerification {
+export function evaluate(node: string, containerd: string, evidence: Evidence): NodeVerification {
   const findings = [...evidence.findings];
-  const hosts = evidence.hosts.map((host) => judgeHost(host, findings));
-  const images = evidence.images.map((image) => judgeImage(image, findings));
+  const hosts = evidence.hosts.map((host) => evaluateHost(host, findings));
+  const images = evidence.images.map((image) => evaluateImage(image, findings));
   findings.push(...(evidence.remarks ?? []));
   // A private registry that is configured takes nothing from the proof of the mirrored ones.
   const decisive = hosts.filter((host) => host.direct !== true || !isGood(host.verdict));
@@ -67,7 +67,7 @@ export function judge(node: string, containerd: string, evidence: Evidence): Nod
   };
 }
 
-function judgeHost(host: HostEvidence, findings: Finding[]): HostVerification {
+function evaluateHost(host: HostEvidence, findings: Finding[]): HostVerification {
   const inOrder = host.expectedEndpoints.every((endpoint, n) => sameEndpoint(host.effectiveEndpoints[n], endpoint));
   const missing = host.missing ?? [];
   const configured = inOrder && !host.unwantedUpstream && missing.length === 0;
@@ -75,7 +75,7 @@ function judgeHost(host: HostEvidence, findings: Finding[]): HostVerification {
   if (!inOrder) {
     const effective = host.effectiveEndpoints.length > 0 ? host.effectiveEndpoints.join(", ") : "no mirror";
     findings.push(
-      wrong(
+      errorAbout(
         host.host,
         "not-configured",
         `containerd is configured for ${effective} where ${host.expectedEndpoints.join(", ")} is wanted`,
@@ -83,13 +83,13 @@ function judgeHost(host: HostEvidence, findings: Finding[]): HostVerification {
     );
   } else if (host.unwantedUpstream) {
     findings.push(
-      wrong(host.host, "upstream-asked", "the public registry would still be asked although skipFallback is set"),
+      errorAbout(host.host, "upstream-asked", "the public registry would still be asked although skipFallback is set"),
     );
   }
-  const probe = host.probe.state === "failed" ? judgeProbe(host, host.probe) : undefined;
+  const probe = host.probe.state === "failed" ? evaluateProbe(host, host.probe) : undefined;
   if (probe !== undefined) {
     findings.push(
-      wrong(host.host, "probe-failed", `the probe image did not come through the public name: ${probe.finding}`),
+      errorAbout(host.host, "probe-failed", `the probe image did not come through the public name: ${probe.finding}`),
     );
   }
   const proof = host.probe.state === "pulled" ? "proven" : host.probe.state;
@@ -106,11 +106,11 @@ function judgeHost(host: HostEvidence, findings: Finding[]): HostVerification {
 
 type VerificationFindingKind = "not-configured" | "upstream-asked" | "probe-failed" | "pull-failed" | "digests-differ";
 
-function wrong(subject: string, kind: VerificationFindingKind, text: string): Finding<VerificationFindingKind> {
-  return about(subject, ": ", { kind, severity: "error", text });
+function errorAbout(subject: string, kind: VerificationFindingKind, text: string): Finding<VerificationFindingKind> {
+  return findingAbout(subject, ": ", { kind, severity: "error", text });
 }
 
-interface ProbeJudgement extends PullFailure {
+interface ProbeVerdict extends PullFailure {
   verdict: Verdict;
   finding: string;
 }
@@ -119,7 +119,7 @@ interface ProbeJudgement extends PullFailure {
  * What the mirrors themselves answered decides; the public name's error only where none of them could be asked by its
  * own name.
  */
-function judgeProbe(host: HostEvidence, probe: FailedProbe): ProbeJudgement {
+function evaluateProbe(host: HostEvidence, probe: FailedProbe): ProbeVerdict {
   const failed = probe.mirrors.filter((mirror): mirror is Required<MirrorAnswer> => mirror.failure !== undefined);
   const given = probe.mirrors.find((mirror) => mirror.failure === undefined);
   const upstream = host.effectiveEndpoints.includes("upstream");
@@ -153,12 +153,12 @@ function judgeProbe(host: HostEvidence, probe: FailedProbe): ProbeJudgement {
   };
 }
 
-function judgeImage(image: ImageEvidence, findings: Finding[]): ImageVerification {
+function evaluateImage(image: ImageEvidence, findings: Finding[]): ImageVerification {
   const match =
     image.publicDigest === image.digest && (image.mirrorUnnameable === true || image.mirrorDigest === image.digest);
   if (image.mirrorUnnameable === true) {
     findings.push(
-      about(image.target, ": ", {
+      findingAbout(image.target, ": ", {
         kind: "not-nameable",
         severity: "note",
         text: "this containerd cannot name an image by an IPv6 address, so only the public name was compared",
@@ -171,7 +171,7 @@ function judgeImage(image: ImageEvidence, findings: Finding[]): ImageVerificatio
   ] as const) {
     if (failure !== undefined) {
       findings.push(
-        about(name, " ", {
+        findingAbout(name, " ", {
           kind: "pull-failed",
           severity: "error",
           text: `could not be pulled (${failure.cause}): ${failure.error}`,
@@ -181,7 +181,7 @@ function judgeImage(image: ImageEvidence, findings: Finding[]): ImageVerificatio
   }
   if (!match && image.publicFailure === undefined && image.mirrorFailure === undefined) {
     findings.push(
-      wrong(
+      errorAbout(
         image.source,
         "digests-differ",
         `pushed ${image.digest}, the mirror's name gave ${image.mirrorDigest}, the public name ${image.publicDigest}`,

@@ -160,7 +160,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
           previous.length === 0 ? opts?.dependsOn : ready.then(() => partners(previous, at, wave.nodes.length));
         return declare(node, {}, dependsOn === undefined ? {} : { dependsOn });
       });
-      this.tellProgress(before, progressLine(rollout, wave));
+      this.logProgress(before, progressLine(rollout, wave));
     }
     for (const node of rollout.held) {
       declare(node, { hold: true }, { ignoreChanges: inputsOfHeldNode });
@@ -175,12 +175,12 @@ export class MirroredCluster extends pulumi.ComponentResource {
     if (reach.warning !== undefined) {
       void pulumi.log.warn(reach.warning, this);
     }
-    this.tellPlan(mirror, args.configStyle, reach);
+    this.logPlan(mirror, args.configStyle, reach);
     // Not the verification: every node's stands in the state already, and 1,000 of them would stand there twice.
     this.registerOutputs({ verdict: this.verdict, waves: this.waves });
   }
 
-  private tellPlan(mirror: MirrorSource, configStyle: MirroredClusterArgs["configStyle"], reach: Reach): void {
+  private logPlan(mirror: MirrorSource, configStyle: MirroredClusterArgs["configStyle"], reach: Reach): void {
     if (pulumi.runtime.isDryRun()) {
       pulumi.all([mirror.hosts, mirror.files, configStyle]).apply(([hosts, files, style]) => {
         const plan = { cluster: this.config.name, reach, rollout: this.rollout, hosts, files, configStyle: style };
@@ -190,7 +190,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
   }
 
   /** While a run goes on, the component's own line says how far it got; after a failure that is where it stopped. */
-  private tellProgress(wave: readonly NodeContainerd[], text: string): void {
+  private logProgress(wave: readonly NodeContainerd[], text: string): void {
     if (!pulumi.runtime.isDryRun()) {
       pulumi.all(wave.map((node) => node.urn)).apply(() => pulumi.log.info(text, this, 0, true));
     }

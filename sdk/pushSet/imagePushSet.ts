@@ -3,9 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
 import { requireArguments } from "../../provider/resources/arguments/resolved";
 import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
-import { seePackage } from "../../provider/resources/pushSet/package";
-import { isSecretProxy, judgeCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
-import { judgeSecrets, judgeSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
+import { inspectPackage } from "../../provider/resources/pushSet/package";
+import { checkCredentials, isSecretProxy, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
+import { checkSecrets, checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { shapes } from "../../provider/resources/pushSet/shapes";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
 import type { LiftedWire } from "../lifted";
@@ -119,12 +119,12 @@ export class ImagePushSet extends MirrorResource {
     const withPassword = password !== undefined;
     const endpoint = pulumi.output(registry.endpoint).apply(resolveEndpoint);
     const ca = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(resolveCa);
-    const credentials = pulumi.output({ username, dockerConfigPath, withPassword }).apply(judgeCredentials);
-    const seen = pulumi.output({ source, spoolDir, maxDecodedBytes }).apply(seePackage);
+    const credentials = pulumi.output({ username, dockerConfigPath, withPassword }).apply(checkCredentials);
+    const seen = pulumi.output({ source, spoolDir, maxDecodedBytes }).apply(inspectPackage);
     const settings = pulumi
       .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages })
-      .apply(judgeSettings);
-    const secrets = pulumi.output({ registry: { password, proxy } }).apply(judgeSecrets);
+      .apply(checkSettings);
+    const secrets = pulumi.output({ registry: { password, proxy } }).apply(checkSecrets);
     const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
     const wire: LiftedWire<PushSetWire> = {
       source,

@@ -22,7 +22,7 @@ export interface Cursor {
   /** Up to `count` bytes; fewer only at the end. */
   take(count: number): Promise<Buffer>;
   /** Between one and `max` bytes, whatever is at hand; empty only at the end. */
-  some(max: number): Promise<Buffer>;
+  takeSome(max: number): Promise<Buffer>;
   /** Passes over `count` bytes; resolves to how many there were. */
   skip(count: number): Promise<number>;
   close(): Promise<void>;
@@ -69,7 +69,7 @@ export class RegionCursor implements Cursor {
     return bytes;
   }
 
-  async some(max: number): Promise<Buffer> {
+  async takeSome(max: number): Promise<Buffer> {
     const wanted = Math.min(max, this.length - this.at);
     if (wanted <= 0) {
       return Buffer.alloc(0);
@@ -139,7 +139,7 @@ export class StreamCursor implements Cursor {
     return bytes;
   }
 
-  async some(max: number): Promise<Buffer> {
+  async takeSome(max: number): Promise<Buffer> {
     if (this.held.length === 0 && max > 0) {
       this.held = (await this.next()) ?? this.held;
     }
@@ -151,7 +151,7 @@ export class StreamCursor implements Cursor {
   async skip(count: number): Promise<number> {
     let left = count;
     while (left > 0) {
-      const bytes = await this.some(left);
+      const bytes = await this.takeSome(left);
       if (bytes.length === 0) {
         break;
       }
@@ -190,7 +190,7 @@ export class StreamCursor implements Cursor {
 export async function* piecesOf(cursor: Cursor, length = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
   let left = length;
   while (left > 0) {
-    const bytes = await cursor.some(left);
+    const bytes = await cursor.takeSome(left);
     if (bytes.length === 0) {
       return;
     }

@@ -30,10 +30,10 @@ export class FileSource implements RandomSource {
       read = await (await this.handle).read(into ?? Buffer.allocUnsafeSlow(length), 0, length, position);
     } catch (error) {
       this.handle = undefined;
-      throw unreadable(this.path, error);
+      throw unreadableError(this.path, error);
     }
     if (read.bytesRead === 0) {
-      throw changed(this.label);
+      throw changedError(this.label);
     }
     return read.buffer.subarray(0, read.bytesRead);
   }
@@ -42,7 +42,7 @@ export class FileSource implements RandomSource {
     const handle = await open(this.path, "r");
     if ((await handle.stat()).size !== this.size) {
       await handle.close();
-      throw changed(this.label);
+      throw changedError(this.label);
     }
     return handle;
   }
@@ -60,7 +60,7 @@ export class FileSource implements RandomSource {
   }
 }
 
-export function changed(label: string): ArchiveError {
+export function changedError(label: string): ArchiveError {
   return new ArchiveError(
     "ARCHIVE_CHANGED",
     `${label} changed while it was read. Wait until it is completely written, then run again.`,
@@ -78,9 +78,9 @@ export interface FileFacts {
 /**
  * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM` (neither a file nor a folder)
  */
-export async function factsOf(path: string): Promise<FileFacts> {
+export async function statFile(path: string): Promise<FileFacts> {
   const found = await stat(path, { bigint: true }).catch((error: unknown) => {
-    throw unreadable(path, error);
+    throw unreadableError(path, error);
   });
   if (!found.isFile() && !found.isDirectory()) {
     throw new ArchiveError(
@@ -97,7 +97,7 @@ export async function factsOf(path: string): Promise<FileFacts> {
   };
 }
 
-export function unreadable(path: string, error: unknown): ArchiveError {
+export function unreadableError(path: string, error: unknown): ArchiveError {
   if (error instanceof ArchiveError) {
     return error;
   }

@@ -8,7 +8,7 @@ import { compressionOf } from "../decode/compression";
 import { mismatch } from "../delivery";
 import type { Findings } from "./findings";
 import type { DockerImage, LayerFile, Scope } from "./scope";
-import { below, resolveLink } from "./scope";
+import { joinPath, resolveLink } from "./scope";
 
 export interface MadeManifest {
   digest: Digest;
@@ -24,7 +24,7 @@ interface Part {
 
 /** The config's digest of an image of a docker-archive; undefined when the archive lacks the file. */
 export function configOf(scope: Scope, prefix: string, image: DockerImage): Digest | undefined {
-  const path = resolveLink(scope, below(prefix, image.Config));
+  const path = resolveLink(scope, joinPath(prefix, image.Config));
   return blobDigest(path) ?? scope.configs.get(path);
 }
 
@@ -64,7 +64,7 @@ export async function makeManifest(
   }
   const layers: Part[] = [];
   for (const [at, name] of paths.entries()) {
-    layers.push(await layerOf(findings, scope, below(prefix, name), diffIds[at] ?? "", label, image));
+    layers.push(await layerOf(findings, scope, joinPath(prefix, name), diffIds[at] ?? "", label, image));
   }
   // Docker's schema 2 has no media type for zstd that all registries and runtimes know.
   const oci = layers.some((layer) => layer.form === "zstd");

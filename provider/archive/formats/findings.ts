@@ -57,7 +57,7 @@ export class Findings {
     return scope;
   }
 
-  met(name: string): void {
+  addName(name: string): void {
     if (this.sample.length < 12) {
       this.sample.push(name);
     }

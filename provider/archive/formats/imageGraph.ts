@@ -42,7 +42,7 @@ export class ImageGraph {
     // There, but not a manifest: of Docker's schema 1, or of a form yet to be invented.
     const kind =
       blob !== undefined ? `manifest of a known form (${root.digest} is ${root.mediaType})` : `manifest ${root.digest}`;
-    const lacking = manifest === undefined ? [kind] : await this.below(root.digest, manifest, depth);
+    const lacking = manifest === undefined ? [kind] : await this.missingBelow(root.digest, manifest, depth);
     this.lacks.set(root.digest, lacking);
     if (manifest !== undefined && lacking.length === 0) {
       this.index.manifests.set(root.digest, { mediaType: manifest.mediaType, bytes: manifest.bytes });
@@ -50,7 +50,7 @@ export class ImageGraph {
     return lacking;
   }
 
-  private async below(digest: Digest, manifest: StoredManifest, depth: number): Promise<string[]> {
+  private async missingBelow(digest: Digest, manifest: StoredManifest, depth: number): Promise<string[]> {
     if (isIndex(manifest.mediaType)) {
       return this.children(digest, manifest, depth);
     }

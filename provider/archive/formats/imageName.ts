@@ -28,24 +28,24 @@ export type FoundName =
 export function nameOf(descriptor: Descriptor, where: string, zarf = false): FoundName {
   const whole = descriptor.annotations?.[wholeName];
   if (whole !== undefined && whole !== "") {
-    return { kind: "whole", reference: parsed(whole, `${where}: annotation ${wholeName} of ${descriptor.digest}`) };
+    return { kind: "whole", reference: parseName(whole, `${where}: annotation ${wholeName} of ${descriptor.digest}`) };
   }
   const ref = descriptor.annotations?.[refName];
   if (ref === undefined || ref === "") {
     const base = zarf ? descriptor.annotations?.[zarfName] : undefined;
     return base === undefined
       ? { kind: "none" }
-      : { kind: "whole", reference: parsed(base, `${where}: annotation ${zarfName} of ${descriptor.digest}`) };
+      : { kind: "whole", reference: parseName(base, `${where}: annotation ${zarfName} of ${descriptor.digest}`) };
   }
   // umoci allows "@" and "/" in what it calls tags; a tag of a registry has neither of them, nor a colon.
   if (isTag(ref)) {
     return { kind: "tag", tag: ref };
   }
-  return { kind: "whole", reference: parsed(ref, `${where}: annotation ${refName} of ${descriptor.digest}`) };
+  return { kind: "whole", reference: parseName(ref, `${where}: annotation ${refName} of ${descriptor.digest}`) };
 }
 
 /** @throws ArchiveError `ARCHIVE_UNNAMED` */
-export function parsed(name: string, where: string): Reference {
+export function parseName(name: string, where: string): Reference {
   try {
     return parseReference(name);
   } catch (error) {

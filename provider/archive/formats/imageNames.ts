@@ -6,7 +6,7 @@ import { ArchiveError, quoted } from "../archiveError";
 import type { PackageImage } from "../imagePackage";
 import type { Findings } from "./findings";
 import { isDescriptors } from "./findings";
-import { parsed, sourceName } from "./imageName";
+import { parseName, sourceName } from "./imageName";
 import type { Kind } from "./kind";
 
 /** A top-level image before it is known whether its name is unique. */
@@ -37,7 +37,7 @@ export async function giveNames(findings: Findings, candidates: readonly Candida
     if (candidate.reference === undefined) {
       nameless.push(candidate);
     } else {
-      names.enter(candidate, candidate.reference);
+      names.add(candidate, candidate.reference);
     }
   }
   const unnamed: Candidate[] = [];
@@ -54,8 +54,8 @@ export async function giveNames(findings: Findings, candidates: readonly Candida
         : names.images.find((image) => within.get(image.root.digest)?.has(subject) === true);
     if (candidate.tag !== undefined && owner !== undefined) {
       // cosign's tags: sha256-HEX.sig lies in the repository of what it signs.
-      const { host, repository } = parsed(owner.source, candidate.where);
-      names.enter(candidate, { host, repository, tag: candidate.tag });
+      const { host, repository } = parseName(owner.source, candidate.where);
+      names.add(candidate, { host, repository, tag: candidate.tag });
     } else if (subject === undefined && ![...within.values()].some((digests) => digests.has(candidate.root.digest))) {
       unnamed.push(candidate);
     }
@@ -68,7 +68,7 @@ export async function giveNames(findings: Findings, candidates: readonly Candida
       unnamed.push(candidate);
     } else if (reference !== undefined && candidate.kind?.is === "attached") {
       const { host, repository } = reference;
-      names.enter(candidate, {
+      names.add(candidate, {
         host,
         repository,
         tag: `${image.root.digest.replace(":", "-")}.${candidate.kind.ending}`,
@@ -79,7 +79,7 @@ export async function giveNames(findings: Findings, candidates: readonly Candida
     ) {
       // One with a subject in the package travels along with it, as any referrer.
       const { host, repository } = reference;
-      names.enter(candidate, { host, repository, digest: candidate.root.digest });
+      names.add(candidate, { host, repository, digest: candidate.root.digest });
     }
   }
   names.check();
@@ -98,7 +98,7 @@ class Names {
     return [...this.byName.values()];
   }
 
-  enter(candidate: Candidate, reference: Reference): void {
+  add(candidate: Candidate, reference: Reference): void {
     const source = sourceName(reference, candidate.root.digest, candidate.where);
     const { mediaType, digest, size } = candidate.root;
     const other = this.byName.get(source);

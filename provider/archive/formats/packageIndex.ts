@@ -7,14 +7,14 @@ import { configOf, makeManifest } from "./dockerImages";
 import type { Findings, ManifestJson } from "./findings";
 import { isDescriptors } from "./findings";
 import { ImageGraph } from "./imageGraph";
-import { nameOf, parsed, referenceOfPath, repositoryOfPath } from "./imageName";
+import { nameOf, parseName, referenceOfPath, repositoryOfPath } from "./imageName";
 import type { Candidate } from "./imageNames";
 import { giveNames } from "./imageNames";
 import type { Kind } from "./kind";
 import { kindOf } from "./kind";
 import { originOf } from "./origin";
 import type { DockerImage, Scope } from "./scope";
-import { below, isInLayer } from "./scope";
+import { isInLayer, joinPath } from "./scope";
 
 type Layout = Scope["layouts"][number];
 
@@ -127,7 +127,7 @@ async function addLayout(
     const reference =
       name.kind === "whole"
         ? name.reference
-        : pathReference(below(scope.path, layout.prefix), name.kind === "tag" ? name.tag : undefined, kind);
+        : pathReference(joinPath(scope.path, layout.prefix), name.kind === "tag" ? name.tag : undefined, kind);
     const origin = await originOf(findings, {
       descriptor: root,
       manifest,
@@ -178,7 +178,7 @@ async function addDocker(
       : await rootWithConfig(findings, candidates, layout.label, config);
   if (fromLayout !== undefined) {
     // The same image, with its real manifest; the list may know more names for it.
-    const names = tags.map((tag) => parsed(tag, docker.label));
+    const names = tags.map((tag) => parseName(tag, docker.label));
     if (fromLayout.reference === undefined) {
       fromLayout.reference = names.shift();
     }
@@ -188,7 +188,7 @@ async function addDocker(
   const made = await makeManifest(findings, scope, docker.prefix, docker.label, image);
   findings.addManifest(made.digest, made.bytes, docker.label);
   const root = { mediaType: made.mediaType, digest: made.digest, size: made.bytes.length };
-  for (const reference of tags.length === 0 ? [undefined] : tags.map((tag) => parsed(tag, docker.label))) {
+  for (const reference of tags.length === 0 ? [undefined] : tags.map((tag) => parseName(tag, docker.label))) {
     candidates.push({
       reference,
       root,

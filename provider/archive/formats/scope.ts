@@ -103,7 +103,7 @@ export function layerPaths(scope: Scope): Set<string> {
   for (const docker of scope.dockers) {
     for (const image of docker.images) {
       for (const layer of image.Layers ?? []) {
-        paths.add(resolveLink(scope, below(docker.prefix, layer)));
+        paths.add(resolveLink(scope, joinPath(docker.prefix, layer)));
       }
     }
   }
@@ -119,7 +119,7 @@ export function holdsImages(scope: Scope): boolean {
   return scope.layouts.length > 0 || scope.dockers.length > 0;
 }
 
-export function below(folder: string, path: string): string {
+export function joinPath(folder: string, path: string): string {
   return folder === "" || path === "" ? folder + path : `${folder}/${path}`;
 }
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
-import { changed, factsOf, FileSource, unreadable } from "../decode/fileSource";
+import { changedError, FileSource, statFile, unreadableError } from "../decode/fileSource";
 import type { FolderFile } from "../scan/folderWalk";
 import { listFolder } from "../scan/folderWalk";
 import { defaultCacheFolder, readCached, writeCached } from "./cacheFolder";
@@ -37,7 +37,7 @@ export interface FingerprintOptions {
  */
 export async function fingerprintPackage(source: string, options: FingerprintOptions = {}): Promise<string> {
   const cache = options.cacheDir === false ? undefined : (options.cacheDir ?? defaultCacheFolder());
-  const facts = await factsOf(source);
+  const facts = await statFile(source);
   return facts.folder
     ? fingerprintFolder(await listFolder(source), cache, options.signal)
     : fingerprintFile(source, cache, options.signal, options.onRead);
@@ -68,9 +68,9 @@ async function fingerprintFile(
   signal?: AbortSignal,
   onRead?: () => void,
 ): Promise<string> {
-  const before = await factsOf(path);
+  const before = await statFile(path);
   const real = await realpath(path).catch((error: unknown) => {
-    throw unreadable(path, error);
+    throw unreadableError(path, error);
   });
   const key = [real, String(before.size), String(before.mtimeNs), String(before.ino), String(before.dev)];
   const file =
@@ -95,9 +95,9 @@ async function fingerprintFile(
   } finally {
     await content.close();
   }
-  const after = await factsOf(path);
+  const after = await statFile(path);
   if (after.size !== before.size || after.mtimeNs !== before.mtimeNs) {
-    throw changed(path);
+    throw changedError(path);
   }
   const fingerprint = hash.digest("hex");
   if (file !== undefined && BigInt(Date.now()) * 1_000_000n - before.mtimeNs > settledNs) {

@@ -50,7 +50,7 @@ export class RegionBody implements Body {
   }
 
   async *pieces(): AsyncGenerator<Buffer> {
-    yield* whole(new RegionCursor(this.source, this.offset, this.size), this.size, this.label);
+    yield* wholeContent(new RegionCursor(this.source, this.offset, this.size), this.size, this.label);
   }
 }
 
@@ -74,7 +74,7 @@ export class OnceBody implements Body {
       throw new Error(`${this.label} was asked for twice, but comes once`);
     }
     this.begun = true;
-    yield* whole(this.cursor, this.size, this.label);
+    yield* wholeContent(this.cursor, this.size, this.label);
   }
 }
 
@@ -101,7 +101,7 @@ export class BufferBody implements Body {
   }
 }
 
-async function* whole(cursor: Cursor, size: number, label: string): AsyncGenerator<Buffer> {
+async function* wholeContent(cursor: Cursor, size: number, label: string): AsyncGenerator<Buffer> {
   let done = 0;
   for await (const piece of piecesOf(cursor, size)) {
     done += piece.length;

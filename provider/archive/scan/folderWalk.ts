@@ -2,7 +2,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join, relative, sep } from "node:path";
 
 import { ArchiveError, quoted } from "../archiveError";
-import { unreadable } from "../decode/fileSource";
+import { unreadableError } from "../decode/fileSource";
 import type { Entry } from "./entry";
 import { RegionBody } from "./entry";
 import type { PlacedSource } from "./place";
@@ -24,7 +24,7 @@ export interface FolderFile {
  */
 export async function listFolder(folder: string): Promise<FolderFile[]> {
   const top = await realpath(folder).catch((error: unknown) => {
-    throw unreadable(folder, error);
+    throw unreadableError(folder, error);
   });
   const files: FolderFile[] = [];
   const visit = async (below: string, ancestors: string[]): Promise<void> => {
@@ -67,7 +67,7 @@ export async function listFolder(folder: string): Promise<FolderFile[]> {
     }
   };
   await visit("", []).catch((error: unknown) => {
-    throw unreadable(folder, error);
+    throw unreadableError(folder, error);
   });
   return files;
 }

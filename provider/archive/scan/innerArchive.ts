@@ -27,7 +27,7 @@ export async function firstNames(
   }
   const names: string[] = [];
   try {
-    for await (const entry of walkTarStream(new StreamCursor(once(bytes), body.label))) {
+    for await (const entry of walkTarStream(new StreamCursor(onePiece(bytes), body.label))) {
       names.push(entry.path);
     }
   } catch (error) {
@@ -49,7 +49,7 @@ export async function couldBeArchive({ path, body }: Entry): Promise<boolean> {
   return compressionOf(head) !== "none" || isTarHead(head) || isEmptyTar(head) || isLayerName(path);
 }
 
-async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+async function* onePiece(bytes: Buffer): AsyncGenerator<Buffer> {
   yield await Promise.resolve(bytes);
 }
 

@@ -9,7 +9,7 @@ import type { Findings } from "../formats/findings";
 import { checkDigestOf, diffIdsOf } from "../formats/findings";
 import { readList } from "../formats/lists";
 import type { Scope, Within } from "../formats/scope";
-import { addLink, below, holdsImages, layerPaths, withoutEnding } from "../formats/scope";
+import { addLink, holdsImages, joinPath, layerPaths, withoutEnding } from "../formats/scope";
 import type { DecodedBudget } from "../limits";
 import { deepestArchive, largestManifest } from "../limits";
 import type { Body, Entry } from "./entry";
@@ -73,7 +73,7 @@ export class Scan {
         addLink(scope, entry.path, entry.linkTo);
         continue;
       }
-      this.findings.met(entry.path);
+      this.findings.addName(entry.path);
       const blob = blobPath.exec(entry.path);
       if (blob?.[1] !== undefined) {
         await this.blob(blob[1].replace("/", ":"), entry.body);
@@ -91,14 +91,14 @@ export class Scan {
           candidates.push(entry);
         }
       } else {
-        await this.tars.take(scope, entry, depth);
+        await this.tars.readTar(scope, entry, depth);
       }
       if (this.options.delivery?.complete === true) {
         return;
       }
     }
     if (candidates.length > 0) {
-      await this.sort(scope, candidates, depth);
+      await this.sortCandidates(scope, candidates, depth);
     }
   }
 
@@ -193,15 +193,15 @@ export class Scan {
       if (diffIds !== undefined) {
         this.findings.diffIds.set(digest, diffIds);
       }
-      await this.give(digest, new BufferBody(bytes, body.label, body.place));
+      await this.deliver(digest, new BufferBody(bytes, body.label, body.place));
     } else {
-      await this.give(digest, body);
+      await this.deliver(digest, body);
     }
   }
 
-  async give(digest: Digest, body: Body): Promise<void> {
+  async deliver(digest: Digest, body: Body): Promise<void> {
     const { delivery } = this.options;
-    const taken = delivery?.wants(digest, body.size) === true && (await delivery.give(digest, body));
+    const taken = delivery?.wants(digest, body.size) === true && (await delivery.deliver(digest, body));
     if (body.place !== undefined) {
       // What became of the last blob says best whether it is worth decoding ahead.
       body.place.source.readAhead = taken;
@@ -230,12 +230,12 @@ export class Scan {
         body: body.place === undefined ? undefined : body,
       });
     }
-    await this.give(digest, held);
+    await this.deliver(digest, held);
     return true;
   }
 
   /** With everything in reach: what a manifest.json calls a layer is one, other archives are looked into. */
-  private async sort(scope: Scope, candidates: Entry[], depth: number): Promise<void> {
+  private async sortCandidates(scope: Scope, candidates: Entry[], depth: number): Promise<void> {
     const layers = layerPaths(scope);
     for (const { path, sameAs, body } of candidates) {
       const form = compressionOf(await body.peek(8));
@@ -252,7 +252,7 @@ export class Scan {
       } else {
         await this.unpack({
           body,
-          path: below(scope.path, path),
+          path: joinPath(scope.path, path),
           depth: depth + 1,
           likely: looksLikeImageArchive(names, "likely"),
         });
@@ -268,7 +268,7 @@ export class Scan {
     try {
       await this.file(archive);
       // So that never more waits in the spool than one archive holds.
-      await this.options.delivery?.settled();
+      await this.options.delivery?.waitForDeliveries();
     } catch (error) {
       if (!(error instanceof ArchiveError) || error.code === "ARCHIVE_BOMB") {
         throw error;

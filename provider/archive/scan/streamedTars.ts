@@ -2,7 +2,7 @@ import type { Digest } from "../../model/digest";
 import { compressionOf } from "../decode/compression";
 import type { Delivery } from "../delivery";
 import type { LayerFile, Scope } from "../formats/scope";
-import { below, layerPaths } from "../formats/scope";
+import { joinPath, layerPaths } from "../formats/scope";
 import { deepestArchive } from "../limits";
 import type { Body, Entry } from "./entry";
 import { HashedBody } from "./hashedBody";
@@ -28,7 +28,7 @@ interface Tar {
 export class StreamedTars {
   constructor(private readonly scan: Scan) {}
 
-  async take(scope: Scope, { path, body }: Entry, depth: number): Promise<void> {
+  async readTar(scope: Scope, { path, body }: Entry, depth: number): Promise<void> {
     const form = compressionOf(await body.peek(8));
     const tar: Tar = { scope, path, body, form, depth };
     const named = isLayerName(path);
@@ -38,7 +38,7 @@ export class StreamedTars {
     }
     const names = await firstNames(body, form, this.scan.options.sources.decoder);
     if (names !== undefined && looksLikeImageArchive(names, named ? "certain" : "likely")) {
-      await this.both(tar, named);
+      await this.readLayerOrArchive(tar, named);
     } else if (names !== undefined || named) {
       await this.layer(tar, named);
     } else {
@@ -47,15 +47,15 @@ export class StreamedTars {
   }
 
   /** It begins like an archive of images. */
-  private async both(tar: Tar, named: boolean): Promise<void> {
+  private async readLayerOrArchive(tar: Tar, named: boolean): Promise<void> {
     const { body } = tar;
     if (body.place !== undefined) {
       await this.lookInto(tar, body, true, named);
-      this.note(tar);
+      this.addLayer(tar);
     } else if (named || this.tools.delivery.mayWant(body.size)) {
       await this.spooled(tar, async (held, digest) => {
         await this.lookInto(tar, held, true, named);
-        this.note(tar, digest);
+        this.addLayer(tar, digest);
         return this.tools.delivery.wants(digest, body.size);
       });
     } else {
@@ -64,7 +64,7 @@ export class StreamedTars {
       const hashed = new HashedBody(body);
       await this.lookInto(tar, hashed, true, false);
       if (!this.tools.delivery.complete) {
-        this.note(tar, await hashed.digest());
+        this.addLayer(tar, await hashed.digest());
       }
     }
   }
@@ -74,14 +74,14 @@ export class StreamedTars {
     const { path, body, form, depth } = tar;
     const stated = namedDigest(path, form);
     if (stated !== undefined) {
-      this.note(tar, stated);
-      await this.scan.give(stated, body);
+      this.addLayer(tar, stated);
+      await this.scan.deliver(stated, body);
       return;
     }
     await this.spooled(tar, async (held, digest) => {
       // Images can still be further in.
       const holdsImages = !named && depth < deepestArchive && (await this.lookInto(tar, held, false, false));
-      this.note(tar, digest);
+      this.addLayer(tar, digest);
       return (!holdsImages || this.tools.delivery.mayWant(body.size)) && this.tools.delivery.wants(digest, body.size);
     });
   }
@@ -89,7 +89,7 @@ export class StreamedTars {
   private lookInto({ scope, path, depth }: Tar, body: Body, likely: boolean, doubtful: boolean): Promise<boolean> {
     return this.scan.unpack({
       body,
-      path: below(scope.path, path),
+      path: joinPath(scope.path, path),
       depth: depth + 1,
       likely,
       doubtful,
@@ -98,7 +98,7 @@ export class StreamedTars {
   }
 
   /** Notes it as a layer, should manifest.json call it one. */
-  private note({ scope, path, body, form }: Tar, digest?: Digest): void {
+  private addLayer({ scope, path, body, form }: Tar, digest?: Digest): void {
     const { findings } = this.scan;
     const { size, label, place } = body;
     scope.layers.set(path, { size, label, form, ...(digest === undefined ? { body } : { digest }) });
@@ -115,7 +115,7 @@ export class StreamedTars {
     try {
       if (await work(spooled.body, spooled.digest)) {
         handedOn = true;
-        await delivery.giveMeanwhile(spooled.digest, spooled.body, spooled.release);
+        await delivery.deliverInBackground(spooled.digest, spooled.body, spooled.release);
       }
     } finally {
       if (!handedOn) {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { about, findingText, isError } from "../../model/finding";
+import { findingAbout, findingText, isError } from "../../model/finding";
 import { ContainerdError } from "../containerdError";
 import type { ContainerdFinding } from "../containerdFinding";
 import type { ContainerdPlan, PlannedFile } from "../containerdPlan";
@@ -279,7 +279,7 @@ function checkOutcome(observed: ObservedNode, desired: DesiredRegistry, plan: Co
     const upstream = found?.upstream ?? true;
     if (asked.join(" ") !== expected.join(" ") || upstream === host.skipFallback) {
       wrong.push(
-        about(host.host, " ", {
+        findingAbout(host.host, " ", {
           kind: "not-as-declared",
           severity: "error",
           text: `would be asked at ${[...asked, ...(upstream ? ["the public registry"] : [])].join(", ")} instead of ${expected.join(", ")}`,

@@ -1,4 +1,4 @@
-import { about, type Finding } from "../../model/finding";
+import { type Finding, findingAbout } from "../../model/finding";
 
 /**
  * What a person should know of a plan for one node.
@@ -42,7 +42,7 @@ export function planNote(kind: PlanNoteKind, subject: string, text: string): Pla
 
 /** `subject text`. */
 export function planNoteOn(kind: PlanNoteKind, subject: string, text: string): PlanNote {
-  return about(subject, " ", { kind, severity: severityOf(kind), text });
+  return findingAbout(subject, " ", { kind, severity: severityOf(kind), text });
 }
 
 function severityOf(kind: PlanNoteKind): PlanNote["severity"] {

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { about } from "../../model/finding";
+import { findingAbout } from "../../model/finding";
 import type { ContainerdFinding } from "../containerdFinding";
 import { copyToml, isTable, stringAt, stringsAt, type Table, tableAt } from "../toml/toml";
 import { atLeast, type ContainerdVersion, highestConfigVersion } from "../version";
@@ -36,7 +36,7 @@ export interface CriSettings {
  */
 export function criSettings(config: ConfigFiles, version: ContainerdVersion): CriSettings {
   const findings: ContainerdFinding[] = config.missing.map((path) =>
-    about(path, " ", {
+    findingAbout(path, " ", {
       kind: "import-missing",
       severity: "error",
       text: "is imported but cannot be read: containerd does not start",
@@ -46,7 +46,7 @@ export function criSettings(config: ConfigFiles, version: ContainerdVersion): Cr
   // 1.6 does not look at a higher number; the others look at the last one stated.
   if (stated !== undefined && stated.version > highestConfigVersion(version) && atLeast(version, 1, 7)) {
     findings.push(
-      about(stated.path, " ", {
+      findingAbout(stated.path, " ", {
         kind: "version-not-known",
         severity: "error",
         text: `is a version ${stated.version} file: containerd ${version.text} does not start with it (highest: ${highestConfigVersion(version)})`,
@@ -60,7 +60,7 @@ export function criSettings(config: ConfigFiles, version: ContainerdVersion): Cr
   );
   if (switchedOff.length > 0) {
     findings.push(
-      about("disabled_plugins", " ", {
+      findingAbout("disabled_plugins", " ", {
         kind: "cri-off",
         severity: "error",
         text: `names ${switchedOff.join(", ")}: CRI is switched off`,
@@ -101,7 +101,7 @@ function mergeNew(
       // 2.3.0 to 2.3.4 refuse this; from 2.3.5 on each file may have a version of its own (containerd issue 12891).
       if (file.version > main && !atLeast(version, 2, 3, 5)) {
         findings.push(
-          about(file.path, " ", {
+          findingAbout(file.path, " ", {
             kind: "versions-mixed",
             severity: "error",
             text: `is a version ${file.version} file and the main file is version ${main}: containerd ${version.text} does not start`,
@@ -143,7 +143,7 @@ function warnIgnored(
 ): void {
   if (ignored && tableAt(pluginTable(file, oldPlugin), "registry") !== undefined) {
     findings.push(
-      about(file.path, ": ", {
+      findingAbout(file.path, ": ", {
         kind: "setting-ignored",
         severity: "warning",
         text: `the registry settings under ${oldPlugin} are ignored by containerd ${version.text} in a version ${Math.max(file.version, 3)} configuration`,

@@ -1,4 +1,4 @@
-import { about, findingText } from "../../model/finding";
+import { findingAbout, findingText } from "../../model/finding";
 import type { ContainerdFinding } from "../containerdFinding";
 import type { EffectiveHost, EffectiveRegistry } from "../containerdPlan";
 import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "../hostNames";
@@ -25,7 +25,7 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
   const first = config.files[0];
   if (first !== undefined && first.version < 2) {
     findings.push(
-      about(first.path, " ", {
+      findingAbout(first.path, " ", {
         kind: "version-1",
         severity: "warning",
         text: `is a version 1 file${first.version === 0 ? " (it does not say its version)" : ""}`,
@@ -44,7 +44,7 @@ export function effectiveRegistry(observed: ObservedNode): EffectiveRegistry {
   if (named.length > 1 && dirs.length === 0) {
     const set = stringAt(settings.registry, "config_path") ?? "";
     findings.push(
-      about("config_path", " ", {
+      findingAbout("config_path", " ", {
         kind: "setting-ignored",
         severity: "warning",
         text:
@@ -104,7 +104,7 @@ function clashes(settings: CriSettings, version: ContainerdVersion): ContainerdF
   const found: ContainerdFinding[] = [];
   if (path !== "" && legacy.mirrors.size > 0) {
     found.push(
-      about("`mirrors`", " ", {
+      findingAbout("`mirrors`", " ", {
         kind: "settings-clash",
         severity: "error",
         text: "and `config_path` are both set: the CRI plugin does not load, and every pull fails",
@@ -115,7 +115,7 @@ function clashes(settings: CriSettings, version: ContainerdVersion): ContainerdF
     const hosts = [...legacy.tls.keys()].join(", ");
     if (atLeast(version, 2)) {
       found.push(
-        about("configs.*.tls", " ", {
+        findingAbout("configs.*.tls", " ", {
           kind: "setting-ignored",
           severity: "warning",
           text: `(${hosts}) is ignored by containerd ${version.text}: a certificate set there is not used`,
@@ -123,7 +123,7 @@ function clashes(settings: CriSettings, version: ContainerdVersion): ContainerdF
       );
     } else if (path !== "") {
       found.push(
-        about("configs.*.tls", " ", {
+        findingAbout("configs.*.tls", " ", {
           kind: "settings-clash",
           severity: "error",
           text: `(${hosts}) and \`config_path\` are both set: the CRI plugin does not load, and every pull fails`,
@@ -137,7 +137,7 @@ function clashes(settings: CriSettings, version: ContainerdVersion): ContainerdF
 /** `containerd config dump` reads the same files; where it says something else, our reading is not to be trusted. */
 function differsFromDump(observed: ObservedNode, settings: CriSettings): ContainerdFinding[] {
   const differs = (text: string): ContainerdFinding =>
-    about("`containerd config dump`", " ", { kind: "dump-differs", severity: "warning", text });
+    findingAbout("`containerd config dump`", " ", { kind: "dump-differs", severity: "warning", text });
   if (observed.dump === undefined || observed.dump.trim() === "") {
     return [];
   }

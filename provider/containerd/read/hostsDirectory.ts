@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { about } from "../../model/finding";
+import { findingAbout } from "../../model/finding";
 import type { ContainerdFinding } from "../containerdFinding";
 import {
   directoryNames,
@@ -188,7 +188,7 @@ export function readHost(
 }
 
 function warning(file: string, kind: ContainerdFinding["kind"], text: string): ContainerdFinding {
-  return about(file, ": ", { kind, severity: "warning", text });
+  return findingAbout(file, ": ", { kind, severity: "warning", text });
 }
 
 function ownEntry(table: Table | undefined, directory: string): Pick<ReadHost, "own"> {

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { about } from "../../model/finding";
+import { findingAbout } from "../../model/finding";
 import type { ContainerdFinding } from "../containerdFinding";
 import type { EffectiveHost } from "../containerdPlan";
 import type { DesiredHost } from "../desired";
@@ -18,7 +18,7 @@ export function missingAccess(
   }
   const missing: ContainerdFinding[] = [];
   const add = (lead: ": " | " ", text: string): void => {
-    missing.push(about(host, lead, { kind: "not-as-declared", severity: "error", text }));
+    missing.push(findingAbout(host, lead, { kind: "not-as-declared", severity: "error", text }));
   };
   const asked = effective?.endpoints ?? [];
   if (mirrors.length === 0 && asked.join(" ") !== "upstream") {

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { isCriDisabled } from "../../containerd/read/criDisabled";
-import { about, type Finding } from "../../model/finding";
+import { type Finding, findingAbout } from "../../model/finding";
 import type { CriClient } from "../cri/criClient";
 import type { Node } from "../node";
 import { NodeError } from "../nodeError";
@@ -71,7 +71,7 @@ export interface ApplyResult<T> {
  * everything back.
  */
 export async function applyToNode<T = undefined>(node: Node, options: ApplyOptions<T>): Promise<ApplyResult<T>> {
-  return locked(node, options, async (session, transaction, recovered, seen) => {
+  return withNodeLock(node, options, async (session, transaction, recovered, seen) => {
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
     const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], first: seen });
@@ -162,7 +162,7 @@ export interface RestoreResult {
  * file, their version is kept beside as FILE.changed-ID, and the original comes back.
  */
 export async function restoreNode(node: Node, options: RestoreOptions): Promise<RestoreResult> {
-  return locked(node, options, async (session, transaction, recovered, seen) => {
+  return withNodeLock(node, options, async (session, transaction, recovered, seen) => {
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
     // A node whose containerd is down can still get its files back.
@@ -211,7 +211,7 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
     if (change.restart && !running) {
       const state = observed.unitState === "masked" ? "masked" : observed.serviceState;
       change.notes.push(
-        about("containerd", " ", {
+        findingAbout("containerd", " ", {
           kind: "not-restarted",
           severity: "note",
           text: `was not restarted, because it is ${state}`,
@@ -228,7 +228,7 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
   });
 }
 
-async function locked<R>(
+async function withNodeLock<R>(
   node: Node,
   options: { owner: NodeOwner; hostsDirs?: string[]; lockTimeout?: number; onStep?: StepListener },
   work: (session: ShellSession, transaction: Transaction, recovered: Undone[], observed: Reply) => Promise<R>,

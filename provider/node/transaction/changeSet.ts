@@ -5,7 +5,7 @@ import { markedFiles } from "../../containerd/read/markedFiles";
 import { otherWriter } from "../../containerd/read/otherWriter";
 import { managedComment } from "../../containerd/render/hostsToml";
 import { splitManagedBlock, withoutManagedBlock } from "../../containerd/toml/managedBlock";
-import { about, type Finding } from "../../model/finding";
+import { type Finding, findingAbout } from "../../model/finding";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
@@ -171,7 +171,7 @@ class Builder {
   }
 
   note(kind: ChangeNote["kind"], severity: ChangeNote["severity"], path: string, text: string): void {
-    this.notes.push(about(path, " ", { kind, severity, text }));
+    this.notes.push(findingAbout(path, " ", { kind, severity, text }));
   }
 
   /**
@@ -308,7 +308,7 @@ export function changeToPlan(
   for (const path of plan.remove) {
     const mine = owned.get(path);
     if (mine) {
-      takeBack(builder, mine, observed, saved);
+      restoreOriginal(builder, mine, observed, saved);
       owned.delete(path);
     }
   }
@@ -327,7 +327,7 @@ export function changeToRestore(node: string, observed: NodeObservation, tx: str
   const builder = new Builder(node, observed, tx);
   const record = observed.record;
   for (const file of record?.files ?? []) {
-    takeBack(builder, file, observed, saved);
+    restoreOriginal(builder, file, observed, saved);
   }
   const directories = record?.directories ?? [];
   // Without a record nobody knows what was there before; what bears our mark is ours all the same.
@@ -357,7 +357,7 @@ function modeFor(file: { mode: number; secret: boolean }, entry: OwnedFile, obse
 }
 
 /** Undoes our ownership of one file. */
-function takeBack(builder: Builder, file: OwnedFile, observed: NodeObservation, saved: SavedTexts): void {
+function restoreOriginal(builder: Builder, file: OwnedFile, observed: NodeObservation, saved: SavedTexts): void {
   const { path, original } = file;
   const found = currentDigest(builder.observed, path);
   if (original === undefined && (found === "link" || found === "other")) {

@@ -150,11 +150,11 @@ export class Transaction {
       await this.commit();
       return result;
     } catch (error) {
-      throw await this.takeBack(withoutSecrets(error, change.secrets), onStep);
+      throw await this.rollBack(withoutSecrets(error, change.secrets), onStep);
     }
   }
 
-  private async takeBack(error: unknown, onStep: StepListener): Promise<unknown> {
+  private async rollBack(error: unknown, onStep: StepListener): Promise<unknown> {
     if (this.session.closed || !this.open) {
       return error;
     }

@@ -1,4 +1,4 @@
-import { about, type Finding } from "../../model/finding";
+import { type Finding, findingAbout } from "../../model/finding";
 
 /**
  * What the node tells of taking back, one line each, as its program writes it (undo_journal):
@@ -19,7 +19,7 @@ const forms: readonly (readonly [RegExp, (...parts: string[]) => Undone])[] = [
   [
     /^kept (\S+) (\/.*)$/,
     (tx, path) =>
-      about(path ?? "", " ", {
+      findingAbout(path ?? "", " ", {
         kind: "kept",
         severity: "warning",
         text: `had been changed meanwhile; that version is kept as ${path}.changed-${tx}`,
@@ -28,7 +28,7 @@ const forms: readonly (readonly [RegExp, (...parts: string[]) => Undone])[] = [
   [
     /^left (\/.*)$/,
     (path) =>
-      about(path ?? "", " ", {
+      findingAbout(path ?? "", " ", {
         kind: "left",
         severity: "warning",
         text: "was changed meanwhile and is left as it is",
@@ -37,7 +37,7 @@ const forms: readonly (readonly [RegExp, (...parts: string[]) => Undone])[] = [
   [
     /^restarted$/,
     () =>
-      about("containerd", " ", {
+      findingAbout("containerd", " ", {
         kind: "restarted",
         severity: "note",
         text: "was restarted with the old configuration",
@@ -45,7 +45,7 @@ const forms: readonly (readonly [RegExp, (...parts: string[]) => Undone])[] = [
   ],
   [
     /^taken-back$/,
-    () => about("an unfinished change", " ", { kind: "taken-back", severity: "note", text: "was taken back" }),
+    () => findingAbout("an unfinished change", " ", { kind: "taken-back", severity: "note", text: "was taken back" }),
   ],
   [/^because (.*)$/, (why) => ({ kind: "because", severity: "note", subject: "", text: `(${why})` })],
 ];

@@ -1,6 +1,6 @@
 import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
-import { toldOf } from "../../model/errors";
+import { textWithCode } from "../../model/errors";
 import { mapConcurrently } from "../push/mapConcurrently";
 import type { Probe, PushedImage } from "../push/pushResult";
 import type { Registry } from "../registry";
@@ -63,7 +63,7 @@ export async function deletePushed(
   const { failures } = result;
   if (failures.length > 0) {
     const [first] = failures.map(({ source, error }) => `${source}: ${error.message}`);
-    const reasons = failures.map(({ source, error }) => `${source}: ${toldOf(error)}`);
+    const reasons = failures.map(({ source, error }) => `${source}: ${textWithCode(error)}`);
     throw new RegistryError(
       "DELETE_INCOMPLETE",
       `${failures.length} of ${places.length} images could not be deleted from ${registry.endpoint.authority}: ${first as string}`,

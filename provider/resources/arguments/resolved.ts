@@ -5,7 +5,7 @@ import type { Shape } from "./shape";
 import { shapeProblems } from "./shape";
 
 /** What is wrong with arguments, or nothing. */
-export interface Judged {
+export interface CheckedArguments {
   problems: Problem[];
 }
 
@@ -14,7 +14,7 @@ export interface Judged {
  * are reported by its check: so one preview shows the problems of every resource, each on its own line, and nothing has
  * been touched.
  */
-export interface Resolved<T> extends Judged {
+export interface Resolved<T> extends CheckedArguments {
   value?: T;
 }
 
@@ -50,7 +50,7 @@ export async function attemptWithAsync<T>(
   }
 }
 
-function failed(error: unknown): Judged {
+function failed(error: unknown): CheckedArguments {
   if (error instanceof MirrorError) {
     return { problems: problemsOf(error) };
   }
@@ -58,7 +58,7 @@ function failed(error: unknown): Judged {
 }
 
 /** All problems of what a resource is made of, each once: a value may be looked at for more than one purpose. */
-export function allProblems(parts: readonly Judged[]): Problem[] {
+export function allProblems(parts: readonly CheckedArguments[]): Problem[] {
   const found = new Map(parts.flatMap(({ problems }) => problems.map((one) => [`${one.code} ${one.text}`, one])));
   return [...found.values()];
 }

@@ -93,7 +93,7 @@ export function clusterOfConfig(config: ClusterConfig, options: ReadClusterOptio
 
 function clusterOf(documents: ClusterDocuments, bases: readonly string[], options: ReadClusterOptions): BmctlCluster {
   const { file, problems } = documents;
-  const cluster = choose(documents, options.clusterName);
+  const cluster = chooseCluster(documents, options.clusterName);
   const rules = (field: OverriddenField) => ({
     bases,
     check: options.checkFiles !== false && options.overridden?.includes(field) !== true,
@@ -141,7 +141,7 @@ function checkRuntime(field: Field): void {
   }
 }
 
-function choose({ file, problems, clusters }: ClusterDocuments, wanted: string | undefined): Field {
+function chooseCluster({ file, problems, clusters }: ClusterDocuments, wanted: string | undefined): Field {
   const names = clusters.map(nameOf);
   clusters.forEach((cluster, at) => {
     const first = clusters[names.indexOf(nameOf(cluster))];

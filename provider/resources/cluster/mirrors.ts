@@ -33,9 +33,9 @@ export function readMirrors(header: Field | undefined, nodeConfig: Field, rules:
   const inSpec = nodeConfig.present ? readList(nodeConfig, rules) : undefined;
   const mirrors =
     inHeader !== undefined && inSpec !== undefined && header !== undefined
-      ? agree(header, inHeader, nodeConfig, inSpec)
+      ? checkAgreement(header, inHeader, nodeConfig, inSpec)
       : (inHeader ?? inSpec ?? []);
-  checkTogether(mirrors);
+  checkCombinations(mirrors);
   return mirrors.map(({ mirror }) => mirror);
 }
 
@@ -119,7 +119,7 @@ function readHosts(list: Field): string[] {
  * page's own config.toml shows gcr.io with two). The node keeps CA and credentials by HOST:PORT, so there can be only
  * one of each.
  */
-function checkTogether(mirrors: readonly ReadMirror[]): void {
+function checkCombinations(mirrors: readonly ReadMirror[]): void {
   const endpoints = new Map<string, ReadMirror>();
   const servers = new Map<string, ReadMirror[]>();
   for (const read of mirrors) {
@@ -160,7 +160,7 @@ function checkTogether(mirrors: readonly ReadMirror[]): void {
   }
 }
 
-function agree(header: Field, inHeader: ReadMirror[], nodeConfig: Field, inSpec: ReadMirror[]): ReadMirror[] {
+function checkAgreement(header: Field, inHeader: ReadMirror[], nodeConfig: Field, inSpec: ReadMirror[]): ReadMirror[] {
   const keys = (list: ReadMirror[]) => list.map(({ mirror }) => mirror.endpoint);
   if (keys(inHeader).join("\n") !== keys(inSpec).join("\n")) {
     nodeConfig.problem(

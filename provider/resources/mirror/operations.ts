@@ -4,7 +4,7 @@ import type { Credentials } from "../../containerd/desired";
 import { upstreamAuthority } from "../../containerd/hostNames";
 import { dialTimeoutNote, hasDialTimeout } from "../../containerd/plan/dialTimeout";
 import type { OperationContext } from "../../model/context";
-import { MirrorError, toldOf } from "../../model/errors";
+import { MirrorError, textWithCode } from "../../model/errors";
 import { lineDiff } from "../../model/lineDiff";
 import type { Difference, Operations } from "../../pulumi/boundary";
 import { dynamicProvider } from "../../pulumi/boundary";
@@ -20,14 +20,14 @@ const operations: Operations<MirrorWire, MirrorOutputs> = {
   // it is told here.
   check(olds, news) {
     const isNew = olds.files === undefined && !holdsUnknown([news.files, news.hosts]);
-    return { inputs: news, notes: isNew ? told({}, news) : [] };
+    return { inputs: news, notes: isNew ? describeChange({}, news) : [] };
   },
 
   diff(olds, news): Difference {
-    if (!holdsUnknown(news) && sameValue(declared(olds), declared(news))) {
+    if (!holdsUnknown(news) && sameValue(comparedInputs(olds), comparedInputs(news))) {
       return { changes: false };
     }
-    const notes = holdsUnknown([news.files, news.hosts]) ? [] : told(olds, news);
+    const notes = holdsUnknown([news.files, news.hosts]) ? [] : describeChange(olds, news);
     const replaces =
       !holdsUnknown(news.mirrors) && !sameValue(olds.mirrors, news.mirrors) ? { replaces: ["mirrors"] } : {};
     return { changes: true, ...replaces, notes: [...notes, ...credentialNotes(olds.credentials, news.credentials)] };
@@ -35,7 +35,7 @@ const operations: Operations<MirrorWire, MirrorOutputs> = {
 
   async create(inputs, context) {
     const id = `mirror-${createHash("sha256").update(JSON.stringify(inputs.mirrors)).digest("hex").slice(0, 12)}`;
-    return { id, outs: { ...inputs, endpoints: await lookAtEndpoints(inputs, context) } };
+    return { id, outs: { ...inputs, endpoints: await checkEndpoints(inputs, context) } };
   },
 
   async read(_id, outs, context) {
@@ -59,7 +59,7 @@ const operations: Operations<MirrorWire, MirrorOutputs> = {
   },
 
   async update(_id, _olds, news, context) {
-    return { ...news, endpoints: await lookAtEndpoints(news, context) };
+    return { ...news, endpoints: await checkEndpoints(news, context) };
   },
 
   // Nothing of its own lies anywhere: the nodes give back what they had.
@@ -71,7 +71,7 @@ export const registryMirror = dynamicProvider(operations);
 type Rendered = Pick<MirrorWire, "files" | "hosts">;
 
 /** The files' changed lines, once for all nodes. */
-function told(before: Partial<Rendered>, after: Rendered): string[] {
+function describeChange(before: Partial<Rendered>, after: Rendered): string[] {
   const lines = lineDiff(before.files ?? {}, after.files);
   // Said when it comes, not at each later change.
   const isNew = hasDialTimeout(after.hosts) && !hasDialTimeout(before.hosts ?? []);
@@ -95,13 +95,13 @@ function credentialNotes(before: Credentials, after: Credentials): string[] {
   });
 }
 
-function declared(inputs: MirrorWire): unknown {
+function comparedInputs(inputs: MirrorWire): unknown {
   const { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints } = inputs;
   return { mirrors, insecure, hosts, files, credentials, hostsDir, checkEndpoints };
 }
 
 /** Asks each endpoint, so that a wrong CA or password stops here and not on the first node. */
-async function lookAtEndpoints(inputs: MirrorWire, context: OperationContext): Promise<EndpointSeen[]> {
+async function checkEndpoints(inputs: MirrorWire, context: OperationContext): Promise<EndpointSeen[]> {
   const { seen, failures } = await askEndpoints(inputs, context);
   if (failures.length > 0) {
     throw new MirrorError(
@@ -134,7 +134,7 @@ async function askEndpoints(
     try {
       seen.push(await registry.ping({ needsCredentials }));
     } catch (error) {
-      failures.push(toldOf(error));
+      failures.push(textWithCode(error));
     } finally {
       await registry.close();
     }

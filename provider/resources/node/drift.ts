@@ -2,11 +2,11 @@ import { describeDrift } from "../../containerd/plan/describeDrift";
 import { planContainerd } from "../../containerd/plan/planContainerd";
 import { parseContainerdVersion } from "../../containerd/version";
 import { MirrorError } from "../../model/errors";
-import { about, type Finding } from "../../model/finding";
+import { type Finding, findingAbout } from "../../model/finding";
 import type { Node, NodeErrorCode, NodeObservation, NodeOwner } from "../../node";
 import { holderOf, isNodeError, NodeError } from "../../node";
 import { repoDigestOf } from "../../verify/evidence";
-import { passedOn } from "./owner";
+import { passedOnText } from "./owner";
 import { readVerify } from "./shownVerify";
 import type { NodeContainerdOutputs } from "./state";
 import { desiredBefore, filesOf, verifyOf } from "./state";
@@ -95,7 +95,7 @@ function differs(kind: NodeFinding["kind"], subject: string, text: string): Node
 
 /** `subject: text`. */
 function differsAt(kind: NodeFinding["kind"], subject: string, text: string): NodeFinding {
-  return about(subject, ": ", { kind, severity: "warning", text });
+  return findingAbout(subject, ": ", { kind, severity: "warning", text });
 }
 
 function ownerFindings(observed: NodeObservation, owner: NodeOwner): NodeFinding[] {
@@ -104,7 +104,7 @@ function ownerFindings(observed: NodeObservation, owner: NodeOwner): NodeFinding
     const line = `our record in ${recordFolder} is gone: the node was installed anew, or somebody removed it`;
     return [differs("record", recordFolder, line)];
   }
-  const passed = passedOn(holder, observed.record?.owner);
+  const passed = passedOnText(holder, observed.record?.owner);
   return passed === undefined ? [] : [differs("owner", observed.record?.owner ?? "", passed)];
 }
 

@@ -23,11 +23,11 @@ import { dynamicProvider } from "../../pulumi/boundary";
 import { holdsUnknown, isUnknown, sameValue, unknownValue } from "../../pulumi/plainValue";
 import { gatherEvidence } from "../../verify/evidence";
 import type { NodeVerification } from "../../verify/nodeVerification";
-import { isGood, judge } from "../../verify/verdict";
+import { evaluate, isGood } from "../../verify/verdict";
 import { shapeProblems } from "../arguments/shape";
 import { connectionProblems } from "./connectionProblems";
 import { findDrift } from "./drift";
-import { ownerOf, passedOn, restoreLater, takenOver } from "./owner";
+import { ownerOf, passedOnText, restoreLater, takenOverText } from "./owner";
 import { reviewedFiles } from "./review";
 import { NodeRun } from "./run";
 import { shapes } from "./shapes";
@@ -76,11 +76,11 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
     if (moved) {
       return { changes: true, replaces: ["connection"], deleteBeforeReplace: true };
     }
-    const changes = holdsUnknown(news) || !sameValue(declared(before(olds)), declared(news));
+    const changes = holdsUnknown(news) || !sameValue(comparedInputs(inputsOfState(olds)), comparedInputs(news));
     if (!changes) {
       return { changes };
     }
-    const untouched = !holdsUnknown(news) && sameValue(onNode(before(olds)), onNode(news));
+    const untouched = !holdsUnknown(news) && sameValue(inputsForNode(inputsOfState(olds)), inputsForNode(news));
     const declaration = (digest: string) => this.run.declarations.get(digest);
     return {
       changes,
@@ -122,7 +122,7 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
       const { driftRestarts: _before, ...kept } = stored;
       return {
         outs: { ...kept, drift: lines, ...(drift.restart ? { driftRestarts: true as const } : {}) },
-        inputs: { ...before(outs), files: reviewedFiles(drift.files), drift: lines },
+        inputs: { ...inputsOfState(outs), files: reviewedFiles(drift.files), drift: lines },
       };
     } catch (error) {
       // What could not be looked at is not known to be otherwise; its state stays, and a refresh of the others goes on.
@@ -141,7 +141,7 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
     if (news.hold === true) {
       return storeNode({ ...olds, hold: true });
     }
-    if (olds.containerd !== undefined && sameValue(onNode(before(olds)), onNode(news))) {
+    if (olds.containerd !== undefined && sameValue(inputsForNode(inputsOfState(olds)), inputsForNode(news))) {
       // Another key, password or time limit: nothing to do but to remember it.
       return storeNode(rememberedState(olds, news));
     }
@@ -168,10 +168,10 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
           owner,
           hostsDirs: [outs.hostsDir],
           ...criTimeout(outs),
-          onStep: told(context),
+          onStep: logSteps(context),
         });
-        tell(context, notes);
-        const passed = passedOn(holder, record?.owner);
+        logNotes(context, notes);
+        const passed = passedOnText(holder, record?.owner);
         if (passed !== undefined && this.run.owners.isOfThisRun(record?.token)) {
           context.log.info(`left as it is: ${record?.owner}, which takes this one's place, has configured the node`);
         } else if (passed !== undefined) {
@@ -193,7 +193,7 @@ export const nodeContainerd = dynamicProvider(new NodeOperations());
 type Declared = Omit<NodeContainerdInputs, "files">;
 
 /** The inputs of which a state came, but for the files. */
-function before(state: NodeContainerdOutputs): Declared {
+function inputsOfState(state: NodeContainerdOutputs): Declared {
   const {
     containerd: _containerd,
     verification: _verification,
@@ -210,13 +210,13 @@ function before(state: NodeContainerdOutputs): Declared {
 }
 
 /** What decides whether anything at all was declared otherwise. */
-function declared(state: Declared): unknown {
+function comparedInputs(state: Declared): unknown {
   const { connection, criTimeout: limit, forgetUnreachable, adopt, hold } = state;
-  return { ...(onNode(state) as object), connection, limit, forgetUnreachable, adopt, hold: hold === true };
+  return { ...(inputsForNode(state) as object), connection, limit, forgetUnreachable, adopt, hold: hold === true };
 }
 
 /** What decides whether the node must be looked at: credentials to reach it are not part of it. */
-function onNode(state: Declared): unknown {
+function inputsForNode(state: Declared): unknown {
   const { mirror, credentials, verify, configStyle, drift } = state;
   return { mirror, credentials, verify, configStyle: configStyle ?? "auto", drift: drift ?? [] };
 }
@@ -249,14 +249,14 @@ async function withNode<T>(
   try {
     return await work(node);
   } catch (error) {
-    throw naming(connection.host, error);
+    throw withNodeName(connection.host, error);
   } finally {
     node.close();
   }
 }
 
 /** What is wrong with a file does not say whose file it is; among fifty nodes that is what a person asks first. */
-function naming(host: string, error: unknown): unknown {
+function withNodeName(host: string, error: unknown): unknown {
   return error instanceof MirrorError && !isNodeError(error)
     ? new MirrorError(error.code, `Node ${host}: ${error.message}`, { cause: error, reasons: error.reasons })
     : error;
@@ -280,11 +280,11 @@ async function configure(
       verify: ({ cri, observed, plan, changed }) =>
         verifyNode(node, inputs, desired, { cri, observed, version: plan.version, changed }, context),
       ...criTimeout(inputs),
-      onStep: told(context),
+      onStep: logSteps(context),
     }),
   );
-  tell(context, result.notes);
-  const taken = takenOver(result.holder, result.observed.record?.owner);
+  logNotes(context, result.notes);
+  const taken = takenOverText(result.holder, result.observed.record?.owner);
   if (taken !== undefined) {
     // With every forced replacement the new resource takes over from the old one; an update of what has a state never
     // should have to.
@@ -325,7 +325,11 @@ async function verifyNode(
     remarks: risk === undefined ? [] : [risk],
     canName: (authority: string) => canNameImages(authority, version),
   };
-  const verification = judge(inputs.connection.host, found.version, await gatherEvidence(found.cri, wanted, context));
+  const verification = evaluate(
+    inputs.connection.host,
+    found.version,
+    await gatherEvidence(found.cri, wanted, context),
+  );
   if (!isGood(verification.verdict)) {
     const reasons = verification.findings ?? [];
     if (inputs.verify.onFailure !== "warn") {
@@ -353,7 +357,7 @@ const stepTexts: Record<string, string> = {
   undo: "giving the node back what it had",
 };
 
-function told(context: OperationContext): (step: TransactionStep) => void {
+function logSteps(context: OperationContext): (step: TransactionStep) => void {
   return (step) => {
     const text = stepTexts[step];
     if (text !== undefined) {
@@ -362,7 +366,7 @@ function told(context: OperationContext): (step: TransactionStep) => void {
   };
 }
 
-function tell(context: OperationContext, notes: readonly Finding[]): void {
+function logNotes(context: OperationContext, notes: readonly Finding[]): void {
   if (notes.length > 0) {
     context.log.info(notes.map(findingText).join("\n"));
   }

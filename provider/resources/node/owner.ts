@@ -52,7 +52,7 @@ function urnOf(context: OperationContext): string {
 }
 
 /** What a person is told of a node that has passed to another resource. */
-export function passedOn(holder: Holder, owner: string | undefined): string | undefined {
+export function passedOnText(holder: Holder, owner: string | undefined): string | undefined {
   switch (holder) {
     case "namesake":
       return (
@@ -72,7 +72,7 @@ export const restoreLater =
   "gives it back what it had.";
 
 /** The same, seen from the other side. */
-export function takenOver(holder: Holder, owner: string | undefined): string | undefined {
+export function takenOverText(holder: Holder, owner: string | undefined): string | undefined {
   switch (holder) {
     case "namesake":
       return (

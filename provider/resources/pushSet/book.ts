@@ -45,7 +45,7 @@ export class PushSetBook {
   }
 
   /** Before a push: what there was, and what is to come. */
-  async begin(manifests: ManifestsByRepository): Promise<void> {
+  async recordPlanned(manifests: ManifestsByRepository): Promise<void> {
     if (this.place === undefined) {
       return;
     }
@@ -68,7 +68,7 @@ export class PushSetBook {
   }
 
   /** After it. Gives the place of the record for the state; undefined where none could be written. */
-  async end(manifests: ManifestsByRepository, complete: boolean): Promise<RecordPlace | undefined> {
+  async recordPushed(manifests: ManifestsByRepository, complete: boolean): Promise<RecordPlace | undefined> {
     if (this.place === undefined || this.written === undefined) {
       await this.forget(this.old);
       return undefined;

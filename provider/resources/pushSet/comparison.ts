@@ -4,21 +4,23 @@ import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
 /** What is compared to tell whether anything at all was declared otherwise. */
-export function declared(inputs: PushSetInputs): unknown {
+export function comparedInputs(inputs: PushSetInputs): unknown {
   const { source, registry, spoolDir, maxDecodedBytes } = inputs;
-  return { ...inRegistry(inputs), source: sourcesOf(source), registry, spoolDir, maxDecodedBytes };
+  return { ...inputsForRegistry(inputs), source: sourcesOf(source), registry, spoolDir, maxDecodedBytes };
 }
 
 /** What decides whether the registry must be touched. */
-function inRegistry(inputs: PushSetInputs): object {
+function inputsForRegistry(inputs: PushSetInputs): object {
   const { include, exclude, probeRepository, deleteImages, fingerprint } = inputs;
   return { include, exclude, probeRepository, deleteImages, fingerprint };
 }
 
 /** True when the registry need not be touched: same content, same filters, nothing missing. */
-export function isSettled(olds: PushSetOutputs, news: PushSetInputs): boolean {
+export function isUpToDate(olds: PushSetOutputs, news: PushSetInputs): boolean {
   return (
-    olds.fingerprint !== undefined && (olds.drift ?? []).length === 0 && sameValue(inRegistry(olds), inRegistry(news))
+    olds.fingerprint !== undefined &&
+    (olds.drift ?? []).length === 0 &&
+    sameValue(inputsForRegistry(olds), inputsForRegistry(news))
   );
 }
 

@@ -2,12 +2,12 @@ import { selectImages } from "../../registry/push/imageFilter";
 import { lackWarning } from "../../registry/push/pushPlan";
 import { attempt } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
-import type { SeenPackage } from "./package";
+import type { InspectedPackage } from "./package";
 import { shapes } from "./shapes";
 
 /** In a preview: what a push would warn of. The push itself does so where the registry does not have it either. */
 export function warningOfLacks(
-  { lacks = [], contents = [] }: SeenPackage,
+  { lacks = [], contents = [] }: InspectedPackage,
   patterns: { include?: string[]; exclude?: string[] },
 ): string | undefined {
   if (lacks.length === 0 || shapeProblems(patterns, shapes.patterns, "").length > 0) {

@@ -12,7 +12,7 @@ import { inspectImages } from "../../registry/sets/inspect";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
 import { deleteRecord, hasRecord, recordTag } from "../../registry/sets/pushSetRecord";
 import { keeperForDelete } from "./book";
-import { declared, filters, isSettled, placeOf } from "./comparison";
+import { comparedInputs, filters, isUpToDate, placeOf } from "./comparison";
 import { push } from "./push";
 import { filterProblems, firstPushNotes, imageNotes } from "./review";
 import { PushSetRun } from "./run";
@@ -43,10 +43,10 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     if (!isUnknown(news.registry.endpoint) && placeOf(olds.registry.endpoint) !== placeOf(news.registry.endpoint)) {
       return { changes: true, replaces: ["registry"] };
     }
-    if (!holdsUnknown(news) && isSettled(olds, news) && sameValue(declared(olds), declared(news))) {
+    if (!holdsUnknown(news) && isUpToDate(olds, news) && sameValue(comparedInputs(olds), comparedInputs(news))) {
       return { changes: false };
     }
-    return { changes: true, notes: isSettled(olds, news) ? [] : imageNotes(olds, news, this.run) };
+    return { changes: true, notes: isUpToDate(olds, news) ? [] : imageNotes(olds, news, this.run) };
   }
 
   async create(inputs: PushSetInputs, context: OperationContext): Promise<{ id: string; outs: PushSetOutputs }> {
@@ -94,7 +94,7 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     news: PushSetInputs,
     context: OperationContext,
   ): Promise<PushSetOutputs> {
-    if (isSettled(olds, news)) {
+    if (isUpToDate(olds, news)) {
       // Credentials, CA, proxy or the path to the same package: nothing to do but to remember them.
       const { images, probe, record, fingerprint } = olds;
       return { ...news, fingerprint, endpoint: news.registry.endpoint, images, probe, record };

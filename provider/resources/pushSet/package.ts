@@ -15,7 +15,7 @@ export interface PackageArguments {
 }
 
 /** What is seen of a package before it is pushed; the lists only when its index is known. */
-export interface SeenPackage {
+export interface InspectedPackage {
   fingerprint?: string;
   /** That there is none at the path. */
   missing?: string;
@@ -40,7 +40,7 @@ const lookBytes = 64 * 1024 * 1024;
  * What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its
  * path or time, so a copy elsewhere is no change.
  */
-export async function seePackage(args: PackageArguments): Promise<Resolved<SeenPackage>> {
+export async function inspectPackage(args: PackageArguments): Promise<Resolved<InspectedPackage>> {
   return attemptWithAsync(args, Array.isArray(args.source) ? shapes.sources : shapes.source, "", async () => {
     const sources = checkedSources(args.source).map(localPath);
     const options: OpenOptions = {

@@ -1,6 +1,6 @@
 import { openPackages, sourcesOf } from "../../archive/packageList";
 import type { OperationContext } from "../../model/context";
-import { MirrorError, toldOf } from "../../model/errors";
+import { MirrorError, textWithCode } from "../../model/errors";
 import { localPath } from "../../model/localPath";
 import { pushPackage } from "../../registry/push/push";
 import type { Probe, PushResult } from "../../registry/push/pushResult";
@@ -42,7 +42,7 @@ export async function push(
         exclude: inputs.exclude ?? [],
         deleteImages: inputs.deleteImages === true,
         previous,
-        beforePush: (manifests) => book.begin(manifests),
+        beforePush: (manifests) => book.recordPlanned(manifests),
         keeper: () => book.keeper(),
         ...(inputs.probeRepository === false
           ? {}
@@ -53,7 +53,7 @@ export async function push(
         inputs.probeRepository === false
           ? undefined
           : await keepOrPushProbe(registry, inputs.probeRepository, olds?.probe, context);
-      const record = await book.end(result.manifests, result.failures.length === 0);
+      const record = await book.recordPushed(result.manifests, result.failures.length === 0);
       const { drift: _drift, ...rest } = inputs;
       const outs: PushSetOutputs = {
         ...rest,
@@ -69,11 +69,11 @@ export async function push(
       );
       const changes = imageChanges(previous, result.images);
       if (isChange(changes)) {
-        context.log.info(describeImages(changes, (source) => fateOf(source, result)).join("\n"));
+        context.log.info(describeImages(changes, (source) => describeOutcome(source, result)).join("\n"));
       }
       if (result.failures.length > 0) {
         // Without a fingerprint the state says "not settled", so that the next up tries again.
-        return { outs: { ...outs, fingerprint: "" }, failure: incomplete(result, inputs.registry.endpoint) };
+        return { outs: { ...outs, fingerprint: "" }, failure: incompleteError(result, inputs.registry.endpoint) };
       }
       return { outs };
     } finally {
@@ -85,7 +85,7 @@ export async function push(
 }
 
 /** What could not be pushed or deleted. */
-function incomplete({ images, failures }: PushResult, endpoint: string): MirrorError {
+function incompleteError({ images, failures }: PushResult, endpoint: string): MirrorError {
   const deletes = failures.filter(({ deleting }) => deleting === true).length;
   const pushes = failures.length - deletes;
   const said = [
@@ -95,12 +95,12 @@ function incomplete({ images, failures }: PushResult, endpoint: string): MirrorE
   return new MirrorError(
     "PUSH_INCOMPLETE",
     `${said.join(", and ")}; the others are there, and the next pulumi up does only what is missing.`,
-    { reasons: failures.map((failure) => `${failure.source}: ${toldOf(failure.error)}`) },
+    { reasons: failures.map((failure) => `${failure.source}: ${textWithCode(failure.error)}`) },
   );
 }
 
 /** What became of an image that this push set no longer names. */
-function fateOf(source: string, { deleted, left, kept, failures }: PushResult): string {
+function describeOutcome(source: string, { deleted, left, kept, failures }: PushResult): string {
   const reason = left.find(({ name }) => name === source)?.reason;
   if (reason !== undefined) {
     return `stays in the registry: ${reason}`;

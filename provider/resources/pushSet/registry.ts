@@ -2,7 +2,7 @@ import type { Problem } from "../../model/problem";
 import { checkCertificates, readTextFile } from "../../model/textFile";
 import type { RegistryEndpoint } from "../../registry/endpoint";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
-import type { Judged, Resolved } from "../arguments/resolved";
+import type { CheckedArguments, Resolved } from "../arguments/resolved";
 import { attemptWith } from "../arguments/resolved";
 import { shapes } from "./shapes";
 
@@ -31,7 +31,7 @@ export interface GivenCredentials {
   withPassword: boolean;
 }
 
-export function judgeCredentials({ username, dockerConfigPath, withPassword }: GivenCredentials): Judged {
+export function checkCredentials({ username, dockerConfigPath, withPassword }: GivenCredentials): CheckedArguments {
   const problems: Problem[] = [];
   if (dockerConfigPath !== undefined && (username !== undefined || withPassword)) {
     const text = "registry: both dockerConfigPath and username or password are given; leave one of them out.";

@@ -1,20 +1,20 @@
 import { defaultProbeRepository } from "../../registry/sets/besideProbe";
-import type { Judged, Resolved } from "../arguments/resolved";
+import type { CheckedArguments, Resolved } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import { shapes } from "./shapes";
 
 /** What goes to the registry's client and into the filters as it is. */
-export function judgeSettings(given: {
+export function checkSettings(given: {
   registry: { username?: unknown; dockerConfigPath?: unknown; insecure?: unknown };
   include?: unknown;
   exclude?: unknown;
   deleteImages?: unknown;
-}): Judged {
+}): CheckedArguments {
   return { problems: shapeProblems(given, shapes.settings, "") };
 }
 
 /** Apart from the others, which a secret among them would hide. */
-export function judgeSecrets(given: { registry: { password?: unknown; proxy?: unknown } }): Judged {
+export function checkSecrets(given: { registry: { password?: unknown; proxy?: unknown } }): CheckedArguments {
   return { problems: shapeProblems(given, shapes.secrets, "") };
 }
 

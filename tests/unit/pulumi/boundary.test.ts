@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { MirrorError, toldOf } from "../../../provider/model/errors";
+import { MirrorError, textWithCode } from "../../../provider/model/errors";
 import type { Problem } from "../../../provider/model/problem";
 import type { Operations } from "../../../provider/pulumi/boundary";
 import { dynamicProvider, PartialFailure } from "../../../provider/pulumi/boundary";
@@ -112,8 +112,8 @@ describe("the boundary to Pulumi", () => {
     assert.deepEqual((await p.check?.(inputs, inputs))?.failures, [
       { property: "", reason: "name both [IGNORE_CHANGES]" },
     ]);
-    assert.equal(toldOf(new RolloutError("ROLLOUT_ROLE_TWICE", "twice")), "twice [ROLLOUT_ROLE_TWICE]");
-    assert.equal(toldOf(new MirrorError("NODE_OWNED", "a list [A]")), "a list [A] [NODE_OWNED]");
+    assert.equal(textWithCode(new RolloutError("ROLLOUT_ROLE_TWICE", "twice")), "twice [ROLLOUT_ROLE_TWICE]");
+    assert.equal(textWithCode(new MirrorError("NODE_OWNED", "a list [A]")), "a list [A] [NODE_OWNED]");
   });
 
   it("B7: read says gone only when the operation does", async () => {

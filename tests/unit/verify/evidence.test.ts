@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { silentLog } from "../../../provider/model/context";
-import { about } from "../../../provider/model/finding";
+import { findingAbout } from "../../../provider/model/finding";
 import { NodeError } from "../../../provider/node";
 import type { ImageService, ImageStatus } from "../../../provider/verify/evidence";
 import { gatherEvidence } from "../../../provider/verify/evidence";
@@ -11,7 +11,7 @@ const probeDigest = `sha256:${"b".repeat(64)}`;
 const context = { signal: new AbortController().signal, log: silentLog };
 
 const notDeclared = (text: string) =>
-  about("p.example:5007", " ", { kind: "not-as-declared", severity: "error", text });
+  findingAbout("p.example:5007", " ", { kind: "not-as-declared", severity: "error", text });
 
 /** CRI as containerd does it: an image has one id and a list of names; removing one name removes all. */
 class Node implements ImageService {

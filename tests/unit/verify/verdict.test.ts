@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 
-import { about, type Finding } from "../../../provider/model/finding";
+import { type Finding, findingAbout } from "../../../provider/model/finding";
 import type { PullFailure } from "../../../provider/node";
 import type { Evidence, FailedProbe, HostEvidence } from "../../../provider/verify/evidence";
-import { isGood, judge, verdicts, worst } from "../../../provider/verify/verdict";
+import { evaluate, isGood, verdicts, worst } from "../../../provider/verify/verdict";
 
 const digest = (c: string): string => `sha256:${c.repeat(64)}`;
 const mirror = "https://127.0.20.1:5000";
 
 function found(subject: string, text: string): Finding {
-  return about(subject, " ", { kind: "found", severity: "note", text });
+  return findingAbout(subject, " ", { kind: "found", severity: "note", text });
 }
 
 function host(changes: Partial<HostEvidence> = {}): HostEvidence {
@@ -249,7 +249,7 @@ describe("the verdict on a node", () => {
   ];
   for (const [title, given, verdict, finding] of cases) {
     it(title, () => {
-      const result = judge("127.0.10.1", "1.7.24", given);
+      const result = evaluate("127.0.10.1", "1.7.24", given);
       assert.equal(result.verdict, verdict);
       if (finding === undefined) {
         assert.equal(result.findings, undefined);
@@ -260,7 +260,7 @@ describe("the verdict on a node", () => {
   }
 
   it("one bad host makes the node bad, and each host keeps its own verdict", () => {
-    const result = judge(
+    const result = evaluate(
       "n",
       "2.1.9",
       evidence({ hosts: [host(), host({ host: "somehost.io", probe: failed(denied) })] }),
@@ -279,7 +279,7 @@ describe("the verdict on a node", () => {
 
   it("an image that does not match has its verdict and its cause, one that does has neither", () => {
     const bad = { ...image(digest("a"), ""), mirrorFailure: denied };
-    const { images } = judge("n", "2.1.9", evidence({ images: [bad, image(digest("a"), digest("a"))] }));
+    const { images } = evaluate("n", "2.1.9", evidence({ images: [bad, image(digest("a"), digest("a"))] }));
     assert.deepEqual(
       images.map((one) => [one.match, one.verdict, one.cause, one.error]),
       [
@@ -292,7 +292,7 @@ describe("the verdict on a node", () => {
   it("the worst mirror decides, but none does where one of them has it", () => {
     const second = { endpoint: "https://127.0.20.2:5000", failure: lacks };
     const with2 = (own: PullFailure | "given"): string =>
-      judge(
+      evaluate(
         "n",
         "2.1.9",
         evidence({ hosts: [host({ probe: { ...failed(own), mirrors: [...failed(own).mirrors, second] } })] }),
@@ -303,7 +303,7 @@ describe("the verdict on a node", () => {
   });
 
   it("C14: a private registry is told as such", () => {
-    const [, told] = judge("n", "2.1.9", evidence({ hosts: [host(), direct()] })).hosts;
+    const [, told] = evaluate("n", "2.1.9", evidence({ hosts: [host(), direct()] })).hosts;
     assert.deepEqual(told, {
       host: "p.example:5007",
       endpoints: ["upstream"],

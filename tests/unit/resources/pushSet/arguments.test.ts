@@ -5,15 +5,15 @@ import { join } from "node:path";
 import type { Problem } from "../../../../provider/model/problem";
 import { unknownValue } from "../../../../provider/pulumi/plainValue";
 import { warningOfLacks } from "../../../../provider/resources/pushSet/lacks";
-import { seePackage } from "../../../../provider/resources/pushSet/package";
+import { inspectPackage } from "../../../../provider/resources/pushSet/package";
 import {
+  checkCredentials,
   isSecretProxy,
-  judgeCredentials,
   resolveCa,
   resolveEndpoint,
 } from "../../../../provider/resources/pushSet/registry";
 import { PushSetRun } from "../../../../provider/resources/pushSet/run";
-import { judgeSecrets, judgeSettings, resolveProbe } from "../../../../provider/resources/pushSet/settings";
+import { checkSecrets, checkSettings, resolveProbe } from "../../../../provider/resources/pushSet/settings";
 import { image, layer } from "../../archive/make/image";
 import { writePackage } from "../../archive/make/pack";
 import { Bench } from "../../archive/make/read";
@@ -30,15 +30,15 @@ describe("arguments of a push set, without a Pulumi program", () => {
     const one = image("one", [layer("one")]);
     const source = await writePackage(bench.folder, layout([named(one, "gcr.io/a/one:1")]), "tar", "one");
     const copy = await writePackage(bench.folder, layout([named(one, "gcr.io/a/one:1")]), "tar", "copy");
-    const seen = await seePackage({ source, spoolDir: bench.spoolDir });
+    const seen = await inspectPackage({ source, spoolDir: bench.spoolDir });
     assert.deepEqual(seen.problems, []);
     assert.match(seen.value?.contents?.join() ?? "", /^gcr\.io\/a\/one:1 sha256:[0-9a-f]{64}$/);
-    const other = await seePackage({ source: [copy], spoolDir: bench.spoolDir });
+    const other = await inspectPackage({ source: [copy], spoolDir: bench.spoolDir });
     assert.equal(other.value?.fingerprint, seen.value?.fingerprint);
   });
 
   it("a package that is not there is no problem yet: check knows whether it was pushed before", async () => {
-    const { value, problems } = await seePackage({ source: join(bench.folder, "none.tar") });
+    const { value, problems } = await inspectPackage({ source: join(bench.folder, "none.tar") });
     assert.deepEqual(problems, []);
     assert.match(value?.missing ?? "", /none\.tar/);
   });
@@ -46,10 +46,10 @@ describe("arguments of a push set, without a Pulumi program", () => {
   it("a package that is none, a list that names nothing, or one twice", async () => {
     const broken = join(bench.folder, "broken.tar");
     writeFileSync(broken, "no archive at all");
-    assert.equal((await seePackage({ source: broken })).problems.length, 1);
-    assert.deepEqual(codes((await seePackage({ source: [] })).problems), ["SOURCE_INVALID"]);
-    assert.deepEqual(codes((await seePackage({ source: ["a.tar", "a.tar"] })).problems), ["SOURCE_INVALID"]);
-    assert.deepEqual(codes((await seePackage({ source: 7 as unknown as string })).problems), ["ARGUMENTS_INVALID"]);
+    assert.equal((await inspectPackage({ source: broken })).problems.length, 1);
+    assert.deepEqual(codes((await inspectPackage({ source: [] })).problems), ["SOURCE_INVALID"]);
+    assert.deepEqual(codes((await inspectPackage({ source: ["a.tar", "a.tar"] })).problems), ["SOURCE_INVALID"]);
+    assert.deepEqual(codes((await inspectPackage({ source: 7 as unknown as string })).problems), ["ARGUMENTS_INVALID"]);
   });
 
   it("an endpoint and a CA", () => {
@@ -62,7 +62,7 @@ describe("arguments of a push set, without a Pulumi program", () => {
   });
 
   it("credentials in two ways, or by halves", () => {
-    const judged = (given: Parameters<typeof judgeCredentials>[0]) => codes(judgeCredentials(given).problems);
+    const judged = (given: Parameters<typeof checkCredentials>[0]) => codes(checkCredentials(given).problems);
     assert.deepEqual(judged({ withPassword: false }), []);
     assert.deepEqual(judged({ username: "u", withPassword: true }), []);
     assert.deepEqual(judged({ username: "u", withPassword: false }), ["CREDENTIALS_INCOMPLETE"]);
@@ -72,9 +72,9 @@ describe("arguments of a push set, without a Pulumi program", () => {
 
   it("everything else: by its kind, and what is not known yet is passed over", () => {
     const right = { registry: {}, include: unknownValue, exclude: ["gcr.io/*"] };
-    assert.deepEqual(judgeSettings(right).problems, []);
-    assert.deepEqual(codes(judgeSettings({ ...right, deleteImages: "yes" }).problems), ["ARGUMENTS_INVALID"]);
-    const [problem] = judgeSecrets({ registry: { password: 7777 } }).problems;
+    assert.deepEqual(checkSettings(right).problems, []);
+    assert.deepEqual(codes(checkSettings({ ...right, deleteImages: "yes" }).problems), ["ARGUMENTS_INVALID"]);
+    const [problem] = checkSecrets({ registry: { password: 7777 } }).problems;
     assert.match(problem?.text ?? "", /^registry\.password: it is a number; give a text/);
     assert.deepEqual(resolveProbe(undefined).value, "registry-mirror-probe/probe");
     assert.deepEqual(resolveProbe(false), { value: false, problems: [] });
