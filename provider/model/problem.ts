@@ -3,7 +3,7 @@ import type { MirrorError } from "./errors";
 
 /**
  * Something in what a program says that must be put right before anything is touched. Problems are gathered, so that one
- * preview shows those of every resource; the sentence with its code is made where a person reads it.
+ * preview shows all of a resource; the sentence with its code is made where a person reads it.
  */
 export interface Problem {
   readonly code: ErrorCode;

@@ -15,7 +15,7 @@ import { plainErrors } from "../problems";
 import { MirrorResource } from "../resource";
 import type { ConnectionArgs } from "./connection";
 import { withSecrets } from "./connection";
-import { declaredBy, declaredVerify } from "./wire";
+import { declaredBy } from "./wire";
 
 /** How a node's result is checked. */
 export interface VerifyArgs {
@@ -92,13 +92,9 @@ export class NodeContainerd extends MirrorResource {
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
     plainErrors(() => requireArguments(args, shapes.required, "NodeContainerd"));
-    const { declaredMirror, declaredFiles, credentials } = declaredBy(args.mirror);
     const wire: LiftedWire<NodeWire, "mirror" | "files" | "verify"> = {
       connection: withSecrets(args.connection),
-      declaredMirror,
-      declaredFiles,
-      declaredVerify: declaredVerify(args),
-      credentials,
+      ...declaredBy(args),
       configStyle: args.configStyle,
       criTimeout: args.criTimeout,
       forgetUnreachable: args.forgetUnreachable,

@@ -1,43 +1,53 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { stateFiles, stateMirror, stateVerify } from "../../provider/resources/node/stated";
-import type { NodeWire } from "../../provider/resources/node/wire";
+import type { DeclaredTexts, NodeWire } from "../../provider/resources/node/wire";
 import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
 
 /** What all nodes of a mirror send alike. */
-type SharedWire = {
-  [Part in "declaredMirror" | "declaredFiles" | "credentials"]: pulumi.Output<NodeWire[Part]>;
-} & {
-  declaredVerify: Shared<pulumi.Output<NodeWire["declaredVerify"]>>;
-};
+interface SharedWire {
+  mirror: pulumi.Output<string>;
+  files: pulumi.Output<string>;
+  credentials: pulumi.Output<NodeWire["credentials"]>;
+  verify: Shared<pulumi.Output<string>>;
+}
 
 /** Made once and given to a thousand nodes, instead of a thousand times the same out of the same. */
 const wires = new WeakMap<MirrorSource, SharedWire>();
 
-export function declaredBy(mirror: MirrorSource): SharedWire {
+function sharedBy(mirror: MirrorSource): SharedWire {
   let wire = wires.get(mirror);
   if (wire === undefined) {
     const { hosts, hostsDir, endpoints, files } = mirror;
     wire = {
-      declaredMirror: pulumi
+      mirror: pulumi
         .all([hosts, hostsDir, endpoints, files])
         .apply(([all, dir, seen, texts]) => stateMirror({ hosts: all, hostsDir: dir, endpoints: seen, files: texts })),
-      declaredFiles: pulumi.output(files).apply(stateFiles),
+      files: pulumi.output(files).apply(stateFiles),
       credentials: pulumi.secret(mirror.credentials),
-      declaredVerify: new Shared(),
+      verify: new Shared(),
     };
     wires.set(mirror, wire);
   }
   return wire;
 }
 
+/** What a node's arguments declare: the texts by themselves, so that a preview knows one without the others. */
+export function declaredBy(args: NodeContainerdArgs): {
+  declared: { [Text in keyof DeclaredTexts]: pulumi.Output<string> };
+  credentials: pulumi.Output<NodeWire["credentials"]>;
+} {
+  const { mirror, files, credentials } = sharedBy(args.mirror);
+  return { declared: { mirror, files, verify: declaredVerify(args) }, credentials };
+}
+
 /**
  * Which images a node compares, and what else its verification needs; `false` for none, and yet the node waits for the
  * images.
  */
-export function declaredVerify({ mirror, images, probe, verify }: NodeContainerdArgs): pulumi.Output<string> {
+function declaredVerify({ mirror, images, probe, verify }: NodeContainerdArgs): pulumi.Output<string> {
   const { images: selection, onFailure } = verify === false ? {} : (verify ?? {});
-  return declaredBy(mirror).declaredVerify.get([images, probe, verify === false, selection, onFailure], () =>
+  return sharedBy(mirror).verify.get([images, probe, verify === false, selection, onFailure], () =>
     verify === false
       ? pulumi.output(images).apply(() => stateVerify(false))
       : pulumi

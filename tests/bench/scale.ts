@@ -1,7 +1,7 @@
 /**
- * `npm run bench:scale`: preview and `up` without changes of programs with 10, 100 and 1,000 NodeContainerd, beside as
- * many empty dynamic resources, in the same engine and in turns. `-- --json FILE` writes the rows; `--runs N` (default
- * 3) takes the fastest of so many; `--nodes 10,100` other sizes.
+ * `npm run bench:scale`: first `up`, preview, and `up` without changes of programs with 10, 100 and 1,000
+ * NodeContainerd, beside as many empty dynamic resources, in the same engine and in turns. `-- --json FILE` writes the
+ * rows; `--runs N` (default 3) takes the fastest of so many; `--nodes 10,100` other sizes.
  *
  * The state is made by an `up` through the real front doors, into a real registry of this process's; only the room that
  * speaks SSH is replaced. In what is measured a connection to a node would be an error.
@@ -31,6 +31,8 @@ interface Row extends Cost {
   /** Program and provider together. */
   memoryBytes: number;
   stateBytesPerNode: number;
+  /** Of the first `up`, which creates all nodes; once for both rows of a size. */
+  firstUpSeconds: number;
 }
 
 const log = (line: string): void => console.log(line);
@@ -72,6 +74,7 @@ async function measured(folder: string, nodes: number, registry: ScaleRegistry, 
   const env = { SCALE_IMAGES: registry.imagesPath };
   const stacks: [Tool, ProgramStack][] = [];
   const stateBytes = new Map<Tool, number>();
+  const firstUp = new Map<Tool, number>();
   for (const tool of tools) {
     const programDir = join(folder, `${tool}-${nodes}`);
     const stateDir = join(folder, `${tool}-${nodes}-state`);
@@ -80,6 +83,7 @@ async function measured(folder: string, nodes: number, registry: ScaleRegistry, 
     const up = await prepared.up();
     assertOk(up);
     log(`${nodes} nodes, ${tool}: first up ${up.seconds.toFixed(1)} s`);
+    firstUp.set(tool, up.seconds);
     stateBytes.set(tool, nodeBytes(prepared.stateText()) / nodes);
     stacks.push([
       tool,
@@ -102,6 +106,7 @@ async function measured(folder: string, nodes: number, registry: ScaleRegistry, 
           ...cost,
           memoryBytes: cost.programBytes + cost.providerBytes,
           stateBytesPerNode: stateBytes.get(tool) as number,
+          firstUpSeconds: firstUp.get(tool) as number,
         };
         const other = best.get(`${work} ${tool}`);
         best.set(`${work} ${tool}`, other === undefined ? row : cheaper(row, other));
@@ -211,6 +216,14 @@ function report(rows: Row[], sizes: number[]): void {
       );
     }
   }
+  const first = sizes.map(
+    (nodes) => row("up", "ours", nodes).firstUpSeconds / row("up", "empty", nodes).firstUpSeconds,
+  );
+  goal(
+    "first up at most 3 times the empty resource",
+    first.every((r) => r <= 3),
+    `${first.map((r) => `${r.toFixed(2)}x`).join(", ")} for ${sizes.join(", ")} nodes`,
+  );
   const state = Math.max(...rows.filter((r) => r.tool === "ours").map((r) => r.stateBytesPerNode));
   goal("state below 6 kB a node", state < 6000, `${state.toFixed(0)} bytes`);
 }

@@ -11,8 +11,8 @@ export interface CheckedArguments {
 
 /**
  * A value or what is wrong with the arguments it was to be made from. Problems travel to the resource as an input and
- * are reported by its check: so one preview shows the problems of every resource, each on its own line, and nothing has
- * been touched.
+ * are reported by its check: so they stand together on the resource's own line, and nothing has been touched. The engine
+ * ends a preview at the first resource that has any.
  */
 export interface Resolved<T> extends CheckedArguments {
   value?: T;

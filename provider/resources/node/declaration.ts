@@ -23,8 +23,8 @@ export class Declarations {
   private readonly mirrors = new Map<string, Stated<DeclarationWithoutFiles>>();
 
   /** What the program found wrong with the mirror that it was given, in place of the declaration. */
-  problems({ declaredMirror }: Pick<NodeWire, "declaredMirror">): Problem[] {
-    return isUnknown(declaredMirror) ? [] : (this.mirror(declaredMirror).problems ?? []);
+  problems({ declared }: Pick<NodeWire, "declared">): Problem[] {
+    return isUnknown(declared.mirror) ? [] : (this.mirror(declared.mirror).problems ?? []);
   }
 
   /**
@@ -33,7 +33,7 @@ export class Declarations {
    *
    * @throws MirrorError `IGNORE_CHANGES` when only one of mirror and files was ignored
    */
-  check({ declaredMirror, declaredFiles, mirror, files }: NodeWire): Checked {
+  check({ declared, mirror, files }: NodeWire): Checked {
     if (mirror !== undefined && files !== undefined) {
       return { mirror, files };
     }
@@ -43,17 +43,17 @@ export class Declarations {
         "ignoreChanges names only one of mirror and files, which say the same in two ways; name both, or neither.",
       );
     }
-    if (isUnknown(declaredFiles)) {
-      return { mirror: unknownValue, files: declaredFiles as unknown as Record<string, string> };
+    if (isUnknown(declared.files)) {
+      return { mirror: unknownValue, files: declared.files as unknown as Record<string, string> };
     }
-    if (isUnknown(declaredMirror)) {
-      return { mirror: unknownValue, files: reviewedFiles(JSON.parse(declaredFiles) as Record<string, string>) };
+    if (isUnknown(declared.mirror)) {
+      return { mirror: unknownValue, files: reviewedFiles(JSON.parse(declared.files) as Record<string, string>) };
     }
-    const wire = `${declaredMirror}\n${declaredFiles}`;
+    const wire = `${declared.mirror}\n${declared.files}`;
     let checked = this.byWire.get(wire);
     if (checked === undefined) {
-      const withoutFiles = this.mirror(declaredMirror).value as DeclarationWithoutFiles;
-      const texts = JSON.parse(declaredFiles) as Record<string, string>;
+      const withoutFiles = this.mirror(declared.mirror).value as DeclarationWithoutFiles;
+      const texts = JSON.parse(declared.files) as Record<string, string>;
       const digest = shortDigest(`${stableText(withoutFiles)}\n${stableText(texts)}`);
       checked = { mirror: digest, files: reviewedFiles(texts) };
       this.byWire.set(wire, checked);

@@ -53,7 +53,7 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
         problems: [...connectionProblems(news.connection), ...given],
       };
     }
-    const { declaredMirror: _mirror, declaredFiles: _files, declaredVerify: _verify, ...rest } = news;
+    const { declared: _declared, ...rest } = news;
     const { verify, problems } = checkVerify(news);
     const { resourceUrn } = news as { resourceUrn?: string };
     const known = resourceUrn !== undefined && !holdsUnknown([news.connection.host, news.connection.port]);
@@ -222,17 +222,17 @@ function inputsForNode(state: Declared): unknown {
 }
 
 /** From the wire's text; what `ignoreChanges` brings back from the state goes through as it is. */
-function checkVerify({ declaredVerify, verify }: NodeWire): {
+function checkVerify({ declared: texts, verify }: NodeWire): {
   verify: NodeContainerdInputs["verify"];
   problems: Problem[];
 } {
   if (verify !== undefined) {
     return { verify, problems: [] };
   }
-  if (isUnknown(declaredVerify)) {
+  if (isUnknown(texts.verify)) {
     return { verify: unknownValue as unknown as ShownVerify, problems: [] };
   }
-  const { value, problems = [] } = JSON.parse(declaredVerify) as Stated<false | NodeVerify>;
+  const { value, problems = [] } = JSON.parse(texts.verify) as Stated<false | NodeVerify>;
   return { verify: value === undefined || value === false ? false : showVerify(value), problems };
 }
 

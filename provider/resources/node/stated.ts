@@ -17,7 +17,7 @@ import type { Stated } from "./wire";
 /** What a node takes from a mirror: outputs of a RegistryMirror, of this program or of another stack. */
 type GivenMirror = Pick<MirrorOutputs, "hosts" | "hostsDir" | "endpoints" | "files">;
 
-/** `declaredMirror` of the wire. */
+/** `declared.mirror` of the wire. */
 export function stateMirror(given: GivenMirror): string {
   const problems = shapeProblems(given, shapes.mirror, "mirror");
   const { hosts, hostsDir, endpoints } = given;
@@ -26,7 +26,7 @@ export function stateMirror(given: GivenMirror): string {
   );
 }
 
-/** `declaredFiles` of the wire. A mirror without files has problems, which `declaredMirror` tells. */
+/** `declared.files` of the wire. A mirror without files has problems, which `declared.mirror` tells. */
 export function stateFiles(files: Record<string, string> | undefined): string {
   return stableText(files ?? {});
 }
@@ -42,7 +42,7 @@ export interface GivenVerify {
   hosts: DesiredHost[];
 }
 
-/** `declaredVerify` of the wire: which images a node compares, and what else its verification needs; false for none. */
+/** `declared.verify` of the wire: which images a node compares, and what else its verification needs; false for none. */
 export function stateVerify(given: GivenVerify | false): string {
   if (given === false) {
     return text<false>({ value: false });

@@ -1,5 +1,5 @@
 import type { Problem } from "../../model/problem";
-import { checkCertificates, readTextFile } from "../../model/textFile";
+import { readCertificates } from "../../model/textFile";
 import type { RegistryEndpoint } from "../../registry/endpoint";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { CheckedArguments, Resolved } from "../arguments/resolved";
@@ -13,15 +13,7 @@ export function resolveEndpoint(endpoint: string): Resolved<RegistryEndpoint> {
 
 /** The registry's own CA; undefined where it has none. */
 export function resolveCa(args: { caCert?: string; caCertPath?: string }): Resolved<string | undefined> {
-  return attemptWith(args, shapes.ca, "registry", () => {
-    if (args.caCertPath !== undefined) {
-      return checkCertificates(
-        readTextFile(args.caCertPath, "registry.caCertPath"),
-        `registry.caCertPath ${args.caCertPath}`,
-      );
-    }
-    return args.caCert === undefined ? undefined : checkCertificates(args.caCert, "registry.caCert");
-  });
+  return attemptWith(args, shapes.ca, "registry", () => readCertificates(args, "registry"));
 }
 
 /** What is given of the credentials: of the secret ones only whether they are. */

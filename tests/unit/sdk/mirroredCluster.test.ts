@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { DesiredHost } from "../../../provider/containerd/desired";
 import { MirrorError } from "../../../provider/model/errors";
+import type { DeclaredTexts } from "../../../provider/resources/node/wire";
 import type { MirroredClusterArgs } from "../../../sdk/cluster/mirroredCluster";
 import { MirroredCluster } from "../../../sdk/cluster/mirroredCluster";
 import { CertificateFolder } from "../registry/kit/certificates";
@@ -51,6 +52,7 @@ async function declare(
 }
 
 const valueOf = <T>(output: pulumi.Output<T>): Promise<T> => new Promise((resolve) => output.apply(resolve));
+const textsOf = (inputs: Record<string, unknown>): DeclaredTexts => inputs["declared"] as DeclaredTexts;
 const named = (seen: Seen[], name: string): Seen =>
   seen.find((one) => one.name === name) ??
   assert.fail(`no resource ${name}, only ${seen.map((one) => one.name).join(", ")}`);
@@ -193,13 +195,12 @@ describe("MirroredCluster", () => {
           () => new MirroredCluster("admin1", { clusterConfig: join(folder, "c.yaml"), ...args }),
         );
         for (const { name, inputs } of seen.filter(({ type }) => type === "NodeContainerd")) {
-          const { hosts } = (JSON.parse(inputs["declaredMirror"] as string) as { value: { hosts: DesiredHost[] } })
-            .value;
+          const { hosts } = (JSON.parse(textsOf(inputs).mirror) as { value: { hosts: DesiredHost[] } }).value;
           const { value } = inputs["credentials"] as { value: object };
           found[name.replace("admin1-", "")] = {
             direct: hosts.filter(({ access }) => access !== undefined).map(({ host }) => host),
             hosts: hosts.map(({ host }) => host),
-            files: Object.keys(JSON.parse(inputs["declaredFiles"] as string) as object),
+            files: Object.keys(JSON.parse(textsOf(inputs).files) as object),
             credentials: Object.keys(value),
           };
         }
@@ -305,8 +306,8 @@ describe("MirroredCluster", () => {
         proxy: { host: "bastion" },
       });
       assert.equal(own["configStyle"], "config-toml");
-      assert.deepEqual(JSON.parse(own["declaredVerify"] as string), { value: false });
-      assert.deepEqual(JSON.parse(named(seen, "admin1-10.0.0.1").inputs["declaredVerify"] as string), {
+      assert.deepEqual(JSON.parse(textsOf(own).verify), { value: false });
+      assert.deepEqual(JSON.parse(textsOf(named(seen, "admin1-10.0.0.1").inputs).verify), {
         value: { images: [], onFailure: "warn" },
       });
       const mirror = seen.find((one) => one.type === "RegistryMirror")?.inputs;

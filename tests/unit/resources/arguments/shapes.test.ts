@@ -226,10 +226,8 @@ describe("values of arguments, as a program without a compiler gives them, and a
       {},
       {
         connection: { host: unknownValue, port: unknownValue },
-        declaredMirror: unknownValue,
-        declaredFiles: unknownValue,
+        declared: { mirror: unknownValue, files: unknownValue, verify: unknownValue },
         credentials: unknownValue,
-        declaredVerify: unknownValue,
       },
     );
     assert.deepEqual(checked?.failures ?? [], []);

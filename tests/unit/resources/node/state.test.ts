@@ -51,13 +51,14 @@ describe("what the state keeps of a node", () => {
   const files = (all: DesiredHost[] = [...hosts, sealed]): Record<string, string> =>
     renderFiles(all, { [caPath]: ca }, hostsDir);
   const declarations = new Declarations();
-  const declaredVerify = stableText({ value: false });
   const wire = (all: DesiredHost[] = [...hosts, sealed], texts = files(all)): NodeWire => ({
     connection: { host: "127.0.0.1" },
     credentials: {},
-    declaredMirror: stableText({ value: { hosts: all, auth: { "127.0.0.1:5000": "basic" }, hostsDir } }),
-    declaredFiles: stableText(texts),
-    declaredVerify,
+    declared: {
+      mirror: stableText({ value: { hosts: all, auth: { "127.0.0.1:5000": "basic" }, hostsDir } }),
+      files: stableText(texts),
+      verify: stableText({ value: false }),
+    },
   });
   const inputs = (all?: DesiredHost[]): NodeContainerdInputs => ({
     connection: { host: "127.0.0.1" },
@@ -335,12 +336,12 @@ describe("what the state keeps of a node", () => {
 
   describe("in a preview and with ignoreChanges", () => {
     it("B2: files are shown although it is not known yet how the mirror asks for credentials", () => {
-      const checked = declarations.check({ ...wire(), declaredMirror: unknownValue });
+      const checked = declarations.check({ ...wire(), declared: { ...wire().declared, mirror: unknownValue } });
       assert.deepEqual(checked, { mirror: unknownValue, files: reviewedFiles(files()) });
     });
 
     it("files that are not known make the whole not known", () => {
-      const checked = declarations.check({ ...wire(), declaredFiles: unknownValue });
+      const checked = declarations.check({ ...wire(), declared: { ...wire().declared, files: unknownValue } });
       assert.deepEqual(checked, { mirror: unknownValue, files: unknownValue });
     });
 

@@ -58,10 +58,10 @@ function inputs({
   };
 }
 
-function check(declaredMirror: string, hosts: DesiredHost[]): Pick<NodeContainerdInputs, "mirror" | "files"> {
-  const declaredFiles = stableText(renderFiles(hosts, {}, hostsDir));
+function check(mirror: string, hosts: DesiredHost[]): Pick<NodeContainerdInputs, "mirror" | "files"> {
+  const files = stableText(renderFiles(hosts, {}, hostsDir));
   const connection = { host: "127.0.0.1" };
-  return declarations.check({ connection, credentials: {}, declaredMirror, declaredFiles, declaredVerify: "" });
+  return declarations.check({ connection, credentials: {}, declared: { mirror, files, verify: "" } });
 }
 
 function state(given: Declared, containerd: Partial<ContainerdState> = {}): NodeContainerdOutputs {

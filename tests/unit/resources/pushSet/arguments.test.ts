@@ -58,6 +58,7 @@ describe("arguments of a push set, without a Pulumi program", () => {
     assert.deepEqual(codes(resolveEndpoint("").problems), ["ARGUMENTS_INVALID"]);
     assert.deepEqual(resolveCa({}), { value: undefined, problems: [] });
     assert.deepEqual(codes(resolveCa({ caCert: "hello" }).problems), ["CA_INVALID"]);
+    assert.deepEqual(codes(resolveCa({ caCert: "hello", caCertPath: "ca.crt" }).problems), ["CA_TWICE"]);
     assert.deepEqual(codes(resolveCa({ caCertPath: join(bench.folder, "none.crt") }).problems), ["FILE_UNREADABLE"]);
   });
 
