@@ -6,7 +6,7 @@ import type { CheckedArguments } from "../provider/resources/arguments/resolved"
 import { allProblems } from "../provider/resources/arguments/resolved";
 
 /**
- * What a constructor throws has no boundary behind it: an error of ours is told as such, with its code, without the
+ * What a constructor throws has no boundary behind it: an error of ours is shown as such, with its code, without the
  * stack of the program.
  */
 export function plainErrors<T>(work: () => T): T {

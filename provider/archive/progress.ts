@@ -4,7 +4,7 @@ import type { Body } from "./scan/entry";
 /** Counts bytes read of the package's file(s); never goes backwards, also when something is read twice. */
 export class Progress {
   private done = 0;
-  private told = 0;
+  private reported = 0;
 
   constructor(
     private readonly options: ReadOptions,
@@ -47,8 +47,8 @@ export class Progress {
   private report(): void {
     const now = Math.min(this.done, this.total);
     // Every megabyte is often enough for a line that a person reads.
-    if (now - this.told >= 1 << 20 || (now === this.total && now > this.told)) {
-      this.told = now;
+    if (now - this.reported >= 1 << 20 || (now === this.total && now > this.reported)) {
+      this.reported = now;
       this.options.progress?.(now, this.total);
     }
   }

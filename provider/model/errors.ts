@@ -35,7 +35,7 @@ export class MirrorError extends Error {
     if (typeof value !== "object" || value === null || !(mark in value)) {
       return false;
     }
-    // A subclass is told by its name, so that `instanceof RegistryError` keeps meaning something.
+    // A subclass is recognized by its name, so that `instanceof RegistryError` keeps meaning something.
     if (this === MirrorError) {
       return true;
     }

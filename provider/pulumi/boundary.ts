@@ -5,9 +5,10 @@ import type { OperationContext } from "../model/context";
 import { messageOf, MirrorError, textWithCode } from "../model/errors";
 import type { Problem } from "../model/problem";
 import { problemOf, problemText } from "../model/problem";
+import { redact } from "../model/redact";
 import { engineLog } from "./engineLog";
 import { withoutUndefined } from "./plainValue";
-import { redact, secretsIn } from "./redaction";
+import { secretsIn } from "./redaction";
 
 /** What a resource does, in plain values. The boundary below is the only place that speaks Pulumi's dialect. */
 export interface Operations<I, O, W = I> {
@@ -93,7 +94,7 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
       throw plainError(error, news);
     }
   };
-  // Notes are for the review, not for the rollout. Check is told by the program whether this is a preview, diff is not;
+  // Notes are for the review, not for the rollout. The program says to check whether this is a preview, diff is not;
   // each has a provider process of its own, in which a resource is checked first.
   let previewing = false;
   const review = (urn: string | undefined, properties: object, notes: string[] | undefined): void => {
@@ -105,9 +106,9 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
     check(olds: Wire<Partial<I>>, news: Wire<W>) {
       const { problems: found, dryRun, ...rest } = news;
       previewing = dryRun === true;
-      const told = Array.isArray(found) ? found : [];
-      if (told.length > 0) {
-        return Promise.resolve(checkResult(told, news));
+      const problems = Array.isArray(found) ? found : [];
+      if (problems.length > 0) {
+        return Promise.resolve(checkResult(problems, news));
       }
       try {
         const { inputs, problems = [], notes } = operations.check(olds, rest as unknown as W);
@@ -215,12 +216,12 @@ function plainError(error: unknown, properties: object): Error {
  * state.
  */
 function partialError(error: unknown, inputs: Wired, id: string | undefined): Error {
-  const told = plainError(error, inputs);
+  const shown = plainError(error, inputs);
   if (!(error instanceof PartialFailure)) {
-    return told;
+    return shown;
   }
   const secrets = secretsIn(inputs);
-  return Object.assign(told, {
+  return Object.assign(shown, {
     id: error.id ?? id,
     // Unlike a result, an error's properties are taken as they are: without __provider the next read or delete finds no
     // provider.

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { OperationLog } from "../model/context";
-import { redact } from "./redaction";
+import { redact } from "../model/redact";
 
 /** Pulumi redraws a resource's line at most this often to any use. */
 const progressInterval = 500;

@@ -47,7 +47,3 @@ function collect(value: unknown, found: Set<string>): void {
     }
   }
 }
-
-export function redact(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((t, secret) => t.replaceAll(secret, "[secret]"), text);
-}

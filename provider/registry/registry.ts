@@ -131,7 +131,7 @@ export class Registry {
       return { digest, mediaType: mediaTypeOf(response.headers) };
     }
     if (response.status === 200 || response.status === 403 || response.status === 405) {
-      // Without the header only the bytes tell the digest. Artifactory may refuse the HEAD of what a GET shows.
+      // Without the header the digest is computed from the bytes. Artifactory may refuse the HEAD of what a GET shows.
       const read = await this.getManifest(repository, reference);
       return read === undefined ? undefined : { digest: read.digest, mediaType: read.mediaType };
     }

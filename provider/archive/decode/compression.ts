@@ -1,4 +1,4 @@
-/** How bytes are packed, told by their first bytes; names lie too often. */
+/** How bytes are compressed, detected by their first bytes; file names are often wrong. */
 export type Compression = "none" | "gzip" | "zstd" | "xz";
 
 /** Forms that are recognized only to be named in an error. */

@@ -16,7 +16,7 @@ export async function decodedSize(body: Body): Promise<number> {
   switch (compressionOf(head)) {
     case "xz": {
       const blocks = await readXzBlocks(source, offset, body.size);
-      // The end is not intact: the file is as good as its length, and decoding it tells what is wrong.
+      // The end is not intact: the file is as good as its length, and decoding it shows what is wrong.
       return blocks?.reduce((sum, block) => sum + block.size, 0) ?? body.size;
     }
     case "gzip": {

@@ -23,7 +23,7 @@ export interface Body {
   readonly place?: Place;
   /** Whether `pieces` can be called more than once, as long as the pass stands at this entry. */
   readonly repeatable: boolean;
-  /** To be told how far into the content a reader of `place` has come. */
+  /** Called with how far into the content a reader of `place` has come. */
   readonly reached?: (position: number) => void;
   /** Up to `count` first bytes, without taking them. Only before `pieces`. */
   peek(count: number): Promise<Buffer>;

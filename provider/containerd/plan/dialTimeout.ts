@@ -32,7 +32,7 @@ export function knowsDialTimeout(version: ContainerdVersion): boolean {
   return atLeast(version, 2, 0, 7);
 }
 
-/** What a reviewer is told once for all nodes, before their releases are known. */
+/** What a preview says once for all nodes, before their releases are known. */
 export const dialTimeoutNote =
   "dial_timeout works from containerd 2.0.7 on; an older one waits 30 s for each request to a mirror that drops " +
   "packets (docs/outages.md says what helps there)";

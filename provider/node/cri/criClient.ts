@@ -24,7 +24,7 @@ export interface CriOptions {
 
 /**
  * containerd's CRI, as the kubelet uses it. Methods throw `NODE_CRI` with containerd's own message; `status` of the
- * cause (GrpcError) tells the kind.
+ * cause (GrpcError) is the gRPC status.
  */
 export class CriClient {
   private client: UnaryClient | undefined;

@@ -194,14 +194,14 @@ async function connectOnce(
     }
   });
 
-  let tell: (error: NodeError) => void = () => {};
+  let reportEnd: (error: NodeError) => void = () => {};
   const ended = new Promise<NodeError>((resolve) => {
-    tell = resolve;
+    reportEnd = resolve;
   });
   client.on("error", (error) =>
-    tell(new NodeError("NODE_LOST", name, `the SSH connection broke (${messageOf(error)})`, { cause: error })),
+    reportEnd(new NodeError("NODE_LOST", name, `the SSH connection broke (${messageOf(error)})`, { cause: error })),
   );
-  client.on("close", () => tell(new NodeError("NODE_LOST", name, "the SSH connection was closed")));
+  client.on("close", () => reportEnd(new NodeError("NODE_LOST", name, "the SSH connection was closed")));
   return {
     client,
     name,

@@ -11,8 +11,8 @@ import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
 import { formatRecord, type NodeRecord, type OwnedFile, recordPath, statePath } from "../record";
 import { digestOf, type JournalOperation, requirePath } from "./journal";
-import { secretValues } from "./redact";
 import { revertChange } from "./revert";
+import { secretValues } from "./secretValues";
 
 /**
  * What a person should know of a change; the subject is a path, or containerd.

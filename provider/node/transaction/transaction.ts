@@ -2,14 +2,14 @@ import { randomBytes } from "node:crypto";
 
 import type { OperationContext } from "../../model/context";
 import { findingText } from "../../model/finding";
+import { redact } from "../../model/redact";
 import { isNodeError, NodeError, quoteRemote } from "../nodeError";
 import { batch, decodeValue, encodeValue, type Reply, type ShellSession } from "../session/session";
 import type { ChangeSet } from "./changeSet";
 import { digestOf, formatJournal } from "./journal";
-import { redact } from "./redact";
 import { readUndone, type Undone } from "./undone";
 
-/** Where a transaction stands; told to `onStep` before the step is begun. */
+/** The steps of a transaction; `onStep` is called before each. */
 export type TransactionStep =
   "lock" | "observe" | "stage" | "swap" | "restart" | "cri" | "verify" | "commit" | "undo" | "done";
 
@@ -49,10 +49,10 @@ export class Transaction {
         this.session.request(observe, { timeoutMs: undoMs }),
       ]);
       if (lock?.text === "locked" && recover && observed) {
-        const told = recover.data
+        const lines = recover.data
           .filter((line) => line.startsWith("recovered "))
           .map((line) => decodeValue(line.slice(10)));
-        return { recovered: told.flatMap(readUndone), observed };
+        return { recovered: lines.flatMap(readUndone), observed };
       }
       const other = (lock && quoteRemote(valueOf(lock, "holder") ?? "", 300)) || "another program";
       if (Date.now() >= until) {

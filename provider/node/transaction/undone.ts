@@ -1,7 +1,7 @@
 import { type Finding, findingAbout } from "../../model/finding";
 
 /**
- * What the node tells of taking back, one line each, as its program writes it (undo_journal):
+ * What the node reports of a rollback, one line each, as its program writes it (undo_journal):
  *
  * - `kept TX PATH`: somebody had changed the file meanwhile; their version stands beside it.
  * - `left PATH`: somebody had changed a file that was not there before us; it is left alone.

@@ -139,7 +139,7 @@ export function lacksOf(index: PackageIndex): Map<string, string[]> {
 /** Lines of a warning that a preview and a push share. */
 const shownLacks = 20;
 
-/** What a person is told of images that are only partly in the package; undefined when there is none. */
+/** The warning about images that are only partly in the package; undefined when there is none. */
 export function lackWarning(lacks: ReadonlyMap<string, string[]>): string | undefined {
   if (lacks.size === 0) {
     return undefined;

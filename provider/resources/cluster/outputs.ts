@@ -1,4 +1,4 @@
-/** Pulumi outputs answer to any property name, so they are told by their own mark. */
+/** Pulumi outputs answer to any property name, so they are recognized by their own mark. */
 export function isOutput(value: unknown): boolean {
   return typeof value === "object" && value !== null && (value as { __pulumiOutput?: unknown }).__pulumiOutput === true;
 }

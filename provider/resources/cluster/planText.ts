@@ -3,7 +3,7 @@ import type { Reach } from "./reach";
 import type { RolloutPlan } from "./rollout";
 import { describeWaves } from "./rollout";
 
-/** What a preview tells of a cluster. Hosts and files are undefined where the declaration has problems. */
+/** What a preview shows of a cluster. Hosts and files are undefined where the declaration has problems. */
 interface ClusterPlan {
   cluster: string;
   reach: Reach;

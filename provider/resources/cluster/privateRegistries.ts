@@ -37,7 +37,7 @@ export function readPrivateRegistries(
   return found.filter((one) => one !== undefined);
 }
 
-/** True, and told, where an entry names Secrets. */
+/** Adds a problem and returns true where an entry names Secrets. */
 function secretOf(item: Field, host = "this registry"): boolean {
   const secret = [item.get("caCertSecretRef"), item.get("pullCredentialSecretRef")].find((field) => field.present);
   secret?.problem(

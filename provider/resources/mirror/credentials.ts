@@ -42,7 +42,7 @@ export async function lookUpCredentials(args: CredentialArguments): Promise<Cred
   }
   for (const [n, registry] of (args.privateRegistries ?? []).entries()) {
     const { host } = registry;
-    // What is wrong with the host is told where the hosts are made.
+    // Problems of the host are reported where the hosts are resolved.
     if (privateHostProblem(host) !== undefined) {
       continue;
     }

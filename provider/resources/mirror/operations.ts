@@ -17,7 +17,7 @@ import type { MirrorWire } from "./wire";
 
 const operations: Operations<MirrorWire, MirrorOutputs> = {
   // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so
-  // it is told here.
+  // it is shown here.
   check(olds, news) {
     const isNew = olds.files === undefined && !holdsUnknown([news.files, news.hosts]);
     return { inputs: news, notes: isNew ? describeChange({}, news) : [] };
@@ -79,7 +79,7 @@ function describeChange(before: Partial<Rendered>, after: Rendered): string[] {
   return lines.length > 0 ? ["on every node that uses this mirror:", ...lines, ...notes] : [];
 }
 
-/** Credentials are secrets, so Pulumi shows nothing of a change of them: whose they are may be told. */
+/** Credentials are secrets, so Pulumi shows nothing of a change of them: the note names only whose they are. */
 function credentialNotes(before: Credentials, after: Credentials): string[] {
   if (holdsUnknown(after)) {
     return ["the credentials are known in the update"];

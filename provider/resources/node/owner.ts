@@ -51,7 +51,7 @@ function urnOf(context: OperationContext): string {
   return context.urn ?? "pulumi-registry-mirror";
 }
 
-/** What a person is told of a node that has passed to another resource. */
+/** The message for a node that now belongs to another resource. */
 export function passedOnText(holder: Holder, owner: string | undefined): string | undefined {
   switch (holder) {
     case "namesake":

@@ -10,7 +10,7 @@ import { digestOfFiles, mirrorOf } from "./state";
 
 /**
  * Words for the reviewer about what an update does to one node: what is written there, and whether containerd restarts.
- * What its files say is told once, at the RegistryMirror.
+ * What its files contain is shown once, at the RegistryMirror.
  *
  * @param declared The declaration that `news.mirror` is the digest of.
  */
@@ -107,7 +107,7 @@ function restartWords(olds: NodeContainerdOutputs, news: NodeContainerdInputs, c
   return sameValue(stood, texts(likely(news, before, version), news.credentials)) ? none : once;
 }
 
-/** For a node whose release is known from before; the risk itself is told at the RegistryMirror, and in the report. */
+/** For a node whose release is known from before; the risk itself is shown at the RegistryMirror, and in the report. */
 function withoutDialTimeout(olds: NodeContainerdOutputs, news: NodeContainerdInputs, change: Change): string[] {
   const version = olds.containerd?.version;
   if (version === undefined || knowsDialTimeout(parseContainerdVersion(version))) {

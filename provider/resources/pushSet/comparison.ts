@@ -3,7 +3,7 @@ import { sameValue } from "../../pulumi/plainValue";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
-/** What is compared to tell whether anything at all was declared otherwise. */
+/** What is compared to decide whether any argument changed. */
 export function comparedInputs(inputs: PushSetInputs): unknown {
   const { source, registry, spoolDir, maxDecodedBytes } = inputs;
   return { ...inputsForRegistry(inputs), source: sourcesOf(source), registry, spoolDir, maxDecodedBytes };

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 
 import { MirrorError, textWithCode } from "../../../provider/model/errors";
 import type { Problem } from "../../../provider/model/problem";
+import { redact } from "../../../provider/model/redact";
 import type { Operations } from "../../../provider/pulumi/boundary";
 import { dynamicProvider, PartialFailure } from "../../../provider/pulumi/boundary";
 import { holdsUnknown, sameValue, unknownValue, withoutUndefined } from "../../../provider/pulumi/plainValue";
-import { redact, secretsIn } from "../../../provider/pulumi/redaction";
+import { secretsIn } from "../../../provider/pulumi/redaction";
 import { RolloutError } from "../../../provider/resources/cluster/rollout";
 
 interface In {
