@@ -94,7 +94,7 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
       throw plainError(error, news);
     }
   };
-  // Notes are for the review, not for the rollout. The program says to check whether this is a preview, diff is not;
+  // Notes are for the review, not for the rollout. Only check learns from the program whether this is a preview;
   // each has a provider process of its own, in which a resource is checked first.
   let previewing = false;
   const review = (urn: string | undefined, properties: object, notes: string[] | undefined): void => {
