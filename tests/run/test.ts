@@ -29,11 +29,13 @@ interface Check {
   mocha: boolean;
   /** Runs programs on the Pulumi engine. */
   engine?: boolean;
-  /** Which of the labs of this run it takes: the environment's instance, or one after it. */
+  /** The first of the labs that it takes, counted from the environment's instance. */
   lab?: number;
 }
 
 const cores = Math.max(2, availableParallelism());
+/** Labs of one kind of tests: what runs there waits as much as it computes. */
+const labs = Math.min(cores, 4);
 
 const mocha = (kind: string, title: string, timeout: number, ...options: string[]): Check => ({
   kind,
@@ -50,6 +52,11 @@ const mocha = (kind: string, title: string, timeout: number, ...options: string[
   ],
   mocha: true,
 });
+
+/** Files side by side, each process of mocha's with a lab of its own where it needs one. */
+function filesAtOnce(count: number): string[] {
+  return ["--parallel", "--jobs", String(count)];
+}
 
 const program = (kind: string, title: string, path: [string, string], ...args: string[]): Check => ({
   kind,
@@ -76,11 +83,14 @@ const stages: Check[][] = [
     ),
     mocha("shell", "the shell that nodes run: shellcheck, and that the package carries it", 300_000),
   ],
-  // Files side by side: by far most of them compute, or wait for a shell that does.
-  [mocha("unit", "unit tests", 120_000, "--parallel", "--jobs", String(cores))],
+  [mocha("unit", "unit tests", 120_000, ...filesAtOnce(cores))],
   [
-    { ...mocha("lab", "lab tests (real nodes, real registries)", 600_000), lab: 0 },
-    { ...mocha("e2e", "end-to-end tests (whole programs on the real Pulumi engine)", 900_000), engine: true, lab: 1 },
+    {
+      ...mocha("e2e", "end-to-end tests (whole programs on the real Pulumi engine)", 900_000, ...filesAtOnce(labs)),
+      engine: true,
+      lab: labs,
+    },
+    { ...mocha("lab", "lab tests (real nodes, real registries)", 600_000, ...filesAtOnce(labs)), lab: 0 },
   ],
 ];
 

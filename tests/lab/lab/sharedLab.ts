@@ -1,4 +1,5 @@
 import { checkHost } from "./host";
+import { instanceFromEnvironment } from "./instance";
 import { Lab } from "./lab";
 import { LabError } from "./labError";
 
@@ -9,8 +10,14 @@ let shared: Promise<Lab> | undefined;
  * at the first call and ends with the process.
  */
 function sharedLab(): Promise<Lab> {
-  shared ??= Lab.up();
+  shared ??= Lab.up(instanceOfWorker());
   return shared;
+}
+
+/** Where mocha runs files in several processes, each has a lab of its own: from the one that was asked for onwards. */
+function instanceOfWorker(): { instance?: number } {
+  const first = instanceFromEnvironment();
+  return first === undefined ? {} : { instance: first + Number(process.env["MOCHA_WORKER_ID"] ?? 0) };
 }
 
 /**
