@@ -33,7 +33,7 @@ export function readTextFile(path: string, argument: string): string {
  *
  * @throws MirrorError `CA_INVALID`
  */
-export function checkCertificates(text: string, argument: string): string {
+function checkCertificates(text: string, argument: string): string {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
   const way = "Give the CA certificate in PEM form (a text that begins with -----BEGIN CERTIFICATE-----).";
   if (text.includes("PRIVATE KEY-----")) {
