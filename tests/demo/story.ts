@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { prepareCli } from "../engine/prepareCli";
+import { CliUnavailableError, prepareCli } from "../engine/prepareCli";
 import { checkHost, Lab } from "../lab/lab";
 import { Story } from "./chapters";
 
@@ -25,9 +25,9 @@ async function main(): Promise<void> {
   try {
     // A machine that has neither builds both at once: node trees and the engine.
     const engine = prepareCli((line) => say(`   ${line}`));
-    engine.catch(() => undefined);
-    lab = await Lab.up({ log: (line) => say(`   ${line}`) });
-    await engine;
+    const nodes = Lab.up({ log: (line) => say(`   ${line}`) });
+    // Whichever fails ends it: nobody waits minutes for nodes that no engine will use.
+    [lab] = await Promise.all([nodes, engine]);
     for (const node of lab.nodes) {
       say(`   node ${node.name}: ${node.address}, containerd ${node.containerdVersion}`);
     }
@@ -51,6 +51,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
-  process.exitCode = 1;
+  const known = error instanceof CliUnavailableError;
+  console.error(error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : error);
+  // What still runs beside it ends with this process, and leaves nothing behind.
+  process.exit(1);
 });

@@ -6,7 +6,14 @@ import type { Cli } from "./findCli";
 import { findCli } from "./findCli";
 import { endWithThisProcess } from "./leftovers";
 
-/** findCli() beside other work: what takes minutes, where there is no CLI yet, is done in a process of its own. */
+/** There is no engine, and none can be had; the message says what to install. */
+export class CliUnavailableError extends Error {}
+
+/**
+ * findCli() beside other work: what takes minutes, where there is no CLI yet, is done in a process of its own.
+ *
+ * @throws CliUnavailableError
+ */
 export async function prepareCli(log: (line: string) => void): Promise<Cli> {
   const child = spawn(process.execPath, ["--import", "tsx", join(__dirname, "setUp.ts")], {
     stdio: ["ignore", "pipe", "pipe"],
@@ -19,7 +26,7 @@ export async function prepareCli(log: (line: string) => void): Promise<Cli> {
     child.once("error", reject).once("close", resolve),
   );
   if (code !== 0) {
-    throw new Error(said.join("\n"));
+    throw new CliUnavailableError(said.join("\n"));
   }
   return findCli(log);
 }
