@@ -40,15 +40,17 @@ export abstract class MirrorResource extends pulumi.CustomResource {
     const debugging = process.env["PULUMI_DEBUG_PROMISE_LEAKS"] !== undefined;
     Error.stackTraceLimit = debugging ? stackTraceLimit : 0;
     Error.prepareStackTrace = framesOfProgram(prepareStackTrace, __filename);
+    const restore = (): void => {
+      Error.stackTraceLimit = stackTraceLimit;
+      Error.prepareStackTrace = prepareStackTrace;
+    };
     try {
       super(token, name, inputs, opts);
     } catch (error) {
-      Error.stackTraceLimit = stackTraceLimit;
-      Error.prepareStackTrace = prepareStackTrace;
+      restore();
       throw debugging || !(error instanceof Error) ? error : withStack(error);
     } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-      Error.prepareStackTrace = prepareStackTrace;
+      restore();
     }
   }
 

@@ -71,7 +71,7 @@ export class PartialFailure<O> extends MirrorError {
 interface Wired {
   /** `urn` itself is taken: it is every resource's own output. */
   resourceUrn?: string;
-  /** Made at program time; check reports them, so that every resource's problems show in one preview. */
+  /** Made at program time; check reports them, so that all of a resource stand on its own line. */
   problems?: Problem[];
   /** True in a preview; taken out by check, so that the state never has it. */
   dryRun?: boolean;

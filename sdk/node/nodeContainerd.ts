@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { ConfigStyle } from "../../provider/containerd/desired";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
+import { givenFields } from "../../provider/resources/arguments/given";
 import { requireArguments } from "../../provider/resources/arguments/resolved";
 import { shapes } from "../../provider/resources/node/shapes";
 import type { ContainerdState } from "../../provider/resources/node/state";
@@ -105,7 +106,8 @@ export class NodeContainerd extends MirrorResource {
       "NodeContainerd",
       "nodeContainerd",
       name,
-      { ...given(wire), containerd: undefined, verification: undefined, verified: undefined },
+      // Pulumi makes an output out of every property there is, and an undefined one costs as much as another.
+      { ...givenFields(wire), containerd: undefined, verification: undefined, verified: undefined },
       opts,
     );
     this.verification = pulumi
@@ -114,8 +116,4 @@ export class NodeContainerd extends MirrorResource {
   }
 }
 
-/** Pulumi makes an output out of every property there is, and an undefined one costs as much as another. */
-function given(wire: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(wire).filter(([, value]) => value !== undefined));
-}
 export type { ContainerdState };

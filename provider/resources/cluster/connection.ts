@@ -1,4 +1,5 @@
 import type { NodeConnection } from "../../node";
+import { givenFields } from "../arguments/given";
 
 type Field = keyof NodeConnection;
 
@@ -29,9 +30,7 @@ export function authenticates(overrides: ConnectionLayer | undefined): boolean {
 export function mergeConnections(host: string, ...layers: (ConnectionLayer | undefined)[]): ConnectionLayer {
   let merged: ConnectionLayer = { host };
   for (const layer of layers) {
-    const given: ConnectionLayer = Object.fromEntries(
-      Object.entries(layer ?? {}).filter(([, value]) => value !== undefined),
-    );
+    const given: ConnectionLayer = givenFields(layer ?? {});
     for (const group of groups) {
       // The passphrase belongs to a key: on its own it replaces nothing.
       if (group.some((field) => field !== "privateKeyPassword" && given[field] !== undefined)) {

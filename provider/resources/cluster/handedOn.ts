@@ -1,3 +1,4 @@
+import { givenFields } from "../arguments/given";
 import type { BmctlCluster } from "./clusterFile";
 import type { ConnectionLayer } from "./connection";
 import { mergeConnections } from "./connection";
@@ -21,14 +22,14 @@ export type HandedToMirror<A extends ClusterArguments> = Pick<A, (typeof asTheyA
 /** Values may not be known yet: none of them is looked at. */
 export function mirrorArguments<A extends ClusterArguments>(args: A, config: BmctlCluster): HandedToMirror<A> {
   const { skipFallback, dialTimeout } = args;
-  const forAll = given({ skipFallback, dialTimeout });
+  const forAll = givenFields({ skipFallback, dialTimeout });
   const mirrors = args.registryMirrors ?? config.registryMirrors;
   const gcrKeyPath = args.gcrKeyPath ?? (args.gcrKey === undefined ? config.gcrKeyPath : undefined);
   return {
     registryMirrors: mirrors.map((mirror) => ({ ...forAll, ...mirror })),
     privateRegistries: args.privateRegistries ?? config.privateRegistries,
-    ...given({ gcrKeyPath }),
-    ...given(Object.fromEntries(asTheyAre.map((field) => [field, args[field]]))),
+    ...givenFields({ gcrKeyPath }),
+    ...givenFields(Object.fromEntries(asTheyAre.map((field) => [field, args[field]]))),
   } as HandedToMirror<A>;
 }
 
@@ -54,10 +55,6 @@ export function nodeArguments<A extends SaidOfNodes>(
   const said = Object.fromEntries(nodeFields.map((field) => [field, own?.[field] ?? args[field]]));
   return {
     connection: mergeConnections(node.address, fromFile, args.connection, own?.connection),
-    ...(given(said) as Partial<Pick<A, NodeField & keyof A>>),
+    ...(givenFields(said) as Partial<Pick<A, NodeField & keyof A>>),
   };
-}
-
-function given(fields: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

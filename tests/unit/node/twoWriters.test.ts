@@ -1,58 +1,30 @@
 import assert from "node:assert/strict";
 
-import type { ContainerdPlan } from "../../../provider/containerd/containerdPlan";
 import { managedComment } from "../../../provider/containerd/render/hostsToml";
 import type { ApplyResult } from "../../../provider/node";
-import { applyToNode, connectNode, restoreNode } from "../../../provider/node";
-import { closeIdleNodes } from "../../../provider/node/node";
 import { said } from "../said";
-import { testContext } from "./support/context";
-import { FakeCri } from "./support/fakeCri";
-import { FakeNode } from "./support/fakeNode";
+import type { FakeNode } from "./support/fakeNode";
+import { file, Fixture, hosts, planOf } from "./support/transaction";
 
-const hosts = "/etc/containerd/certs.d/gcr.io/hosts.toml";
 const body = '[host."https://mirror:5000"]\n';
 const ours = `${managedComment}\n${body}`;
 const owner = { urn: "urn:pulumi:dev::project::test:Node::a", token: "00000000000000aa" };
 
 describe("another program that writes our hosts.toml", function () {
   this.timeout(60_000);
+  const fixture = Fixture.forEachTest();
   let node: FakeNode;
-  let cri: FakeCri;
-
-  beforeEach(async () => {
-    node = await FakeNode.start();
-    cri = await FakeCri.start(node.path("run/containerd/containerd.sock"));
-  });
-  afterEach(async () => {
-    await closeIdleNodes();
-    await cri.stop();
-    await node.stop();
+  beforeEach(() => {
+    node = fixture.node;
   });
 
   /** Puts our text there, as a plan does: only where another one stands. */
-  async function up(verify: () => Promise<void> = async () => {}): Promise<ApplyResult<void>> {
-    const reached = await connectNode(node.connection(), testContext(), { root: node.root });
-    try {
-      return await applyToNode<void>(reached, {
-        owner,
-        criTimeout: 5,
-        verify,
-        hostsDirs: ["/etc/containerd/certs.d"],
-        plan: (observed): ContainerdPlan => ({
-          version: "2.1.9",
-          style: "hosts-dir",
-          remove: [],
-          owns: [hosts],
-          restart: false,
-          recognised: [],
-          notes: [],
-          write: observed.files[hosts]?.text === ours ? [] : [{ path: hosts, text: ours, mode: 0o644, secret: false }],
-        }),
-      });
-    } finally {
-      reached.close();
-    }
+  async function up(verify: () => Promise<void> = async () => {}): Promise<ApplyResult<unknown>> {
+    return fixture.apply(
+      (observed) =>
+        planOf(observed.files[hosts]?.text === ours ? [] : [file(hosts, ours)], { version: "2.1.9", owns: [hosts] }),
+      { owner, verify, hostsDirs: ["/etc/containerd/certs.d"] },
+    );
   }
 
   const kept = (): string[] =>
@@ -83,9 +55,7 @@ describe("another program that writes our hosts.toml", function () {
     await up();
     assert.equal(kept().length, 2);
 
-    const reached = await connectNode(node.connection(), testContext(), { root: node.root });
-    await restoreNode(reached, { owner, criTimeout: 5 });
-    reached.close();
+    await fixture.restore({ owner });
     assert.equal(node.read(hosts), "# theirs, before us\n");
     assert.equal(kept().length, 2, "theirs stay");
   });
@@ -93,22 +63,9 @@ describe("another program that writes our hosts.toml", function () {
   it("B4: of the same text as ours with rights of its own the rights come back too", async () => {
     node.write(hosts, ours, 0o600);
     const before = node.snapshot();
-    const reached = await connectNode(node.connection(), testContext(), { root: node.root });
-    const write = [{ path: hosts, text: ours, mode: 0o644, secret: false }];
-    const plan: ContainerdPlan = {
-      version: "2.1.9",
-      style: "hosts-dir",
-      remove: [],
-      owns: [hosts],
-      restart: false,
-      recognised: [],
-      notes: [],
-      write,
-    };
-    await applyToNode(reached, { owner, criTimeout: 5, plan: () => plan });
+    await fixture.apply(planOf([file(hosts, ours)], { version: "2.1.9" }), { owner });
     assert.match(node.snapshot()["etc/containerd/certs.d/gcr.io/hosts.toml"] ?? "", /^file 644 /);
-    await restoreNode(reached, { owner, criTimeout: 5 });
-    reached.close();
+    await fixture.restore({ owner });
     assert.deepEqual(node.snapshot(), before);
   });
 
