@@ -84,13 +84,14 @@ describe("archive: memory (B9)", function () {
       program,
       `const { openPackage } = require(${JSON.stringify(join(__dirname, "../../../provider/archive/openPackage"))});
        (async () => {
+         const start = process.resourceUsage().maxRSS;
          for (const path of process.argv.slice(2)) {
            const opened = await openPackage(path, { cacheDir: false, spoolDir: ${JSON.stringify(bench.spoolDir)}, xzThreads: 4 });
            let bytes = 0;
            await opened.read({ signal: new AbortController().signal, wanted: () => true, async blob(blob) { for await (const chunk of blob.open()) bytes += chunk.length; } });
            await opened.close();
            if (bytes < ${layerBytes}) throw new Error(path + ": " + bytes);
-           console.log(path, process.resourceUsage().maxRSS >> 10);
+           console.log(path, (process.resourceUsage().maxRSS - start) >> 10);
          }
        })();`,
     );
@@ -104,9 +105,9 @@ describe("archive: memory (B9)", function () {
     });
     assert.equal(run.status, 0, run.stderr);
     for (const line of run.stdout.trim().split("\n")) {
-      // Node with the compiler of these tests takes 110 of it; each decoder has a few MiB, and the blocks read ahead
-      // 128.
-      assert.ok(Number(line.slice(line.lastIndexOf(" "))) < 340, `${line} MiB`);
+      // Above what Node and the compiler of these tests take: each decoder has a few MiB, the blocks read ahead 128, and
+      // what the collector has not yet given back varies by 60. Who held the layer would need all of it.
+      assert.ok(Number(line.slice(line.lastIndexOf(" "))) < 0.8 * (layerBytes >> 20), `${line} MiB`);
     }
     assert.equal(run.stdout.trim().split("\n").length, paths.length);
   });
