@@ -33,7 +33,13 @@ export type {
 export type { Verifications } from "../provider/verify/report";
 export { renderReport } from "../provider/verify/report";
 export type { ImageSelection } from "../provider/verify/selection";
-export type { MirroredClusterArgs, NodeOverrides } from "./cluster/mirroredCluster";
+export type {
+  ListedNode,
+  MirroredClusterArgs,
+  NamedNode,
+  NodeAtAddress,
+  NodeOverrides,
+} from "./cluster/mirroredCluster";
 export { MirroredCluster } from "./cluster/mirroredCluster";
 export type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./mirror/registryMirror";
 export { RegistryMirror } from "./mirror/registryMirror";

@@ -5,6 +5,8 @@ import type { ClusterConfig } from "../../provider/resources/cluster/clusterConf
 import type { BmctlCluster, BmctlNode } from "../../provider/resources/cluster/clusterFile";
 import { readDeclaredCluster } from "../../provider/resources/cluster/declaredCluster";
 import { mirrorArguments, nodeArguments } from "../../provider/resources/cluster/handedOn";
+import { overridesOf } from "../../provider/resources/cluster/listedNodes";
+import type { NodeRole } from "../../provider/resources/cluster/nodes";
 import { resourceNameOf } from "../../provider/resources/cluster/nodes";
 import { describePlan } from "../../provider/resources/cluster/planText";
 import type { Reach } from "../../provider/resources/cluster/reach";
@@ -36,17 +38,49 @@ export interface NodeOverrides extends Pick<
   connection?: ConnectionOverrides;
 }
 
-/** A bmctl cluster file, and what the program says beside it. What is said here wins over the file. */
+/** A node that the program lists itself, at an address that is known while the program runs. */
+export interface NodeAtAddress extends NodeOverrides {
+  /** IP address or host name; user, port and key stand in `connection`. */
+  address: string;
+  /**
+   * What `rollout`, the outputs and the resource's name call the node; default its address. Another name is another
+   * resource: the node's old one is deleted.
+   */
+  name?: string;
+  /** Default "worker". The roles decide the order of a rollout, and who gets private registries. */
+  role?: NodeRole;
+  /** A name by which `rollout.only` and `rollout.canary` choose several nodes. Default: the role. */
+  pool?: string;
+}
+
+/**
+ * The same at an address that may be an output, of a machine that this program makes: it needs a name, because a
+ * resource's name must be known while the program runs. Another address replaces the resource.
+ */
+export interface NamedNode extends Omit<NodeAtAddress, "address" | "name"> {
+  /** IP address or host name; user, port and key stand in `connection`. */
+  address: pulumi.Input<string>;
+  /** As of a node at an address. */
+  name: string;
+}
+
+/** A node that the program lists itself. */
+export type ListedNode = NodeAtAddress | NamedNode;
+
+/**
+ * A bmctl cluster file, and what the program says beside it; or a list of nodes and their mirrors. What is said here wins
+ * over the file.
+ */
 export interface MirroredClusterArgs extends Pick<
   NodeContainerdArgs,
   "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"
 > {
   /**
    * Path of the bmctl cluster file, as it is, or the same as an object. Read while the program runs, so it is plain
-   * text, not an output. Relative paths in the file start at the file's folder.
+   * text, not an output. Relative paths in the file start at the file's folder. Left out where `nodes` is a list.
    */
-  clusterConfig: string | ClusterConfig;
-  /** Which Cluster of the file, when it has several. */
+  clusterConfig?: string | ClusterConfig;
+  /** Which Cluster of the file, when it has several. Of listed nodes: what the cluster is called; default the name. */
   clusterName?: string;
   /** The push set whose images the nodes need: no node changes before they are in the mirror. */
   images?: Pick<ImagePushSet, "images" | "probe">;
@@ -82,12 +116,17 @@ export interface MirroredClusterArgs extends Pick<
    * How to reach all nodes, laid over the file's login user and key: port, hostKey, knownHostsPath, proxy and so on.
    */
   connection?: Omit<ConnectionOverrides, "host">;
-  /** By address: what is particular to one node. An address that the file does not have is an error. */
-  nodes?: Record<string, NodeOverrides>;
+  /**
+   * A list: the nodes themselves, for who has no cluster file; then `registryMirrors` or `mirror` says where they pull
+   * from, and the login user is root where `connection` says nothing. The list is known while the program runs, and no
+   * output; the addresses in it may be (see ListedNode). An object by address: what is particular to one node of the
+   * cluster file; an address that the file does not have is an error.
+   */
+  nodes?: Record<string, NodeOverrides> | ListedNode[];
 }
 
 /**
- * All nodes of a bmctl cluster file, pointed at its mirrors in waves: a canary first, then so many at a time, each wave
+ * All nodes of a bmctl cluster file, or of a list, pointed at their mirrors in waves: a canary first, then so many at a time, each wave
  * only when the one before is verified. When a node fails, what has not begun stays as it is; the next `pulumi up` goes
  * on from there.
  *
@@ -97,13 +136,13 @@ export interface MirroredClusterArgs extends Pick<
  * @group Resources
  */
 export class MirroredCluster extends pulumi.ComponentResource {
-  /** What the cluster file says. */
+  /** What the cluster file says; of listed nodes, the nodes alone. */
   readonly config: BmctlCluster;
   /** The waves of this run, and the nodes it leaves alone. */
   readonly rollout: RolloutPlan;
   /** The cluster's RegistryMirror; undefined when one was given as `mirror`. */
   readonly mirror: RegistryMirror | undefined;
-  /** By address. */
+  /** By address; a listed node with a name by its name. */
   readonly nodes: Readonly<Record<string, NodeContainerd>>;
   /** Verdict of the cluster, and per node, host and image. */
   readonly verification: pulumi.Output<ClusterVerification>;
@@ -116,7 +155,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
     super("registry-mirror:index:MirroredCluster", name, {}, opts);
     const { config, rollout, reach } = plainErrors(() => {
       requireArguments(args, shapes.required, "MirroredCluster");
-      const read = readDeclaredCluster(args);
+      const read = readDeclaredCluster(args, name);
       const reached = reachOf(args, read);
       return { config: read, rollout: planRollout(reached.nodes, args.rollout), reach: reached };
     });
@@ -128,6 +167,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
     }
     const withoutPrivate = reach.workersOnly ? withoutPrivateRegistries(mirror) : mirror;
 
+    const overrides = overridesOf<NodeOverrides>(args.nodes);
     const nodes: Record<string, NodeContainerd> = {};
     const declare = (
       node: BmctlNode,
@@ -135,7 +175,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
       options: pulumi.CustomResourceOptions,
     ): NodeContainerd => {
       const source = getsPrivateRegistries(reach, node) ? mirror : withoutPrivate;
-      const { connection, ...own } = nodeArguments(args, config, node);
+      const { connection, ...own } = nodeArguments(args, overrides, config, node);
       const declared = new NodeContainerd(
         resourceNameOf(name, node),
         {

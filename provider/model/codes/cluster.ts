@@ -51,8 +51,10 @@ export const clusterFileCodes = {
     wayOut: "Remove one of the two.",
   },
   CLUSTER_ADDRESS_INVALID: {
-    cause: "The address of a node is no IP address.",
-    wayOut: "Write the node's IP address, as bmctl takes nothing else.",
+    cause:
+      "The address of a node is no IP address; or that of a listed node is no host, or an output without a name beside it.",
+    wayOut:
+      "Write the node's IP address, as bmctl takes nothing else; in a list, also a host name, or an output and a name.",
   },
   CLUSTER_ADDRESS_TWICE: {
     cause: "A node stands in two places.",

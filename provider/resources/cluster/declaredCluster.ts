@@ -4,7 +4,9 @@ import type { BmctlCluster, OverriddenField } from "./clusterFile";
 import { clusterOfConfig, readClusterFile } from "./clusterFile";
 import { authenticates } from "./connection";
 import { clusterFileError } from "./errors";
-import { shortAddress } from "./nodes";
+import type { NodesArgument } from "./listedNodes";
+import { isList, readListedNodes } from "./listedNodes";
+import { isCalled } from "./nodes";
 import { isOutput } from "./outputs";
 import { listNodes } from "./rollout";
 
@@ -13,7 +15,7 @@ import { listNodes } from "./rollout";
  * that are handed on, which may not be known yet, only whether they are given counts here.
  */
 export interface ClusterArguments {
-  clusterConfig: string | ClusterConfig;
+  clusterConfig?: string | ClusterConfig;
   clusterName?: string;
   registryMirrors?: readonly object[];
   privateRegistries?: readonly object[];
@@ -26,7 +28,7 @@ export interface ClusterArguments {
   checkEndpoints?: unknown;
   mirror?: object;
   connection?: object;
-  nodes?: Readonly<Record<string, object>>;
+  nodes?: NodesArgument<object>;
 }
 
 /** Arguments that shape the cluster's own RegistryMirror. */
@@ -43,25 +45,64 @@ const mirrorFields = [
 ] as const satisfies (keyof ClusterArguments)[];
 
 /**
- * What the cluster file says, where the arguments agree with it and with each other.
+ * What the cluster file says, where the arguments agree with it and with each other; or the same of the listed nodes.
  *
+ * @param name What the cluster of listed nodes is called, where `clusterName` says nothing.
  * @throws ClusterFileError, and MirrorError `ARGUMENTS_INVALID`, `CLUSTER_ARGUMENTS_CONFLICT`, `CLUSTER_NODE_UNKNOWN`
  */
-export function readDeclaredCluster(args: ClusterArguments): BmctlCluster {
-  checkClusterConfig((args as ClusterArguments | undefined)?.clusterConfig);
+export function readDeclaredCluster(args: ClusterArguments, name: string): BmctlCluster {
+  checkNodes(args.nodes);
   checkMirrorArguments(args);
+  if (args.nodes !== undefined && isList(args.nodes)) {
+    return clusterOfListedNodes(args, args.nodes, args.clusterName ?? name);
+  }
+  const { clusterConfig } = args;
+  checkClusterConfig(clusterConfig);
   const overridden = overriddenBy(args);
   const options = { overridden, ...(args.clusterName === undefined ? {} : { clusterName: args.clusterName }) };
   const config =
-    typeof args.clusterConfig === "string"
-      ? readClusterFile(args.clusterConfig, options)
-      : clusterOfConfig(args.clusterConfig, options);
+    typeof clusterConfig === "string"
+      ? readClusterFile(clusterConfig, options)
+      : clusterOfConfig(clusterConfig, options);
   checkContent(config, args);
   checkNodeNames(config, Object.keys(args.nodes ?? {}));
   return config;
 }
 
-function checkClusterConfig(given: unknown): void {
+function clusterOfListedNodes(args: ClusterArguments, list: readonly object[], name: string): BmctlCluster {
+  if (args.clusterConfig !== undefined) {
+    throw new MirrorError(
+      "CLUSTER_ARGUMENTS_CONFLICT",
+      "clusterConfig and a list of nodes are both given, and each says which nodes there are: give one of them. " +
+        'What is particular to nodes of the file is said by their addresses: nodes: { "192.0.2.10": { ... } }.',
+    );
+  }
+  if (args.mirror === undefined && args.registryMirrors === undefined && (args.privateRegistries ?? []).length === 0) {
+    throw new MirrorError(
+      "ARGUMENTS_INVALID",
+      "registryMirrors: it is undefined; listed nodes have no cluster file that names a mirror: give registryMirrors, or a RegistryMirror as mirror.",
+    );
+  }
+  if (list.length === 0) {
+    throw new MirrorError("ARGUMENTS_INVALID", "nodes: the list is empty; give at least one node with its address.");
+  }
+  const nodes = readListedNodes(list);
+  return { file: "nodes", name, registryMirrors: [], privateRegistries: [], loginUser: "root", nodes };
+}
+
+function checkNodes(given: unknown): void {
+  if (given === undefined || (typeof given === "object" && given !== null && !isOutput(given))) {
+    return;
+  }
+  const what = isOutput(given) ? "an output, which is not known in time" : JSON.stringify(given);
+  throw new MirrorError(
+    "ARGUMENTS_INVALID",
+    `nodes: it is ${what}; give a list, or an object by address, that is known while the program runs. ` +
+      "The address of a listed node that has a name may be an output.",
+  );
+}
+
+function checkClusterConfig(given: unknown): asserts given is string | ClusterConfig {
   const isText = typeof given === "string" && given !== "";
   const isObject = typeof given === "object" && given !== null && !Array.isArray(given) && !isOutput(given);
   if (isText || isObject) {
@@ -74,7 +115,8 @@ function checkClusterConfig(given: unknown): void {
       : JSON.stringify(given);
   throw new MirrorError(
     "ARGUMENTS_INVALID",
-    `clusterConfig: it is ${what}; give the path of a cluster file as a text, or what such a file says as an object.`,
+    `clusterConfig: it is ${what}; give the path of a cluster file as a text, or what such a file says as an object, ` +
+      'or list the nodes instead: nodes: [{ address: "192.0.2.10", role: "worker" }].',
   );
 }
 
@@ -131,7 +173,7 @@ function checkContent(config: BmctlCluster, args: ClusterArguments): void {
 
 function checkNodeNames(config: BmctlCluster, addresses: readonly string[]): void {
   const known = config.nodes.map((node) => node.address);
-  const unknown = addresses.filter((address) => !known.includes(shortAddress(address)));
+  const unknown = addresses.filter((address) => !config.nodes.some((node) => isCalled(node, address)));
   if (unknown.length > 0) {
     throw new MirrorError(
       "CLUSTER_NODE_UNKNOWN",

@@ -41,13 +41,18 @@ interface SaidOfNodes extends Partial<Record<NodeField, unknown>> {
   connection?: ConnectionLayer;
 }
 
-/** What one node is given: what is said of it, then of all nodes, then the file. */
+/**
+ * What one node is given: what is said of it, then of all nodes, then the file.
+ *
+ * @param overrides As `overridesOf` has them.
+ */
 export function nodeArguments<A extends SaidOfNodes>(
-  args: A & { nodes?: Readonly<Record<string, SaidOfNodes>> },
+  args: A,
+  overrides: ReadonlyMap<string, SaidOfNodes>,
   config: BmctlCluster,
   node: BmctlNode,
 ): Partial<Pick<A, NodeField & keyof A>> & { connection: ConnectionLayer } {
-  const own = Object.entries(args.nodes ?? {}).find(([address]) => shortAddress(address) === node.address)?.[1];
+  const own = overrides.get(shortAddress(node.address));
   const fromFile: ConnectionLayer = {
     user: config.loginUser,
     ...(config.sshPrivateKeyPath === undefined ? {} : { privateKeyPath: config.sshPrivateKeyPath }),

@@ -5,9 +5,12 @@ import type { Field } from "./field";
 /** What a node does in its cluster, by the pool it stands in. */
 export type NodeRole = "worker" | "load-balancer" | "control-plane";
 
-/** One node of a cluster file. */
+/** One node of a cluster. */
 export interface BmctlNode {
-  /** IP address that SSH reaches, in its short lower-case form. Each address stands once in a cluster. */
+  /**
+   * IP address that SSH reaches, in its short lower-case form; of a node that the program lists, the `name` where it has
+   * one, or its host name. Each stands once in a cluster.
+   */
   address: string;
   /** By the kind of its pool. */
   role: NodeRole;
@@ -80,6 +83,11 @@ export function readNodes(cluster: Field, nodePools: readonly Field[], clusterNa
 /** A colon pair separates the parts of Pulumi's URNs, so IPv6 addresses take dashes. */
 export function resourceNameOf(cluster: string, { address }: BmctlNode): string {
   return `${cluster}-${address.replaceAll(":", "-")}`;
+}
+
+/** Whether a name that a program gives is this node's. */
+export function isCalled({ address }: BmctlNode, name: string): boolean {
+  return shortAddress(address) === shortAddress(name);
 }
 
 /** One spelling for one address, so that `FD00:0::1` and `fd00::1` are the same node. */

@@ -2,7 +2,7 @@ import type { ErrorCode } from "../../model/codes";
 import { withCode } from "../../model/codes";
 import { MirrorError } from "../../model/errors";
 import type { BmctlNode, NodeRole } from "./nodes";
-import { shortAddress } from "./nodes";
+import { isCalled } from "./nodes";
 
 /** How a change goes over the nodes of a cluster. */
 export interface RolloutArgs {
@@ -178,7 +178,7 @@ function chooseCanaries(
 function named(argument: string, names: readonly string[], nodes: readonly BmctlNode[]): Set<BmctlNode> {
   const found = new Set<BmctlNode>();
   for (const name of names) {
-    const matches = nodes.filter((node) => node.pool === name || node.address === shortAddress(name));
+    const matches = nodes.filter((node) => node.pool === name || isCalled(node, name));
     if (matches.length === 0) {
       const pools = [...new Set(nodes.map((node) => node.pool))];
       throw new RolloutError(

@@ -12,9 +12,16 @@ export const shapes = {
       skipFallback: flag,
       dialTimeout: { kind: "number", optional: true },
       connection: { fields: {}, optional: true },
-      nodes: { fields: {}, optional: true },
       rollout: { fields: {}, optional: true },
       mirror: { fields: {}, optional: true },
+    },
+  },
+  listedNode: {
+    fields: {
+      name: optionalText,
+      role: { kind: ["worker", "load-balancer", "control-plane"], optional: true },
+      pool: optionalText,
+      connection: { fields: {}, optional: true },
     },
   },
 } as const satisfies Record<string, Shape>;

@@ -49,7 +49,10 @@ export class Fleet {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** The arguments of the one MirroredCluster, called `c`. */
+  /**
+   * The arguments of the one MirroredCluster, called `c`. An address `machine:HOST` is the output of a machine that the
+   * program makes, known in `up` alone.
+   */
   declare(args: MirroredClusterArgs): void {
     writeFileSync(join(this.program, "args.json"), JSON.stringify({ checkEndpoints: false, ...args }));
   }
@@ -114,7 +117,15 @@ export class Fleet {
     js(join(this.program, "package.json"), ['{"name": "fleet", "private": true, "main": "index.js"}']);
     js(join(this.program, "index.js"), [
       'const mirror = require("pulumi-registry-mirror");',
-      'const cluster = new mirror.MirroredCluster("c", JSON.parse(require("node:fs").readFileSync("args.json", "utf8")));',
+      'const pulumi = require("@pulumi/pulumi");',
+      "class Machine extends pulumi.dynamic.Resource {",
+      "  constructor(name) {",
+      "    super({ create: async () => ({ id: name, outs: { host: name } }) }, name, { host: undefined });",
+      "  }",
+      "}",
+      'const revive = (key, value) => typeof value === "string" && value.startsWith("machine:") ? new Machine(value.slice(8)).host : value;',
+      'const args = JSON.parse(require("node:fs").readFileSync("args.json", "utf8"), revive);',
+      'const cluster = new mirror.MirroredCluster("c", args);',
       "module.exports = { waves: cluster.waves, verification: cluster.verification, report: mirror.verificationReport(cluster.verification) };",
     ]);
   }

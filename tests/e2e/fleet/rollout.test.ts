@@ -64,6 +64,26 @@ describe("B5: rollout of a cluster", function () {
   });
   afterEach(() => fleet.close());
 
+  it("nodes listed in the program, one of them a machine that the program makes: waves by name, reached at its address", async () => {
+    const nodes = [
+      { address: "10.0.0.1", pool: "np1" },
+      { address: "machine:10.0.0.2", name: "edge-2" },
+      { address: "10.9.0.1", role: "control-plane" as const },
+    ];
+    fleet.declare({ registryMirrors: mirror(), nodes, rollout: { canary: ["edge-2"] } });
+    const preview = await fleet.stack.preview();
+    assertOk(preview);
+    assert.match(
+      said(preview),
+      /c: 3 nodes, .*wave 1 \(canary\): 1 worker of worker: edge-2\n.*of np1: 10\.0\.0\.1\n/s,
+    );
+    assertOk(await fleet.stack.up());
+    assertWaves(fleet.events(), [["10.0.0.2"], ["10.0.0.1"], ["10.9.0.1"]]);
+    const again = await fleet.stack.up();
+    assertOk(again);
+    assert.deepEqual(fleet.events(), []);
+  });
+
   it("the plan is told once in the preview, touches nothing, and is carried out in these waves; up again changes nothing", async () => {
     fleet.declare(site(7, { maxParallel: 4 }));
     const preview = await fleet.stack.preview();

@@ -6,6 +6,7 @@ import type { BmctlCluster } from "../../../../provider/resources/cluster/cluste
 import { authenticates, mergeConnections } from "../../../../provider/resources/cluster/connection";
 import { readDeclaredCluster } from "../../../../provider/resources/cluster/declaredCluster";
 import { mirrorArguments, nodeArguments } from "../../../../provider/resources/cluster/handedOn";
+import { overridesOf } from "../../../../provider/resources/cluster/listedNodes";
 import {
   credentialsOfMirrored,
   filesOfMirrored,
@@ -32,23 +33,23 @@ describe("arguments of a cluster, without a Pulumi program", () => {
   let config: BmctlCluster;
   before(() =>
     withFolder(files, (folder) => {
-      config = readDeclaredCluster({ clusterConfig: join(folder, "c.yaml") });
+      config = readDeclaredCluster({ clusterConfig: join(folder, "c.yaml") }, "c");
     }),
   );
 
   it("what decides which resources there are must be a value, and agree with the rest", () => {
     const output = { __pulumiOutput: true } as never;
-    assert.throws(() => readDeclaredCluster({ clusterConfig: output }), { code: "ARGUMENTS_INVALID" });
-    assert.throws(() => readDeclaredCluster({ clusterConfig: "c.yaml", mirror: {}, hostsDir: "/x" }), {
+    assert.throws(() => readDeclaredCluster({ clusterConfig: output }, "c"), { code: "ARGUMENTS_INVALID" });
+    assert.throws(() => readDeclaredCluster({ clusterConfig: "c.yaml", mirror: {}, hostsDir: "/x" }, "c"), {
       code: "CLUSTER_ARGUMENTS_CONFLICT",
       message: /^mirror is given, so hostsDir would mean nothing/,
     });
     return withFolder(files, (folder) => {
       const clusterConfig = join(folder, "c.yaml");
-      assert.throws(() => readDeclaredCluster({ clusterConfig, nodes: { "10.0.0.99": {} } }), {
+      assert.throws(() => readDeclaredCluster({ clusterConfig, nodes: { "10.0.0.99": {} } }, "c"), {
         code: "CLUSTER_NODE_UNKNOWN",
       });
-      assert.equal(readDeclaredCluster({ clusterConfig, nodes: { "FD00:0::1": {} } }).nodes.length, 3);
+      assert.equal(readDeclaredCluster({ clusterConfig, nodes: { "FD00:0::1": {} } }, "c").nodes.length, 3);
     });
   });
 
@@ -74,9 +75,9 @@ describe("arguments of a cluster, without a Pulumi program", () => {
       criTimeout: 60,
       adopt: true,
       connection: { port: 2222, privateKeyPath: "all" },
-      nodes: { "fd00:0::1": { criTimeout: 90, connection: { password: "own" } } },
     };
-    assert.deepEqual(nodeArguments(args, config, node), {
+    const overrides = overridesOf({ "fd00:0::1": { criTimeout: 90, connection: { password: "own" } } });
+    assert.deepEqual(nodeArguments(args, overrides, config, node), {
       connection: { host: "fd00::1", user: "root", port: 2222, password: "own" },
       criTimeout: 90,
       adopt: true,
