@@ -31,6 +31,18 @@ export interface PackageIndex {
   referrers: Map<Digest, Digest[]>;
   /** Indexes whose listed children the package lacks: index digest -> missing child digests. */
   missing: Map<Digest, Digest[]>;
+  /** What lies under a tag of its own beside an image and belongs to it, as cosign's sha256-HEX.sig: by the subject. */
+  attached?: Map<Digest, { tag: string; digest: Digest }[]>;
+  /** Blobs that lie in a registry already: where the mirror is that registry, they are mounted from there. */
+  origins?: Map<Digest, BlobOrigin>;
+}
+
+/** A repository that has a blob. */
+interface BlobOrigin {
+  /** `HOST:PORT`, or `HOST` for a name with the default port. */
+  authority: string;
+  /** Full path of the registry's API. */
+  repository: string;
 }
 
 export interface PackageManifest {

@@ -2,21 +2,21 @@ import { createHash } from "node:crypto";
 
 import type { Digest } from "../model/digest";
 import { ArchiveError, quoted } from "./archiveError";
-import type { ImagePackage, OpenOptions, PackageBlob, PackageIndex, ReadOptions } from "./imagePackage";
-import { openPackage } from "./openPackage";
+import type { ImagePackage, PackageBlob, PackageIndex, ReadOptions } from "./imagePackage";
 
 /**
- * Opens one image package or several as one: bmctl's packages of two versions, pushed into one namespace. What several
- * of them hold is read once.
+ * Opens image packages as one: bmctl's packages of two versions, pushed into one namespace. What several of them hold is
+ * read once.
  *
- * @throws ArchiveError as openPackage; `ARCHIVE_NAME_CONFLICT` from index() and read() where two packages have one name
+ * @param openers Each opens one of them.
+ * @throws what they throw; ArchiveError `ARCHIVE_NAME_CONFLICT` from index() and read() where two packages have one name
  * for two different images
  */
-export async function openPackages(sources: readonly string[], options: OpenOptions = {}): Promise<ImagePackage> {
+export async function openAsOne(openers: readonly (() => Promise<ImagePackage>)[]): Promise<ImagePackage> {
   const packages: ImagePackage[] = [];
   try {
-    for (const source of sources) {
-      packages.push(await openPackage(source, options));
+    for (const open of openers) {
+      packages.push(await open());
     }
   } catch (error) {
     await closeAll(packages);
@@ -24,11 +24,6 @@ export async function openPackages(sources: readonly string[], options: OpenOpti
   }
   const [only] = packages;
   return only !== undefined && packages.length === 1 ? only : new PackageList(packages);
-}
-
-/** The paths that `source` names. */
-export function sourcesOf(source: string | string[]): string[] {
-  return typeof source === "string" ? [source] : source;
 }
 
 class PackageList implements ImagePackage {
@@ -100,6 +95,8 @@ class PackageList implements ImagePackage {
       blobs: new Map(indexes.flatMap(({ blobs }) => [...blobs])),
       referrers: new Map(),
       missing: new Map(),
+      attached: new Map(indexes.flatMap(({ attached = noneAttached }) => [...attached])),
+      origins: new Map(indexes.flatMap(({ origins = noOrigins }) => [...origins])),
     };
     const places = new Map<string, { digest: Digest; source: string }>();
     for (const [at, { images, referrers, missing }] of indexes.entries()) {
@@ -135,6 +132,9 @@ class PackageList implements ImagePackage {
     return all;
   }
 }
+
+const noneAttached: NonNullable<PackageIndex["attached"]> = new Map();
+const noOrigins: NonNullable<PackageIndex["origins"]> = new Map();
 
 async function closeAll(packages: readonly ImagePackage[]): Promise<void> {
   await Promise.all(packages.map((one) => one.close()));

@@ -17,9 +17,5 @@ export interface OperationLog {
   debug(text: string): void;
 }
 
-/**
- * For callers (tests, tools) that want silence.
- *
- * @internal Exported for the tests, which call operations without an engine.
- */
+/** For callers that want silence: a program that only looks, tests, tools. */
 export const silentLog: OperationLog = { progress() {}, info() {}, warn() {}, debug() {} };

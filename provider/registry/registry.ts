@@ -1,15 +1,19 @@
+import { Readable } from "node:stream";
+
 import type { OperationContext } from "../model/context";
 import type { Descriptor } from "../model/descriptor";
 import type { Digest } from "../model/digest";
 import { isDigest, sha256 } from "../model/digest";
-import { manifestMediaTypes } from "../model/mediaType";
+import { manifestMediaTypes, mediaTypes } from "../model/mediaType";
 import type { RegistryConnection } from "./connection";
 import type { RegistryEndpoint } from "./endpoint";
 import { parseErrorBody } from "./http/answer";
 import type { HttpResponse } from "./http/httpExchange";
-import type { RegistryOptions } from "./http/sender";
+import type { RegistryOptions, SendResponse } from "./http/sender";
 import { Sender } from "./http/sender";
 import { saysWantsTls } from "./http/tlsServerText";
+import { BlobDownload } from "./pull/blobDownload";
+import { referrersIn, referrersTag } from "./pull/referrers";
 import type { EndpointSeen } from "./push/pushResult";
 import { RegistryError } from "./registryError";
 import type { BlobSource, UploadOptions } from "./upload/blobUpload";
@@ -44,6 +48,8 @@ export class Registry {
   private readonly sender: Sender;
   /** Once one upload was too large for what stands in front of the registry, the later ones begin in chunks. */
   private readonly learnt = { chunks: undefined as number | undefined };
+  /** What a token is asked for where something is only read. */
+  private readonly access: "pull" | "pull,push";
 
   /**
    * @throws RegistryError for arguments that cannot be right (`ENDPOINT_INVALID`, `CA_...`, `CREDENTIALS_...`); nothing
@@ -56,6 +62,7 @@ export class Registry {
   ) {
     this.sender = new Sender(connection, context, options);
     this.endpoint = this.sender.endpoint;
+    this.access = options.access ?? "pull,push";
   }
 
   /**
@@ -121,7 +128,7 @@ export class Registry {
       method: "HEAD",
       url,
       headers: accept,
-      scopes: [{ repository, actions: "pull,push" }],
+      scopes: [{ repository, actions: this.access }],
     });
     if (response.status === 404) {
       return undefined;
@@ -147,7 +154,7 @@ export class Registry {
       method: "GET",
       url,
       headers: accept,
-      scopes: [{ repository, actions: "pull,push" }],
+      scopes: [{ repository, actions: this.access }],
     });
     if (response.status === 404) {
       return undefined;
@@ -247,7 +254,7 @@ export class Registry {
     const asked = new Set<string>();
     for (let url: URL | undefined = first; url !== undefined;) {
       asked.add(url.href);
-      const response = await this.sender.send({ method: "GET", url, scopes: [{ repository, actions: "pull,push" }] });
+      const response = await this.sender.send({ method: "GET", url, scopes: [{ repository, actions: this.access }] });
       if (response.status === 404 && isNameUnknown(response)) {
         return tags;
       }
@@ -263,9 +270,7 @@ export class Registry {
         );
       }
       tags.push(...page);
-      // distribution-spec v1.1.1, "Listing Tags": a further page is named by a Link of RFC 5988.
-      const link: string | undefined = /<([^>]+)>\s*;\s*rel="?next"?/.exec(response.headers["link"] ?? "")?.[1];
-      const next: URL | undefined = link === undefined ? undefined : new URL(link, url);
+      const next = nextPage(response);
       if (next !== undefined && (next.origin !== first.origin || asked.has(next.href))) {
         throw new RegistryError(
           "REGISTRY_NO_TAG_LIST",
@@ -279,7 +284,7 @@ export class Registry {
 
   async hasBlob(repository: string, digest: Digest): Promise<boolean> {
     const url = this.sender.url(`${repository}/blobs/${digest}`);
-    const response = await this.sender.send({ method: "HEAD", url, scopes: [{ repository, actions: "pull,push" }] });
+    const response = await this.sender.send({ method: "HEAD", url, scopes: [{ repository, actions: this.access }] });
     if (response.status === 200) {
       return true;
     }
@@ -334,6 +339,44 @@ export class Registry {
     await new BlobUpload(this.sender, repository, source, options, this.learnt).run();
   }
 
+  /**
+   * The content of a blob, checked against its digest while it flows. What breaks is taken up again where it broke.
+   * Errors of the stream: RegistryError as the registry refuses, `REGISTRY_DIGEST_MISMATCH`.
+   */
+  downloadBlob(repository: string, blob: { digest: Digest; size: number }): Readable {
+    const request = {
+      url: this.sender.url(`${repository}/blobs/${blob.digest}`),
+      scopes: [{ repository, actions: this.access }],
+    };
+    return Readable.from(new BlobDownload(this.sender, request, blob).pieces(), {
+      objectMode: false,
+      highWaterMark: 1 << 20,
+    });
+  }
+
+  /**
+   * Manifests whose subject this digest is (distribution-spec v1.1.1, "Listing Referrers"): those of the registry's list,
+   * or of the tag that stands in for it where the registry has none.
+   */
+  async listReferrers(repository: string, digest: Digest): Promise<Descriptor[]> {
+    const first = this.sender.url(`${repository}/referrers/${digest}`);
+    const found: Descriptor[] = [];
+    const asked = new Set<string>();
+    for (let url: URL | undefined = first; url !== undefined;) {
+      asked.add(url.href);
+      const scopes = [{ repository, actions: this.access }];
+      const response = await this.sender.send({ method: "GET", url, headers: accept, scopes });
+      if (response.status !== 200 || mediaTypeOf(response.headers) !== mediaTypes.ociIndex) {
+        const list = await this.getManifest(repository, referrersTag(digest));
+        return list === undefined ? [] : referrersIn(list.bytes);
+      }
+      found.push(...referrersIn(response.body));
+      const next = nextPage(response);
+      url = next?.origin !== first.origin || asked.has(next.href) ? undefined : next;
+    }
+    return found;
+  }
+
   /** Set while the registry is taken to be down, after several requests in a row failed for good. */
   get downError(): RegistryError | undefined {
     return this.sender.downError;
@@ -386,6 +429,12 @@ function tagsIn(body: Buffer): string[] | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** distribution-spec v1.1.1, "Listing Tags" and "Listing Referrers": a further page is named by a Link of RFC 5988. */
+function nextPage({ headers, url }: SendResponse): URL | undefined {
+  const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(headers["link"] ?? "")?.[1];
+  return link === undefined ? undefined : new URL(link, url);
 }
 
 function mediaTypeOf(headers: Record<string, string>): string {

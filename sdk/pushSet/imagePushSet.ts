@@ -4,58 +4,28 @@ import type { Probe, PushedImage } from "../../provider/registry/push/pushResult
 import { requireArguments } from "../../provider/resources/arguments/resolved";
 import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
 import { inspectPackage } from "../../provider/resources/pushSet/package";
-import { checkCredentials, isSecretProxy, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
+import { checkCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
 import { checkSecrets, checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { shapes } from "../../provider/resources/pushSet/shapes";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
 import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
-
-/**
- * How to reach the private registry from the machine that runs Pulumi. Changing anything but `endpoint` never touches
- * the registry.
- */
-export interface RegistryArgs {
-  /**
-   * `HOST:PORT`, or `HOST:PORT/NAMESPACE` to put every image below a namespace of one's own. Also accepted: the same
-   * with `https://` (the default) or `http://` in front, and bmctl's `https://HOST:PORT/v2/NAMESPACE`. Another host,
-   * port or namespace replaces the push set: the new place is filled before the old one is let go.
-   */
-  endpoint: pulumi.Input<string>;
-  /**
-   * Path of the CA certificate (PEM) that signed the registry's own; in addition to the system's. Excludes `caCert`.
-   */
-  caCertPath?: pulumi.Input<string>;
-  /** The same as text. */
-  caCert?: pulumi.Input<string>;
-  /** With `password`; excludes `dockerConfigPath`. No credentials at all: the registry must not ask for any. */
-  username?: pulumi.Input<string>;
-  /** Always kept as a secret. */
-  password?: pulumi.Input<string>;
-  /**
-   * Path of a Docker `config.json`; its `auths`, `credHelpers` and `credsStore` are understood. Read when it is needed,
-   * never kept.
-   */
-  dockerConfigPath?: pulumi.Input<string>;
-  /**
-   * `http://[USER:PASSWORD@]HOST:PORT` of a proxy. Default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment.
-   */
-  proxy?: pulumi.Input<string>;
-  /** Accept any TLS certificate. Default false. For plain HTTP write `http://` into the endpoint instead. */
-  insecure?: pulumi.Input<boolean>;
-}
+import type { SourceArgs } from "./imageSource";
+import { liftSource, proxyInput } from "./imageSource";
+import type { RegistryArgs } from "./registryArgs";
 
 /** What to push, and where to. */
 export interface ImagePushSetArgs {
   /**
-   * The image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder, of the forms in docs/packages.md; relative to
-   * the program's folder. Or several, pushed as one: the packages of two versions into one namespace, for one. What
-   * they share is sent once; one name for two different images is an error.
+   * An image package: a .tar, .tar.xz, .tar.gz, .tar.zst or a folder, of the forms in docs/packages.md; relative to the
+   * program's folder. Or images by name, copied from their registries (docs/copying.md). Or a list of both, pushed as
+   * one: the packages of two versions into one namespace, for one. What they share is sent once; one name for two
+   * different images is an error.
    *
    * After a push the package need not be kept: while nothing else changes a missing one is a warning.
    */
-  source: pulumi.Input<string> | pulumi.Input<pulumi.Input<string>[]>;
+  source: SourceArgs;
   /** The registry, and how to reach it. */
   registry: RegistryArgs;
   /**
@@ -114,13 +84,15 @@ export class ImagePushSet extends MirrorResource {
 
   constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
     plainErrors(() => requireArguments(args, shapes.required, "ImagePushSet"));
-    const { registry, source, spoolDir, maxDecodedBytes, include, exclude, deleteImages } = args;
+    const { registry, spoolDir, maxDecodedBytes, include, exclude, deleteImages } = args;
     const { username, password, dockerConfigPath, proxy, insecure } = registry;
     const withPassword = password !== undefined;
     const endpoint = pulumi.output(registry.endpoint).apply(resolveEndpoint);
     const ca = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(resolveCa);
     const credentials = pulumi.output({ username, dockerConfigPath, withPassword }).apply(checkCredentials);
-    const seen = pulumi.output({ source, spoolDir, maxDecodedBytes }).apply(inspectPackage);
+    const { source, problems: sourceProblems } = liftSource(args.source);
+    // Nothing that is seen of it is a secret, although a registry's password may be needed to see it.
+    const seen = pulumi.unsecret(pulumi.output({ source, spoolDir, maxDecodedBytes }).apply(inspectPackage));
     const settings = pulumi
       .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages })
       .apply(checkSettings);
@@ -130,6 +102,7 @@ export class ImagePushSet extends MirrorResource {
       source,
       fingerprint: seen.apply((found) => found.value?.fingerprint),
       contents: seen.apply((found) => found.value?.contents),
+      digests: seen.apply((found) => found.value?.digests),
       missing: seen.apply((found) => found.value?.missing),
       registry: {
         endpoint: registry.endpoint,
@@ -147,7 +120,7 @@ export class ImagePushSet extends MirrorResource {
       spoolDir,
       maxDecodedBytes,
     };
-    const problems = problemsInput(endpoint, ca, credentials, seen, settings, secrets, probe);
+    const problems = problemsInput(endpoint, ca, credentials, ...sourceProblems, seen, settings, secrets, probe);
     super(
       "ImagePushSet",
       "imagePushSet",
@@ -169,8 +142,4 @@ export class ImagePushSet extends MirrorResource {
       }
     });
   }
-}
-
-function proxyInput(proxy: pulumi.Input<string>): pulumi.Output<string> {
-  return pulumi.output(proxy).apply((url) => (isSecretProxy(url) ? pulumi.secret(url) : pulumi.output(url)));
 }

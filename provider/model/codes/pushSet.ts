@@ -6,6 +6,14 @@ export const pushCodes = {
     cause: "source names no package, something that is no path, or one package twice.",
     wayOut: "Give the path of an image package, or several, each once.",
   },
+  IMAGES_UNRESOLVED: {
+    cause: "Images of a list cannot be had from their registries; the lines below the error say why of each.",
+    wayOut: "Correct the names, or give credentials, CA or endpoint of the registry in registries.",
+  },
+  PLATFORM_MISSING: {
+    cause: "An image has none of the platforms that are asked for.",
+    wayOut: "Name one that the error lists, or leave platforms out.",
+  },
   PACKAGE_CHANGED: {
     cause: "The package has changed since the program read it.",
     wayOut: "Run pulumi preview again to see what the new one holds.",

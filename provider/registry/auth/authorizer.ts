@@ -91,7 +91,7 @@ export class Authorizer {
    * @throws RegistryError `REGISTRY_CREDENTIALS_MISSING`, `REGISTRY_UNAUTHORIZED`
    */
   async answerChallenge(
-    response: HttpResponse,
+    response: Pick<HttpResponse, "headers">,
     scopes: Scope[],
     used: string | undefined,
   ): Promise<string | undefined> {

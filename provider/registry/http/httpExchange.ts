@@ -17,3 +17,8 @@ export interface HttpResponse {
   headers: Record<string, string>;
   body: Buffer;
 }
+
+/** An answer whose body flows. It has to be read to its end, or destroyed. */
+export interface HttpStreamResponse extends Omit<HttpResponse, "body"> {
+  body: Readable;
+}

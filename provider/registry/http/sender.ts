@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 
 import type { OperationContext } from "../../model/context";
 import type { Scope } from "../auth/authorizer";
@@ -11,11 +11,11 @@ import type { RegistryEndpoint } from "../endpoint";
 import { baseUrl, parseRegistryEndpoint } from "../endpoint";
 import { RegistryError } from "../registryError";
 import { redactUrl, responseError } from "./answer";
-import type { HttpResponse } from "./httpExchange";
+import type { HttpRequest, HttpResponse, HttpStreamResponse } from "./httpExchange";
 import { AdaptiveLimiter } from "./limiter";
 import type { RetryPolicy } from "./retry";
 import { defaultRetryPolicy, delayAfter, isTransientStatus, parseRetryAfter, sleep } from "./retry";
-import { Transport } from "./transport";
+import { collect, Transport } from "./transport";
 import { transientCodes } from "./transportFailure";
 
 /** Limits of all exchanges with one registry. */
@@ -36,6 +36,8 @@ export interface RegistryOptions {
    * that is still too much.
    */
   chunkBytes?: number;
+  /** Which right a token is asked for to read with: "pull" of a registry that is only read. Default "pull,push". */
+  access?: "pull" | "pull,push";
 }
 
 export interface SendRequest {
@@ -57,6 +59,11 @@ export interface SendRequest {
 
 export interface SendResponse extends HttpResponse {
   /** Where the answer came from, after redirects. */
+  url: URL;
+}
+
+/** An answer whose body flows, and where it came from, after redirects. */
+export interface OpenedResponse extends HttpStreamResponse {
   url: URL;
 }
 
@@ -158,6 +165,46 @@ export class Sender {
     return request.queue === false ? work() : this.limiter.run(signal, work);
   }
 
+  /**
+   * One try at an answer that may be large: it flows where the status is 200 or 206, and is read where it is another.
+   * The caller decides what to do after a failure, because only it knows how far it got.
+   */
+  async open(
+    request: Pick<SendRequest, "url" | "headers" | "scopes" | "signal">,
+  ): Promise<OpenedResponse | SendResponse> {
+    const signal = request.signal ?? this.ctx.signal;
+    const get = { ...request, method: "GET" };
+    return this.limiter.run(signal, () =>
+      this.follow(get, async (url, authorization) => {
+        const http = this.httpRequest(get, url, authorization, signal, undefined);
+        const response = await this.exchanged(() => this.transport.open(http));
+        if (response.status !== 200 && response.status !== 206) {
+          return { ...response, body: await this.readBody(response.body, http) };
+        }
+        return { ...response, body: this.explainedBody(response.body, http) };
+      }),
+    );
+  }
+
+  private async readBody(body: Readable, request: HttpRequest): Promise<Buffer> {
+    return collect(body).catch(async (error: unknown) => {
+      throw await this.transport.explain(error, request);
+    });
+  }
+
+  private explainedBody(body: Readable, request: HttpRequest): Readable {
+    const { transport } = this;
+    async function* pieces(): AsyncGenerator<Buffer> {
+      try {
+        yield* body as AsyncIterable<Buffer>;
+      } catch (error) {
+        request.signal.throwIfAborted();
+        throw await transport.explain(error, request);
+      }
+    }
+    return Readable.from(pieces(), { objectMode: false });
+  }
+
   async close(): Promise<void> {
     this.limiter.close(
       new RegistryError("REGISTRY_CLOSED", `the connection to ${this.endpoint.authority} was closed.`),
@@ -246,15 +293,24 @@ export class Sender {
 
   /** One try: authentication, at most one repetition after a 401, redirects. */
   private async sendOnce(request: SendRequest, signal: AbortSignal): Promise<SendResponse> {
+    return this.follow(request, (url, authorization) =>
+      this.exchange(request, url, authorization, signal, request.body),
+    );
+  }
+
+  private async follow<R extends HttpResponse | HttpStreamResponse>(
+    request: Pick<SendRequest, "url" | "scopes" | "commit">,
+    exchange: (url: URL, authorization: string | undefined) => Promise<R>,
+  ): Promise<R & { url: URL }> {
     let url = request.url;
     for (let hop = 0; ; hop++) {
       let authorization = await this.authorization(url, request.scopes, request.commit);
-      let response = await this.exchange(request, url, authorization, signal, request.body);
+      let response = await exchange(url, authorization);
       if (response.status === 401 && this.isOurs(url)) {
         const better = await this.authorizer.answerChallenge(response, request.scopes, authorization);
         if (better !== undefined) {
           authorization = better;
-          response = await this.exchange(request, url, authorization, signal, request.body);
+          response = await exchange(url, authorization);
         }
       }
       const location = response.headers["location"];
@@ -273,6 +329,17 @@ export class Sender {
     signal: AbortSignal,
     body: Buffer | Readable | undefined,
   ): Promise<HttpResponse> {
+    const http = this.httpRequest(request, url, authorization, signal, body);
+    return this.exchanged(() => this.transport.exchange(http));
+  }
+
+  private httpRequest(
+    request: Pick<SendRequest, "method" | "headers" | "commit">,
+    url: URL,
+    authorization: string | undefined,
+    signal: AbortSignal,
+    body: Buffer | Readable | undefined,
+  ): HttpRequest {
     const headers: Record<string, string> = { "user-agent": "pulumi-registry-mirror", ...request.headers };
     if (authorization !== undefined) {
       headers["authorization"] = authorization;
@@ -281,20 +348,23 @@ export class Sender {
       // Some front ends answer 411 to an empty POST that does not say so.
       headers["content-length"] = "0";
     }
+    return {
+      method: request.method,
+      url,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      headersTimeoutMs: request.commit === true ? this.timeouts.commit : this.timeouts.answer,
+      signal,
+    };
+  }
+
+  private async exchanged<T>(work: () => Promise<T>): Promise<T> {
     const { downError: down } = this;
     if (down !== undefined) {
       throw down;
     }
-    const headersTimeoutMs = request.commit === true ? this.timeouts.commit : this.timeouts.answer;
     try {
-      return await this.transport.exchange({
-        method: request.method,
-        url,
-        headers,
-        ...(body === undefined ? {} : { body }),
-        headersTimeoutMs,
-        signal,
-      });
+      return await work();
     } catch (error) {
       if (error instanceof RegistryError && error.code === "REGISTRY_TIMEOUT") {
         this.limiter.overloaded();
@@ -303,7 +373,7 @@ export class Sender {
     }
   }
 
-  private adaptToStatus(response: HttpResponse): void {
+  private adaptToStatus(response: Pick<HttpResponse, "status" | "headers">): void {
     this.breakdown = undefined;
     if (response.status === 429 || response.status === 503) {
       const wait = parseRetryAfter(response.headers["retry-after"]) ?? 0;

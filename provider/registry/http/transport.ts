@@ -7,9 +7,10 @@ import type { Dispatcher } from "undici";
 import { Agent, buildConnector, Pool, ProxyAgent } from "undici";
 
 import type { RegistryConnection } from "../connection";
+import type { RegistryError } from "../registryError";
 import type { GivenCertificates } from "./certificates";
 import { givenCertificates, trustedCertificates } from "./certificates";
-import type { HttpRequest, HttpResponse } from "./httpExchange";
+import type { HttpRequest, HttpResponse, HttpStreamResponse } from "./httpExchange";
 import { proxyFor } from "./proxyChoice";
 import { explainFailure } from "./transportFailure";
 
@@ -39,29 +40,49 @@ export class Transport {
 
   /** @throws RegistryError made by explainFailure(); the signal's own reason when aborted. */
   async exchange(request: HttpRequest): Promise<HttpResponse> {
+    return this.explained(request, async (proxy) => {
+      const response = await this.request(request, proxy);
+      return { ...response, body: await collect(response.body) };
+    });
+  }
+
+  /** The same with a body that flows; what breaks it later is for `explain`. */
+  async open(request: HttpRequest): Promise<HttpStreamResponse> {
+    return this.explained(request, (proxy) => this.request(request, proxy));
+  }
+
+  /** The error for a body of `open` that broke. */
+  async explain(error: unknown, request: HttpRequest): Promise<RegistryError> {
+    return explainFailure(error, request, {
+      proxy: proxyFor(request.url, this.connection.proxy),
+      given: this.given,
+    });
+  }
+
+  private async explained<T>(request: HttpRequest, work: (proxy: URL | undefined) => Promise<T>): Promise<T> {
     const proxy = proxyFor(request.url, this.connection.proxy);
     try {
-      const response = await this.dispatcher(proxy).request({
-        origin: request.url.origin,
-        path: `${request.url.pathname}${request.url.search}`,
-        method: request.method,
-        headers: request.headers,
-        body: request.body ?? null,
-        signal: request.signal,
-        headersTimeout: request.headersTimeoutMs,
-        bodyTimeout: 60_000,
-      });
-      return {
-        status: response.statusCode,
-        headers: flatHeaders(response.headers),
-        body: await collect(response.body),
-      };
+      return await work(proxy);
     } catch (error) {
       if (request.signal.aborted) {
         throw request.signal.reason;
       }
-      throw await explainFailure(error, request, { proxy, given: this.given });
+      throw await this.explain(error, request);
     }
+  }
+
+  private async request(request: HttpRequest, proxy: URL | undefined): Promise<HttpStreamResponse> {
+    const { statusCode, headers, body } = await this.dispatcher(proxy).request({
+      origin: request.url.origin,
+      path: `${request.url.pathname}${request.url.search}`,
+      method: request.method,
+      headers: request.headers,
+      body: request.body ?? null,
+      signal: request.signal,
+      headersTimeout: request.headersTimeoutMs,
+      bodyTimeout: 60_000,
+    });
+    return { status: statusCode, headers: flatHeaders(headers), body };
   }
 
   async close(): Promise<void> {
@@ -154,7 +175,8 @@ function flatHeaders(headers: Record<string, string | string[] | undefined>): Re
   return flat;
 }
 
-async function collect(body: Readable): Promise<Buffer> {
+/** The body of an answer that is small. */
+export async function collect(body: Readable): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   for await (const part of body as AsyncIterable<Buffer>) {

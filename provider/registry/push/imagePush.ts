@@ -28,6 +28,10 @@ export interface PushTools {
 /** A blob may vanish between our look at it and the manifest; more often than this is not chance. */
 const maxRechecks = 3;
 
+async function isThere(registry: Registry, repository: string, { tag, digest }: PlannedManifest): Promise<boolean> {
+  return (await registry.headManifest(repository, tag ?? digest))?.digest === digest;
+}
+
 /** Whether the registry has the image under its name already. Costs one HEAD, and one more for each signature. */
 export async function isInPlace(registry: Registry, planned: PlannedImage): Promise<boolean> {
   const { repository, reference } = planned.target;
@@ -36,7 +40,7 @@ export async function isInPlace(registry: Registry, planned: PlannedImage): Prom
     return false;
   }
   for (const referrer of planned.referrers) {
-    if ((await registry.headManifest(repository, referrer.digest)) === undefined) {
+    if (!(await isThere(registry, repository, referrer))) {
       return false;
     }
   }
@@ -47,8 +51,8 @@ export async function isInPlace(registry: Registry, planned: PlannedImage): Prom
 export async function lackingManifests(registry: Registry, planned: PlannedImage): Promise<PlannedManifest[]> {
   const { repository } = planned.target;
   const all = [...planned.below, planned.root, ...planned.referrers];
-  const there = await Promise.all(all.map((manifest) => registry.headManifest(repository, manifest.digest)));
-  return all.filter((_, i) => there[i] === undefined);
+  const there = await Promise.all(all.map((manifest) => isThere(registry, repository, manifest)));
+  return all.filter((_, i) => there[i] !== true);
 }
 
 /**
@@ -227,7 +231,7 @@ export class ImagePush {
       if (!this.lacking.has(referrer.digest)) {
         continue;
       }
-      const { subject } = await this.putManifest(referrer, referrer.digest);
+      const { subject } = await this.putManifest(referrer, referrer.tag ?? referrer.digest);
       if (referrer.subject !== undefined && subject === undefined) {
         listless.set(referrer.subject, [...(listless.get(referrer.subject) ?? []), referrer]);
       }

@@ -250,6 +250,11 @@ class PackagePush {
     for (const [digest, repository] of staged) {
       this.board.addSource(digest, repository);
     }
+    for (const [digest, { authority, repository }] of index.origins ?? []) {
+      if (authority === this.registry.endpoint.authority) {
+        this.board.addSource(digest, repository);
+      }
+    }
     this.addSourcesInPlace(all, pending);
     await this.courier.checkExistingBlobs();
     this.progress.setBytes(this.board.wantedBlobs().reduce((sum, blob) => sum + blob.size, 0));

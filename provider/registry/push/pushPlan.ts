@@ -14,6 +14,8 @@ export interface PlannedManifest extends ManifestParts {
   digest: Digest;
   mediaType: string;
   bytes: Buffer;
+  /** It lies under this tag, by which others find it: what cosign has attached to an image. */
+  tag?: string;
 }
 
 /** One image of the package on its way into one repository. */
@@ -24,8 +26,8 @@ export interface PlannedImage {
   below: PlannedManifest[];
   root: PlannedManifest;
   /**
-   * Manifests whose subject is one of the above, in the order that they can be put; each with its own children before
-   * it.
+   * Manifests about one of the above, by their subject or their tag, in the order that they can be put; each with its own
+   * children before it.
    */
   referrers: PlannedManifest[];
   /** Children that an index lists and the package lacks. */
@@ -99,6 +101,13 @@ function partsOf(index: PackageIndex, image: PackageImage): Omit<PlannedImage, "
         const chain = [...below(manifest), manifest];
         referrers.push(...chain);
         subjects.push(...chain);
+      }
+    }
+    for (const { tag, digest } of index.attached?.get(subject.digest) ?? []) {
+      const manifest = seen.has(digest) ? undefined : read(digest);
+      if (manifest !== undefined) {
+        seen.add(digest);
+        referrers.push(...below(manifest), { ...manifest, tag });
       }
     }
   }

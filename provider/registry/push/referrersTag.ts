@@ -2,6 +2,7 @@ import type { Descriptor } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
 import { sha256 } from "../../model/digest";
 import { mediaTypes } from "../../model/mediaType";
+import { referrersTag } from "../pull/referrers";
 import type { Registry } from "../registry";
 import type { PlannedManifest } from "./pushPlan";
 
@@ -24,7 +25,7 @@ export class ReferrersTags {
   }
 
   private async update(repository: string, subject: Digest, referrers: readonly PlannedManifest[]): Promise<void> {
-    const tag = subject.replace(":", "-");
+    const tag = referrersTag(subject);
     const held = await this.registry.getManifest(repository, tag);
     const index: ReferrersIndex = (held === undefined ? undefined : parsed(held.bytes)) ?? {
       schemaVersion: 2,

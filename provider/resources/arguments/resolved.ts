@@ -40,9 +40,10 @@ export async function attemptWithAsync<T>(
   step: () => Promise<T>,
 ): Promise<Resolved<T>> {
   const problems = shapeProblems(values, shape, name);
-  if (problems.length > 0) {
-    return { problems };
-  }
+  return problems.length > 0 ? { problems } : attemptAsync(step);
+}
+
+export async function attemptAsync<T>(step: () => Promise<T>): Promise<Resolved<T>> {
   try {
     return { value: await step(), problems: [] };
   } catch (error) {

@@ -51,13 +51,14 @@ const mirrorFields = [
  * @throws ClusterFileError, and MirrorError `ARGUMENTS_INVALID`, `CLUSTER_ARGUMENTS_CONFLICT`, `CLUSTER_NODE_UNKNOWN`
  */
 export function readDeclaredCluster(args: ClusterArguments, name: string): BmctlCluster {
-  checkNodes(args.nodes);
-  checkMirrorArguments(args);
-  if (args.nodes !== undefined && isList(args.nodes)) {
-    return clusterOfListedNodes(args, args.nodes, args.clusterName ?? name);
+  const { nodes, clusterConfig } = (args as ClusterArguments | undefined) ?? {};
+  checkNodes(nodes);
+  if (nodes !== undefined && isList(nodes)) {
+    checkMirrorArguments(args);
+    return clusterOfListedNodes(args, nodes, args.clusterName ?? name);
   }
-  const { clusterConfig } = args;
   checkClusterConfig(clusterConfig);
+  checkMirrorArguments(args);
   const overridden = overriddenBy(args);
   const options = { overridden, ...(args.clusterName === undefined ? {} : { clusterName: args.clusterName }) };
   const config =
@@ -97,7 +98,7 @@ function checkNodes(given: unknown): void {
   const what = isOutput(given) ? "an output, which is not known in time" : JSON.stringify(given);
   throw new MirrorError(
     "ARGUMENTS_INVALID",
-    `nodes: it is ${what}; give a list, or an object by address, that is known while the program runs. ` +
+    `nodes: it is ${what}; give a list, or an object by address, that is known while the program runs, or leave it out. ` +
       "The address of a listed node that has a name may be an output.",
   );
 }

@@ -1,6 +1,6 @@
-import { sourcesOf } from "../../archive/packageList";
 import { sameValue } from "../../pulumi/plainValue";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
+import { sourcesOf } from "./sources";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
 /** What is compared to decide whether any argument changed. */

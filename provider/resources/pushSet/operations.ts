@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 
-import { sourcesOf } from "../../archive/packageList";
 import type { OperationContext } from "../../model/context";
 import { messageOf } from "../../model/errors";
 import type { Checked, Difference, Operations, Refreshed } from "../../pulumi/boundary";
@@ -16,6 +15,7 @@ import { comparedInputs, filters, isUpToDate, placeOf } from "./comparison";
 import { push } from "./push";
 import { filterProblems, firstPushNotes, imageNotes } from "./review";
 import { PushSetRun } from "./run";
+import { sourcesOf } from "./sources";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 import type { PushSetWire } from "./wire";
 

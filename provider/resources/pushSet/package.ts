@@ -1,15 +1,18 @@
 import type { OpenOptions, PackageIndex } from "../../archive/imagePackage";
-import { openPackages, sourcesOf } from "../../archive/packageList";
+import type { OperationContext } from "../../model/context";
+import { silentLog } from "../../model/context";
 import { MirrorError } from "../../model/errors";
-import { localPath } from "../../model/localPath";
 import { lacksOf } from "../../registry/push/pushPlan";
 import type { Resolved } from "../arguments/resolved";
-import { attemptWithAsync } from "../arguments/resolved";
+import { attemptAsync } from "../arguments/resolved";
+import { shapeProblems } from "../arguments/shape";
 import { shapes } from "./shapes";
+import type { Digests, ImageSource } from "./sources";
+import { checkSources, openSources, resolveSources, sourceProblems, sourcesOf } from "./sources";
 
 /** The arguments that say which package, and how it is read. */
 export interface PackageArguments {
-  source: string | string[];
+  source: ImageSource | ImageSource[];
   spoolDir?: string;
   maxDecodedBytes?: number;
 }
@@ -20,6 +23,8 @@ export interface InspectedPackage {
   /** That there is none at the path. */
   missing?: string;
   contents?: string[];
+  /** What the names of the lists point at. */
+  digests?: Digests;
   /** Images that are only partly in the package. */
   lacks?: Lack[];
 }
@@ -41,30 +46,45 @@ const lookBytes = 64 * 1024 * 1024;
  * path or time, so a copy elsewhere is no change.
  */
 export async function inspectPackage(args: PackageArguments): Promise<Resolved<InspectedPackage>> {
-  return attemptWithAsync(args, Array.isArray(args.source) ? shapes.sources : shapes.source, "", async () => {
-    const sources = checkedSources(args.source).map(localPath);
-    const options: OpenOptions = {
-      lookBytes,
-      ...(args.spoolDir === undefined ? {} : { spoolDir: localPath(args.spoolDir) }),
-      ...(args.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: args.maxDecodedBytes }),
-    };
-    const opened = await openPackages(sources, options).catch(missingPackage);
-    if ("missing" in opened) {
-      return opened;
-    }
-    try {
-      const index = await opened.index();
-      return {
-        fingerprint: opened.fingerprint,
-        ...(index === undefined
-          ? {}
-          : { contents: contentsOf(index), lacks: [...lacksOf(index)].map(([source, names]) => ({ source, names })) }),
-      };
-    } finally {
-      await opened.close();
-    }
-  });
+  const given = [...sourceProblems(args.source), ...shapeProblems(args, shapes.reading, "")];
+  return given.length > 0 ? { problems: given } : attemptAsync(() => inspect(args));
 }
+
+async function inspect({ source, ...reading }: PackageArguments): Promise<InspectedPackage> {
+  const sources = sourcesOf(source);
+  checkSources(sources);
+  const options: OpenOptions = { ...reading, lookBytes };
+  const digests = await resolveSources(sources, context);
+  const paths = sources.filter((one) => typeof one === "string");
+  const opened = await openSources(sources, digests, options, context).catch(missingPackage);
+  if ("missing" in opened) {
+    return opened;
+  }
+  try {
+    const { fingerprint } = opened;
+    if (paths.length === sources.length) {
+      return { fingerprint, ...listed(await opened.index(), digests) };
+    }
+    // What lists name is known by now; their manifests are not fetched for that.
+    const packages = paths.length === 0 ? undefined : await openSources(paths, {}, options, context);
+    const index = packages === undefined ? noPackages : await packages.index().finally(() => packages.close());
+    return { fingerprint, digests, ...listed(index, digests) };
+  } finally {
+    await opened.close();
+  }
+}
+
+const noPackages: PackageIndex = {
+  form: "no package",
+  images: [],
+  manifests: new Map(),
+  blobs: new Map(),
+  referrers: new Map(),
+  missing: new Map(),
+};
+
+/** The program's process is ended by Pulumi itself. */
+const context: OperationContext = { signal: new AbortController().signal, log: silentLog };
 
 /** Whether a package that is not there is a mistake is for check to say: after a push nobody has to keep it. */
 function missingPackage(error: unknown): { missing: string } {
@@ -74,20 +94,18 @@ function missingPackage(error: unknown): { missing: string } {
   throw error;
 }
 
-/** @throws MirrorError `SOURCE_INVALID` for a list that names nothing, or one package twice */
-function checkedSources(source: string | string[]): string[] {
-  const sources = sourcesOf(source);
-  if (sources.length === 0) {
-    throw new MirrorError("SOURCE_INVALID", "source: an empty list; name an image package, or several.");
+/**
+ * Nothing while a package's index is not known; else one line an image, so that a preview's diff reads as a list of images
+ * added, dropped and changed.
+ */
+function listed(index: PackageIndex | undefined, digests: Digests): Pick<InspectedPackage, "contents" | "lacks"> {
+  if (index === undefined) {
+    return {};
   }
-  const twice = sources.find((path, at) => sources.indexOf(path) !== at);
-  if (twice !== undefined) {
-    throw new MirrorError("SOURCE_INVALID", `source: "${twice}" is named twice; take one away.`);
-  }
-  return sources;
-}
-
-/** One line an image, so that a preview's diff reads as a list of images added, dropped and changed. */
-function contentsOf(index: PackageIndex): string[] {
-  return index.images.map((image) => `${image.source} ${image.root.digest}`).sort();
+  const packed = index.images.map((image) => `${image.source} ${image.root.digest}`);
+  const named = Object.entries(digests).map(([name, digest]) => `${name} ${digest}`);
+  return {
+    contents: [...packed, ...named].sort(),
+    lacks: [...lacksOf(index)].map(([source, names]) => ({ source, names })),
+  };
 }

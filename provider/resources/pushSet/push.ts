@@ -1,7 +1,6 @@
-import { openPackages, sourcesOf } from "../../archive/packageList";
+import type { OpenOptions } from "../../archive/imagePackage";
 import type { OperationContext } from "../../model/context";
 import { MirrorError, textWithCode } from "../../model/errors";
-import { localPath } from "../../model/localPath";
 import { pushPackage } from "../../registry/push/push";
 import type { Probe, PushResult } from "../../registry/push/pushResult";
 import { Registry } from "../../registry/registry";
@@ -10,6 +9,7 @@ import { inspectImages } from "../../registry/sets/inspect";
 import { pushProbe } from "../../registry/sets/probe";
 import { PushSetBook } from "./book";
 import { describeImages, imageChanges, isChange } from "./imageChanges";
+import { describeSources, openSources, sourcesOf } from "./sources";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
 /** Brings the registry what is declared; what failed does not stop the others. */
@@ -22,17 +22,19 @@ export async function push(
   try {
     // First of all: CA and credentials, before minutes are spent on the package.
     await registry.ping();
-    const opened = await openPackages(sourcesOf(inputs.source).map(localPath), {
-      ...(inputs.spoolDir === undefined ? {} : { spoolDir: localPath(inputs.spoolDir) }),
-      ...(inputs.maxDecodedBytes === undefined ? {} : { maxDecodedBytes: inputs.maxDecodedBytes }),
+    const { spoolDir, maxDecodedBytes } = inputs;
+    const options: OpenOptions = {
+      ...(spoolDir === undefined ? {} : { spoolDir }),
+      ...(maxDecodedBytes === undefined ? {} : { maxDecodedBytes }),
       signal: context.signal,
       readSoon: true,
-    });
+    };
+    const opened = await openSources(sourcesOf(inputs.source), inputs.digests ?? {}, options, context);
     try {
       if (inputs.fingerprint !== undefined && inputs.fingerprint !== opened.fingerprint) {
         throw new MirrorError(
           "PACKAGE_CHANGED",
-          `${sourcesOf(inputs.source).join(", ")}: the package has changed since the program read it; run pulumi preview again to see what the new one holds.`,
+          `${describeSources(inputs.source)}: the package has changed since the program read it; run pulumi preview again to see what the new one holds.`,
         );
       }
       const previous = olds?.images ?? [];

@@ -7,9 +7,21 @@ const endpointWay = "a registry's address, HOST:PORT or HOST:PORT/NAMESPACE";
 export const shapes = {
   required: { fields: { registry: any } },
   endpoint: { kind: "text", way: endpointWay },
-  source: { fields: { source: text, spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } } },
-  sources: {
-    fields: { source: { list: text }, spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } },
+  reading: { fields: { spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } } },
+  /** An entry of `source` that is a path. */
+  path: { kind: "text", way: "the path of an image package, or images by name as { images: [...] }" },
+  /** An entry of `source` that lists images. */
+  imageList: { fields: { images: { list: text }, registries: { fields: {}, optional: true } } },
+  platforms: { list: "text", optional: true },
+  sourceRegistry: {
+    fields: {
+      endpoint: optionalText,
+      username: optionalText,
+      password: secret,
+      dockerConfigPath: optionalText,
+      proxy: { ...secret, empty: false },
+      insecure: flag,
+    },
   },
   ca: { fields: { caCert: optionalText, caCertPath: optionalText } },
   settings: {

@@ -1,11 +1,14 @@
 import type { RegistryConnection } from "../../registry/connection";
 import type { Probe, PushedImage } from "../../registry/push/pushResult";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
+import type { Digests, ImageSource } from "./sources";
 
 /** ImagePushSet's arguments as check leaves them: what Pulumi shows, and keeps as the resource's inputs. */
 export interface PushSetInputs {
-  /** One package, or several that are pushed as one. */
-  source: string | string[];
+  /** Image packages and lists of images, pushed as one. */
+  source: ImageSource | ImageSource[];
+  /** What the names of the lists pointed at when the program looked them up; that is what is copied. */
+  digests?: Digests;
   /** Of the package's content; what decides whether a push is needed. Absent until the program can read the package. */
   fingerprint?: string;
   /**

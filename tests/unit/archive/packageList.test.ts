@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ArchiveError } from "../../../provider/archive/archiveError";
 import type { PackageIndex } from "../../../provider/archive/imagePackage";
 import { openPackage } from "../../../provider/archive/openPackage";
-import { openPackages } from "../../../provider/archive/packageList";
+import { openAsOne } from "../../../provider/archive/packageList";
 import { image, layer } from "./make/image";
 import { writePackage } from "./make/pack";
 import { Bench, contentOf } from "./make/read";
@@ -33,7 +33,7 @@ describe("several image packages as one", () => {
     await write(`two-${form}`, form, { "gcr.io/a/shared:1": shared, "gcr.io/a/second:2": second }),
   ];
   const read = async (sources: string[]): Promise<{ index: PackageIndex; given: string[]; progress: number[] }> => {
-    const list = await openPackages(sources, options());
+    const list = await openAsOne(sources.map((path) => () => openPackage(path, options())));
     const given: string[] = [];
     const progress: number[] = [];
     try {
@@ -72,7 +72,7 @@ describe("several image packages as one", () => {
   it("the fingerprint: of one package that package's own, of several the same in any order", async () => {
     const [one = "", two = ""] = await pair("folder");
     const print = async (sources: string[]): Promise<string> => {
-      const list = await openPackages(sources, options());
+      const list = await openAsOne(sources.map((path) => () => openPackage(path, options())));
       await list.close();
       return list.fingerprint;
     };
@@ -88,7 +88,7 @@ describe("several image packages as one", () => {
       await write("this", "folder", { "gcr.io/a/same:1": first }),
       await write("that", "folder", { "gcr.io/a/same:1": second }),
     ];
-    const list = await openPackages(sources, options());
+    const list = await openAsOne(sources.map((path) => () => openPackage(path, options())));
     try {
       await assert.rejects(list.index(), (error: ArchiveError) => {
         assert.equal(error.code, "ARCHIVE_NAME_CONFLICT");
@@ -111,6 +111,9 @@ describe("several image packages as one", () => {
 
   it("a second package that is not there closes the first and says which one is missing", async () => {
     const [one = ""] = await pair("folder");
-    await assert.rejects(openPackages([one, join(bench.folder, "nowhere")], options()), /nowhere/);
+    await assert.rejects(
+      openAsOne([one, join(bench.folder, "nowhere")].map((path) => () => openPackage(path, options()))),
+      /nowhere/,
+    );
   });
 });

@@ -7,6 +7,8 @@ import type { RegistryOptions } from "../../../../provider/registry/http/sender"
 import { pushPackage } from "../../../../provider/registry/push/push";
 import type { PushResult } from "../../../../provider/registry/push/pushResult";
 import { Registry } from "../../../../provider/registry/registry";
+import type { ImageList, ResolvedImage } from "../../../../provider/registry/source/imageList";
+import { RegistryImages } from "../../../../provider/registry/source/registryImages";
 import type { LabRegistry } from "../../lab";
 import type { Layout } from "./layout";
 import { readBack } from "./readBack";
@@ -54,6 +56,30 @@ export async function pushTo(
       return await pushPackage(pkg, registry, { context, memory });
     } finally {
       await pkg.close();
+    }
+  } finally {
+    await registry.close();
+  }
+}
+
+/** Copies images of other registries, closes everything. */
+export async function copyTo(
+  connection: RegistryConnection,
+  list: ImageList,
+  options: { resolved?: ResolvedImage[]; limits?: RegistryOptions; progress?: (line: string) => void } = {},
+): Promise<PushResult> {
+  const { progress } = options;
+  const context = {
+    signal: new AbortController().signal,
+    log: { ...silentLog, ...(progress === undefined ? {} : { progress }) },
+  };
+  const registry = new Registry(connection, context, { ...limits, ...options.limits });
+  try {
+    const images = await RegistryImages.open(list, context, { limits, ...options });
+    try {
+      return await pushPackage(images, registry, { context, memory });
+    } finally {
+      await images.close();
     }
   } finally {
     await registry.close();

@@ -82,8 +82,25 @@ const given: unknown[] = [null, 7, { a: 1 }];
 const flag: unknown[] = [null, "yes", 1];
 const texts: unknown[] = [null, "gcr.io", [undefined], ["a.io", ""], [7]];
 
+/** Never asked for: what is wrong is seen before. */
+const images = ["nowhere.invalid/a:1"];
+
 const pushSet: Argument[] = [
   { name: "source", make: (source) => push({ source }), bad: [...required, ["a.tar", undefined], [""]] },
+  { name: "source.images", make: (images) => push({ source: { images } }), bad: [null, "a", [7], [""]] },
+  { name: "source.platforms", make: (platforms) => push({ source: { images, platforms } }), bad: [7, "linux", [7]] },
+  { name: "source.registries", make: (registries) => push({ source: { images, registries } }), bad: [null, 7] },
+  { name: 'registries["h"]', make: (h) => push({ source: { images, registries: { h } } }), bad: [null, 7] },
+  {
+    name: 'registries["h"].endpoint',
+    make: (endpoint) => push({ source: { images, registries: { h: { endpoint } } } }),
+    bad: text,
+  },
+  {
+    name: 'registries["h"].password',
+    make: (password) => push({ source: { images, registries: { h: { password } } } }),
+    bad: [null, 7],
+  },
   { name: "registry.endpoint", make: (endpoint) => push({}, { endpoint }), bad: required },
   { name: "registry.caCert", make: (caCert) => push({}, { caCert }), bad: text },
   { name: "registry.caCertPath", make: (caCertPath) => push({}, { caCertPath }), bad: text },

@@ -1,0 +1,47 @@
+import { messageOf, MirrorError, textWithCode } from "../../model/errors";
+import { formatReference, parseReference } from "../../model/reference";
+import { mapConcurrently } from "../push/mapConcurrently";
+import { RegistryError } from "../registryError";
+import type { ResolvedImage } from "./imageList";
+import type { SourceRegistries } from "./sourceRegistries";
+import { SourceRepository } from "./sourceRegistries";
+
+/**
+ * What each name points at now, by one HEAD each: Docker Hub does not count those. A name with tag and digest is the
+ * digest's image under the tag.
+ *
+ * @throws RegistryError `IMAGES_UNRESOLVED` with a line for each that cannot be had
+ */
+export async function resolveImages(names: readonly string[], registries: SourceRegistries): Promise<ResolvedImage[]> {
+  const failures: string[] = [];
+  const unique = new Map(names.map((name) => [sourceName(name), name]));
+  const resolved = await mapConcurrently([...unique], async ([source, name]): Promise<ResolvedImage | undefined> => {
+    const { host, repository, tag, digest } = parseReference(name);
+    try {
+      const { registry, path } = new SourceRepository(registries, host, repository);
+      const reference = digest ?? tag ?? "latest";
+      const found = await registry.headManifest(path, reference);
+      if (found !== undefined) {
+        return { source, digest: digest ?? found.digest };
+      }
+      failures.push(`${name}: ${registry.endpoint.authority} has no ${reference} of ${path}. [REGISTRY_NOT_FOUND]`);
+    } catch (error) {
+      failures.push(`${name}: ${error instanceof MirrorError ? textWithCode(error) : messageOf(error)}`);
+    }
+    return undefined;
+  });
+  if (failures.length > 0) {
+    throw new RegistryError(
+      "IMAGES_UNRESOLVED",
+      `${failures.length} of ${unique.size} images cannot be had from their registries; nothing was copied.`,
+      { reasons: failures.sort() },
+    );
+  }
+  return resolved.filter((image) => image !== undefined);
+}
+
+/** The name that an image goes by: what the program wrote, with host and tag; the digest where there is no tag. */
+export function sourceName(name: string): string {
+  const { digest, ...reference } = parseReference(name);
+  return formatReference(reference.tag === undefined && digest !== undefined ? { ...reference, digest } : reference);
+}

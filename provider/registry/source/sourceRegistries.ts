@@ -1,0 +1,49 @@
+import type { OperationContext } from "../../model/context";
+import { repositoryBelow } from "../endpoint";
+import type { RegistryOptions } from "../http/sender";
+import { Registry } from "../registry";
+import type { SourceConnection } from "./imageList";
+
+/** Where Docker Hub answers to the registry API. */
+const addresses: Readonly<Record<string, string>> = { "docker.io": "registry-1.docker.io" };
+
+/** The registries that a list of images names, each opened when it is first asked. */
+export class SourceRegistries {
+  private readonly opened = new Map<string, Registry>();
+
+  constructor(
+    private readonly connections: Readonly<Record<string, SourceConnection>>,
+    private readonly context: OperationContext,
+    private readonly limits: RegistryOptions,
+  ) {}
+
+  /** @throws RegistryError for a connection that cannot be right */
+  of(host: string): Registry {
+    let registry = this.opened.get(host);
+    if (registry === undefined) {
+      const connection = { endpoint: addresses[host] ?? host, ...this.connections[host] };
+      registry = new Registry(connection, this.context, { ...this.limits, access: "pull" });
+      this.opened.set(host, registry);
+    }
+    return registry;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.opened.values()].map((registry) => registry.close()));
+  }
+}
+
+/** One repository of a public host, where it is read. */
+export class SourceRepository {
+  readonly registry: Registry;
+  readonly path: string;
+
+  constructor(
+    registries: SourceRegistries,
+    readonly host: string,
+    readonly name: string,
+  ) {
+    this.registry = registries.of(host);
+    this.path = repositoryBelow(this.registry.endpoint, name);
+  }
+}

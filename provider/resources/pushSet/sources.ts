@@ -1,0 +1,115 @@
+import type { ImagePackage, OpenOptions } from "../../archive/imagePackage";
+import { openPackage } from "../../archive/openPackage";
+import { openAsOne } from "../../archive/packageList";
+import type { OperationContext } from "../../model/context";
+import type { Digest } from "../../model/digest";
+import { MirrorError } from "../../model/errors";
+import { localPath } from "../../model/localPath";
+import type { Problem } from "../../model/problem";
+import type { ImageList, ResolvedImage } from "../../registry/source/imageList";
+import { RegistryImages, resolveList } from "../../registry/source/registryImages";
+import { sourceName } from "../../registry/source/resolveImages";
+import { shapeProblems } from "../arguments/shape";
+import { shapes } from "./shapes";
+
+/** Where images come from: the path of an image package, or a list of names in other registries. */
+export type ImageSource = string | ImageList;
+
+/** What the names of all lists pointed at when the program looked them up: name -> digest. */
+export type Digests = Record<string, Digest>;
+
+/** The entries of `source`, which may be one without a list around it. */
+export function sourcesOf(source: ImageSource | ImageSource[]): ImageSource[] {
+  return Array.isArray(source) ? source : [source];
+}
+
+/** How people call them. */
+export function describeSources(source: ImageSource | ImageSource[]): string {
+  return sourcesOf(source)
+    .map((one) => (typeof one === "string" ? one : `${one.images.length} images by name`))
+    .join(", ");
+}
+
+/** What is wrong with the kinds of values. */
+export function sourceProblems(source: unknown): Problem[] {
+  return Array.isArray(source)
+    ? source.flatMap((one, at) => entryProblems(one, `source[${at}]`))
+    : entryProblems(source, "source");
+}
+
+function entryProblems(entry: unknown, name: string): Problem[] {
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
+    return shapeProblems(entry, shapes.path, name);
+  }
+  const { platforms, registries } = entry as Partial<ImageList>;
+  const given = typeof registries === "object" ? Object.entries(registries ?? {}) : [];
+  const ways = given.flatMap(([host, connection]) =>
+    shapeProblems(connection, shapes.sourceRegistry, `${name}.registries["${host}"]`),
+  );
+  return [
+    ...shapeProblems(entry, shapes.imageList, name),
+    ...(platforms === "all" ? [] : shapeProblems(platforms, shapes.platforms, `${name}.platforms`)),
+    ...ways,
+  ];
+}
+
+/** @throws MirrorError `SOURCE_INVALID` for what names nothing, or one package twice */
+export function checkSources(sources: readonly ImageSource[]): void {
+  if (sources.length === 0 || sources.some((one) => typeof one !== "string" && one.images.length === 0)) {
+    throw new MirrorError(
+      "SOURCE_INVALID",
+      "source: an empty list; name an image package, or several, or images by their names.",
+    );
+  }
+  const twice = sources.find((one, at) => typeof one === "string" && sources.indexOf(one) !== at);
+  if (twice !== undefined) {
+    throw new MirrorError("SOURCE_INVALID", `source: "${twice as string}" is named twice; take one away.`);
+  }
+}
+
+/** Looks the names of all lists up. @throws RegistryError `IMAGES_UNRESOLVED` */
+export async function resolveSources(sources: readonly ImageSource[], context: OperationContext): Promise<Digests> {
+  const digests: Digests = {};
+  for (const source of sources) {
+    if (typeof source !== "string") {
+      for (const { source: name, digest } of await resolveList(source, context)) {
+        digests[name] = digest;
+      }
+    }
+  }
+  return digests;
+}
+
+/**
+ * Opens all sources as one package.
+ *
+ * @param digests As `resolveSources` gave them; what is missing there is looked up now.
+ */
+export function openSources(
+  sources: readonly ImageSource[],
+  digests: Digests,
+  options: OpenOptions,
+  context: OperationContext,
+): Promise<ImagePackage> {
+  const { spoolDir } = options;
+  const local = { ...options, ...(spoolDir === undefined ? {} : { spoolDir: localPath(spoolDir) }) };
+  return openAsOne(
+    sources.map((source) => () => {
+      if (typeof source === "string") {
+        return openPackage(localPath(source), local);
+      }
+      const resolved = knownImages(source, digests);
+      return RegistryImages.open(source, context, resolved === undefined ? {} : { resolved });
+    }),
+  );
+}
+
+/** Undefined where one of them is not known. */
+function knownImages({ images }: ImageList, digests: Digests): ResolvedImage[] | undefined {
+  const names = [...new Set(images.map(sourceName))];
+  const known = names.flatMap((source) => {
+    const digest = digests[source];
+    return digest === undefined ? [] : [{ source, digest }];
+  });
+  return known.length === names.length ? known : undefined;
+}

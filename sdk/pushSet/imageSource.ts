@@ -1,0 +1,89 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { CheckedArguments } from "../../provider/resources/arguments/resolved";
+import { isSecretProxy, resolveCa } from "../../provider/resources/pushSet/registry";
+import type { ImageSource } from "../../provider/resources/pushSet/sources";
+import type { RegistryArgs } from "./registryArgs";
+
+/**
+ * How to read from a public registry: as of the private one, and `endpoint` only where it is reached by another address
+ * than image names say.
+ */
+export interface SourceRegistryArgs extends Omit<RegistryArgs, "endpoint"> {
+  /** `HOST:PORT`, or `HOST:PORT/NAMESPACE` of a cache that has it below a path. Default: the host of the names. */
+  endpoint?: pulumi.Input<string>;
+}
+
+/** Images by name, copied from their registries. */
+export interface ImageListArgs {
+  /**
+   * Public names: `registry.k8s.io/pause:3.10`, `nginx` (which is `docker.io/library/nginx:latest`), or with a digest. What
+   * they point at is looked up while the program runs, by one HEAD each, which Docker Hub does not count; a preview shows
+   * which tag points at something else now, and `up` copies what was looked up.
+   */
+  images: pulumi.Input<pulumi.Input<string>[]>;
+  /**
+   * Which platforms of an index to copy: `["linux/amd64"]`, `["linux/arm64/v8"]`. Default "all": indexes stay whole, and
+   * keep their digests. A part of one is a new index with a digest of its own (`preserved: false`).
+   */
+  platforms?: pulumi.Input<pulumi.Input<string>[]> | "all";
+  /**
+   * By the host of the names, `docker.io` or `registry.example:5000`: credentials, CA, proxy or address of a registry.
+   * Default: its name, a certificate that this machine trusts, and nobody's credentials.
+   */
+  registries?: Record<string, SourceRegistryArgs>;
+}
+
+/** Where images come from: the path of a package, or a list of names. */
+export type ImageSourceArgs = pulumi.Input<string> | ImageListArgs;
+
+/** What a push set's `source` may be. */
+export type SourceArgs = ImageSourceArgs | pulumi.Input<pulumi.Input<string>[]> | ImageSourceArgs[];
+
+/** A source as the provider's side takes it, and what is wrong with its certificates. */
+export interface LiftedSource {
+  source: pulumi.Input<ImageSource | ImageSource[]>;
+  problems: pulumi.Output<CheckedArguments>[];
+}
+
+/** Passwords become secrets, paths of certificates their texts. */
+export function liftSource(given: SourceArgs): LiftedSource {
+  const problems: pulumi.Output<CheckedArguments>[] = [];
+  const lift = (one: unknown): unknown => (isImageList(one) ? liftList(one, problems) : one);
+  const lifted = Array.isArray(given) ? (given as unknown[]).map(lift) : lift(given);
+  // As it is: made one output, all of it would be as secret as a password in it.
+  return { source: lifted as LiftedSource["source"], problems };
+}
+
+function isImageList(one: unknown): one is ImageListArgs {
+  return typeof one === "object" && one !== null && !pulumi.Output.isInstance(one) && "images" in one;
+}
+
+function liftList({ registries, ...list }: ImageListArgs, problems: pulumi.Output<CheckedArguments>[]): object {
+  if (typeof registries !== "object" || registries === null) {
+    return { ...list, registries };
+  }
+  const lifted = Object.entries(registries).map(([host, registry]): [string, object] => {
+    if (typeof registry !== "object" || registry === null) {
+      return [host, registry];
+    }
+    const { caCert, caCertPath, password, proxy, ...rest } = registry;
+    const ca = pulumi.output({ caCert, caCertPath }).apply(resolveCa);
+    problems.push(ca);
+    return [
+      host,
+      {
+        ...rest,
+        caCert: ca.apply(({ value }) => value),
+        password: password === undefined ? undefined : pulumi.secret(password),
+        proxy: proxy === undefined ? undefined : proxyInput(proxy),
+      },
+    ];
+  });
+  return { ...list, registries: Object.fromEntries(lifted) };
+}
+
+/** A proxy's URL may carry a password. */
+export function proxyInput(proxy: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi.output(proxy).apply((url) => (isSecretProxy(url) ? pulumi.secret(url) : pulumi.output(url)));
+}
