@@ -44,6 +44,7 @@ export { MirroredCluster } from "./cluster/mirroredCluster";
 export type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./mirror/registryMirror";
 export { RegistryMirror } from "./mirror/registryMirror";
 export type { ConnectionArgs, ConnectionOverrides } from "./node/connection";
+export type { LookArgs } from "./node/look";
 export type { ContainerdState, MirrorSource, NodeContainerdArgs, VerifyArgs } from "./node/nodeContainerd";
 export { NodeContainerd } from "./node/nodeContainerd";
 export type { ImagePushSetArgs } from "./pushSet/imagePushSet";

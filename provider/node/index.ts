@@ -2,9 +2,10 @@
 export type { NodeConnection } from "./connection";
 export { CriClient } from "./cri/criClient";
 export { namesEndpoint, type PullCause, type PullFailure, pullFailure } from "./cri/pullFailure";
-export { connectNode, Node } from "./node";
+export { closeIdleNodes, connectNode, Node } from "./node";
 export { isNodeError, NodeError, type NodeErrorCode } from "./nodeError";
 export type { NodeObservation } from "./observation";
-export { type Holder, holderOf, isToken, type NodeOwner } from "./ownership";
+export { type Holder, holderOf, isToken, type NodeOwner, requireOwnership } from "./ownership";
 export { type ApplyResult, applyToNode, restoreNode } from "./transaction/apply";
+export { foreseeChange } from "./transaction/foresee";
 export type { TransactionStep } from "./transaction/transaction";

@@ -36,11 +36,7 @@ export interface NodeTuning {
   answerMs?: number;
 }
 
-/**
- * Ends the connections nobody uses, instead of waiting the few seconds until they end themselves.
- *
- * @internal Exported for the tests: their process is to end at once.
- */
+/** Ends the connections nobody uses, instead of waiting the few seconds until they end themselves. */
 export async function closeIdleNodes(): Promise<void> {
   await pool.closeIdle();
 }

@@ -33,6 +33,10 @@ export interface Checked<I> {
   inputs: I;
   problems?: Problem[];
   notes?: string[];
+  /** As of a difference. */
+  warnings?: string[];
+  /** As of a difference. */
+  status?: string;
 }
 
 /**
@@ -48,6 +52,8 @@ export interface Difference {
   deleteBeforeReplace?: boolean;
   /** Lines for the reviewer, below the plan. */
   notes?: string[];
+  /** What the update would fail on, or what a reviewer must not overlook. */
+  warnings?: string[];
   /** A few words for the reviewer, on the resource's own line: for what would be said of many. */
   status?: string;
 }
@@ -97,9 +103,23 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
   // Notes are for the review, not for the rollout. Only check learns from the program whether this is a preview;
   // each has a provider process of its own, in which a resource is checked first.
   let previewing = false;
-  const review = (urn: string | undefined, properties: object, notes: string[] | undefined): void => {
-    if (previewing && notes !== undefined && notes.length > 0) {
-      engineLog(urn, secretsIn(properties)).info(notes.join("\n"));
+  const review = (
+    { resourceUrn }: Wired,
+    properties: object,
+    { notes = [], warnings = [], status }: Pick<Difference, "notes" | "warnings" | "status">,
+  ): void => {
+    if (!previewing || (notes.length === 0 && warnings.length === 0 && status === undefined)) {
+      return;
+    }
+    const log = engineLog(resourceUrn, secretsIn(properties));
+    if (notes.length > 0) {
+      log.info(notes.join("\n"));
+    }
+    if (warnings.length > 0) {
+      log.warn(warnings.join("\n"));
+    }
+    if (status !== undefined) {
+      log.progress(status);
     }
   };
   return {
@@ -111,8 +131,8 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
         return Promise.resolve(checkResult(problems, news));
       }
       try {
-        const { inputs, problems = [], notes } = operations.check(olds, rest as unknown as W);
-        review(news.resourceUrn, news, notes);
+        const { inputs, problems = [], ...shown } = operations.check(olds, rest as unknown as W);
+        review(news, news, shown);
         return Promise.resolve(
           problems.length > 0 ? checkResult(problems, news) : { inputs: withoutUndefined(inputs) },
         );
@@ -125,11 +145,12 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
     },
 
     diff(_id: string, olds: Wire<O>, news: Wire<I>) {
-      const { notes, status, ...difference } = differenceOf(olds, news);
-      review(news.resourceUrn, news, notes);
-      if (previewing && status !== undefined) {
-        engineLog(news.resourceUrn, secretsIn(news)).progress(status);
-      }
+      const { notes, warnings, status, ...difference } = differenceOf(olds, news);
+      review(news, news, {
+        ...(notes === undefined ? {} : { notes }),
+        ...(warnings === undefined ? {} : { warnings }),
+        ...(status === undefined ? {} : { status }),
+      });
       return Promise.resolve(difference);
     },
 

@@ -6,6 +6,7 @@ import type { BmctlCluster, BmctlNode } from "../../provider/resources/cluster/c
 import { readDeclaredCluster } from "../../provider/resources/cluster/declaredCluster";
 import { mirrorArguments, nodeArguments } from "../../provider/resources/cluster/handedOn";
 import { overridesOf } from "../../provider/resources/cluster/listedNodes";
+import { describeLooks } from "../../provider/resources/cluster/lookText";
 import type { NodeRole } from "../../provider/resources/cluster/nodes";
 import { resourceNameOf } from "../../provider/resources/cluster/nodes";
 import { describePlan } from "../../provider/resources/cluster/planText";
@@ -21,6 +22,7 @@ import type { Verdict } from "../../provider/verify/nodeVerification";
 import type { MirrorArgs, PrivateRegistryArgs } from "../mirror/registryMirror";
 import { RegistryMirror } from "../mirror/registryMirror";
 import type { ConnectionArgs, ConnectionOverrides } from "../node/connection";
+import { lookOf } from "../node/look";
 import type { MirrorSource, NodeContainerdArgs } from "../node/nodeContainerd";
 import { NodeContainerd } from "../node/nodeContainerd";
 import { plainErrors } from "../problems";
@@ -30,7 +32,7 @@ import { withoutPrivateRegistries } from "./nodeSources";
 /** What is particular to one node of a cluster. */
 export interface NodeOverrides extends Pick<
   NodeContainerdArgs,
-  "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"
+  "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt" | "look"
 > {
   /**
    * Laid over the cluster's `connection`. `host` is for a node that is reached by another address than the file names.
@@ -73,7 +75,7 @@ export type ListedNode = NodeAtAddress | NamedNode;
  */
 export interface MirroredClusterArgs extends Pick<
   NodeContainerdArgs,
-  "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt"
+  "verify" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt" | "look"
 > {
   /**
    * Path of the bmctl cluster file, as it is, or the same as an object. Read while the program runs, so it is plain
@@ -216,6 +218,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
       void pulumi.log.warn(reach.warning, this);
     }
     this.logPlan(mirror, args.configStyle, reach);
+    void this.logLooks();
     // Not the verification: every node's stands in the state already, and 1,000 of them would stand there twice.
     this.registerOutputs({ verdict: this.verdict, waves: this.waves });
   }
@@ -226,6 +229,18 @@ export class MirroredCluster extends pulumi.ComponentResource {
         const plan = { cluster: this.config.name, reach, rollout: this.rollout, hosts, files, configStyle: style };
         void pulumi.log.info(describePlan(plan), this);
       });
+    }
+  }
+
+  /** In a preview that looks: which nodes have the same plan, once for the cluster. */
+  private async logLooks(): Promise<void> {
+    const looks = Object.entries(this.nodes).flatMap(([address, node]) => {
+      const look = lookOf(node);
+      return look === undefined ? [] : [look.then((seen) => ({ address, look: seen }))];
+    });
+    const lines = describeLooks(await Promise.all(looks));
+    if (lines.length > 0) {
+      await pulumi.log.info(lines.join("\n"), this);
     }
   }
 

@@ -13,6 +13,7 @@ import type { MirrorWire } from "../../provider/resources/mirror/wire";
 import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
+import { rememberEndpoints } from "./endpointsSeen";
 
 /** One mirror, with the fields of bmctl's `registryMirrors` and a few more. */
 export interface MirrorArgs {
@@ -176,6 +177,7 @@ export class RegistryMirror extends MirrorResource {
     // They never hold a secret, but they are derived from one; Pulumi would hide them.
     const problems = pulumi.unsecret(problemsInput(hosts, credentials, hostsDir, checkEndpoints));
     super("RegistryMirror", "registryMirror", name, { ...wire, endpoints: undefined, problems }, opts);
+    rememberEndpoints(this.endpoints, wire);
   }
 
   /** Whether a value is a RegistryMirror, also one of another copy of this package. */

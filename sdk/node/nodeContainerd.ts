@@ -16,6 +16,8 @@ import { plainErrors } from "../problems";
 import { MirrorResource } from "../resource";
 import type { ConnectionArgs } from "./connection";
 import { withSecrets } from "./connection";
+import type { LookArgs } from "./look";
+import { lookWire, rememberLook, startLook } from "./look";
 import { declaredBy } from "./wire";
 
 /** How a node's result is checked. */
@@ -68,6 +70,12 @@ export interface NodeContainerdArgs {
    * `rollout.only` sets it.
    */
   hold?: pulumi.Input<boolean>;
+  /**
+   * In a preview: look at the node, read-only, and show what an update would do there and what it would fail on
+   * (docs/preview.md). Default `{ timeout: 20, maxParallel: 16, onProblem: "warn" }`; `false` looks at nothing, and so does
+   * `pulumi config set registry-mirror:look false` for a whole stack. Never a cause of a change.
+   */
+  look?: LookArgs | false;
 }
 
 /**
@@ -93,6 +101,7 @@ export class NodeContainerd extends MirrorResource {
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
     plainErrors(() => requireArguments(args, shapes.required, "NodeContainerd"));
+    const look = startLook(args);
     const wire: LiftedWire<NodeWire, "mirror" | "files" | "verify"> = {
       connection: withSecrets(args.connection),
       ...declaredBy(args),
@@ -101,6 +110,7 @@ export class NodeContainerd extends MirrorResource {
       forgetUnreachable: args.forgetUnreachable,
       adopt: args.adopt,
       hold: args.hold,
+      look: lookWire(look, args),
     };
     super(
       "NodeContainerd",
@@ -110,6 +120,7 @@ export class NodeContainerd extends MirrorResource {
       { ...givenFields(wire), containerd: undefined, verification: undefined, verified: undefined },
       opts,
     );
+    rememberLook(this, look);
     this.verification = pulumi
       .all([this.verification, this.verified])
       .apply(([found, text]) => verificationIn(found, text));

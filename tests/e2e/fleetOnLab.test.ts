@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { OperationResult, ProgramStack } from "../engine/program";
+import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { Lab, LabNode, NodeSpec, Snapshot } from "../lab/lab";
 import { compareSnapshots, releases, sharedLabOrSkip } from "../lab/lab";
@@ -30,6 +30,7 @@ describe(`a rollout to ${size} real nodes`, function () {
   let added: LabNode[] = [];
   /** What the nodes were before anything was done. */
   let pristine: Map<LabNode, Sight>;
+  let config: Record<string, ConfigValue>;
   /** What took how long: the benchmark's figures. */
   const times: string[] = [];
   /** By wave, as the cluster declares it: a canary, workers, load balancers, the control plane one by one. */
@@ -72,14 +73,14 @@ describe(`a rollout to ${size} real nodes`, function () {
       },
       rollout: { maxParallel },
     };
-    const config = {
+    config = {
       images: { source: lab.packages.tar.path, registry: { endpoint: `${lab.mirror.hostPort}/fleet`, ...access } },
       cluster,
     };
     stack = await openStack({
       programDir: join(__dirname, "programs", "cluster"),
       stateDir: folder,
-      config: config,
+      config,
     });
     pristine = await look();
   });
@@ -149,6 +150,23 @@ describe(`a rollout to ${size} real nodes`, function () {
       "a file's lines are told once, not once a node",
     );
     assert.deepEqual(names(touched(before, await look())), []);
+  });
+
+  it("L1, L2: a preview that looks says of every node what will happen there, once for those alike, and touches none", async () => {
+    const before = await look();
+    await stack.setConfig({ ...config, "registry-mirror:look": true });
+    const preview = await timed("preview with a look at each node", stack.preview());
+    assert.ok(preview.ok, `${preview.stdout}\n${preview.stderr}`);
+    const groups = [
+      ...said(preview).matchAll(/^ {2}(\d+) nodes?: \d+ files new, .*containerd ([\d.]+) restarts once/gm),
+    ];
+    assert.equal(groups.length, releases.length, said(preview));
+    assert.equal(
+      groups.reduce((sum, [, count]) => sum + Number(count), 0),
+      size,
+    );
+    assert.deepEqual(names(touched(before, await look())), []);
+    await stack.setConfig(config);
   });
 
   it("B6: images that cannot be pushed: no node is touched", async () => {

@@ -36,6 +36,8 @@ export interface StackOptions {
   stateDir: string;
   /** `{key: value}`, or `{"namespace:key": value}`. */
   config?: Record<string, ConfigValue>;
+  /** Whether previews look at the nodes. Default false: most tests' nodes are not there, or are looked at otherwise. */
+  look?: boolean;
   /** Added to this process's environment; undefined takes a variable away. */
   env?: Record<string, string | undefined>;
   /** Default: see {@link findCli}. */
@@ -117,7 +119,8 @@ export class ProgramStack {
   async setConfig(config: Record<string, ConfigValue>): Promise<void> {
     const crypter = await this.key();
     const values: Record<string, unknown> = {};
-    for (const [key, value] of Object.entries(config)) {
+    const look = { "registry-mirror:look": this.options.look === true };
+    for (const [key, value] of Object.entries<ConfigValue>({ ...look, ...config })) {
       const name = key.includes(":") ? key : `${this.project}:${key}`;
       if (typeof value === "object" && !Array.isArray(value) && typeof value["secret"] === "string")
         values[name] = { secure: crypter.encrypt(value["secret"]) };

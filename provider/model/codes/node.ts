@@ -46,6 +46,10 @@ export const nodeCodes = {
     cause: "The bastion does not forward connections to the node.",
     wayOut: "Set AllowTcpForwarding and PermitOpen in the bastion's sshd_config.",
   },
+  NODE_LOOK_PROBLEM: {
+    cause: 'A look at the node found what an update would fail on, and look.onProblem is "error".',
+    wayOut: 'Mend what the lines below the error name, or set look.onProblem to "warn".',
+  },
   NODE_NO_CONTAINERD: {
     cause: "containerd is not installed on the node, or not as a systemd unit.",
     wayOut: "Install it first; this provider only configures it.",

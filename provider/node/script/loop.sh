@@ -15,6 +15,7 @@ handle() {
   case ${1:-} in
     observe) shift; do_observe "$@" ;;
     look) shift; do_look "$@" ;;
+    room) shift; do_room "$@" ;;
     lock) do_lock "$2" "$3" ;;
     recover) do_recover ;;
     journal) do_journal "$2" "$4" ;;

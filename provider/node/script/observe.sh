@@ -156,3 +156,17 @@ do_look() {
   done
   emit ok
 }
+
+# room DIR...: of each, or the nearest of its ancestors that exists, whether root can write there, and the bytes left. The
+# shell's own test asks the kernel, which says so of a read-only file system; nothing is written to find out.
+do_room() {
+  for r_item in "$@"; do
+    dec "$r_item"; r_dir=$dec
+    while [ ! -d "$root$r_dir" ] && [ "$r_dir" != / ]; do r_dir=${r_dir%/*}; r_dir=${r_dir:-/}; done
+    r_free=$(stat -f -c '%a %S' -- "$root$r_dir" 2>/dev/null) || r_free="0 0"
+    r_can=no; if [ -w "$root$r_dir" ]; then r_can=yes; fi
+    enc "$r_dir"
+    emit "data room $enc $r_can $((${r_free% *} * ${r_free#* }))"
+  done
+  emit ok
+}

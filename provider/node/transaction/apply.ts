@@ -6,19 +6,12 @@ import { isCriDisabled } from "../../containerd/read/criDisabled";
 import { type Finding, findingAbout } from "../../model/finding";
 import type { CriClient } from "../cri/criClient";
 import type { Node } from "../node";
-import { NodeError } from "../nodeError";
 import { type NodeObservation, observeCommand, observeNode } from "../observation";
 import { type Holder, holderOf, type NodeOwner, requireOwnership } from "../ownership";
 import type { NodeRecord } from "../record";
-import { decodeValue, encodeValue, type Reply, type ShellSession } from "../session/session";
-import {
-  type ChangeSet,
-  changeToPlan,
-  changeToRestore,
-  savedPath,
-  type SavedTexts,
-  savedTextsWanted,
-} from "./changeSet";
+import type { Reply, ShellSession } from "../session/session";
+import { type ChangeSet, changeToRestore } from "./changeSet";
+import { intend, savedTexts } from "./intent";
 import { type StepListener, Transaction } from "./transaction";
 import type { Undone } from "./undone";
 
@@ -76,26 +69,12 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
     await onStep("observe");
     const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], first: seen });
     const holder = requireOwnership(node.name, observed.record, options.owner, options.adopt === true);
-    const plan = await options.plan(observed);
-    const change = changeToPlan(
-      node.name,
-      plan,
-      observed,
-      options.owner,
-      transaction.id,
-      await savedTexts(session, observed),
-    );
-    // A configuration that was changed and never loaded: nothing to write, and yet containerd has to read it.
-    const restart = change.restart || observed.notLoaded;
-    const changed = change.operations.length > 0 || restart;
-    if (restart && !change.restart && observed.dump === undefined) {
-      throw new NodeError(
-        "NODE_CONFIG_REFUSED",
-        node.name,
-        `${observed.configPath} was changed after containerd was started, and containerd does not ` +
-          `accept it (containerd --config ${observed.configPath} config dump); it runs with what it read before. Mend the file, then run again`,
-      );
-    }
+    const { plan, change, restart, changed } = await intend(session, observed, {
+      node: node.name,
+      owner: options.owner,
+      id: transaction.id,
+      plan: options.plan,
+    });
     const cri = node.cri(observed.socketPath);
     try {
       const verify = async () => {
@@ -253,25 +232,4 @@ async function withNodeLock<R>(
   } finally {
     await session.close();
   }
-}
-
-async function savedTexts(session: ShellSession, observed: NodeObservation): Promise<SavedTexts> {
-  const ids = savedTextsWanted(observed);
-  if (ids.length === 0) {
-    return {};
-  }
-  const reply = await session.request(`look ${ids.map((id) => `F:${encodeValue(savedPath(id))}`).join(" ")}`);
-  const texts: SavedTexts = {};
-  for (const line of reply.data) {
-    const parts = line.split(" ");
-    const id =
-      decodeValue(parts[2] ?? "")
-        .split("/")
-        .at(-1) ?? "";
-    const content = parts[8];
-    if (parts[0] === "file" && content?.startsWith(".")) {
-      texts[id] = Buffer.from(content.slice(1), "base64").toString("utf8");
-    }
-  }
-  return texts;
 }

@@ -1,17 +1,15 @@
 import { createHash } from "node:crypto";
 
 import type { Credentials } from "../../containerd/desired";
-import { upstreamAuthority } from "../../containerd/hostNames";
 import { dialTimeoutNote, hasDialTimeout } from "../../containerd/plan/dialTimeout";
 import type { OperationContext } from "../../model/context";
-import { MirrorError, textWithCode } from "../../model/errors";
+import { MirrorError } from "../../model/errors";
 import { lineDiff } from "../../model/lineDiff";
 import type { Difference, Operations } from "../../pulumi/boundary";
 import { dynamicProvider } from "../../pulumi/boundary";
 import { holdsUnknown, sameValue } from "../../pulumi/plainValue";
-import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { EndpointSeen } from "../../registry/push/pushResult";
-import { Registry } from "../../registry/registry";
+import { askEndpoints } from "./endpoints";
 import type { MirrorOutputs } from "./state";
 import type { MirrorWire } from "./wire";
 
@@ -112,67 +110,6 @@ async function checkEndpoints(inputs: MirrorWire, context: OperationContext): Pr
     );
   }
   return seen;
-}
-
-async function askEndpoints(
-  inputs: MirrorWire,
-  context: OperationContext,
-): Promise<{ seen: EndpointSeen[]; failures: string[] }> {
-  const seen: EndpointSeen[] = [];
-  const failures: string[] = [];
-  for (const { endpoint, credential, caCert, needsCredentials } of inputs.checkEndpoints ? placesToAsk(inputs) : []) {
-    context.log.progress(`asking ${endpoint}`);
-    const registry = new Registry(
-      {
-        endpoint,
-        ...(caCert === undefined ? {} : { caCert }),
-        ...(credential === undefined ? {} : { username: credential.username, password: credential.password }),
-        ...(inputs.insecure?.includes(endpoint) === true ? { insecure: true } : {}),
-      },
-      context,
-    );
-    try {
-      seen.push(await registry.ping({ needsCredentials }));
-    } catch (error) {
-      failures.push(textWithCode(error));
-    } finally {
-      await registry.close();
-    }
-  }
-  return { seen, failures };
-}
-
-interface PlaceToAsk {
-  endpoint: string;
-  credential: Credentials[string] | undefined;
-  caCert: string | undefined;
-  /** False: pods may bring credentials of their own. */
-  needsCredentials: boolean;
-}
-
-/** The mirrors, and the private registries, each with what the nodes ask it with. */
-function placesToAsk(inputs: MirrorWire): PlaceToAsk[] {
-  const mirrors = inputs.mirrors.map((endpoint): PlaceToAsk => {
-    const { authority } = parseRegistryEndpoint(endpoint);
-    const caCert = inputs.files[`${inputs.hostsDir}/${authority}/ca.crt`];
-    return { endpoint, credential: inputs.credentials[authority], caCert, needsCredentials: true };
-  });
-  const asked = new Set(mirrors.map(({ endpoint }) => parseRegistryEndpoint(endpoint).authority));
-  const direct = inputs.hosts.flatMap(({ host, access }): PlaceToAsk[] => {
-    const authority = upstreamAuthority(host);
-    if (access === undefined || authority === undefined || asked.has(authority)) {
-      return [];
-    }
-    return [
-      {
-        endpoint: `https://${authority}`,
-        credential: access.credential === undefined ? undefined : inputs.credentials[access.credential],
-        caCert: access.caPath === undefined ? undefined : inputs.files[access.caPath],
-        needsCredentials: access.credential !== undefined,
-      },
-    ];
-  });
-  return [...mirrors, ...direct];
 }
 
 function describe({ auth, authenticated }: EndpointSeen): string {

@@ -8,6 +8,7 @@ import type { OperationContext } from "../../model/context";
 import { messageOf, MirrorError } from "../../model/errors";
 import { type Finding, findingLines, findingText } from "../../model/finding";
 import type { Problem } from "../../model/problem";
+import { problemText } from "../../model/problem";
 import type {
   ApplyResult,
   CriClient,
@@ -27,6 +28,8 @@ import { evaluate, isGood } from "../../verify/verdict";
 import { shapeProblems } from "../arguments/shape";
 import { connectionProblems } from "./connectionProblems";
 import { findDrift } from "./drift";
+import type { LookReview, LookWire } from "./lookReview";
+import { problemLines } from "./lookReview";
 import { ownerOf, passedOnText, restoreLater, takenOverText } from "./owner";
 import { reviewedFiles } from "./review";
 import { NodeRun } from "./run";
@@ -44,7 +47,7 @@ import type { NodeWire, Stated } from "./wire";
 class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, NodeWire> {
   private readonly run = new NodeRun();
 
-  check(_olds: Partial<NodeContainerdInputs>, news: NodeWire): Checked<NodeContainerdInputs> {
+  check(olds: Partial<NodeContainerdInputs>, news: NodeWire): Checked<NodeContainerdInputs> {
     const { declarations, addresses } = this.run;
     const given = [...shapeProblems(news, shapes.settings, ""), ...declarations.problems(news)];
     if (given.length > 0) {
@@ -53,20 +56,58 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
         problems: [...connectionProblems(news.connection), ...given],
       };
     }
-    const { declared: _declared, ...rest } = news;
+    const { declared: _declared, look: looked, ...rest } = news;
     const { verify, problems } = checkVerify(news);
     const { resourceUrn } = news as { resourceUrn?: string };
     const known = resourceUrn !== undefined && !holdsUnknown([news.connection.host, news.connection.port]);
     const twice = known ? addresses.twiceDeclared(addressOf(news.connection), resourceUrn) : [];
     const inputs = { ...rest, verify, ...declarations.check(news) };
-    return { inputs, problems: [...connectionProblems(news.connection), ...twice, ...problems] };
+    const found = [...connectionProblems(news.connection), ...twice, ...problems];
+    const look = isUnknown(looked) ? unknownLook : this.run.looks.remember(resourceUrn, looked);
+    if (look === undefined || found.length > 0 || olds.connection !== undefined) {
+      return { inputs, problems: found };
+    }
+    // Of a resource that there is not yet, no diff will be asked for.
+    const { status, notes, problems: refusals } = this.look(look, inputs, { urn: resourceUrn ?? "", token: "" });
+    return look.onProblem === "error" && refusals.length > 0
+      ? { inputs, problems: refusals }
+      : { inputs, notes, warnings: problemLines(refusals), status };
+  }
+
+  private look(look: LookWire, { connection, adopt }: NodeContainerdInputs, owner: NodeOwner): LookReview {
+    return this.run.looks.review(look, connection.host, owner, adopt === true);
+  }
+
+  /** The same for a resource that there is: what an update does, by how the node is now. */
+  private reviewed(olds: NodeContainerdOutputs, news: NodeContainerdInputs, difference: Difference): Difference {
+    const { resourceUrn: urn } = news as { resourceUrn?: string };
+    const look = this.run.looks.get(urn);
+    if (look === undefined) {
+      return difference;
+    }
+    const { status, notes, problems } = this.look(look, news, ownerOf(olds, { urn: urn ?? "" }));
+    if (!difference.changes) {
+      return look.look.looked?.changed === true && problems.length === 0
+        ? {
+            ...difference,
+            warnings: [
+              `not as it was left (${status}); pulumi refresh takes that into the state, and pulumi up repairs it`,
+            ],
+          }
+        : difference;
+    }
+    if (look.onProblem === "error" && problems.length > 0) {
+      throw new MirrorError("NODE_LOOK_PROBLEM", "pulumi up would fail here.", { reasons: problems.map(problemText) });
+    }
+    return { ...difference, status, notes: [...(difference.notes ?? []), ...notes], warnings: problemLines(problems) };
   }
 
   diff(stored: StoredNode, news: NodeContainerdInputs): Difference {
     const olds = recallNode(stored);
-    if (news.hold === true) {
-      return { changes: false };
-    }
+    return news.hold === true ? { changes: false } : this.reviewed(olds, news, this.difference(olds, news));
+  }
+
+  private difference(olds: NodeContainerdOutputs, news: NodeContainerdInputs): Difference {
     if (olds.containerd === undefined) {
       return { changes: true, status: "held so far: configured for the first time now" };
     }
@@ -220,6 +261,12 @@ function inputsForNode(state: Declared): unknown {
   const { mirror, credentials, verify, configStyle, drift } = state;
   return { mirror, credentials, verify, configStyle: configStyle ?? "auto", drift: drift ?? [] };
 }
+
+/** While the program itself waits for something that it takes to look. */
+const unknownLook: LookWire = {
+  look: { unknown: "something that it takes to reach it is known in the update" },
+  onProblem: "warn",
+};
 
 /** From the wire's text; what `ignoreChanges` brings back from the state goes through as it is. */
 function checkVerify({ declared: texts, verify }: NodeWire): {

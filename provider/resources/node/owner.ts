@@ -38,7 +38,7 @@ export class NewOwners {
 }
 
 /** Who a resource is of which there is a state. A state of 0.1.0 gets its token with the first change. */
-export function ownerOf({ token }: Tokened, context: OperationContext): NodeOwner {
+export function ownerOf({ token }: Tokened, context: Pick<OperationContext, "urn">): NodeOwner {
   const urn = urnOf(context);
   if (isToken(token)) {
     return { urn, token };
@@ -47,7 +47,7 @@ export function ownerOf({ token }: Tokened, context: OperationContext): NodeOwne
   return { urn, token: newToken(), earlier: [token ?? urn, urn] };
 }
 
-function urnOf(context: OperationContext): string {
+function urnOf(context: Pick<OperationContext, "urn">): string {
   return context.urn ?? "pulumi-registry-mirror";
 }
 

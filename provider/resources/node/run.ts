@@ -1,5 +1,6 @@
 import { NodeAddresses } from "./addresses";
 import { Declarations } from "./declaration";
+import { LookReviews } from "./lookReview";
 import { NewOwners } from "./owner";
 import { RunLedger } from "./runLedger";
 
@@ -12,4 +13,5 @@ export class NodeRun {
   readonly addresses = new NodeAddresses();
   readonly owners = new NewOwners();
   readonly ledger = new RunLedger();
+  readonly looks = new LookReviews();
 }

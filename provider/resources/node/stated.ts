@@ -11,7 +11,7 @@ import { shapeProblems } from "../arguments/shape";
 import type { MirrorOutputs } from "../mirror/state";
 import { selectionProblems, shapes } from "./shapes";
 import type { NodeVerify } from "./shownVerify";
-import type { DeclarationWithoutFiles } from "./state";
+import type { Declaration, DeclarationWithoutFiles } from "./state";
 import type { Stated } from "./wire";
 
 /** What a node takes from a mirror: outputs of a RegistryMirror, of this program or of another stack. */
@@ -24,6 +24,12 @@ export function stateMirror(given: GivenMirror): string {
   return text<DeclarationWithoutFiles>(
     problems.length > 0 ? { problems } : { value: { hosts, hostsDir, auth: authKinds(endpoints) } },
   );
+}
+
+/** The same as a value, with its files; undefined where it has problems, which its own check tells. */
+export function declarationOf(given: GivenMirror): Declaration | undefined {
+  const { value } = JSON.parse(stateMirror(given)) as Stated<DeclarationWithoutFiles>;
+  return value === undefined ? undefined : { ...value, files: given.files };
 }
 
 /** `declared.files` of the wire. A mirror without files has problems, which `declared.mirror` tells. */

@@ -23,6 +23,8 @@ export interface DeclaredTexts {
  */
 export interface NodeWire extends Omit<NodeContainerdInputs, "mirror" | "files" | "verify" | "drift"> {
   declared: DeclaredTexts;
+  /** JSON of LookWire; in a preview alone, and no input: check takes it out. */
+  look?: string;
   /** Only after `ignoreChanges`: what the state has. */
   mirror?: NodeContainerdInputs["mirror"];
   /** The same. */

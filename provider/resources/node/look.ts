@@ -1,0 +1,162 @@
+import type { ConfigStyle, Credentials } from "../../containerd/desired";
+import { describeDrift } from "../../containerd/plan/describeDrift";
+import { planContainerd } from "../../containerd/plan/planContainerd";
+import type { OperationContext } from "../../model/context";
+import { MirrorError } from "../../model/errors";
+import { findingText } from "../../model/finding";
+import type { Problem } from "../../model/problem";
+import { problemsOf } from "../../model/problem";
+import type { NodeConnection } from "../../node";
+import { closeIdleNodes, connectNode, foreseeChange, NodeError } from "../../node";
+import type { Declaration } from "./state";
+
+/** What an update would do to one node, as it was seen to be. Holds no secrets. */
+export interface NodeLook {
+  /** Of containerd: `1.7.24`. */
+  version: string;
+  configStyle: ConfigStyle;
+  /** Whether containerd restarts. */
+  restart: boolean;
+  /** Whether the update has anything to do. */
+  changed: boolean;
+  /**
+   * Each file that is written or removed, with its changed lines: `+ ` to come, `- ` to go, credentials hidden. None of a
+   * new file whose text is what the mirror declares.
+   */
+  files: LookedFile[];
+  /** Whose the node is by its own record; absent where it has none. */
+  owner?: { urn: string; token?: string };
+  /** An earlier run was interrupted; the next one takes back what it had begun, and then looks again. */
+  unfinished?: true;
+  /** What a person should know: files of others that stay or give way, tables that are carried over. */
+  notes: string[];
+}
+
+interface LookedFile {
+  path: string;
+  change: "new" | "changed" | "removed";
+  lines: string[];
+}
+
+/** What came of looking at a node: what an update would do, why it would fail, or why nobody can tell yet. */
+export type Look =
+  | { looked: NodeLook; problems?: undefined; unknown?: undefined }
+  | { problems: Problem[]; looked?: undefined; unknown?: undefined }
+  | { unknown: string; looked?: undefined; problems?: undefined };
+
+/** What is looked at, and for what. */
+export interface LookRequest {
+  connection: NodeConnection;
+  declaration: Declaration;
+  credentials: Credentials;
+  configStyle?: ConfigStyle | "auto";
+  /** Seconds for the whole look. */
+  timeout: number;
+}
+
+/**
+ * Looks at a node as it is now, over one connection, and tells what an update would do there: nothing is written, and no
+ * lock is taken. Whether the node may be had by who asks is for them to say, from `owner`.
+ */
+export async function lookAtNode(request: LookRequest, context: OperationContext): Promise<Look> {
+  const { declaration, credentials, configStyle = "auto", timeout } = request;
+  // An update waits for a node that is just starting; a preview says at once how it is.
+  const connection = { ...request.connection, dialErrorLimit: Math.min(request.connection.dialErrorLimit ?? 2, 2) };
+  const limit = AbortSignal.timeout(timeout * 1000);
+  const signal = AbortSignal.any([context.signal, limit]);
+  underWay++;
+  try {
+    const node = await connectNode(connection, { ...context, signal });
+    try {
+      const { observed, plan, restart, changed } = await foreseeChange(node, {
+        hostsDirs: [declaration.hostsDir],
+        plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
+      });
+      const { record } = observed;
+      return {
+        looked: {
+          version: plan.version,
+          configStyle: plan.style,
+          restart,
+          changed,
+          files: describeDrift(plan, observed).map(({ path, kind, lines }) => ({
+            path,
+            change: kind === "missing" ? "new" : kind === "extra" ? "removed" : "changed",
+            // A declared file that is new is what the mirror's own preview shows, once for all nodes.
+            lines: kind === "missing" && Object.hasOwn(declaration.files, path) ? [] : lines,
+          })),
+          ...(record === undefined
+            ? {}
+            : { owner: { urn: record.owner, ...(record.token === undefined ? {} : { token: record.token }) } }),
+          ...(observed.unfinished ? { unfinished: true as const } : {}),
+          notes: plan.notes.map(findingText),
+        },
+      };
+    } finally {
+      node.close();
+    }
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (limit.aborted) {
+      return {
+        problems: [
+          {
+            code: "NODE_TIMEOUT",
+            text: `Node ${connection.host}: looking at it took longer than ${timeout} s; give look a longer timeout, or look: false.`,
+          },
+        ],
+      };
+    }
+    if (!(error instanceof MirrorError)) {
+      throw error;
+    }
+    const problems = problemsOf(error);
+    return {
+      problems:
+        error instanceof NodeError
+          ? problems
+          : problems.map(({ code, text }) => ({ code, text: `Node ${connection.host}: ${text}` })),
+    };
+  } finally {
+    underWay--;
+    if (underWay === 0) {
+      // Otherwise they would be kept for a next user, and the process with them.
+      await closeIdleNodes();
+    }
+  }
+}
+
+/** Looks of this process. */
+let underWay = 0;
+
+/** In a few words, for the node's own line: `4 files new, config.toml +4 lines, containerd 1.7.24 restarts once`. */
+export function summarizeLook({ files, restart, version, changed }: NodeLook): string {
+  const parts: string[] = [];
+  for (const change of ["new", "removed"] as const) {
+    const count = files.filter((file) => file.change === change).length;
+    if (count > 0) {
+      parts.push(`${count} ${count === 1 ? "file" : "files"} ${change}`);
+    }
+  }
+  for (const { path, lines } of files.filter((file) => file.change === "changed")) {
+    const signs = (["+", "-"] as const).map(
+      (sign) => [sign, lines.filter((line) => line.startsWith(sign)).length] as const,
+    );
+    const counts = signs.filter(([, count]) => count > 0).map(([sign, count]) => `${sign}${count}`);
+    parts.push(`${path.split("/").slice(-2).join("/")} ${counts.join(" ")} lines`);
+  }
+  parts.push(`containerd ${version} ${restart ? "restarts once" : "does not restart"}`);
+  return changed ? parts.join(", ") : `nothing to write, ${parts.join(", ")}`;
+}
+
+/** In full. */
+export function describeLook({ files, notes, unfinished }: NodeLook): string[] {
+  return [
+    ...(unfinished === true ? ["an earlier run was interrupted there: what it had begun is taken back first"] : []),
+    ...files.flatMap(({ path, change, lines }) => [
+      `${path}${change === "changed" ? "" : ` (${change})`}`,
+      ...lines.map((line) => `  ${line}`),
+    ]),
+    ...notes,
+  ];
+}

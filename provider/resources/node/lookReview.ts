@@ -1,0 +1,105 @@
+import { MirrorError } from "../../model/errors";
+import type { Problem } from "../../model/problem";
+import { problemText } from "../../model/problem";
+import { problemOf } from "../../model/problem";
+import type { NodeOwner } from "../../node";
+import { requireOwnership } from "../../node";
+import type { Look } from "./look";
+import { describeLook, summarizeLook } from "./look";
+
+/** What the program sends of a look at a node, in a preview alone. */
+export interface LookWire {
+  look: Look;
+  /** "error": what an update would fail on fails the preview. */
+  onProblem: "warn" | "error";
+}
+
+/** What a look means for a reviewer of one node. */
+export interface LookReview {
+  /** On the node's own line. */
+  status: string;
+  /** In full, below the plan. */
+  notes: string[];
+  /** What an update would fail on. */
+  problems: Problem[];
+}
+
+/** What the looks of one preview have in common: a plan that several nodes share is written out at the first of them. */
+export class LookReviews {
+  private readonly wires = new Map<string, LookWire>();
+  private readonly shown = new Map<string, string>();
+
+  /** From check to the diff that follows it: the look is no input. */
+  remember(urn: string | undefined, text: string | undefined): LookWire | undefined {
+    if (urn === undefined || text === undefined) {
+      return undefined;
+    }
+    const wire = JSON.parse(text) as LookWire;
+    this.wires.set(urn, wire);
+    return wire;
+  }
+
+  get(urn: string | undefined): LookWire | undefined {
+    return urn === undefined ? undefined : this.wires.get(urn);
+  }
+
+  /**
+   * @param host For the nodes with the same plan to name the first by.
+   * @param owner Who asks for the node.
+   */
+  review({ look }: LookWire, host: string, owner: NodeOwner, adopt: boolean): LookReview {
+    if (look.unknown !== undefined) {
+      return { status: `not looked at: ${look.unknown}`, notes: [], problems: [] };
+    }
+    const problems = look.problems ?? ownershipProblems(host, look.looked.owner, owner, adopt);
+    if (look.looked === undefined || problems.length > 0) {
+      return { status: "pulumi up would fail here", notes: [], problems };
+    }
+    const status = summarizeLook(look.looked);
+    return { status, notes: [status, ...this.once(host, describeLook(look.looked))], problems };
+  }
+
+  private once(host: string, lines: readonly string[]): string[] {
+    if (lines.length === 0) {
+      return [];
+    }
+    const text = lines.join("\n");
+    const first = this.shown.get(text);
+    if (first !== undefined && first !== host) {
+      return [`the same as on ${first}`];
+    }
+    this.shown.set(text, host);
+    return [...lines];
+  }
+}
+
+function ownershipProblems(
+  host: string,
+  held: { urn: string; token?: string } | undefined,
+  owner: NodeOwner,
+  adopt: boolean,
+): Problem[] {
+  try {
+    const record =
+      held === undefined
+        ? undefined
+        : {
+            owner: held.urn,
+            ...(held.token === undefined ? {} : { token: held.token }),
+            files: [],
+            directories: [],
+          };
+    requireOwnership(host, record, owner, adopt);
+    return [];
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      return [problemOf(error)];
+    }
+    throw error;
+  }
+}
+
+/** As a warning in a preview. */
+export function problemLines(problems: readonly Problem[]): string[] {
+  return problems.map((problem) => `pulumi up would fail: ${problemText(problem)}`);
+}

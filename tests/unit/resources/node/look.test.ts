@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+
+import { describeLooks } from "../../../../provider/resources/cluster/lookText";
+import type { Look, NodeLook } from "../../../../provider/resources/node/look";
+import { describeLook, summarizeLook } from "../../../../provider/resources/node/look";
+import type { LookWire } from "../../../../provider/resources/node/lookReview";
+import { LookReviews, problemLines } from "../../../../provider/resources/node/lookReview";
+import { Turns } from "../../../../sdk/turns";
+
+const first: NodeLook = {
+  version: "1.7.24",
+  configStyle: "hosts-dir",
+  restart: true,
+  changed: true,
+  files: [
+    { path: "/etc/containerd/certs.d/gcr.io/hosts.toml", change: "new", lines: [] },
+    { path: "/etc/containerd/certs.d/quay.io/hosts.toml", change: "new", lines: [] },
+    { path: "/etc/containerd/config.toml", change: "changed", lines: ["+ a", "+ b", "- c"] },
+    { path: "/etc/containerd/certs.d/old.io/hosts.toml", change: "removed", lines: ["- d"] },
+  ],
+  notes: ["a table is carried over"],
+};
+const nothing: NodeLook = { ...first, restart: false, changed: false, files: [], notes: [] };
+const owner = { urn: "urn:pulumi:s::p::t::n", token: "00000000000000aa" };
+const wire = (look: Look, onProblem: LookWire["onProblem"] = "warn"): LookWire => ({ look, onProblem });
+
+describe("L1: what a look says", () => {
+  it("in one line, and in full", () => {
+    assert.equal(
+      summarizeLook(first),
+      "2 files new, 1 file removed, containerd/config.toml +2 -1 lines, containerd 1.7.24 restarts once",
+    );
+    assert.equal(summarizeLook(nothing), "nothing to write, containerd 1.7.24 does not restart");
+    assert.deepEqual(describeLook({ ...first, unfinished: true }), [
+      "an earlier run was interrupted there: what it had begun is taken back first",
+      "/etc/containerd/certs.d/gcr.io/hosts.toml (new)",
+      "/etc/containerd/certs.d/quay.io/hosts.toml (new)",
+      "/etc/containerd/config.toml",
+      "  + a",
+      "  + b",
+      "  - c",
+      "/etc/containerd/certs.d/old.io/hosts.toml (removed)",
+      "  - d",
+      "a table is carried over",
+    ]);
+  });
+
+  it("of nodes with the same plan in full at the first one", () => {
+    const reviews = new LookReviews();
+    const one = reviews.review(wire({ looked: first }), "10.0.0.1", owner, false);
+    const two = reviews.review(wire({ looked: first }), "10.0.0.2", owner, false);
+    assert.equal(one.notes.length, 10);
+    assert.deepEqual(two.notes, [summarizeLook(first), "the same as on 10.0.0.1"]);
+    assert.equal(two.status, summarizeLook(first));
+  });
+
+  it("of a node that is another's, of one with problems, and of one that cannot be looked at yet", () => {
+    const reviews = new LookReviews();
+    const theirs = { urn: "urn:pulumi:other::p::t::n", token: "00000000000000bb" };
+    const owned = reviews.review(wire({ looked: { ...first, owner: theirs } }), "n", owner, false);
+    assert.deepEqual(
+      owned.problems.map(({ code }) => code),
+      ["NODE_OWNED"],
+    );
+    assert.equal(owned.status, "pulumi up would fail here");
+    const adopted = reviews.review(wire({ looked: { ...first, owner: theirs } }), "n", owner, true);
+    assert.deepEqual(adopted.problems, []);
+    const ours = reviews.review(wire({ looked: { ...first, owner } }), "n", owner, false);
+    assert.deepEqual(ours.problems, []);
+
+    const problems = [{ code: "NODE_SUDO" as const, text: "Node n: no sudo." }];
+    const refused = reviews.review(wire({ problems }), "n", owner, false);
+    assert.deepEqual(problemLines(refused.problems), ["pulumi up would fail: Node n: no sudo. [NODE_SUDO]"]);
+    const later = reviews.review(wire({ unknown: "its address is known in the update" }), "n", owner, false);
+    assert.deepEqual(later, { status: "not looked at: its address is known in the update", notes: [], problems: [] });
+  });
+
+  it("is handed from check to diff by the resource's URN", () => {
+    const reviews = new LookReviews();
+    const given = wire({ looked: nothing }, "error");
+    assert.deepEqual(reviews.remember(owner.urn, JSON.stringify(given)), given);
+    assert.deepEqual(reviews.get(owner.urn), given);
+    assert.equal(reviews.remember(owner.urn, undefined), undefined);
+    assert.equal(reviews.get("another"), undefined);
+  });
+
+  it("of a cluster: nodes by their plan, and nothing where no node has anything to do", () => {
+    const seen = (address: string, look: Look) => ({ address, look });
+    assert.deepEqual(
+      describeLooks([
+        seen("10.0.0.1", { looked: first }),
+        seen("10.0.0.2", { looked: nothing }),
+        seen("10.0.0.3", { looked: first }),
+        seen("10.0.0.4", { problems: [{ code: "NODE_SUDO", text: "x" }] }),
+        seen("10.0.0.5", { unknown: "its address is known in the update" }),
+      ]),
+      [
+        "seen on the nodes:",
+        `  2 nodes: ${summarizeLook(first)}: 10.0.0.1, 10.0.0.3`,
+        "  1 node: nothing to write, containerd 1.7.24 does not restart: 10.0.0.2",
+        "  1 node: would fail with NODE_SUDO: 10.0.0.4",
+        "  1 node: not looked at, its address is known in the update: 10.0.0.5",
+      ],
+    );
+    assert.deepEqual(describeLooks([seen("10.0.0.1", { looked: nothing })]), []);
+  });
+
+  it("looks wait for their turn, also behind one that fails", async () => {
+    const turns = new Turns(2);
+    let running = 0;
+    let most = 0;
+    const done = await Promise.allSettled(
+      Array.from({ length: 7 }, (_, n) =>
+        turns.run(async () => {
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          running--;
+          assert.notEqual(n, 3);
+          return n;
+        }),
+      ),
+    );
+    assert.equal(most, 2);
+    assert.deepEqual(
+      done.map(({ status }) => status === "fulfilled"),
+      [true, true, true, false, true, true, true],
+    );
+  });
+});
