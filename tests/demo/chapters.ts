@@ -40,6 +40,7 @@ export class Story {
       programDir: join(root, "examples", "quickstart"),
       stateDir,
       config,
+      look: true,
       ...(onOutput === undefined ? {} : { onOutput }),
     });
     const story = new Story(lab, stack, config, say);
@@ -64,10 +65,20 @@ export class Story {
       result.diagnostics.some((one) => one.message.includes(risk)),
       "C15: the preview names the risk on older releases",
     );
-    assert.deepEqual(this.lab.mirror.requests(mark), [], "a preview asks no registry");
+    const asked = this.lab.mirror.requests(mark);
+    assert.ok(
+      asked.every(({ kind }) => kind === "ping"),
+      "a preview asks the registry how it authenticates, and nothing else",
+    );
     await this.assertUntouched();
+    const seen = result.diagnostics.flatMap(({ urn, message }) => {
+      const line = /^.*containerd [\d.]+ (?:restarts once|does not restart)$/m.exec(message)?.[0];
+      return line === undefined ? [] : [`   ${urn.split("::").at(-1) ?? ""}: ${line.trim()}`];
+    });
+    assert.equal(seen.length, this.lab.nodes.length, "L1, L2: what will happen to each node");
+    seen.forEach((line) => this.say(line));
     this.say(
-      `   ${result.changes["create"]} resources to create; no file on any node changed, the registry was not asked once`,
+      `   ${result.changes["create"]} resources to create; no file on any node changed, the registry was asked how it authenticates`,
     );
   }
 
