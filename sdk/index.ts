@@ -1,6 +1,7 @@
 export type { ConfigStyle, Credentials, DesiredHost, DesiredMirror, HostAccess } from "../provider/containerd/desired";
 export type { ErrorCode } from "../provider/model/codes";
 export { MirrorError } from "../provider/model/errors";
+export type { Problem } from "../provider/model/problem";
 export type { PullCause } from "../provider/node";
 export type { EndpointSeen, Probe, PushedImage } from "../provider/registry/push/pushResult";
 export type {
@@ -23,6 +24,8 @@ export type { BmctlNode, NodeRole } from "../provider/resources/cluster/nodes";
 export type { BmctlPrivateRegistry } from "../provider/resources/cluster/privateRegistries";
 export type { RolloutArgs, RolloutPlan, Wave } from "../provider/resources/cluster/rollout";
 export { planRollout, RolloutError } from "../provider/resources/cluster/rollout";
+export type { InspectedContainerd, InspectedHost, NodeInspection } from "../provider/resources/node/inspect";
+export type { LookedFile, NodeLook, RecordedOwner } from "../provider/resources/node/look";
 export type { ClusterVerification } from "../provider/verify/clusterVerification";
 export type {
   HostVerification,
@@ -41,6 +44,7 @@ export type {
   NodeOverrides,
 } from "./cluster/mirroredCluster";
 export { MirroredCluster } from "./cluster/mirroredCluster";
+export { inspectNode } from "./inspect/inspectNode";
 export type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./mirror/registryMirror";
 export { RegistryMirror } from "./mirror/registryMirror";
 export type { ConnectionArgs, ConnectionOverrides } from "./node/connection";

@@ -6,6 +6,7 @@ import type { MirrorError } from "./errors";
  * preview shows all of a resource; the sentence with its code is made where a person reads it.
  */
 export interface Problem {
+  /** Stable, safe to branch on; docs/errors.md has them all. */
   readonly code: ErrorCode;
   /** The argument, its value and the way out. No secrets. */
   readonly text: string;

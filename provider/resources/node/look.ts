@@ -2,18 +2,18 @@ import type { ConfigStyle, Credentials } from "../../containerd/desired";
 import { describeDrift } from "../../containerd/plan/describeDrift";
 import { planContainerd } from "../../containerd/plan/planContainerd";
 import type { OperationContext } from "../../model/context";
-import { MirrorError } from "../../model/errors";
 import { findingText } from "../../model/finding";
 import type { Problem } from "../../model/problem";
-import { problemsOf } from "../../model/problem";
-import type { NodeConnection } from "../../node";
-import { closeIdleNodes, connectNode, foreseeChange, NodeError } from "../../node";
+import type { Node, NodeConnection } from "../../node";
+import { foreseeChange } from "../../node";
+import { visitBriefly } from "./briefly";
 import type { Declaration } from "./state";
 
 /** What an update would do to one node, as it was seen to be. Holds no secrets. */
 export interface NodeLook {
   /** Of containerd: `1.7.24`. */
   version: string;
+  /** How it is configured: what "auto" comes to. */
   configStyle: ConfigStyle;
   /** Whether containerd restarts. */
   restart: boolean;
@@ -25,16 +25,28 @@ export interface NodeLook {
    */
   files: LookedFile[];
   /** Whose the node is by its own record; absent where it has none. */
-  owner?: { urn: string; token?: string };
+  owner?: RecordedOwner;
   /** An earlier run was interrupted; the next one takes back what it had begun, and then looks again. */
   unfinished?: true;
   /** What a person should know: files of others that stay or give way, tables that are carried over. */
   notes: string[];
 }
 
-interface LookedFile {
+/** Whose a node is, by its own record. */
+export interface RecordedOwner {
+  /** Of the resource. */
+  urn: string;
+  /** What the resource's state holds too; a record of 0.1.0 has none. */
+  token?: string;
+}
+
+/** One file of a plan. */
+export interface LookedFile {
+  /** On the node. */
   path: string;
+  /** What becomes of it. */
   change: "new" | "changed" | "removed";
+  /** `+ ` to come, `- ` to go. */
   lines: string[];
 }
 
@@ -59,75 +71,39 @@ export interface LookRequest {
  * lock is taken. Whether the node may be had by who asks is for them to say, from `owner`.
  */
 export async function lookAtNode(request: LookRequest, context: OperationContext): Promise<Look> {
-  const { declaration, credentials, configStyle = "auto", timeout } = request;
-  // An update waits for a node that is just starting; a preview says at once how it is.
-  const connection = { ...request.connection, dialErrorLimit: Math.min(request.connection.dialErrorLimit ?? 2, 2) };
-  const limit = AbortSignal.timeout(timeout * 1000);
-  const signal = AbortSignal.any([context.signal, limit]);
-  underWay++;
-  try {
-    const node = await connectNode(connection, { ...context, signal });
-    try {
-      const { observed, plan, restart, changed } = await foreseeChange(node, {
-        hostsDirs: [declaration.hostsDir],
-        plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
-      });
-      const { record } = observed;
-      return {
-        looked: {
-          version: plan.version,
-          configStyle: plan.style,
-          restart,
-          changed,
-          files: describeDrift(plan, observed).map(({ path, kind, lines }) => ({
-            path,
-            change: kind === "missing" ? "new" : kind === "extra" ? "removed" : "changed",
-            // A declared file that is new is what the mirror's own preview shows, once for all nodes.
-            lines: kind === "missing" && Object.hasOwn(declaration.files, path) ? [] : lines,
-          })),
-          ...(record === undefined
-            ? {}
-            : { owner: { urn: record.owner, ...(record.token === undefined ? {} : { token: record.token }) } }),
-          ...(observed.unfinished ? { unfinished: true as const } : {}),
-          notes: plan.notes.map(findingText),
-        },
-      };
-    } finally {
-      node.close();
-    }
-  } catch (error) {
-    context.signal.throwIfAborted();
-    if (limit.aborted) {
-      return {
-        problems: [
-          {
-            code: "NODE_TIMEOUT",
-            text: `Node ${connection.host}: looking at it took longer than ${timeout} s; give look a longer timeout, or look: false.`,
-          },
-        ],
-      };
-    }
-    if (!(error instanceof MirrorError)) {
-      throw error;
-    }
-    const problems = problemsOf(error);
-    return {
-      problems:
-        error instanceof NodeError
-          ? problems
-          : problems.map(({ code, text }) => ({ code, text: `Node ${connection.host}: ${text}` })),
-    };
-  } finally {
-    underWay--;
-    if (underWay === 0) {
-      // Otherwise they would be kept for a next user, and the process with them.
-      await closeIdleNodes();
-    }
-  }
+  const { connection, timeout } = request;
+  const { value, problems } = await visitBriefly(connection, timeout, context, (node) => lookInside(node, request));
+  return problems === undefined ? { looked: value } : { problems };
 }
 
-/** Looks of this process. */
-let underWay = 0;
+/** The same over a connection that there is. */
+async function lookInside(
+  node: Node,
+  { declaration, credentials, configStyle = "auto" }: Pick<LookRequest, "declaration" | "credentials" | "configStyle">,
+): Promise<NodeLook> {
+  const { observed, plan, restart, changed } = await foreseeChange(node, {
+    hostsDirs: [declaration.hostsDir],
+    plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
+  });
+  const { record } = observed;
+  return {
+    version: plan.version,
+    configStyle: plan.style,
+    restart,
+    changed,
+    files: describeDrift(plan, observed).map(({ path, kind, lines }) => ({
+      path,
+      change: kind === "missing" ? "new" : kind === "extra" ? "removed" : "changed",
+      // A declared file that is new is what the mirror's own preview shows, once for all nodes.
+      lines: kind === "missing" && Object.hasOwn(declaration.files, path) ? [] : lines,
+    })),
+    ...(record === undefined
+      ? {}
+      : { owner: { urn: record.owner, ...(record.token === undefined ? {} : { token: record.token }) } }),
+    ...(observed.unfinished ? { unfinished: true as const } : {}),
+    notes: plan.notes.map(findingText),
+  };
+}
 
 /** In a few words, for the node's own line: `4 files new, config.toml +4 lines, containerd 1.7.24 restarts once`. */
 export function summarizeLook({ files, restart, version, changed }: NodeLook): string {

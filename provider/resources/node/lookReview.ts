@@ -4,7 +4,7 @@ import { problemText } from "../../model/problem";
 import { problemOf } from "../../model/problem";
 import type { NodeOwner } from "../../node";
 import { requireOwnership } from "../../node";
-import type { Look } from "./look";
+import type { Look, RecordedOwner } from "./look";
 import { describeLook, summarizeLook } from "./look";
 
 /** What the program sends of a look at a node, in a preview alone. */
@@ -73,12 +73,7 @@ export class LookReviews {
   }
 }
 
-function ownershipProblems(
-  host: string,
-  held: { urn: string; token?: string } | undefined,
-  owner: NodeOwner,
-  adopt: boolean,
-): Problem[] {
+function ownershipProblems(host: string, held: RecordedOwner | undefined, owner: NodeOwner, adopt: boolean): Problem[] {
   try {
     const record =
       held === undefined
