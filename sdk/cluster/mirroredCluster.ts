@@ -6,7 +6,7 @@ import type { BmctlCluster, BmctlNode } from "../../provider/resources/cluster/c
 import { readDeclaredCluster } from "../../provider/resources/cluster/declaredCluster";
 import { mirrorArguments, nodeArguments } from "../../provider/resources/cluster/handedOn";
 import { overridesOf } from "../../provider/resources/cluster/listedNodes";
-import { describeLooks } from "../../provider/resources/cluster/lookText";
+import { describeClusterCoverage, describeLooks } from "../../provider/resources/cluster/lookText";
 import type { NodeRole } from "../../provider/resources/cluster/nodes";
 import { resourceNameOf } from "../../provider/resources/cluster/nodes";
 import { describePlan } from "../../provider/resources/cluster/planText";
@@ -238,7 +238,8 @@ export class MirroredCluster extends pulumi.ComponentResource {
       const look = lookOf(node);
       return look === undefined ? [] : [look.then((seen) => ({ address, look: seen }))];
     });
-    const lines = describeLooks(await Promise.all(looks));
+    const seen = await Promise.all(looks);
+    const lines = [...describeLooks(seen), ...describeClusterCoverage(seen)];
     if (lines.length > 0) {
       await pulumi.log.info(lines.join("\n"), this);
     }

@@ -7,8 +7,10 @@ import type { Look } from "../../provider/resources/node/look";
 import { lookAtNode } from "../../provider/resources/node/look";
 import type { LookWire } from "../../provider/resources/node/lookReview";
 import { declarationOf } from "../../provider/resources/node/stated";
+import { MirrorQuestions } from "../../provider/verify/coverage/mirrorQuestions";
 import { whenKnown } from "../known";
 import { endpointsSeen } from "../mirror/endpointsSeen";
+import { plannedImages } from "../pushSet/plannedImages";
 import { Turns } from "../turns";
 import type { MirrorSource, NodeContainerdArgs } from "./nodeContainerd";
 
@@ -23,6 +25,11 @@ export interface LookArgs {
    * not parse) is a warning of the preview ("warn", default) or fails it ("error").
    */
   onProblem?: "warn" | "error";
+  /**
+   * Whether the mirrors are asked, by one HEAD an image for all nodes together, which of the images on the nodes they
+   * would serve. Default true.
+   */
+  coverage?: boolean;
 }
 
 const defaults = { timeout: 20, maxParallel: 16, onProblem: "warn" } as const;
@@ -94,8 +101,31 @@ async function look(args: NodeContainerdArgs, timeout: number, own: Turns): Prom
     ...(style.value === undefined ? {} : { configStyle: style.value }),
     timeout,
   };
-  const context = { signal: new AbortController().signal, log: silentLog };
-  return own.run(() => lookAtNode(request, context));
+  if (args.look !== false && args.look?.coverage === false) {
+    return own.run(() => lookAtNode(request, context));
+  }
+  const planned = await plannedImages(args.images);
+  return withQuestions((questions) => own.run(() => lookAtNode({ ...request, questions, planned }, context)));
+}
+
+const context = { signal: new AbortController().signal, log: silentLog };
+
+/** Of all nodes of the program: an image is asked for once. */
+let shared: { questions: MirrorQuestions; users: number } | undefined;
+
+async function withQuestions<T>(work: (questions: MirrorQuestions) => Promise<T>): Promise<T> {
+  shared ??= { questions: new MirrorQuestions(context), users: 0 };
+  const mine = shared;
+  mine.users++;
+  try {
+    return await work(mine.questions);
+  } finally {
+    mine.users--;
+    if (mine.users === 0) {
+      shared = undefined;
+      await mine.questions.close();
+    }
+  }
 }
 
 type LookedConnection = Parameters<typeof lookAtNode>[0]["connection"];

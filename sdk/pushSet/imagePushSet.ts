@@ -13,6 +13,7 @@ import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 import type { SourceArgs } from "./imageSource";
 import { liftSource, proxyInput } from "./imageSource";
+import { rememberPlanned } from "./plannedImages";
 import type { RegistryArgs } from "./registryArgs";
 
 /** What to push, and where to. */
@@ -134,6 +135,10 @@ export class ImagePushSet extends MirrorResource {
         problems: pulumi.unsecret(problems),
       },
       opts,
+    );
+    rememberPlanned(
+      this.images,
+      seen.apply(({ value }) => value),
     );
     pulumi.output({ found: seen.apply(({ value }) => value), include, exclude }).apply(({ found, ...patterns }) => {
       const warning = found === undefined ? undefined : warningOfLacks(found, patterns);

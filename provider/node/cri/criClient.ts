@@ -4,7 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../model/errors";
 import { isNodeError, NodeError, quoteRemote } from "../nodeError";
 import {
+  type CriContainer,
   type CriImage,
+  type CriListedImage,
   type CriMethod,
   type CriStatus,
   type CriVersion,
@@ -58,6 +60,22 @@ export class CriClient {
     return found && found.id !== ""
       ? { id: found.id, repoTags: found.repoTags, repoDigests: found.repoDigests }
       : undefined;
+  }
+
+  /** All that lie on the node. */
+  async listImages(): Promise<CriListedImage[]> {
+    const { images } = (await this.call("ListImages", {})) as { images?: CriListedImage[] };
+    return (images ?? []).map(({ id, repoTags, repoDigests, pinned }) => ({ id, repoTags, repoDigests, pinned }));
+  }
+
+  /** All that there are, stopped ones too. */
+  async listContainers(): Promise<CriContainer[]> {
+    const { containers } = (await this.call("ListContainers", {})) as {
+      containers?: { image?: { image?: string } | null; imageRef: string; imageId: string }[];
+    };
+    return (containers ?? []).map(({ image, imageRef, imageId }) => ({
+      images: [image?.image ?? "", imageRef, imageId].filter((one) => one !== ""),
+    }));
   }
 
   /** No error when it is not there. */

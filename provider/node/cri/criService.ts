@@ -41,8 +41,21 @@ const messages = {
       repoTags: { rule: "repeated", type: "string", id: 2 },
       repoDigests: { rule: "repeated", type: "string", id: 3 },
       size: { type: "uint64", id: 4 },
+      pinned: { type: "bool", id: 8 },
     },
   },
+  ListImagesRequest: { fields: {} },
+  ListImagesResponse: { fields: { images: { rule: "repeated", type: "Image", id: 1 } } },
+  Container: {
+    fields: {
+      id: { type: "string", id: 1 },
+      image: { type: "ImageSpec", id: 4 },
+      imageRef: { type: "string", id: 5 },
+      imageId: { type: "string", id: 10 },
+    },
+  },
+  ListContainersRequest: { fields: {} },
+  ListContainersResponse: { fields: { containers: { rule: "repeated", type: "Container", id: 1 } } },
   ImageStatusResponse: { fields: { image: { type: "Image", id: 1 } } },
   RemoveImageRequest: { fields: { image: { type: "ImageSpec", id: 1 } } },
   RemoveImageResponse: { fields: {} },
@@ -51,9 +64,12 @@ const messages = {
 const method = (name: string) => ({ requestType: `${name}Request`, responseType: `${name}Response` });
 
 const services: Record<string, { methods: Record<string, ReturnType<typeof method>> }> = {
-  RuntimeService: { methods: { Version: method("Version"), Status: method("Status") } },
+  RuntimeService: {
+    methods: { Version: method("Version"), Status: method("Status"), ListContainers: method("ListContainers") },
+  },
   ImageService: {
     methods: {
+      ListImages: method("ListImages"),
       PullImage: method("PullImage"),
       ImageStatus: method("ImageStatus"),
       RemoveImage: method("RemoveImage"),
@@ -69,6 +85,18 @@ export interface CriImage {
   repoDigests: string[];
 }
 
+/** An image that lies on the node. */
+export interface CriListedImage extends CriImage {
+  /** The runtime keeps it from being collected: the sandbox's image, from containerd 1.7.12 on. */
+  pinned: boolean;
+}
+
+/** A container, whatever its state. */
+export interface CriContainer {
+  /** Ids and names by which its image may be told. */
+  images: string[];
+}
+
 export interface CriVersion {
   runtimeName: string;
   runtimeVersion: string;
@@ -80,7 +108,8 @@ export interface CriStatus {
   info: Record<string, string>;
 }
 
-export type CriMethod = "Version" | "Status" | "PullImage" | "ImageStatus" | "RemoveImage";
+export type CriMethod =
+  "Version" | "Status" | "ListContainers" | "ListImages" | "PullImage" | "ImageStatus" | "RemoveImage";
 
 type Method = MethodDefinition<Record<string, unknown>, Record<string, unknown>>;
 

@@ -6,6 +6,7 @@ import { findingText } from "../../model/finding";
 import type { Problem } from "../../model/problem";
 import { problemText } from "../../model/problem";
 import type { Node, NodeConnection } from "../../node";
+import { MirrorQuestions } from "../../verify/coverage/mirrorQuestions";
 import { resolveCredentials } from "../mirror/credentials";
 import type { DeclaredMirror, DeclaredPrivateRegistry } from "../mirror/declared";
 import { withoutSecrets } from "../mirror/declared";
@@ -131,7 +132,10 @@ export async function inspectNode(
     return value;
   }
   // By itself, so that what an update would fail on does not hide what is there.
-  const look = await lookAtNode({ connection, ...mirror, timeout }, context);
+  const questions = new MirrorQuestions(context);
+  const look = await lookAtNode({ connection, ...mirror, questions, timeout }, context).finally(() =>
+    questions.close(),
+  );
   return { ...value, ...(look.looked === undefined ? {} : { plan: look.looked }), problems: look.problems ?? [] };
 }
 

@@ -1,6 +1,6 @@
 import { problemText } from "../../model/problem";
 import type { NodeInspection } from "./inspect";
-import { describeLook, summarizeLook } from "./look";
+import { describeCoverage, describeLook, summarizeLook } from "./look";
 
 /** For a terminal: a line a node, and below it what is there, what would change, and what would fail. */
 export function describeInspection({ node, containerd, owner, plan, problems }: NodeInspection): string[] {
@@ -19,6 +19,7 @@ export function describeInspection({ node, containerd, owner, plan, problems }: 
     ...(plan === undefined
       ? []
       : [`  pulumi up: ${summarizeLook(plan)}`, ...describeLook(plan).map((line) => `    ${line}`)]),
+    ...(plan === undefined ? [] : describeCoverage(plan).map((line) => `  ${line}`)),
     ...problems.map((problem) => `  ${plan === undefined ? "" : "pulumi up would fail: "}${problemText(problem)}`),
   ];
 }

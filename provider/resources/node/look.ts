@@ -4,8 +4,13 @@ import { planContainerd } from "../../containerd/plan/planContainerd";
 import type { OperationContext } from "../../model/context";
 import { findingText } from "../../model/finding";
 import type { Problem } from "../../model/problem";
-import type { Node, NodeConnection } from "../../node";
-import { foreseeChange } from "../../node";
+import type { Node, NodeConnection, NodeObservation } from "../../node";
+import { foreseeChange, isNodeError } from "../../node";
+import type { NodeCoverage } from "../../verify/coverage/coverage";
+import { coverageLine, gapLine } from "../../verify/coverage/coverage";
+import type { CoverageRoutes } from "../../verify/coverage/coverNode";
+import { coverNode } from "../../verify/coverage/coverNode";
+import type { MirrorQuestions } from "../../verify/coverage/mirrorQuestions";
 import { visitBriefly } from "./briefly";
 import type { Declaration } from "./state";
 
@@ -28,6 +33,8 @@ export interface NodeLook {
   owner?: RecordedOwner;
   /** An earlier run was interrupted; the next one takes back what it had begun, and then looks again. */
   unfinished?: true;
+  /** Of the images on the node, which ones would come from the mirror; absent where nobody asked. */
+  coverage?: NodeCoverage;
   /** What a person should know: files of others that stay or give way, tables that are carried over. */
   notes: string[];
 }
@@ -62,6 +69,10 @@ export interface LookRequest {
   declaration: Declaration;
   credentials: Credentials;
   configStyle?: ConfigStyle | "auto";
+  /** Asks the mirrors for the node's images; absent: nobody is asked. Whoever gives it closes it. */
+  questions?: MirrorQuestions;
+  /** Name -> digest of images that will be in the mirror by then. */
+  planned?: Readonly<Record<string, string>>;
   /** Seconds for the whole look. */
   timeout: number;
 }
@@ -79,13 +90,21 @@ export async function lookAtNode(request: LookRequest, context: OperationContext
 /** The same over a connection that there is. */
 async function lookInside(
   node: Node,
-  { declaration, credentials, configStyle = "auto" }: Pick<LookRequest, "declaration" | "credentials" | "configStyle">,
+  {
+    declaration,
+    credentials,
+    configStyle = "auto",
+    questions,
+    planned = {},
+  }: Omit<LookRequest, "connection" | "timeout">,
 ): Promise<NodeLook> {
   const { observed, plan, restart, changed } = await foreseeChange(node, {
     hostsDirs: [declaration.hostsDir],
     plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
   });
   const { record } = observed;
+  const cover =
+    questions === undefined ? {} : await coverage(node, observed, { ...declaration, credentials, planned }, questions);
   return {
     version: plan.version,
     configStyle: plan.style,
@@ -101,8 +120,29 @@ async function lookInside(
       ? {}
       : { owner: { urn: record.owner, ...(record.token === undefined ? {} : { token: record.token }) } }),
     ...(observed.unfinished ? { unfinished: true as const } : {}),
+    ...cover,
     notes: plan.notes.map(findingText),
   };
+}
+
+/** What CRI does not tell is no reason to say nothing else of the node. */
+async function coverage(
+  node: Node,
+  { socketPath }: NodeObservation,
+  routes: CoverageRoutes,
+  questions: MirrorQuestions,
+): Promise<Pick<NodeLook, "coverage">> {
+  const cri = node.cri(socketPath);
+  try {
+    return { coverage: await coverNode(cri, routes, questions) };
+  } catch (error) {
+    if (isNodeError(error, "NODE_CRI", "NODE_TOOL", "NODE_FORWARDING")) {
+      return {};
+    }
+    throw error;
+  } finally {
+    cri.close();
+  }
 }
 
 /** In a few words, for the node's own line: `4 files new, config.toml +4 lines, containerd 1.7.24 restarts once`. */
@@ -135,4 +175,17 @@ export function describeLook({ files, notes, unfinished }: NodeLook): string[] {
     ]),
     ...notes,
   ];
+}
+
+/** Gaps that are named of one node; the others are counted. */
+const shownGaps = 20;
+
+/** Which images would not come from the mirror; nothing where none was asked for. */
+export function describeCoverage({ coverage: found }: Pick<NodeLook, "coverage">): string[] {
+  if (found === undefined || Object.keys(found.counts).length === 0) {
+    return [];
+  }
+  const { gaps } = found;
+  const more = gaps.length > shownGaps ? [`  and ${gaps.length - shownGaps} more`] : [];
+  return [coverageLine(found), ...gaps.slice(0, shownGaps).map((gap) => `  ${gapLine(gap)}`), ...more];
 }

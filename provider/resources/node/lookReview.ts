@@ -5,7 +5,7 @@ import { problemOf } from "../../model/problem";
 import type { NodeOwner } from "../../node";
 import { requireOwnership } from "../../node";
 import type { Look, RecordedOwner } from "./look";
-import { describeLook, summarizeLook } from "./look";
+import { describeCoverage, describeLook, summarizeLook } from "./look";
 
 /** What the program sends of a look at a node, in a preview alone. */
 export interface LookWire {
@@ -56,7 +56,8 @@ export class LookReviews {
       return { status: "pulumi up would fail here", notes: [], problems };
     }
     const status = summarizeLook(look.looked);
-    return { status, notes: [status, ...this.once(host, describeLook(look.looked))], problems };
+    const coverage = this.once(host, describeCoverage(look.looked));
+    return { status, notes: [status, ...this.once(host, describeLook(look.looked)), ...coverage], problems };
   }
 
   private once(host: string, lines: readonly string[]): string[] {

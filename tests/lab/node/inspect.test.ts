@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import type { NodeInspection } from "../../../sdk";
 import { inspectNode } from "../../../sdk";
+import { pullOnNode } from "../../demo/pull";
 import { type Lab, type LabNode, sharedLabOrSkip } from "../lab";
 import { apply, connectionTo, planFor } from "./support/work";
 
@@ -107,11 +108,16 @@ describe("L1: registry-mirror inspect", function () {
     assert.match(gone.stdout, /^127\.0\.0\.1: could not be looked at\n.*\[NODE_UNREACHABLE\]/);
   });
 
-  it("as a function: a node and a mirror, plain values", async () => {
+  it("L4: as a function: a node and a mirror, plain values; which of its images the mirror lacks", async () => {
     const node = lab.node("trixie");
     const { endpoint, caCertPath, username, password } = lab.mirror;
     const mirror = { registryMirrors: [{ endpoint, caCertPath, username, password, hosts: ["quay.io"] }] };
+    await lab.pushPublic();
+    const [{ name } = { name: "" }] = lab.packages.publicOnly.images;
+    assert.equal((await pullOnNode(lab, node, name)).error, undefined);
     const seen = await inspectNode(connectionTo(lab, node), mirror);
+    const gap = seen.plan?.coverage?.gaps.find(({ image }) => image === name);
+    assert.ok(["missing", "not-mirrored"].includes(gap?.status ?? ""), JSON.stringify(seen.plan?.coverage));
     assert.deepEqual([seen.problems, seen.plan?.restart, seen.plan?.files.length], [[], true, 5]);
     await assert.rejects(inspectNode(connectionTo(lab, node), { registryMirrors: [{ endpoint: "ftp://x" }] }), {
       code: "ENDPOINT_INVALID",

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+
+import type { ImageCoverage } from "../../../provider/verify/coverage/coverage";
+import { addCounts, coverageLine, gapLine, summarizeImages } from "../../../provider/verify/coverage/coverage";
+import type { CoverageRoutes } from "../../../provider/verify/coverage/coverNode";
+import { coverNode } from "../../../provider/verify/coverage/coverNode";
+import type { ListedContainer, ListedImage } from "../../../provider/verify/coverage/heldImages";
+import { heldImages } from "../../../provider/verify/coverage/heldImages";
+import type { MirrorAnswer } from "../../../provider/verify/coverage/mirrorQuestions";
+
+const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+const image = (id: string, repoTags: string[], repoDigests: string[], pinned = false): ListedImage => ({
+  id: digest(id),
+  repoTags,
+  repoDigests,
+  pinned,
+});
+const routes: CoverageRoutes = {
+  hosts: [
+    {
+      host: "gcr.io",
+      mirrors: [
+        { endpoint: "https://172.18.0.20:5000/v2/ns", caPath: "/ca", credential: "172.18.0.20:5000" },
+        { endpoint: "https://172.18.0.21:5000" },
+      ],
+      skipFallback: false,
+    },
+    { host: "own.example:5000", mirrors: [], skipFallback: false, access: { credential: "own.example:5000" } },
+  ],
+  files: { "/ca": "PEM" },
+  credentials: {
+    "172.18.0.20:5000": { username: "u", password: "p" },
+    "own.example:5000": { username: "o", password: "w" },
+  },
+};
+
+describe("L4: coverage", () => {
+  it("every name of every image, with its digest; what runs, and what every pod needs", () => {
+    const containers: ListedContainer[] = [{ images: ["gcr.io/a/b:1", digest("1")] }];
+    assert.deepEqual(
+      heldImages(
+        [
+          image("1", ["gcr.io/a/b:1", "quay.io/a/b:2"], [`gcr.io/a/b@${digest("a")}`, `quay.io/a/b@${digest("b")}`]),
+          image("2", [], [`gcr.io/c@${digest("c")}`]),
+          image("3", ["registry.k8s.io/pause:3.10"], [`registry.k8s.io/pause@${digest("d")}`], true),
+          image("4", ["localhost/built:1"], []),
+          image("5", [], []),
+        ],
+        containers,
+      ),
+      [
+        { image: "gcr.io/a/b:1", digest: digest("a"), runs: true },
+        { image: "quay.io/a/b:2", digest: digest("b"), runs: true },
+        { image: `gcr.io/c@${digest("c")}`, digest: digest("c") },
+        { image: "registry.k8s.io/pause:3.10", digest: digest("d"), pinned: true },
+        { image: "localhost/built:1" },
+        { image: digest("5") },
+      ],
+    );
+  });
+
+  it("each is asked of the places that its node asks, in order, with their credentials and CA", async () => {
+    const asked: string[] = [];
+    const answers: Record<string, MirrorAnswer> = {
+      "https://172.18.0.20:5000/v2/ns a/served:1": { digest: digest("a") },
+      "https://172.18.0.20:5000/v2/ns a/moved:1": { digest: digest("f") },
+      "https://172.18.0.20:5000/v2/ns a/second:1": { missing: true },
+      "https://172.18.0.21:5000 a/second:1": { digest: digest("a") },
+      "https://172.18.0.20:5000/v2/ns a/down:1": { error: "refused [REGISTRY_UNREACHABLE]" },
+      [`https://172.18.0.20:5000/v2/ns a/exact:${digest("a")}`]: { digest: digest("a") },
+      "https://own.example:5000 app:1": { digest: digest("a") },
+      "https://172.18.0.20:5000 ns/a/compared:1": { digest: digest("a") },
+    };
+    const questions = {
+      ask: (connection: { endpoint: string; caCert?: string; username?: string }, repository: string, ref: string) => {
+        asked.push(`${connection.endpoint} ${connection.caCert ?? "-"} ${connection.username ?? "-"}`);
+        return Promise.resolve(answers[`${connection.endpoint} ${repository}:${ref}`] ?? { missing: true });
+      },
+      close: () => Promise.resolve(),
+    };
+    const tagged = (name: string): ListedImage =>
+      image("1", [name], [`${name.slice(0, name.lastIndexOf(":"))}@${digest("a")}`]);
+    const lists = {
+      listImages: () =>
+        Promise.resolve([
+          tagged("gcr.io/a/served:1"),
+          tagged("gcr.io/a/moved:1"),
+          tagged("gcr.io/a/second:1"),
+          tagged("gcr.io/a/gone:1"),
+          tagged("gcr.io/a/down:1"),
+          tagged("gcr.io/a/planned:1"),
+          image("2", [], [`gcr.io/a/exact@${digest("a")}`]),
+          tagged("quay.io/other:1"),
+          tagged("own.example:5000/app:1"),
+          tagged("172.18.0.20:5000/ns/a/compared:1"),
+          image("4", ["localhost/built:1"], []),
+          image("5", ["gcr.io/imported:1"], []),
+        ]),
+      listContainers: () => Promise.resolve([]),
+    };
+    const planned = { "gcr.io/a/planned:1": digest("a") };
+    const found = await coverNode(lists, { ...routes, planned }, questions as never);
+    assert.deepEqual(found.counts, {
+      served: 6,
+      "other-digest": 1,
+      missing: 1,
+      unknown: 1,
+      "not-mirrored": 1,
+      local: 1,
+      "no-digest": 1,
+    });
+    assert.deepEqual(
+      found.gaps.map(({ image: name, status }) => `${name} ${status}`),
+      [
+        "gcr.io/a/down:1 unknown",
+        "gcr.io/a/gone:1 missing",
+        "gcr.io/a/moved:1 other-digest",
+        "gcr.io/imported:1 no-digest",
+        "quay.io/other:1 not-mirrored",
+      ],
+    );
+    assert.ok(asked.includes("https://172.18.0.20:5000/v2/ns PEM u"));
+    assert.ok(asked.includes("https://own.example:5000 - o"));
+  });
+
+  it("in words: what runs first, local ones not counted", () => {
+    const gap = (name: string, more: Partial<ImageCoverage>): ImageCoverage => ({
+      image: name,
+      status: "missing",
+      ...more,
+    });
+    const found = summarizeImages([
+      gap("z", { runs: true }),
+      gap("a", {}),
+      gap("p", { pinned: true, status: "unknown", reason: "no answer" }),
+      gap("l", { status: "local" }),
+      gap("s", { status: "served" }),
+    ]);
+    assert.deepEqual(
+      found.gaps.map((one) => gapLine(one)),
+      [
+        "p (every pod needs it): the mirror could not be asked: no answer",
+        "z (runs): the mirror does not have it",
+        "a: the mirror does not have it",
+      ],
+    );
+    const line = "1 of 4 images would come from the mirror if the public registries were gone";
+    assert.equal(coverageLine(found), line);
+    assert.deepEqual(addCounts([found, found]).counts, { missing: 4, unknown: 2, local: 2, served: 2 });
+    const lines = (["other-digest", "not-mirrored", "no-digest"] as const).map((status) =>
+      gapLine({ image: "i", status, mirrorDigest: digest("a") }),
+    );
+    assert.deepEqual(lines, [
+      "i: the mirror has another image under this tag, sha256:aaaaaaaaaaaa",
+      "i: no mirror is asked for its host",
+      "i: the node knows no digest of it",
+    ]);
+  });
+});
