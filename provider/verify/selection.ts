@@ -7,9 +7,12 @@ import type { ExpectedImage } from "./evidence";
 /** Which images a node compares: so many of the smallest, all, or these names. */
 export type ImageSelection = number | "all" | string[];
 
+const cosignTag = /^sha256-[0-9a-f]{64}\.(sig|att|sbom)$/;
+
 /**
  * The images to compare on a node, out of those pushed. A number counts per node, smallest first, so that verifying
- * costs little; images of hosts that are not mirrored here are never taken, unless named.
+ * costs little; images of hosts that are not mirrored here are never taken, unless named, nor is what cosign attaches to
+ * an image under a tag of its own: no node pulls that.
  *
  * @throws MirrorError `VERIFY_IMAGE_UNKNOWN` when a name is not among the pushed images
  */
@@ -37,9 +40,10 @@ export function selectImages(
     });
   }
   const mirrored = new Set(hosts.filter((host) => host.mirrors.length > 0).map((host) => host.host));
-  const candidates = pushed.filter(
-    (image) => mirrored.has("_default") || mirrored.has(parseReference(image.source).host),
-  );
+  const candidates = pushed.filter(({ source }) => {
+    const { host, tag = "" } = parseReference(source);
+    return (mirrored.has("_default") || mirrored.has(host)) && !cosignTag.test(tag);
+  });
   if (selection === "all") {
     return candidates.map(expected);
   }

@@ -29,6 +29,13 @@ describe("which images a node compares", () => {
     assert.deepEqual(names("all"), ["gcr.io/big:1", "gcr.io/small:1", "gcr.io/mid:1"]));
   it("names are taken as given, in their order", () =>
     assert.deepEqual(names(["quay.io/tiny:1", "gcr.io/big:1"]), ["quay.io/tiny:1", "gcr.io/big:1"]));
+  it("what cosign attaches to an image is never taken: no node pulls that", () => {
+    const signature = image(`gcr.io/small:sha256-${"a".repeat(64)}.sig`, 1);
+    for (const selection of [1, "all"] as const) {
+      const taken = selectImages([...pushed, signature], selection, hosts).map((i) => i.source);
+      assert.deepEqual(taken, names(selection));
+    }
+  });
   it("_default mirrors every host", () => {
     const all = selectImages(pushed, 1, [
       { host: "_default", mirrors: [{ endpoint: "https://127.0.20.1:5000" }], skipFallback: false },
