@@ -1,0 +1,127 @@
+import type { Credentials, DesiredHost, DesiredMirror } from "../../containerd/desired";
+import { parseEndpointUrl } from "../../containerd/hostNames";
+import { MirrorError } from "../../model/errors";
+import type { Reference } from "../../model/reference";
+import { parseReference } from "../../model/reference";
+import type { RegistryConnection } from "../../registry/connection";
+import type { ImageCoverage, NodeCoverage } from "./coverage";
+import { summarizeImages } from "./coverage";
+import type { HeldImage, ListedContainer, ListedImage } from "./heldImages";
+import { heldImages } from "./heldImages";
+import type { MirrorQuestions } from "./mirrorQuestions";
+
+/** CRI's lists; provider/node's CriClient is one. */
+export interface ImageLists {
+  listImages(): Promise<ListedImage[]>;
+  listContainers(): Promise<ListedContainer[]>;
+}
+
+/** Which mirrors are asked for which host, and with what. */
+export interface CoverageRoutes {
+  hosts: readonly DesiredHost[];
+  /** Path on the node -> text: the CAs. */
+  files: Readonly<Record<string, string>>;
+  credentials: Credentials;
+  /** Name -> digest of images that are about to be pushed: they count as being there. */
+  planned?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Of all images of a node, which ones its mirrors would serve: nothing is pulled, each mirror is asked by one HEAD an
+ * image, or two where its tag is another image.
+ */
+export async function coverNode(
+  cri: ImageLists,
+  routes: CoverageRoutes,
+  questions: MirrorQuestions,
+): Promise<NodeCoverage> {
+  const [images, containers] = await Promise.all([cri.listImages(), cri.listContainers()]);
+  const held = heldImages(images, containers);
+  return summarizeImages(await Promise.all(held.map((image) => coverImage(image, routes, questions))));
+}
+
+async function coverImage(held: HeldImage, routes: CoverageRoutes, questions: MirrorQuestions): Promise<ImageCoverage> {
+  const reference = referenceOf(held.image);
+  if (reference === undefined || /^localhost(:|$)/.test(reference.host)) {
+    return { ...held, status: "local" };
+  }
+  const { digest } = held;
+  if (digest === undefined) {
+    return { ...held, status: "no-digest" };
+  }
+  const places = placesFor(reference.host, routes);
+  if (places.length === 0) {
+    return { ...held, status: "not-mirrored" };
+  }
+  if (routes.planned?.[held.image] === digest) {
+    return { ...held, status: "served" };
+  }
+  let without: ImageCoverage = { ...held, status: "missing" };
+  for (const place of places) {
+    const answer = await questions.ask(place, reference.repository, reference.tag ?? digest);
+    if ("digest" in answer) {
+      // containerd takes the first place that has the name.
+      return answer.digest === digest
+        ? { ...held, status: "served" }
+        : { ...held, status: "other-digest", mirrorDigest: answer.digest };
+    }
+    if ("error" in answer) {
+      without = { ...held, status: "unknown", reason: answer.error };
+    }
+  }
+  return without;
+}
+
+/** Whom a node asks for images of a host, without the public registry: its mirrors, or the host itself where it is private. */
+function placesFor(host: string, routes: CoverageRoutes): RegistryConnection[] {
+  const { hosts, files, credentials } = routes;
+  const route = hosts.find((one) => one.host === host) ?? hosts.find((one) => one.host === "_default");
+  const mirrors = route?.mirrors ?? [];
+  const places = mirrors.map((mirror) => connectionTo(mirror.endpoint, mirror, routes));
+  if (route?.access !== undefined) {
+    places.push(connectionTo(`https://${host}`, route.access, routes));
+  }
+  // An image may go by a mirror's own name, as one that was pulled to compare the two.
+  const own = hosts
+    .flatMap((one) => one.mirrors)
+    .find(({ endpoint }) => parseEndpointUrl(endpoint)?.authority === host);
+  if (places.length === 0 && own !== undefined) {
+    places.push(connectionTo(originOf(own.endpoint), own, { files, credentials }));
+  }
+  return places;
+}
+
+function originOf(endpoint: string): string {
+  const url = parseEndpointUrl(endpoint);
+  return url === undefined ? endpoint : `${url.scheme}://${url.authority}`;
+}
+
+/** Undefined for an image that goes by its id alone. */
+function referenceOf(image: string): Reference | undefined {
+  if (/^sha256:[0-9a-f]{64}$/.test(image)) {
+    return undefined;
+  }
+  try {
+    return parseReference(image);
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function connectionTo(
+  endpoint: string,
+  { caPath, credential, insecure }: Pick<DesiredMirror, "caPath" | "credential" | "insecure">,
+  { files, credentials }: Pick<CoverageRoutes, "files" | "credentials">,
+): RegistryConnection {
+  const caCert = caPath === undefined ? undefined : files[caPath];
+  const login = credential === undefined ? undefined : credentials[credential];
+  return {
+    endpoint,
+    ...(caCert === undefined ? {} : { caCert }),
+    ...(login ?? {}),
+    ...(insecure === true ? { insecure: true } : {}),
+  };
+}
