@@ -40,7 +40,11 @@ export async function coverNode(
   return summarizeImages(await Promise.all(held.map((image) => coverImage(image, routes, questions))));
 }
 
-async function coverImage(held: HeldImage, routes: CoverageRoutes, questions: MirrorQuestions): Promise<ImageCoverage> {
+async function coverImage(
+  { also = [], ...held }: HeldImage,
+  routes: CoverageRoutes,
+  questions: MirrorQuestions,
+): Promise<ImageCoverage> {
   const reference = referenceOf(held.image);
   if (reference === undefined || /^localhost(:|$)/.test(reference.host)) {
     return { ...held, status: "local" };
@@ -61,7 +65,7 @@ async function coverImage(held: HeldImage, routes: CoverageRoutes, questions: Mi
     const answer = await questions.ask(place, reference.repository, reference.tag ?? digest);
     if ("digest" in answer) {
       // containerd takes the first place that has the name.
-      return answer.digest === digest
+      return answer.digest === digest || also.includes(answer.digest)
         ? { ...held, status: "served" }
         : { ...held, status: "other-digest", mirrorDigest: answer.digest };
     }

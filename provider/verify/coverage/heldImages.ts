@@ -16,7 +16,10 @@ export interface ListedContainer {
 }
 
 /** An image on a node under one of its names, before anybody is asked. */
-export type HeldImage = Pick<ImageCoverage, "image" | "digest" | "runs" | "pinned">;
+export interface HeldImage extends Pick<ImageCoverage, "image" | "digest" | "runs" | "pinned"> {
+  /** Further digests of the same repository: an image may have been pulled as an index and as one platform of it. */
+  also?: string[];
+}
 
 /** Every name of every image: a pod may ask for any of them. An image without a name stands with its id. */
 export function heldImages(images: readonly ListedImage[], containers: readonly ListedContainer[]): HeldImage[] {
@@ -27,21 +30,24 @@ export function heldImages(images: readonly ListedImage[], containers: readonly 
       ...(names.some((name) => used.has(name)) ? { runs: true as const } : {}),
       ...(pinned ? { pinned: true as const } : {}),
     };
-    const digests = new Map(repoDigests.map((name) => splitDigest(name)));
+    const digests = new Map<string, string[]>();
+    for (const [repository, digest] of repoDigests.map(splitDigest)) {
+      digests.set(repository, [...(digests.get(repository) ?? []), digest]);
+    }
     const tagged = repoTags.map((image) => ({ image, repository: repositoryOf(image) }));
     const untagged = repoDigests.filter((name) =>
       tagged.every(({ repository }) => repository !== splitDigest(name)[0]),
     );
     const held: HeldImage[] = [
-      ...tagged.map(({ image, repository }) => ({ image, ...digestOf(digests.get(repository)), ...marks })),
-      ...untagged.map((image) => ({ image, ...digestOf(splitDigest(image)[1]), ...marks })),
+      ...tagged.map(({ image, repository }) => ({ image, ...digestsOf(digests.get(repository)), ...marks })),
+      ...untagged.map((image) => ({ image, digest: splitDigest(image)[1], ...marks })),
     ];
     return held.length > 0 ? held : [{ image: id, ...marks }];
   });
 }
 
-function digestOf(digest: string | undefined): { digest?: string } {
-  return digest === undefined ? {} : { digest };
+function digestsOf([digest, ...also]: readonly string[] = []): Pick<HeldImage, "digest" | "also"> {
+  return { ...(digest === undefined ? {} : { digest }), ...(also.length === 0 ? {} : { also }) };
 }
 
 function splitDigest(name: string): [repository: string, digest: string] {

@@ -45,6 +45,7 @@ describe("L4: coverage", () => {
           image("3", ["registry.k8s.io/pause:3.10"], [`registry.k8s.io/pause@${digest("d")}`], true),
           image("4", ["localhost/built:1"], []),
           image("5", [], []),
+          image("6", ["gcr.io/two:1"], [`gcr.io/two@${digest("a")}`, `gcr.io/two@${digest("b")}`]),
         ],
         containers,
       ),
@@ -55,6 +56,7 @@ describe("L4: coverage", () => {
         { image: "registry.k8s.io/pause:3.10", digest: digest("d"), pinned: true },
         { image: "localhost/built:1" },
         { image: digest("5") },
+        { image: "gcr.io/two:1", digest: digest("a"), also: [digest("b")] },
       ],
     );
   });
@@ -64,6 +66,7 @@ describe("L4: coverage", () => {
     const answers: Record<string, MirrorAnswer> = {
       "https://172.18.0.20:5000/v2/ns a/served:1": { digest: digest("a") },
       "https://172.18.0.20:5000/v2/ns a/moved:1": { digest: digest("f") },
+      "https://172.18.0.20:5000/v2/ns a/both:1": { digest: digest("b") },
       "https://172.18.0.20:5000/v2/ns a/second:1": { missing: true },
       "https://172.18.0.21:5000 a/second:1": { digest: digest("a") },
       "https://172.18.0.20:5000/v2/ns a/down:1": { error: "refused [REGISTRY_UNREACHABLE]" },
@@ -85,6 +88,7 @@ describe("L4: coverage", () => {
         Promise.resolve([
           tagged("gcr.io/a/served:1"),
           tagged("gcr.io/a/moved:1"),
+          image("7", ["gcr.io/a/both:1"], [`gcr.io/a/both@${digest("a")}`, `gcr.io/a/both@${digest("b")}`]),
           tagged("gcr.io/a/second:1"),
           tagged("gcr.io/a/gone:1"),
           tagged("gcr.io/a/down:1"),
@@ -101,7 +105,7 @@ describe("L4: coverage", () => {
     const planned = { "gcr.io/a/planned:1": digest("a") };
     const found = await coverNode(lists, { ...routes, planned }, questions as never);
     assert.deepEqual(found.counts, {
-      served: 6,
+      served: 7,
       "other-digest": 1,
       missing: 1,
       unknown: 1,
