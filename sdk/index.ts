@@ -27,6 +27,7 @@ export { planRollout, RolloutError } from "../provider/resources/cluster/rollout
 export type { InspectedContainerd, InspectedHost, NodeInspection } from "../provider/resources/node/inspect";
 export type { LookedFile, NodeLook, RecordedOwner } from "../provider/resources/node/look";
 export type { ClusterVerification } from "../provider/verify/clusterVerification";
+export type { ClusterCoverage, ClusterGap } from "../provider/verify/coverage/clusterCoverage";
 export type { CoverageStatus, ImageCoverage, NodeCoverage } from "../provider/verify/coverage/coverage";
 export type {
   HostVerification,

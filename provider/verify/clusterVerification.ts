@@ -1,3 +1,5 @@
+import type { ClusterCoverage } from "./coverage/clusterCoverage";
+import { aggregateCoverage } from "./coverage/clusterCoverage";
 import type { NodeVerification, Verdict } from "./nodeVerification";
 import { verdicts, worst } from "./verdict";
 
@@ -13,6 +15,8 @@ export interface ClusterVerification {
   nodes: NodeVerification[];
   /** Addresses of nodes that `rollout.only` left out and that were never configured: nothing is known of them. */
   notConfigured?: string[];
+  /** Which of the images on the nodes would come from the mirror; left out where no node has said it. */
+  coverage?: ClusterCoverage;
 }
 
 export function aggregateVerification(
@@ -27,11 +31,13 @@ export function aggregateVerification(
       counts[verdict] = count;
     }
   }
+  const coverage = aggregateCoverage(nodes.map(({ node, coverage: found }) => ({ node, coverage: found })));
   return {
     cluster,
     verdict: nodes.length === 0 ? "unreachable" : worst(nodes.map((node) => node.verdict)),
     counts,
     nodes: [...nodes],
     ...(notConfigured.length === 0 ? {} : { notConfigured: [...notConfigured] }),
+    ...(coverage === undefined ? {} : { coverage }),
   };
 }

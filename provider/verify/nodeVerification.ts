@@ -1,5 +1,6 @@
 import type { Digest } from "../model/digest";
 import type { PullCause } from "../node";
+import type { NodeCoverage } from "./coverage/coverage";
 
 /**
  * Chosen by cause, not by what is missing. The worst first:
@@ -44,6 +45,12 @@ export interface NodeVerification {
   images: ImageVerification[];
   /** What a person should read besides the verdict. */
   findings?: string[];
+  /**
+   * Which of the images on the node would come from the mirror, as it was after the last change or verification, or at a
+   * refresh that found other gaps. It is no part of the verdict. Left out with `verify.coverage: false`, where the node's
+   * runtime does not list its images, and in states of 0.1.0.
+   */
+  coverage?: NodeCoverage;
 }
 
 /** What was found for one mirrored host on one node. */

@@ -1,4 +1,5 @@
-import { addCounts, coverageLine, gapLine } from "../../verify/coverage/coverage";
+import { aggregateCoverage } from "../../verify/coverage/clusterCoverage";
+import { coverageLine, gapLine, gapReason } from "../../verify/coverage/coverageText";
 import type { Look } from "../node/look";
 import { summarizeLook } from "../node/look";
 import { listNodes } from "./rollout";
@@ -24,26 +25,21 @@ export function describeLooks(seen: readonly { address: string; look: Look }[]):
 
 /** Which images on the nodes would not come from the mirror, each once with its nodes; nothing where all would. */
 export function describeClusterCoverage(seen: readonly { address: string; look: Look }[]): string[] {
-  const covered = seen.flatMap(({ address, look }) => {
-    const coverage = look.looked?.coverage;
-    return coverage === undefined ? [] : [{ address, coverage }];
-  });
-  const byGap = new Map<string, string[]>();
-  for (const { address, coverage } of covered) {
-    for (const gap of coverage.gaps) {
-      const line = gapLine(gap);
-      byGap.set(line, [...(byGap.get(line) ?? []), address]);
-    }
-  }
-  if (byGap.size === 0) {
+  const found = aggregateCoverage(
+    seen.map(({ address, look }) => ({ node: address, coverage: look.looked?.coverage })),
+  );
+  if (found === undefined || found.gaps.length === 0) {
     return [];
   }
-  const total = addCounts(covered.map(({ coverage }) => coverage));
-  const lines = [...byGap].sort(([a, on], [b, also]) => also.length - on.length || (a < b ? -1 : 1));
-  const more = lines.length > shownGaps ? [`  and ${lines.length - shownGaps} more`] : [];
+  const lines = new Map<string, string[]>();
+  for (const gap of found.gaps) {
+    const line = gap.status === "unknown" ? `images: ${gapReason(gap)}` : gapLine(gap);
+    lines.set(line, [...new Set([...(lines.get(line) ?? []), ...gap.nodes])]);
+  }
+  const more = lines.size > shownGaps ? [`  and ${lines.size - shownGaps} more`] : [];
   return [
-    `on ${count(covered.length)}, ${coverageLine(total)}:`,
-    ...lines.slice(0, shownGaps).map(([line, names]) => `  ${line}: ${listNodes(names)}`),
+    `on ${count(found.nodes)}, ${coverageLine(found)}:`,
+    ...[...lines].slice(0, shownGaps).map(([line, names]) => `  ${line}: ${listNodes(names)}`),
     ...more,
   ];
 }

@@ -1,6 +1,7 @@
 import { problemText } from "../../model/problem";
+import { describeCoverage } from "../../verify/coverage/coverageText";
 import type { NodeInspection } from "./inspect";
-import { describeCoverage, describeLook, summarizeLook } from "./look";
+import { describeLook, summarizeLook } from "./look";
 
 /** For a terminal: a line a node, and below it what is there, what would change, and what would fail. */
 export function describeInspection({ node, containerd, owner, plan, problems }: NodeInspection): string[] {
@@ -19,7 +20,7 @@ export function describeInspection({ node, containerd, owner, plan, problems }: 
     ...(plan === undefined
       ? []
       : [`  pulumi up: ${summarizeLook(plan)}`, ...describeLook(plan).map((line) => `    ${line}`)]),
-    ...(plan === undefined ? [] : describeCoverage(plan).map((line) => `  ${line}`)),
+    ...(plan?.coverage === undefined ? [] : describeCoverage(plan.coverage).map((line) => `  ${line}`)),
     ...problems.map((problem) => `  ${plan === undefined ? "" : "pulumi up would fail: "}${problemText(problem)}`),
   ];
 }

@@ -7,7 +7,6 @@ import type { Problem } from "../../model/problem";
 import type { Node, NodeConnection, NodeObservation } from "../../node";
 import { foreseeChange, isNodeError } from "../../node";
 import type { NodeCoverage } from "../../verify/coverage/coverage";
-import { coverageLine, gapLine } from "../../verify/coverage/coverage";
 import type { CoverageRoutes } from "../../verify/coverage/coverNode";
 import { coverNode } from "../../verify/coverage/coverNode";
 import type { MirrorQuestions } from "../../verify/coverage/mirrorQuestions";
@@ -175,17 +174,4 @@ export function describeLook({ files, notes, unfinished }: NodeLook): string[] {
     ]),
     ...notes,
   ];
-}
-
-/** Gaps that are named of one node; the others are counted. */
-const shownGaps = 20;
-
-/** Which images would not come from the mirror; nothing where none was asked for. */
-export function describeCoverage({ coverage: found }: Pick<NodeLook, "coverage">): string[] {
-  if (found === undefined || Object.keys(found.counts).length === 0) {
-    return [];
-  }
-  const { gaps } = found;
-  const more = gaps.length > shownGaps ? [`  and ${gaps.length - shownGaps} more`] : [];
-  return [coverageLine(found), ...gaps.slice(0, shownGaps).map((gap) => `  ${gapLine(gap)}`), ...more];
 }

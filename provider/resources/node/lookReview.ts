@@ -4,8 +4,9 @@ import { problemText } from "../../model/problem";
 import { problemOf } from "../../model/problem";
 import type { NodeOwner } from "../../node";
 import { requireOwnership } from "../../node";
+import { describeCoverage } from "../../verify/coverage/coverageText";
 import type { Look, RecordedOwner } from "./look";
-import { describeCoverage, describeLook, summarizeLook } from "./look";
+import { describeLook, summarizeLook } from "./look";
 
 /** What the program sends of a look at a node, in a preview alone. */
 export interface LookWire {
@@ -56,7 +57,8 @@ export class LookReviews {
       return { status: "pulumi up would fail here", notes: [], problems };
     }
     const status = summarizeLook(look.looked);
-    const coverage = this.once(host, describeCoverage(look.looked));
+    const { coverage: found } = look.looked;
+    const coverage = found === undefined ? [] : this.once(host, describeCoverage(found));
     return { status, notes: [status, ...this.once(host, describeLook(look.looked)), ...coverage], problems };
   }
 

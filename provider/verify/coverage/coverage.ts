@@ -35,6 +35,8 @@ export interface NodeCoverage {
   counts: Partial<Record<CoverageStatus, number>>;
   /** Those that would not come from the mirror, but for local ones; those that run come first. */
   gaps: ImageCoverage[];
+  /** How many gaps there are beyond `gaps`: a node's output names the first 20, because a state keeps it for each node. */
+  unnamed?: number;
 }
 
 /** What makes a gap. */
@@ -54,34 +56,8 @@ export function summarizeImages(images: readonly ImageCoverage[]): NodeCoverage 
   };
 }
 
-/** `41 of 43 images would come from the mirror`. Local ones are not counted: nothing brings them back anyway. */
-export function coverageLine({ counts }: Pick<NodeCoverage, "counts">): string {
-  const { local = 0, served = 0 } = counts;
-  const all = Object.values(counts).reduce((sum, count) => sum + count, 0) - local;
-  return `${served} of ${all} ${all === 1 ? "image" : "images"} would come from the mirror if the public registries were gone`;
-}
-
-/** Why an image would not come, in words. */
-export function gapLine({ image, status, mirrorDigest, runs, pinned, reason }: ImageCoverage): string {
-  const what = {
-    "other-digest": `the mirror has another image under this tag, ${(mirrorDigest ?? "").slice(0, 19)}`,
-    missing: "the mirror does not have it",
-    "not-mirrored": "no mirror is asked for its host",
-    "no-digest": "the node knows no digest of it",
-    unknown: `the mirror could not be asked: ${reason ?? ""}`,
-    served: "served",
-    local: "local",
-  }[status];
-  return `${image}${runs === true ? " (runs)" : pinned === true ? " (every pod needs it)" : ""}: ${what}`;
-}
-
-/** Of several nodes together; an image that lies on two counts twice. */
-export function addCounts(nodes: readonly Pick<NodeCoverage, "counts">[]): Pick<NodeCoverage, "counts"> {
-  const counts: NodeCoverage["counts"] = {};
-  for (const node of nodes) {
-    for (const [status, count] of Object.entries(node.counts)) {
-      counts[status as CoverageStatus] = (counts[status as CoverageStatus] ?? 0) + count;
-    }
-  }
-  return { counts };
+/** The first of its gaps, and how many more there are. */
+export function firstGaps({ counts, gaps }: NodeCoverage, most: number): NodeCoverage {
+  const unnamed = gaps.length - most;
+  return { counts, gaps: gaps.slice(0, most), ...(unnamed > 0 ? { unnamed } : {}) };
 }

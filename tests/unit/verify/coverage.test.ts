@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 
+import { aggregateCoverage } from "../../../provider/verify/coverage/clusterCoverage";
 import type { ImageCoverage } from "../../../provider/verify/coverage/coverage";
-import { addCounts, coverageLine, gapLine, summarizeImages } from "../../../provider/verify/coverage/coverage";
+import { firstGaps, summarizeImages } from "../../../provider/verify/coverage/coverage";
+import { coverageLine, describeCoverage, gapLine, namedGaps } from "../../../provider/verify/coverage/coverageText";
 import type { CoverageRoutes } from "../../../provider/verify/coverage/coverNode";
 import { coverNode } from "../../../provider/verify/coverage/coverNode";
 import type { ListedContainer, ListedImage } from "../../../provider/verify/coverage/heldImages";
@@ -150,7 +152,6 @@ describe("L4: coverage", () => {
     );
     const line = "1 of 4 images would come from the mirror if the public registries were gone";
     assert.equal(coverageLine(found), line);
-    assert.deepEqual(addCounts([found, found]).counts, { missing: 4, unknown: 2, local: 2, served: 2 });
     const lines = (["other-digest", "not-mirrored", "no-digest"] as const).map((status) =>
       gapLine({ image: "i", status, mirrorDigest: digest("a") }),
     );
@@ -158,6 +159,52 @@ describe("L4: coverage", () => {
       "i: the mirror has another image under this tag, sha256:aaaaaaaaaaaa",
       "i: no mirror is asked for its host",
       "i: the node knows no digest of it",
+    ]);
+  });
+
+  it("a state names the first gaps of a node, those that run first, and counts the others", () => {
+    const images = Array.from({ length: 30 }, (_, n): ImageCoverage => ({
+      image: `i${n}`,
+      status: "missing",
+      ...(n === 29 ? { runs: true } : {}),
+    }));
+    const kept = firstGaps(summarizeImages(images), namedGaps);
+    assert.equal(kept.gaps[0]?.image, "i29");
+    assert.equal(kept.gaps.length, 20);
+    assert.equal(kept.unnamed, 10);
+    assert.deepEqual(kept.counts, { missing: 30 });
+    assert.equal(describeCoverage(kept).at(-1), "  and 10 more");
+    assert.equal(firstGaps(summarizeImages(images.slice(0, 20)), namedGaps).unnamed, undefined);
+  });
+
+  it("of a cluster: each gap once with its nodes, those on most nodes first; one node's run counts", () => {
+    const missing = (image: string, more: Partial<ImageCoverage> = {}): ImageCoverage => ({
+      image,
+      status: "missing",
+      ...more,
+    });
+    const found = aggregateCoverage([
+      { node: "n1", coverage: summarizeImages([missing("a"), missing("b"), { image: "s", status: "served" }]) },
+      { node: "n2", coverage: { ...summarizeImages([missing("b", { runs: true })]), unnamed: 3 } },
+      { node: "n3", coverage: undefined },
+    ]);
+    assert.deepEqual(found, {
+      nodes: 2,
+      counts: { missing: 3, served: 1 },
+      gaps: [
+        { image: "b", status: "missing", runs: true, nodes: ["n1", "n2"] },
+        { image: "a", status: "missing", nodes: ["n1"] },
+      ],
+      unnamed: 3,
+    });
+    assert.equal(aggregateCoverage([{ node: "n3", coverage: undefined }]), undefined);
+  });
+
+  it("a mirror that cannot be asked is one line, not one an image", () => {
+    const unknown = (image: string): ImageCoverage => ({ image, status: "unknown", reason: "no answer" });
+    assert.deepEqual(describeCoverage(summarizeImages([unknown("a"), unknown("b")])), [
+      "0 of 2 images would come from the mirror if the public registries were gone",
+      "  2 images: the mirror could not be asked: no answer",
     ]);
   });
 });
