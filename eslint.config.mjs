@@ -109,4 +109,9 @@ export default tseslint.config(
       },
     },
   },
+  {
+    // Runs in a browser.
+    files: ["provider/verify/page/page.js"],
+    languageOptions: { sourceType: "script", globals: { document: "readonly" } },
+  },
 );

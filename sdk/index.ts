@@ -35,9 +35,11 @@ export type {
   NodeVerification,
   Verdict,
 } from "../provider/verify/nodeVerification";
-export type { Verifications } from "../provider/verify/report";
+export type { ReportPageOptions } from "../provider/verify/page/renderReportPage";
+export { renderReportPage } from "../provider/verify/page/renderReportPage";
 export { renderReport } from "../provider/verify/report";
 export type { ImageSelection } from "../provider/verify/selection";
+export type { Verifications } from "../provider/verify/verifications";
 export type {
   ListedNode,
   MirroredClusterArgs,
@@ -57,4 +59,6 @@ export type { ImagePushSetArgs } from "./pushSet/imagePushSet";
 export { ImagePushSet } from "./pushSet/imagePushSet";
 export type { ImageListArgs, ImageSourceArgs, SourceArgs, SourceRegistryArgs } from "./pushSet/imageSource";
 export type { RegistryArgs } from "./pushSet/registryArgs";
+export type { ReportPageArgs } from "./report/reportPage";
+export { reportPage } from "./report/reportPage";
 export { verificationReport } from "./report/verificationReport";

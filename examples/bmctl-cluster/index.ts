@@ -42,3 +42,4 @@ export const waves = cluster.waves;
 export const verdict = cluster.verdict;
 export const verification = cluster.verification;
 export const report = mirror.verificationReport(cluster.verification);
+mirror.reportPage(cluster.verification, { path: "report.html", title: `Registry mirror of ${name}` });

@@ -1,47 +1,18 @@
 import type { ClusterVerification } from "./clusterVerification";
-import { aggregateVerification } from "./clusterVerification";
+import { coverageLine, gapReason } from "./coverage/coverageText";
 import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "./nodeVerification";
-
-/** What a report can be made of: one node, several, a cluster, or several clusters. */
-export type Verifications =
-  NodeVerification | ClusterVerification | undefined | readonly (NodeVerification | ClusterVerification | undefined)[];
+import { endpointsOf, meanings, proofOf, shortDigest } from "./verdictText";
+import type { Verifications } from "./verifications";
+import { clustersOf } from "./verifications";
 
 /** `verificationReport` for values that are at hand. */
 export function renderReport(verification: Verifications): string {
-  // A node that verifies nothing, or is held, has none.
-  const all = (Array.isArray(verification) ? verification : [verification]) as readonly (
-    NodeVerification | ClusterVerification | undefined
-  )[];
-  const given = all.filter((one) => one !== undefined);
-  const clusters: ClusterVerification[] = given.filter(isCluster);
-  const nodes = given.filter((one): one is NodeVerification => !isCluster(one));
   const parts: string[] = ["# Registry mirror verification"];
-  if (nodes.length > 0 || clusters.length === 0) {
-    parts.push(...renderNodes(aggregateVerification("", nodes)));
-  }
-  for (const cluster of clusters) {
-    parts.push(`## Cluster ${cell(cluster.cluster)}`, ...renderNodes(cluster));
+  for (const cluster of clustersOf(verification)) {
+    parts.push(...(cluster.cluster === "" ? [] : [`## Cluster ${cell(cluster.cluster)}`]), ...renderNodes(cluster));
   }
   return `${parts.join("\n\n")}\n`;
 }
-
-function isCluster(value: NodeVerification | ClusterVerification): value is ClusterVerification {
-  return "cluster" in value && "nodes" in value;
-}
-
-/** What a verdict means, for a reader who has no manual at hand. */
-const meanings: Record<Verdict, string> = {
-  proven: "an image that only the mirror can have was pulled through every mirrored host's public name",
-  consistent: "configured and all digests agree, but nothing proves which registry answered",
-  "not-configured": "the mirror does not stand first in the node's effective configuration",
-  fallback: "the node pulled from the public registry, not from the mirror",
-  mismatch: "the mirror serves another digest than was pushed",
-  unauthorized: "the mirror refuses the node's credentials, or asks for some where the node has none",
-  "mirror-unavailable": "the node gets no usable answer from the mirror",
-  "not-found": "the mirror answers, and does not have what was pushed",
-  "pull-failed": "an image could not be pulled, and nothing says that the mirror is the cause",
-  unreachable: "the node or its container runtime could not be asked",
-};
 
 function renderNodes(cluster: ClusterVerification): string[] {
   const parts: string[] = [];
@@ -61,6 +32,7 @@ function renderNodes(cluster: ClusterVerification): string[] {
     if (images !== undefined) {
       parts.push(images);
     }
+    parts.push(...coverageParts(cluster));
     const findings = findingList(nodes);
     if (findings !== undefined) {
       parts.push(findings);
@@ -105,18 +77,6 @@ function hostCells({ containerd }: NodeVerification, host: HostVerification): st
   return [containerd, host.host, endpointsOf(host), proofOf(host), host.verdict];
 }
 
-function proofOf(host: HostVerification): string {
-  return host.direct === true
-    ? "asked directly"
-    : host.cause === undefined
-      ? host.proof
-      : `${host.proof} (${host.cause})`;
-}
-
-function endpointsOf(host: HostVerification): string {
-  return host.endpoints.length === 0 ? "nothing configured" : host.endpoints.join(", ");
-}
-
 function imageTable(nodes: readonly NodeVerification[]): string | undefined {
   const rows = nodes.flatMap((node) =>
     node.images.map((image) => ({
@@ -124,9 +84,9 @@ function imageTable(nodes: readonly NodeVerification[]): string | undefined {
       cells: [
         image.image,
         image.mirrorImage,
-        short(image.expectedDigest),
-        short(image.publicRepoDigest),
-        short(image.mirrorRepoDigest),
+        shortDigest(image.expectedDigest),
+        shortDigest(image.publicRepoDigest),
+        shortDigest(image.mirrorRepoDigest),
         matchOf(image),
       ],
     })),
@@ -145,6 +105,29 @@ function matchOf(image: ImageVerification): string {
   return compared ? "**differ**" : `**not compared** (${image.cause ?? "not pulled"})`;
 }
 
+/** Each gap once, whichever nodes it is on. */
+function coverageParts({ coverage }: ClusterVerification): string[] {
+  if (coverage === undefined) {
+    return [];
+  }
+  const { gaps, unnamed = 0, nodes } = coverage;
+  const rows = gaps.map((gap) => ({
+    nodes: gap.nodes,
+    cells: [
+      gap.image,
+      gap.runs === true ? "runs" : gap.pinned === true ? "every pod needs it" : "",
+      gapReason(gap),
+      gap.digest === undefined ? "none" : shortDigest(gap.digest),
+    ],
+  }));
+  const more = unnamed > 0 ? [`And ${unnamed} more, which the nodes count and do not name.`] : [];
+  return [
+    `${coverageLine(coverage)} (${nodes === 1 ? "1 node" : `${nodes} nodes`}).`,
+    ...(rows.length === 0 ? [] : [table(["node", "image", "in use", "why it would not come", "digest"], rows)]),
+    ...more,
+  ];
+}
+
 function findingList(nodes: readonly NodeVerification[]): string | undefined {
   const rows = merge(
     nodes.flatMap((node) => (node.findings ?? []).map((finding) => ({ node: node.node, cells: [finding] }))),
@@ -152,16 +135,6 @@ function findingList(nodes: readonly NodeVerification[]): string | undefined {
   return rows.length === 0
     ? undefined
     : rows.map((row) => `- ${nodesOf(row.nodes)}: ${cell(row.cells[0] ?? "")}`).join("\n");
-}
-
-/** `sha256:27be66fb9140...`, or of `name@sha256:27be...` the digest's part. */
-function short(digest: string): string {
-  const match = /sha(?:256|512):[0-9a-f]+/.exec(digest)?.[0];
-  if (match === undefined) {
-    return digest === "" ? "none" : digest;
-  }
-  const [algorithm, hex = ""] = match.split(":");
-  return `${algorithm}:${hex.slice(0, 12)}`;
 }
 
 function table(head: readonly string[], rows: readonly Row[]): string {

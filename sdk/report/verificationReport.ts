@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { ClusterVerification } from "../../provider/verify/clusterVerification";
 import type { NodeVerification } from "../../provider/verify/nodeVerification";
-import type { Verifications } from "../../provider/verify/report";
 import { renderReport } from "../../provider/verify/report";
+import type { Verifications } from "../../provider/verify/verifications";
 
 /**
  * A verification as Markdown, to be read, sent or kept with a change's papers: one table of nodes and hosts, one of

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { renderReportPage } from "../../provider/verify/page/renderReportPage";
 import type { ClusterVerification } from "../../sdk";
 import { pullOnNode } from "../demo/pull";
 import type { ConfigValue, ProgramStack } from "../engine/program";
@@ -151,6 +152,10 @@ describe("the examples, copied and run on the lab", function () {
       Array(10).fill("proven"),
     );
     assert.match(outputs["report"] as string, /proven/);
+    assert.equal(
+      readFileSync(join(folder, "report.html"), "utf8"),
+      renderReportPage(verification, { title: `Registry mirror of ${verification.cluster}` }),
+    );
     for (const { node, hosts } of verification.nodes) {
       const told = hosts.find((host) => host.host === direct.hostPort);
       const worker = lab.nodes.some((one) => one.address === node && isWorker(one));

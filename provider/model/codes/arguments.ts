@@ -10,6 +10,10 @@ export const argumentCodes = {
     cause: "A file that an argument names cannot be read on the machine that runs Pulumi.",
     wayOut: "Give the path of a readable file; a relative one counts from the program's folder.",
   },
+  FILE_NOT_WRITTEN: {
+    cause: "A file that an argument names cannot be written on the machine that runs Pulumi.",
+    wayOut: "Give a path in a folder that is there and that Pulumi's user may write to; a full disk needs room.",
+  },
   CA_INVALID: {
     cause: "caCert, or the file of caCertPath, is no PEM certificate, or holds a private key.",
     wayOut: "Give the CA certificate in PEM form; a DER file converts with openssl x509 -inform der.",

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 
 import { aggregateVerification } from "../../../provider/verify/clusterVerification";
+import type { ImageCoverage } from "../../../provider/verify/coverage/coverage";
 import type { NodeVerification } from "../../../provider/verify/nodeVerification";
 import { renderReport } from "../../../provider/verify/report";
 import { verificationReport } from "../../../sdk/report/verificationReport";
@@ -90,6 +91,40 @@ describe("verification report", () => {
     assert.match(report, /\| failed \(unauthorized\) \| unauthorized \|$/m);
     assert.match(report, /\| none \| \*\*not compared\*\* \(unauthorized\) \|$/m);
     assert.match(report, /sha256:444444444444 \| \*\*differ\*\* \|$/m);
+  });
+
+  it("L4: coverage: a line, and each gap once with the nodes that it is on; 300 nodes fit on a screen", () => {
+    const gap = { image: "gcr.io/a/b:1", status: "missing" as const, digest: digest("7"), runs: true as const };
+    const moved = { image: "gcr.io/c/d|e:1", status: "other-digest" as const, mirrorDigest: digest("8") };
+    const node = (n: number, gaps: ImageCoverage[], unnamed?: number): NodeVerification => ({
+      ...proven(`10.0.${Math.floor(n / 250)}.${n % 250}`),
+      coverage: { counts: { served: 9, missing: gaps.length }, gaps, ...(unnamed === undefined ? {} : { unnamed }) },
+    });
+    const one = renderReport(node(1, [gap]));
+    assert.match(one, /^9 of 10 images would come from the mirror if the public registries were gone \(1 node\)\.$/m);
+    assert.match(
+      one,
+      /^\| 10\.0\.0\.1 \| gcr\.io\/a\/b:1 \| runs \| the mirror does not have it \| sha256:777777777777 \|$/m,
+    );
+    const cluster = aggregateVerification(
+      "admin1",
+      Array.from({ length: 300 }, (_, n) =>
+        node(n, n === 299 ? [gap, moved] : n % 2 === 0 ? [gap] : [], n === 0 ? 4 : undefined),
+      ),
+    );
+    const report = renderReport(cluster);
+    assert.ok(report.split("\n").length < 25, report);
+    assert.match(report, /^2700 of 2852 images would come .* \(300 nodes\)\.$/m);
+    assert.match(
+      report,
+      /^\| 10\.0\.0\.0, 10\.0\.0\.2, 10\.0\.0\.4, 10\.0\.0\.6 and 147 more \| gcr\.io\/a\/b:1 \| runs \|/m,
+    );
+    assert.match(
+      report,
+      /^\| 10\.0\.1\.49 \| gcr\.io\/c\/d\\\|e:1 \| {2}\| the mirror has another image under this tag, sha256:888888888888 \| none \|$/m,
+    );
+    assert.match(report, /^And 4 more, which the nodes count and do not name\.$/m);
+    assert.doesNotMatch(renderReport(proven("n1")), /would come/, "nothing is said where nothing was asked");
   });
 
   it("nothing verified is not a success", () => {

@@ -1,0 +1,44 @@
+import type { CoverageStatus } from "../coverage/coverage";
+import type { Verdict } from "../nodeVerification";
+import { type Html, html } from "./html";
+
+/** A colour, by what it means; page.css has two of each, for light and for dark. */
+export type Tone = "proven" | "agrees" | "bypassed" | "failing" | "wrong" | "unknown" | "neutral";
+
+/** How something is shown: never by its colour alone. */
+export interface Sign {
+  readonly sign: string;
+  readonly tone: Tone;
+}
+
+export const verdictSigns: Record<Verdict, Sign> = {
+  proven: { sign: "✓", tone: "proven" },
+  consistent: { sign: "≈", tone: "agrees" },
+  fallback: { sign: "→", tone: "bypassed" },
+  "pull-failed": { sign: "!", tone: "failing" },
+  "not-found": { sign: "∅", tone: "failing" },
+  "mirror-unavailable": { sign: "×", tone: "failing" },
+  unauthorized: { sign: "⊘", tone: "failing" },
+  mismatch: { sign: "≠", tone: "wrong" },
+  "not-configured": { sign: "–", tone: "wrong" },
+  unreachable: { sign: "?", tone: "unknown" },
+};
+
+export const coverageSigns: Record<CoverageStatus, Sign> = {
+  served: { sign: "✓", tone: "proven" },
+  "no-digest": { sign: "≈", tone: "agrees" },
+  "not-mirrored": { sign: "→", tone: "bypassed" },
+  missing: { sign: "∅", tone: "failing" },
+  "other-digest": { sign: "≠", tone: "wrong" },
+  unknown: { sign: "?", tone: "unknown" },
+  local: { sign: "⌂", tone: "neutral" },
+};
+
+/** The sign and the word, in the colour. */
+export function badge(word: Verdict | CoverageStatus, { sign, tone }: Sign): Html {
+  return html`<span class="badge ${tone}"><b>${sign}</b> ${word}</span>`;
+}
+
+export function verdictBadge(verdict: Verdict): Html {
+  return badge(verdict, verdictSigns[verdict]);
+}

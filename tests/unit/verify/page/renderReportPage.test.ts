@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+
+import { aggregateVerification } from "../../../../provider/verify/clusterVerification";
+import { script, style } from "../../../../provider/verify/page/assets";
+import { html } from "../../../../provider/verify/page/html";
+import { renderReportPage } from "../../../../provider/verify/page/renderReportPage";
+import { coverageSigns, verdictSigns } from "../../../../provider/verify/page/signs";
+import { verdicts } from "../../../../provider/verify/verdict";
+import { proven } from "../../sdk/proven";
+import { contrast, distance, visions } from "./colour";
+import { fleet, hostile, hostileTexts, worst } from "./fixtures";
+
+/** The document without what the package itself puts into it. */
+function ofValues(page: string): string {
+  return page.replace(`<style>${style}</style>`, "").replace(`<script>${script}</script>`, "");
+}
+
+/** Without the whole document in the message. */
+function has(page: string, wanted: RegExp, why = ""): void {
+  assert.ok(wanted.test(page), `not on the page: ${String(wanted)} ${why}`);
+}
+
+const escapeText = (text: string): string => html`${text}`.markup;
+
+describe("report page: markup", () => {
+  it("text is escaped, markup is not, and what cannot be seen is written out", () => {
+    assert.equal(html`<b title="${`a"b'c`}">${"<&>`"}</b>`.markup, `<b title="a&quot;b&#39;c">&lt;&amp;&gt;&#96;</b>`);
+    assert.equal(html`<p>${[html`<i>${1}</i>`, undefined, "x"]}</p>`.markup, "<p><i>1</i>x</p>");
+    assert.equal(
+      escapeText("a\u202eb\u200b\u0000\u{e0041}\ud800\tc\nd"),
+      "a\\u202eb\\u200b\\u0000\\ue0041\\ud800\tc\nd",
+    );
+    assert.equal(escapeText("مرآة 鏡 é"), "مرآة 鏡 é", "a name in another script stays as it is");
+  });
+
+  it("hostile names stay text, wherever they stand", () => {
+    const page = ofValues(renderReportPage(hostile(), { title: hostileTexts.join(" ") }));
+    const plain = ofValues(renderReportPage(fleet(100, 12), { title: "plain" }));
+    const tags = (text: string): string[] =>
+      [...new Set([...text.matchAll(/<[/!]?[a-z]+/gi)].map(([tag]) => tag))].sort();
+    // Not one kind of element that a document without them has not.
+    assert.deepEqual(
+      tags(page).filter((tag) => !tags(plain).includes(tag)),
+      [],
+    );
+    assert.doesNotMatch(page, /<script|<img|<svg onload|onerror="|javascript:globalThis[^&]*"/i);
+    assert.doesNotMatch(page, /[\u0000-\u0008\u202a-\u202e\u200b\ud800-\udfff]/);
+    for (const text of hostileTexts) {
+      assert.ok(page.includes(`<bdi>${escapeText(text)}</bdi>`), text);
+    }
+  });
+
+  it("no name is an address, a class or an id: those are the package's own", () => {
+    const page = ofValues(renderReportPage([hostile(), fleet(300, 4)]));
+    for (const [, name, value = ""] of page.matchAll(
+      / (href|class|id|data-list|data-verdict|style|on\w+)="([^"]*)"/g,
+    )) {
+      assert.match(value, /^#?[a-z][a-z0-9 -]*$/, `${name}="${value}"`);
+      assert.notEqual(name, "style");
+    }
+  });
+});
+
+describe("report page: policy", () => {
+  const page = renderReportPage(fleet(3, 2));
+
+  it("nothing runs, is styled or is loaded but the style and the script whose hashes it names", () => {
+    const policy = /<meta http-equiv="Content-Security-Policy" content="([^"]*)"/
+      .exec(page)?.[1]
+      ?.replaceAll("&#39;", "'");
+    const hash = (tag: string): string =>
+      createHash("sha256")
+        .update(new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(page)?.[1] ?? "")
+        .digest("base64");
+    assert.equal(
+      policy,
+      `default-src 'none'; style-src 'sha256-${hash("style")}'; script-src 'sha256-${hash("script")}'; base-uri 'none'; form-action 'none'`,
+    );
+    assert.ok(page.indexOf("Content-Security-Policy") < page.indexOf("<style>"), "it stands before what it is about");
+    assert.equal(page.match(/<style|<script/g)?.length, 2);
+    assert.doesNotMatch(page, /<link|<img|<iframe|@import|url\(| style=| on[a-z]+=/i);
+  });
+
+  it("the style and the script cannot end their elements", () => {
+    assert.doesNotMatch(style, /<\//);
+    assert.doesNotMatch(script, /<\/|<!--/);
+  });
+});
+
+describe("report page: what it shows", () => {
+  it("the same values give the same document, with no time in it", () => {
+    assert.equal(renderReportPage(fleet(300, 4)), renderReportPage(structuredClone(fleet(300, 4))));
+    assert.doesNotMatch(ofValues(renderReportPage(fleet(3, 2))), /20\d\d-\d\d|GMT|UTC/);
+  });
+
+  it("each verdict and each status of an image has a sign of its own", () => {
+    for (const signs of [verdictSigns, coverageSigns]) {
+      const all = Object.values(signs).map(({ sign }) => sign);
+      assert.equal(new Set(all).size, all.length);
+    }
+    assert.deepEqual(Object.keys(verdictSigns).sort(), [...verdicts].sort());
+    const page = renderReportPage(
+      aggregateVerification(
+        "c",
+        verdicts.map((verdict) => ({ ...proven(verdict), verdict })),
+      ),
+    );
+    for (const verdict of verdicts) {
+      assert.ok(page.includes(`<b>${verdictSigns[verdict].sign}</b> ${verdict}</span>`), verdict);
+    }
+  });
+
+  it("nodes, hosts, order, digests whole, coverage with its gaps, findings, what is not configured", () => {
+    const page = renderReportPage(fleet(3, 2), { title: "Site 7" });
+    has(page, /<title>Site 7<\/title>/);
+    has(page, /<h2>Cluster admin1<\/h2>/);
+    has(page, /<dt>nodes are good<\/dt><dd>2 of 3<\/dd>/);
+    has(page, /<bdi>https:\/\/172\.18\.0\.20:5000\/v2\/test-namespace, upstream<\/bdi>/);
+    has(page, new RegExp(`<code class="whole">sha256:${"01".repeat(32)}</code>`));
+    has(page, /115 of 121 images would come from the mirror if the public registries were gone/);
+    has(page, /aria-label="Images of all nodes: 115 served, 3 not-mirrored, 1 missing, 2 other-digest"/);
+    has(page, /gcr\.io\/anthos-baremetal-release\/ansible-runner:1\.30<\/bdi><\/td><td>runs<\/td>/);
+    has(page, /<dd>95 %<\/dd>/, "never rounded up");
+    has(page, /gcr\.io: the probe image did not come through the public name \(fallback\)/);
+    has(page, /<h3>Not configured yet<\/h3><p> ?Left out by rollout\.only: <bdi>10\.9\.9\.1<\/bdi>/);
+  });
+
+  it("nodes of no cluster, several clusters, and none at all", () => {
+    has(renderReportPage([proven("n1"), undefined]), /<h2>Nodes<\/h2>/);
+    const both = renderReportPage([fleet(3, 2), { ...fleet(12, 3), cluster: "user1" }]);
+    has(both, /<a href="#part-2"><bdi>Cluster user1<\/bdi><\/a>/);
+    has(both, /<section class="cluster" id="part-2"><h2>Cluster user1<\/h2>/);
+    has(renderReportPage([]), /No node has been verified\./);
+  });
+
+  it("nodes that are alike are one row, and a list of nodes stands there once", () => {
+    const page = ofValues(
+      renderReportPage(
+        aggregateVerification(
+          "c",
+          Array.from({ length: 1000 }, (_, n) => proven(`node-${n}`)),
+        ),
+      ),
+    );
+    assert.equal(page.match(/<tr/g)?.length, 6, "matrix, routes, images: a head and a row each");
+    assert.equal(page.match(/node-999\b/g)?.length, 1);
+    has(page, /<a href="#part-1-list-1">all 1000 nodes<\/a>/);
+  });
+
+  it("1,000 nodes with 20 hosts: at most 220 kB, and 2 MB where no two are alike; within two seconds", () => {
+    const started = performance.now();
+    const usual = Buffer.byteLength(renderReportPage(fleet(1000, 20)));
+    const large = Buffer.byteLength(renderReportPage(worst(1000, 20)));
+    const took = performance.now() - started;
+    assert.ok(usual < 220_000, `${usual} bytes`);
+    assert.ok(large < 2_000_000, `${large} bytes`);
+    assert.ok(took < 2000, `${took} ms`);
+  });
+});
+
+describe("report page: colours", () => {
+  const block = (css: string): Record<string, string> =>
+    Object.fromEntries(
+      [...css.matchAll(/--([a-z-]+): (#[0-9a-f]{6});/g)].map(([, name = "", value = ""]) => [name, value]),
+    );
+  const [light = "", dark = ""] = style.split("@media screen and (prefers-color-scheme: dark)");
+  const tones = ["proven", "agrees", "bypassed", "failing", "wrong", "unknown"];
+
+  for (const [mode, colours] of [
+    ["light", block(light)],
+    ["dark", block(dark.slice(0, dark.indexOf("\n}\n}")))],
+  ] as const) {
+    it(`${mode}: text has a contrast of 4.5 at least`, () => {
+      for (const [on, text] of [
+        ["paper", "ink"],
+        ["paper", "muted"],
+        ["panel", "ink"],
+        ["panel", "muted"],
+        ["paper", "link"],
+        ...[...tones, "neutral"].map((tone) => [tone, `on-${tone}`] as const),
+      ] as const) {
+        const ratio = contrast(colours[on] ?? "", colours[text] ?? "");
+        assert.ok(ratio >= 4.5, `${text} on ${on}: ${ratio.toFixed(2)}`);
+      }
+    });
+
+    it(`${mode}: whoever lacks a kind of cones tells the colours apart, five times as far as is just seen`, () => {
+      for (const [vision, matrix] of Object.entries(visions)) {
+        for (const [n, a] of tones.entries()) {
+          for (const b of tones.slice(n + 1)) {
+            const far = distance(colours[a] ?? "", colours[b] ?? "", matrix);
+            assert.ok(far >= 0.1, `${vision}: ${a} and ${b}: ${far.toFixed(3)}`);
+          }
+        }
+      }
+    });
+  }
+});
