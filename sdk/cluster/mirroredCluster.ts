@@ -18,6 +18,7 @@ import { shapes } from "../../provider/resources/cluster/shapes";
 import { verificationOf } from "../../provider/resources/cluster/verification";
 import { inputsOfHeldNode } from "../../provider/resources/node/state";
 import type { ClusterVerification } from "../../provider/verify/clusterVerification";
+import type { ClusterCoverage } from "../../provider/verify/coverage/clusterCoverage";
 import type { Verdict } from "../../provider/verify/nodeVerification";
 import type { MirrorArgs, PrivateRegistryArgs } from "../mirror/registryMirror";
 import { RegistryMirror } from "../mirror/registryMirror";
@@ -148,6 +149,8 @@ export class MirroredCluster extends pulumi.ComponentResource {
   readonly nodes: Readonly<Record<string, NodeContainerd>>;
   /** Verdict of the cluster, and per node, host and image. */
   readonly verification: pulumi.Output<ClusterVerification>;
+  /** `verification.coverage`: which images on the nodes would come from the mirror. */
+  readonly coverage: pulumi.Output<ClusterCoverage | undefined>;
   /** The worst verdict of all nodes. */
   readonly verdict: pulumi.Output<Verdict>;
   /** One line a wave, with its nodes; known in a preview already. The same as data: `rollout`. */
@@ -212,6 +215,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
     this.verification = pulumi
       .all(reach.nodes.map((node) => nodes[node.address]?.verification))
       .apply((found) => verificationOf(config.name, reach.nodes, rollout, found));
+    this.coverage = this.verification.apply((found) => found.coverage);
     this.verdict = this.verification.apply(({ verdict }) => verdict);
     this.waves = pulumi.output(rollout.waves.map(waveLine));
     if (reach.warning !== undefined) {

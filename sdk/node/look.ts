@@ -7,7 +7,7 @@ import type { Look } from "../../provider/resources/node/look";
 import { lookAtNode } from "../../provider/resources/node/look";
 import type { LookWire } from "../../provider/resources/node/lookReview";
 import { declarationOf } from "../../provider/resources/node/stated";
-import { MirrorQuestions } from "../../provider/verify/coverage/mirrorQuestions";
+import { SharedQuestions } from "../../provider/verify/coverage/sharedQuestions";
 import { whenKnown } from "../known";
 import { endpointsSeen } from "../mirror/endpointsSeen";
 import { plannedImages } from "../pushSet/plannedImages";
@@ -27,7 +27,7 @@ export interface LookArgs {
   onProblem?: "warn" | "error";
   /**
    * Whether the mirrors are asked, by one HEAD an image for all nodes together, which of the images on the nodes they
-   * would serve. Default true.
+   * would serve. Default true, unless `verify.coverage` is false.
    */
   coverage?: boolean;
 }
@@ -101,31 +101,20 @@ async function look(args: NodeContainerdArgs, timeout: number, own: Turns): Prom
     ...(style.value === undefined ? {} : { configStyle: style.value }),
     timeout,
   };
-  if (args.look !== false && args.look?.coverage === false) {
+  if (!coverageIsAsked(args)) {
     return own.run(() => lookAtNode(request, context));
   }
   const planned = await plannedImages(args.images);
-  return withQuestions((questions) => own.run(() => lookAtNode({ ...request, questions, planned }, context)));
+  return questions.use((asking) => own.run(() => lookAtNode({ ...request, questions: asking, planned }, context)));
 }
 
 const context = { signal: new AbortController().signal, log: silentLog };
 
-/** Of all nodes of the program: an image is asked for once. */
-let shared: { questions: MirrorQuestions; users: number } | undefined;
+const questions = new SharedQuestions();
 
-async function withQuestions<T>(work: (questions: MirrorQuestions) => Promise<T>): Promise<T> {
-  shared ??= { questions: new MirrorQuestions(context), users: 0 };
-  const mine = shared;
-  mine.users++;
-  try {
-    return await work(mine.questions);
-  } finally {
-    mine.users--;
-    if (mine.users === 0) {
-      shared = undefined;
-      await mine.questions.close();
-    }
-  }
+function coverageIsAsked({ look: looking, verify }: NodeContainerdArgs): boolean {
+  const byVerify = verify === false || verify?.coverage !== false;
+  return looking === false ? false : (looking?.coverage ?? byVerify);
 }
 
 type LookedConnection = Parameters<typeof lookAtNode>[0]["connection"];

@@ -8,6 +8,7 @@ import { shapes } from "../../provider/resources/node/shapes";
 import type { ContainerdState } from "../../provider/resources/node/state";
 import { verificationIn } from "../../provider/resources/node/storedVerification";
 import type { NodeWire } from "../../provider/resources/node/wire";
+import type { NodeCoverage } from "../../provider/verify/coverage/coverage";
 import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import type { ImageSelection } from "../../provider/verify/selection";
 import type { LiftedWire } from "../lifted";
@@ -26,6 +27,13 @@ export interface VerifyArgs {
   images?: pulumi.Input<ImageSelection>;
   /** "error" (default): a bad verdict fails the node and restores what it had. "warn": it is reported and kept. */
   onFailure?: pulumi.Input<"error" | "warn">;
+  /**
+   * Whether the mirrors are asked, by one HEAD an image for all nodes together, which of the images that lie on the node
+   * they would serve if the public registries were gone (docs/coverage.md). "warn" (default): what they would not is a
+   * warning, and stands in `coverage`. "error": it fails the node before anything is touched (`COVERAGE_GAPS`). `false`:
+   * nobody is asked.
+   */
+  coverage?: pulumi.Input<"warn" | "error" | false>;
 }
 
 /** What a node takes from a mirror: a RegistryMirror, or its outputs from another stack. */
@@ -47,7 +55,7 @@ export interface NodeContainerdArgs {
   images?: pulumi.Input<PushedImage[]>;
   /** The push set's probe: pulling it through each public name proves the node's route. */
   probe?: pulumi.Input<Probe | undefined>;
-  /** Default `{ images: 1, onFailure: "error" }`; `false` verifies nothing. */
+  /** Default `{ images: 1, onFailure: "error", coverage: "warn" }`; `false` verifies nothing. */
   verify?: VerifyArgs | false;
   /**
    * "hosts-dir": one hosts.toml a host, changed without restarts. "config-toml": `mirrors` and `configs` tables,
@@ -96,6 +104,8 @@ export class NodeContainerd extends MirrorResource {
   declare readonly containerd: pulumi.Output<ContainerdState | undefined>;
   /** Evidence and verdict; undefined with `verify: false`, and while the node is held and was never configured. */
   declare readonly verification: pulumi.Output<NodeVerification | undefined>;
+  /** `verification.coverage`. */
+  readonly coverage: pulumi.Output<NodeCoverage | undefined>;
   /** Where the state is still one of 0.1.0: the verification as a text. */
   declare private readonly verified: pulumi.Output<string | undefined>;
 
@@ -124,6 +134,7 @@ export class NodeContainerd extends MirrorResource {
     this.verification = pulumi
       .all([this.verification, this.verified])
       .apply(([found, text]) => verificationIn(found, text));
+    this.coverage = this.verification.apply((found) => found?.coverage);
   }
 }
 

@@ -46,14 +46,17 @@ export function declaredBy(args: NodeContainerdArgs): {
  * images.
  */
 function declaredVerify({ mirror, images, probe, verify }: NodeContainerdArgs): pulumi.Output<string> {
-  const { images: selection, onFailure } = verify === false ? {} : (verify ?? {});
-  return sharedBy(mirror).verify.get([images, probe, verify === false, selection, onFailure], () =>
+  const { images: selection, onFailure, coverage } = verify === false ? {} : (verify ?? {});
+  return sharedBy(mirror).verify.get([images, probe, verify === false, selection, onFailure, coverage], () =>
     verify === false
       ? pulumi.output(images).apply(() => stateVerify(false))
       : pulumi
-          .all([images, probe, selection, onFailure, mirror.hosts])
-          .apply(([pushed, tried, chosen, failing, hosts]) =>
-            stateVerify({ images: pushed, probe: tried, selection: chosen, onFailure: failing, hosts }),
+          .all([images, probe, selection, onFailure, coverage, mirror.hosts])
+          .apply(([pushed, tried, chosen, failing, covered, hosts]) =>
+            stateVerify({
+              ...{ images: pushed, probe: tried, selection: chosen },
+              ...{ onFailure: failing, coverage: covered, hosts },
+            }),
           ),
   );
 }

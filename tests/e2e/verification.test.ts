@@ -4,6 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { silentLog } from "../../provider/model/context";
+import type { CriClient } from "../../provider/node";
+import { closeIdleNodes, connectNode } from "../../provider/node";
 import { renderReport } from "../../provider/verify/report";
 import type { NodeVerification, Verdict } from "../../sdk";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
@@ -93,6 +96,21 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
       assert.doesNotMatch(found.error ?? "?", /[?]|password/);
     }
   };
+  /** The node's own images, over its CRI. */
+  async function onNode<T>(work: (cri: CriClient) => Promise<T>): Promise<T> {
+    const { privateKeyPath } = lab.keys.plain;
+    const { address: host, port, hostKey } = node;
+    const context = { signal: new AbortController().signal, log: silentLog };
+    const connection = await connectNode({ host, port, privateKeyPath, hostKey }, context);
+    const cri = connection.cri();
+    try {
+      return await work(cri);
+    } finally {
+      cri.close();
+      connection.close();
+      await closeIdleNodes();
+    }
+  }
   const printed = (result: OperationResult): string => `${result.stdout}\n${result.stderr}`;
 
   it("V1: verify.images: a number, all, or names", async () => {
@@ -128,6 +146,47 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     assert.match(printed(up), /probe image did not come through the public name/);
     assert.deepEqual(compareSnapshots(before, node.snapshot("/etc")), []);
     assert.equal((await node.exec("systemctl is-active containerd")).stdout.trim(), "active");
+  });
+
+  it("L4: what would not come from the mirror is an output and a warning, an error where that is wanted, and a refresh sees what changed", async () => {
+    const [foreign] = lab.packages.publicOnly.images;
+    assert.ok(foreign !== undefined);
+    await lab.pushPublic();
+    await onNode((cri) => cri.pullImage(foreign.name));
+    const before = node.snapshot("/etc");
+    const restarts = await node.containerdRestarts();
+    // Nothing is touched: no file, no restart.
+    const stack = await open(program({ verify: { coverage: "error" } }));
+    const refused = await stack.up();
+    assert.ok(!refused.ok);
+    assert.match(printed(refused), /COVERAGE_GAPS/);
+    assert.ok(printed(refused).includes(foreign.name), printed(refused));
+    assert.deepEqual(compareSnapshots(before, node.snapshot("/etc")), []);
+    assert.equal(await node.containerdRestarts(), restarts);
+
+    await stack.setConfig(program());
+    const up = await stack.up();
+    const { coverage } = verified(up);
+    const gap = coverage?.gaps.find(({ image }) => image === foreign.name);
+    assert.equal(gap?.digest, foreign.digest, JSON.stringify(coverage));
+    assert.match(printed(up), /images? would come from the mirror if the public registries were gone/);
+    // Of a refresh and a second up nothing comes of it, as long as the node has the same images.
+    const same = await stack.refresh();
+    assert.ok(same.ok && same.changes["update"] === undefined, printed(same));
+
+    await onNode((cri) => cri.removeImage(foreign.name));
+    const refreshed = await stack.refresh();
+    assert.ok(refreshed.ok, printed(refreshed));
+    const again = await stack.up();
+    assert.deepEqual(
+      verified(again).coverage?.gaps.filter(({ image }) => image === foreign.name),
+      [],
+    );
+    assert.equal(again.changes["update"], undefined, printed(again));
+
+    await stack.setConfig(program({ verify: { coverage: false } }));
+    assert.equal(verified(await stack.up()).coverage, undefined);
+    await stack.destroy();
   });
 
   it('B1: with onFailure "warn" the change is kept and the verdict says fallback, equal digests or not', async () => {

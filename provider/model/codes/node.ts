@@ -150,6 +150,12 @@ export const nodeResourceCodes = {
     cause: "The node does not pull through the mirror. It has been given back what it had.",
     wayOut: 'Correct what the lines below the error name; verify.onFailure: "warn" would keep the change.',
   },
+  COVERAGE_GAPS: {
+    cause:
+      'Some images on the node would not come from the mirror, and verify.coverage is "error". Nothing was changed.',
+    wayOut:
+      'Push them, mirror their hosts, or take them off the node, as the lines below the error say; verify.coverage: "warn" goes on with them.',
+  },
   VERIFY_IMAGE_UNKNOWN: {
     cause: "verify.images names an image that was not pushed.",
     wayOut: "Name an image as the push set lists it.",

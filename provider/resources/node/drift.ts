@@ -56,16 +56,20 @@ const unseen: NodeErrorCode[] = [
   "NODE_ABORTED",
 ];
 
+/** What came of looking for drift. */
+interface DriftSought {
+  /** Undefined: the node is as it was left. */
+  drift: NodeDrift | undefined;
+  /** Undefined where containerd could not be asked. */
+  observed: NodeObservation | undefined;
+}
+
 /**
- * How a node differs from what was put there (B7, L5). Undefined: it does not.
+ * How a node differs from what was put there (B7, L5).
  *
  * @throws NodeError when the node could not be looked at
  */
-export async function findDrift(
-  node: Node,
-  outs: NodeContainerdOutputs,
-  owner: NodeOwner,
-): Promise<NodeDrift | undefined> {
+export async function findDrift(node: Node, outs: NodeContainerdOutputs, owner: NodeOwner): Promise<DriftSought> {
   let observed: NodeObservation;
   try {
     observed = await node.observe({ hostsDirs: [outs.hostsDir], allowDown: true });
@@ -74,7 +78,8 @@ export async function findDrift(
       throw error;
     }
     const kind = error.code === "NODE_STATE" ? "record" : "service";
-    return { findings: [differs(kind, node.name, error.message)], files: {}, restart: false };
+    const drift = { findings: [differs(kind, node.name, error.message)], files: {}, restart: false };
+    return { drift, observed: undefined };
   }
   const { files, findings, restart } = fileFindings(observed, outs);
   findings.unshift(...ownerFindings(observed, owner));
@@ -83,7 +88,8 @@ export async function findDrift(
   if (service.every((finding) => finding.kind !== "service")) {
     findings.push(...(await imageFindings(node, observed, outs)));
   }
-  return findings.length > 0 ? { findings, files, restart: restart || observed.notLoaded } : undefined;
+  const drift = findings.length > 0 ? { findings, files, restart: restart || observed.notLoaded } : undefined;
+  return { drift, observed };
 }
 
 const recordFolder = "/var/lib/registry-mirror";

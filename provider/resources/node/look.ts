@@ -4,13 +4,12 @@ import { planContainerd } from "../../containerd/plan/planContainerd";
 import type { OperationContext } from "../../model/context";
 import { findingText } from "../../model/finding";
 import type { Problem } from "../../model/problem";
-import type { Node, NodeConnection, NodeObservation } from "../../node";
-import { foreseeChange, isNodeError } from "../../node";
+import type { Node, NodeConnection } from "../../node";
+import { foreseeChange } from "../../node";
 import type { NodeCoverage } from "../../verify/coverage/coverage";
-import type { CoverageRoutes } from "../../verify/coverage/coverNode";
-import { coverNode } from "../../verify/coverage/coverNode";
 import type { MirrorQuestions } from "../../verify/coverage/mirrorQuestions";
 import { visitBriefly } from "./briefly";
+import { coverageOn } from "./coverage";
 import type { Declaration } from "./state";
 
 /** What an update would do to one node, as it was seen to be. Holds no secrets. */
@@ -102,8 +101,8 @@ async function lookInside(
     plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
   });
   const { record } = observed;
-  const cover =
-    questions === undefined ? {} : await coverage(node, observed, { ...declaration, credentials, planned }, questions);
+  const routes = { ...declaration, credentials, planned };
+  const coverage = questions === undefined ? undefined : await coverageOn(node, observed, routes, questions);
   return {
     version: plan.version,
     configStyle: plan.style,
@@ -119,29 +118,9 @@ async function lookInside(
       ? {}
       : { owner: { urn: record.owner, ...(record.token === undefined ? {} : { token: record.token }) } }),
     ...(observed.unfinished ? { unfinished: true as const } : {}),
-    ...cover,
+    ...(coverage === undefined ? {} : { coverage }),
     notes: plan.notes.map(findingText),
   };
-}
-
-/** What CRI does not tell is no reason to say nothing else of the node. */
-async function coverage(
-  node: Node,
-  { socketPath }: NodeObservation,
-  routes: CoverageRoutes,
-  questions: MirrorQuestions,
-): Promise<Pick<NodeLook, "coverage">> {
-  const cri = node.cri(socketPath);
-  try {
-    return { coverage: await coverNode(cri, routes, questions) };
-  } catch (error) {
-    if (isNodeError(error, "NODE_CRI", "NODE_TOOL", "NODE_FORWARDING")) {
-      return {};
-    }
-    throw error;
-  } finally {
-    cri.close();
-  }
 }
 
 /** In a few words, for the node's own line: `4 files new, config.toml +4 lines, containerd 1.7.24 restarts once`. */

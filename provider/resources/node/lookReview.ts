@@ -5,8 +5,10 @@ import { problemOf } from "../../model/problem";
 import type { NodeOwner } from "../../node";
 import { requireOwnership } from "../../node";
 import { describeCoverage } from "../../verify/coverage/coverageText";
+import { coverageProblem } from "./coverage";
 import type { Look, RecordedOwner } from "./look";
 import { describeLook, summarizeLook } from "./look";
+import { SaidOnce } from "./saidOnce";
 
 /** What the program sends of a look at a node, in a preview alone. */
 export interface LookWire {
@@ -25,10 +27,17 @@ export interface LookReview {
   problems: Problem[];
 }
 
+/** What the declaration says about failing. */
+interface Asked {
+  adopt: boolean | undefined;
+  /** As `verify.coverage`. */
+  coverage: "error" | false | undefined;
+}
+
 /** What the looks of one preview have in common: a plan that several nodes share is written out at the first of them. */
 export class LookReviews {
   private readonly wires = new Map<string, LookWire>();
-  private readonly shown = new Map<string, string>();
+  private readonly shown = new SaidOnce();
 
   /** From check to the diff that follows it: the look is no input. */
   remember(urn: string | undefined, text: string | undefined): LookWire | undefined {
@@ -48,31 +57,23 @@ export class LookReviews {
    * @param host For the nodes with the same plan to name the first by.
    * @param owner Who asks for the node.
    */
-  review({ look }: LookWire, host: string, owner: NodeOwner, adopt: boolean): LookReview {
+  review({ look }: LookWire, host: string, owner: NodeOwner, { adopt, coverage: need }: Asked): LookReview {
     if (look.unknown !== undefined) {
       return { status: `not looked at: ${look.unknown}`, notes: [], problems: [] };
     }
-    const problems = look.problems ?? ownershipProblems(host, look.looked.owner, owner, adopt);
+    const problems = look.problems ?? ownershipProblems(host, look.looked.owner, owner, adopt === true);
     if (look.looked === undefined || problems.length > 0) {
       return { status: "pulumi up would fail here", notes: [], problems };
     }
+    const uncovered = need === "error" ? coverageProblem(look.looked.coverage) : undefined;
     const status = summarizeLook(look.looked);
     const { coverage: found } = look.looked;
-    const coverage = found === undefined ? [] : this.once(host, describeCoverage(found));
-    return { status, notes: [status, ...this.once(host, describeLook(look.looked)), ...coverage], problems };
-  }
-
-  private once(host: string, lines: readonly string[]): string[] {
-    if (lines.length === 0) {
-      return [];
-    }
-    const text = lines.join("\n");
-    const first = this.shown.get(text);
-    if (first !== undefined && first !== host) {
-      return [`the same as on ${first}`];
-    }
-    this.shown.set(text, host);
-    return [...lines];
+    const coverage = found === undefined ? [] : this.shown.lines(host, describeCoverage(found));
+    return {
+      status: uncovered === undefined ? status : "pulumi up would fail here",
+      notes: [status, ...this.shown.lines(host, describeLook(look.looked)), ...coverage],
+      problems: uncovered === undefined ? [] : [{ code: uncovered.code, text: `Node ${host}: ${uncovered.text}` }],
+    };
   }
 }
 

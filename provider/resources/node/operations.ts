@@ -22,11 +22,13 @@ import { applyToNode, connectNode, isNodeError, restoreNode } from "../../node";
 import type { Checked, Difference, Operations, Refreshed } from "../../pulumi/boundary";
 import { dynamicProvider } from "../../pulumi/boundary";
 import { holdsUnknown, isUnknown, sameValue, unknownValue } from "../../pulumi/plainValue";
+import type { NodeCoverage } from "../../verify/coverage/coverage";
 import { gatherEvidence } from "../../verify/evidence";
 import type { NodeVerification } from "../../verify/nodeVerification";
 import { evaluate, isGood } from "../../verify/verdict";
 import { shapeProblems } from "../arguments/shape";
 import { connectionProblems } from "./connectionProblems";
+import type { NodeCoverages } from "./coverage";
 import { findDrift } from "./drift";
 import type { LookReview, LookWire } from "./lookReview";
 import { problemLines } from "./lookReview";
@@ -37,7 +39,7 @@ import { shapes } from "./shapes";
 import type { NodeVerify, ShownVerify } from "./shownVerify";
 import { readVerify, showVerify } from "./shownVerify";
 import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs } from "./state";
-import { addressOf, desiredOf, rememberedState, stateOf, verifyOf } from "./state";
+import { addressOf, desiredBefore, desiredOf, filesOf, rememberedState, stateOf, verifyOf } from "./state";
 import { nodeStatus } from "./status";
 import type { StoredNode } from "./stored";
 import { recallNode, storeNode } from "./stored";
@@ -74,8 +76,9 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
       : { inputs, notes, warnings: problemLines(refusals), status };
   }
 
-  private look(look: LookWire, { connection, adopt }: NodeContainerdInputs, owner: NodeOwner): LookReview {
-    return this.run.looks.review(look, connection.host, owner, adopt === true);
+  private look(look: LookWire, { connection, adopt, verify }: NodeContainerdInputs, owner: NodeOwner): LookReview {
+    const coverage = verify === false ? false : verify.coverage;
+    return this.run.looks.review(look, connection.host, owner, { adopt, coverage });
   }
 
   /** The same for a resource that there is: what an update does, by how the node is now. */
@@ -131,14 +134,14 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
 
   async create(inputs: NodeContainerdInputs, context: OperationContext): Promise<{ id: string; outs: StoredNode }> {
     const id = addressOf(inputs.connection);
-    const { declarations, ledger, owners } = this.run;
+    const { declarations, ledger, owners, coverages } = this.run;
     const declaration = declarations.get(inputs.mirror);
     if (inputs.hold === true) {
       owners.hold(context);
       return { id, outs: storeNode(stateOf(inputs, declaration)) };
     }
     const outs = await ledger.track(inputs.connection.host, context.log, () =>
-      configure(inputs, declaration, undefined, owners.create(context), context),
+      configure({ inputs, declaration, olds: undefined, owner: owners.create(context), coverages }, context),
     );
     return { id, outs: storeNode(outs) };
   }
@@ -153,16 +156,19 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
     }
     try {
       const outs = recallNode(stored);
-      const drift = await withNode(outs.connection, context, (node) => findDrift(node, outs, ownerOf(outs, context)));
+      const { drift, coverage } = await withNode(outs.connection, context, async (node) => {
+        const { drift: found, observed } = await findDrift(node, outs, ownerOf(outs, context));
+        return { drift: found, coverage: await this.coverageNow(node, outs, observed) };
+      });
       if (drift === undefined) {
         const { drift: _drift, driftRestarts: _restarts, ...rest } = stored;
-        return { outs: rest };
+        return { outs: { ...rest, ...coverage } };
       }
       const lines = drift.findings.flatMap(findingLines);
       context.log.warn(`changed since the last pulumi up:\n${lines.join("\n")}`);
       const { driftRestarts: _before, ...kept } = stored;
       return {
-        outs: { ...kept, drift: lines, ...(drift.restart ? { driftRestarts: true as const } : {}) },
+        outs: { ...kept, ...coverage, drift: lines, ...(drift.restart ? { driftRestarts: true as const } : {}) },
         inputs: { ...inputsOfState(outs), files: reviewedFiles(drift.files), drift: lines },
       };
     } catch (error) {
@@ -170,6 +176,20 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
       context.log.warn(`the state is kept as it was, because the node could not be looked at: ${messageOf(error)}`);
       return { outs: stored };
     }
+  }
+
+  private async coverageNow(
+    node: Node,
+    outs: NodeContainerdOutputs,
+    observed: NodeObservation | undefined,
+  ): Promise<Pick<StoredNode, "verification">> {
+    const before = outs.verification?.coverage;
+    if (before === undefined || outs.verification === undefined || observed === undefined) {
+      return {};
+    }
+    const desired = desiredBefore(outs, filesOf(outs, observed).files);
+    const coverage = await this.run.coverages.again(node, observed, desired, before);
+    return { verification: { ...outs.verification, coverage } };
   }
 
   async update(
@@ -186,9 +206,10 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
       // Another key, password or time limit: nothing to do but to remember it.
       return storeNode(rememberedState(olds, news));
     }
-    const { declarations, ledger } = this.run;
+    const { declarations, ledger, coverages } = this.run;
+    const declaration = declarations.get(news.mirror);
     const outs = await ledger.track(news.connection.host, context.log, () =>
-      configure(news, declarations.get(news.mirror), olds, ownerOf(olds, context), context),
+      configure({ inputs: news, declaration, olds, owner: ownerOf(olds, context), coverages }, context),
     );
     return storeNode(outs);
   }
@@ -309,21 +330,31 @@ function withNodeName(host: string, error: unknown): unknown {
     : error;
 }
 
+/** One node's change. */
+interface NodeChange {
+  inputs: NodeContainerdInputs;
+  declaration: Declaration;
+  olds: NodeContainerdOutputs | undefined;
+  owner: NodeOwner;
+  coverages: NodeCoverages;
+}
+
 async function configure(
-  inputs: NodeContainerdInputs,
-  declaration: Declaration,
-  olds: NodeContainerdOutputs | undefined,
-  owner: NodeOwner,
+  { inputs, declaration, olds, owner, coverages }: NodeChange,
   context: OperationContext,
 ): Promise<NodeContainerdOutputs> {
   context.log.progress(`connecting to ${addressOf(inputs.connection)}`);
   const desired = desiredOf(inputs, declaration);
+  let coverage: NodeCoverage | undefined;
   const result: ApplyResult<NodeVerification | undefined> = await withNode(inputs.connection, context, (node) =>
     applyToNode(node, {
       owner,
       adopt: inputs.adopt === true,
       hostsDirs: [desired.hostsDir],
-      plan: (observed) => planContainerd(observed, desired),
+      plan: async (observed) => {
+        coverage = await coverages.before(node, observed, inputs.verify, desired, context);
+        return planContainerd(observed, desired);
+      },
       verify: ({ cri, observed, plan, changed }) =>
         verifyNode(node, inputs, desired, { cri, observed, version: plan.version, changed }, context),
       ...criTimeout(inputs),
@@ -345,7 +376,9 @@ async function configure(
       configStyle: result.plan.style,
       restarts: (olds?.containerd?.restarts ?? 0) + result.restarts,
     },
-    ...(result.verification === undefined ? {} : { verification: result.verification }),
+    ...(result.verification === undefined
+      ? {}
+      : { verification: { ...result.verification, ...(coverage === undefined ? {} : { coverage }) } }),
   };
 }
 

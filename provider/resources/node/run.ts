@@ -1,4 +1,5 @@
 import { NodeAddresses } from "./addresses";
+import { NodeCoverages } from "./coverage";
 import { Declarations } from "./declaration";
 import { LookReviews } from "./lookReview";
 import { NewOwners } from "./owner";
@@ -14,4 +15,5 @@ export class NodeRun {
   readonly owners = new NewOwners();
   readonly ledger = new RunLedger();
   readonly looks = new LookReviews();
+  readonly coverages = new NodeCoverages();
 }

@@ -10,7 +10,12 @@ export const shapes = {
   verify: {
     fields: {
       images: { list: any, optional: true },
-      verify: { fields: { onFailure: { kind: ["error", "warn"], optional: true } } },
+      verify: {
+        fields: {
+          onFailure: { kind: ["error", "warn"], optional: true },
+          coverage: { kind: ["warn", "error", false], optional: true },
+        },
+      },
     },
   },
   settings: {

@@ -6,6 +6,8 @@ import type { ExpectedImage } from "../../verify/evidence";
 export interface NodeVerify {
   /** Default "error". */
   onFailure?: "warn";
+  /** Default "warn". */
+  coverage?: "error" | false;
   images: ExpectedImage[];
   probe?: Probe;
 }

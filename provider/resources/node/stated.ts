@@ -45,6 +45,8 @@ export interface GivenVerify {
   /** Which of the images; default 1. */
   selection?: ImageSelection | undefined;
   onFailure?: "error" | "warn" | undefined;
+  /** Default "warn". */
+  coverage?: "warn" | "error" | false | undefined;
   hosts: DesiredHost[];
 }
 
@@ -53,10 +55,10 @@ export function stateVerify(given: GivenVerify | false): string {
   if (given === false) {
     return text<false>({ value: false });
   }
-  const { images, probe, selection = 1, onFailure, hosts } = given;
+  const { images, probe, selection = 1, onFailure, coverage, hosts } = given;
   const problems = [
     ...selectionProblems(selection),
-    ...shapeProblems({ images, verify: { onFailure } }, shapes.verify, ""),
+    ...shapeProblems({ images, verify: { onFailure, coverage } }, shapes.verify, ""),
   ];
   if (problems.length > 0) {
     return text<NodeVerify>({ problems });
@@ -70,6 +72,7 @@ export function stateVerify(given: GivenVerify | false): string {
             images: found.value,
             ...(probe === undefined ? {} : { probe }),
             ...(onFailure === "warn" ? { onFailure } : {}),
+            ...(coverage === undefined || coverage === "warn" ? {} : { coverage }),
           },
         },
   );

@@ -1,4 +1,4 @@
-import type { Credentials, DesiredHost, DesiredMirror } from "../../containerd/desired";
+import type { AuthKinds, Credentials, DesiredHost, DesiredMirror } from "../../containerd/desired";
 import { parseEndpointUrl } from "../../containerd/hostNames";
 import { MirrorError } from "../../model/errors";
 import type { Reference } from "../../model/reference";
@@ -22,6 +22,8 @@ export interface CoverageRoutes {
   /** Path on the node -> text: the CAs. */
   files: Readonly<Record<string, string>>;
   credentials: Credentials;
+  /** By authority: those that answered when the mirror was declared. Others cannot be asked from here. */
+  auth: AuthKinds;
   /** Name -> digest of images that are about to be pushed: they count as being there. */
   planned?: Readonly<Record<string, string>>;
 }
@@ -62,12 +64,27 @@ async function coverImage(
   }
   let without: ImageCoverage = { ...held, status: "missing" };
   for (const place of places) {
+    if (!Object.hasOwn(routes.auth, parseEndpointUrl(place.endpoint)?.authority ?? "")) {
+      without = {
+        ...held,
+        status: "unknown",
+        reason: `${place.endpoint} is not asked from here (checkEndpoints: false)`,
+      };
+      continue;
+    }
     const answer = await questions.ask(place, reference.repository, reference.tag ?? digest);
     if ("digest" in answer) {
       // containerd takes the first place that has the name.
-      return answer.digest === digest || also.includes(answer.digest)
-        ? { ...held, status: "served" }
-        : { ...held, status: "other-digest", mirrorDigest: answer.digest };
+      if (answer.digest === digest || also.includes(answer.digest)) {
+        return { ...held, status: "served" };
+      }
+      const byDigest = await questions.ask(place, reference.repository, digest);
+      return {
+        ...held,
+        status: "other-digest",
+        mirrorDigest: answer.digest,
+        ...("digest" in byDigest ? { byDigest: true } : {}),
+      };
     }
     if ("error" in answer) {
       without = { ...held, status: "unknown", reason: answer.error };

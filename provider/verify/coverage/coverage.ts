@@ -21,6 +21,8 @@ export interface ImageCoverage {
   digest?: string;
   /** What the mirror has under that tag; with `other-digest`. */
   mirrorDigest?: string;
+  /** With `other-digest`: the mirror still has the node's one too, and serves it to a pod that names the digest. */
+  byDigest?: true;
   /** A container of the node was made from it. */
   runs?: true;
   /** The runtime needs it for every pod. */

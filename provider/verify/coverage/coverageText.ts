@@ -8,9 +8,11 @@ export function coverageLine({ counts }: Pick<NodeCoverage, "counts">): string {
 }
 
 /** Why an image would not come, in words. */
-export function gapReason({ status, mirrorDigest, reason }: ImageCoverage): string {
+export function gapReason({ status, mirrorDigest, byDigest, reason }: ImageCoverage): string {
   return {
-    "other-digest": `the mirror has another image under this tag, ${(mirrorDigest ?? "").slice(0, 19)}`,
+    "other-digest":
+      `the mirror has another image under this tag, ${(mirrorDigest ?? "").slice(0, 19)}` +
+      (byDigest === true ? " (and this one too, by its digest)" : ""),
     missing: "the mirror does not have it",
     "not-mirrored": "no mirror is asked for its host",
     "no-digest": "the node knows no digest of it",

@@ -1,3 +1,4 @@
+import type { ErrorCode } from "../../model/codes";
 import type { OperationContext } from "../../model/context";
 import { textWithCode } from "../../model/errors";
 import type { RegistryConnection } from "../../registry/connection";
@@ -8,9 +9,33 @@ import { RegistryError } from "../../registry/registryError";
 /** What a mirror answers: a digest, that it has no such image, or why it could not be asked. */
 export type MirrorAnswer = { digest: string } | { missing: true } | { error: string };
 
+/** A place that does not answer at all, or refuses who asks, is not asked for each image anew. */
+const ofThePlace: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "REGISTRY_UNKNOWN_HOST",
+  "REGISTRY_UNREACHABLE",
+  "REGISTRY_TIMEOUT",
+  "REGISTRY_NOT_TLS",
+  "REGISTRY_NEEDS_TLS",
+  "REGISTRY_TLS_VERSION",
+  "REGISTRY_TLS_REFUSED",
+  "REGISTRY_CLIENT_CERTIFICATE",
+  "REGISTRY_CERTIFICATE_NAME",
+  "REGISTRY_CERTIFICATE_EXPIRED",
+  "REGISTRY_CERTIFICATE_UNKNOWN",
+  "REGISTRY_NOT_A_REGISTRY",
+]);
+
+interface Place {
+  registry: Registry;
+  /** The first question; the others wait for how it goes. */
+  first?: Promise<MirrorAnswer>;
+  /** Why none is asked any more. */
+  silent?: MirrorAnswer;
+}
+
 /** Asks mirrors for images, with what the nodes ask them with; each image once, however many nodes have it. */
 export class MirrorQuestions {
-  private readonly registries = new Map<string, Registry>();
+  private readonly places = new Map<string, Place>();
   private readonly answers = new Map<string, Promise<MirrorAnswer>>();
 
   constructor(private readonly context: OperationContext) {}
@@ -21,35 +46,49 @@ export class MirrorQuestions {
     const key = `${place} ${repository} ${reference}`;
     let answer = this.answers.get(key);
     if (answer === undefined) {
-      answer = this.head(place, connection, repository, reference);
+      answer = this.inTurn(place, connection, repository, reference);
       this.answers.set(key, answer);
     }
     return answer;
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.registries.values()].map((registry) => registry.close()));
+    await Promise.all([...this.places.values()].map(({ registry }) => registry.close()));
   }
 
-  private async head(
-    place: string,
+  private async inTurn(
+    name: string,
     connection: RegistryConnection,
     repository: string,
     reference: string,
   ): Promise<MirrorAnswer> {
+    let place = this.places.get(name);
+    if (place === undefined) {
+      // A connection may be declared wrongly; that throws here and is nobody's answer.
+      const options = { access: "pull", retry: { attempts: 2 } } as const;
+      place = { registry: new Registry(connection, this.context, options) };
+      this.places.set(name, place);
+      place.first = this.head(place, repository, reference);
+      return place.first;
+    }
+    await place.first;
+    return place.silent ?? this.head(place, repository, reference);
+  }
+
+  private async head(place: Place, repository: string, reference: string): Promise<MirrorAnswer> {
+    const { registry } = place;
     try {
-      let registry = this.registries.get(place);
-      if (registry === undefined) {
-        registry = new Registry(connection, this.context, { access: "pull", retry: { attempts: 2 } });
-        this.registries.set(place, registry);
-      }
       const seen = await registry.headManifest(repositoryBelow(registry.endpoint, repository), reference);
       return seen === undefined ? { missing: true } : { digest: seen.digest };
     } catch (error) {
       if (!(error instanceof RegistryError)) {
         throw error;
       }
-      return { error: textWithCode(error) };
+      const answer = { error: textWithCode(error) };
+      if (ofThePlace.has(error.code)) {
+        place.silent = answer;
+      }
+      return answer;
     }
   }
 }

@@ -34,6 +34,7 @@ const routes: CoverageRoutes = {
     "172.18.0.20:5000": { username: "u", password: "p" },
     "own.example:5000": { username: "o", password: "w" },
   },
+  auth: { "172.18.0.20:5000": "basic", "172.18.0.21:5000": "none", "own.example:5000": "basic" },
 };
 
 describe("L4: coverage", () => {
@@ -75,6 +76,8 @@ describe("L4: coverage", () => {
       [`https://172.18.0.20:5000/v2/ns a/exact:${digest("a")}`]: { digest: digest("a") },
       "https://own.example:5000 app:1": { digest: digest("a") },
       "https://172.18.0.20:5000 ns/a/compared:1": { digest: digest("a") },
+      [`https://172.18.0.20:5000/v2/ns a/kept:${digest("a")}`]: { digest: digest("a") },
+      "https://172.18.0.20:5000/v2/ns a/kept:1": { digest: digest("f") },
     };
     const questions = {
       ask: (connection: { endpoint: string; caCert?: string; username?: string }, repository: string, ref: string) => {
@@ -90,6 +93,7 @@ describe("L4: coverage", () => {
         Promise.resolve([
           tagged("gcr.io/a/served:1"),
           tagged("gcr.io/a/moved:1"),
+          tagged("gcr.io/a/kept:1"),
           image("7", ["gcr.io/a/both:1"], [`gcr.io/a/both@${digest("a")}`, `gcr.io/a/both@${digest("b")}`]),
           tagged("gcr.io/a/second:1"),
           tagged("gcr.io/a/gone:1"),
@@ -108,7 +112,7 @@ describe("L4: coverage", () => {
     const found = await coverNode(lists, { ...routes, planned }, questions as never);
     assert.deepEqual(found.counts, {
       served: 7,
-      "other-digest": 1,
+      "other-digest": 2,
       missing: 1,
       unknown: 1,
       "not-mirrored": 1,
@@ -120,13 +124,30 @@ describe("L4: coverage", () => {
       [
         "gcr.io/a/down:1 unknown",
         "gcr.io/a/gone:1 missing",
+        "gcr.io/a/kept:1 other-digest",
         "gcr.io/a/moved:1 other-digest",
         "gcr.io/imported:1 no-digest",
         "quay.io/other:1 not-mirrored",
       ],
     );
+    // Where the tag was moved, the mirror may still have the node's image by its digest.
+    assert.deepEqual(
+      found.gaps.flatMap(({ image: name, byDigest }) => (byDigest === true ? [name] : [])),
+      ["gcr.io/a/kept:1"],
+    );
     assert.ok(asked.includes("https://172.18.0.20:5000/v2/ns PEM u"));
     assert.ok(asked.includes("https://own.example:5000 - o"));
+  });
+
+  it("a mirror that nobody asked when it was declared is not asked for images, and said to be unknown", async () => {
+    const lists = {
+      listImages: () => Promise.resolve([image("1", ["gcr.io/a:1"], [`gcr.io/a@${digest("a")}`])]),
+      listContainers: () => Promise.resolve([]),
+    };
+    const ask = (): never => assert.fail("asked");
+    const found = await coverNode(lists, { ...routes, auth: {} }, { ask } as never);
+    assert.deepEqual(found.counts, { unknown: 1 });
+    assert.match(found.gaps[0]?.reason ?? "", /^https:\/\/172\.18\.0\.21:5000 is not asked from here/);
   });
 
   it("in words: what runs first, local ones not counted", () => {

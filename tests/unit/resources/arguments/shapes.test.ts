@@ -174,6 +174,7 @@ const nodes: Argument[] = [
   { name: "images", make: (images) => node({}, { images }), bad: [null, "x"] },
   { name: "verify.images", make: (images) => node({}, { verify: { images } }), bad: [null, "some", -1, [undefined]] },
   { name: "verify.onFailure", make: (onFailure) => node({}, { verify: { onFailure } }), bad: [null, "", "ignore"] },
+  { name: "verify.coverage", make: (coverage) => node({}, { verify: { coverage } }), bad: [null, "", true, "ignore"] },
   { name: "configStyle", make: (configStyle) => node({}, { configStyle }), bad: [null, "", "toml"] },
   { name: "criTimeout", make: (criTimeout) => node({}, { criTimeout }), bad: [null, "120", 0] },
   { name: "forgetUnreachable", make: (forgetUnreachable) => node({}, { forgetUnreachable }), bad: flag },

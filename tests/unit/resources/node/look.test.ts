@@ -22,6 +22,7 @@ const first: NodeLook = {
 };
 const nothing: NodeLook = { ...first, restart: false, changed: false, files: [], notes: [] };
 const owner = { urn: "urn:pulumi:s::p::t::n", token: "00000000000000aa" };
+const plain = { adopt: undefined, coverage: undefined };
 const wire = (look: Look, onProblem: LookWire["onProblem"] = "warn"): LookWire => ({ look, onProblem });
 
 describe("L1: what a look says", () => {
@@ -47,8 +48,8 @@ describe("L1: what a look says", () => {
 
   it("of nodes with the same plan in full at the first one", () => {
     const reviews = new LookReviews();
-    const one = reviews.review(wire({ looked: first }), "10.0.0.1", owner, false);
-    const two = reviews.review(wire({ looked: first }), "10.0.0.2", owner, false);
+    const one = reviews.review(wire({ looked: first }), "10.0.0.1", owner, plain);
+    const two = reviews.review(wire({ looked: first }), "10.0.0.2", owner, plain);
     assert.equal(one.notes.length, 10);
     assert.deepEqual(two.notes, [summarizeLook(first), "the same as on 10.0.0.1"]);
     assert.equal(two.status, summarizeLook(first));
@@ -57,22 +58,42 @@ describe("L1: what a look says", () => {
   it("of a node that is another's, of one with problems, and of one that cannot be looked at yet", () => {
     const reviews = new LookReviews();
     const theirs = { urn: "urn:pulumi:other::p::t::n", token: "00000000000000bb" };
-    const owned = reviews.review(wire({ looked: { ...first, owner: theirs } }), "n", owner, false);
+    const owned = reviews.review(wire({ looked: { ...first, owner: theirs } }), "n", owner, plain);
     assert.deepEqual(
       owned.problems.map(({ code }) => code),
       ["NODE_OWNED"],
     );
     assert.equal(owned.status, "pulumi up would fail here");
-    const adopted = reviews.review(wire({ looked: { ...first, owner: theirs } }), "n", owner, true);
+    const adopted = reviews.review(wire({ looked: { ...first, owner: theirs } }), "n", owner, {
+      ...plain,
+      adopt: true,
+    });
     assert.deepEqual(adopted.problems, []);
-    const ours = reviews.review(wire({ looked: { ...first, owner } }), "n", owner, false);
+    const ours = reviews.review(wire({ looked: { ...first, owner } }), "n", owner, plain);
     assert.deepEqual(ours.problems, []);
 
     const problems = [{ code: "NODE_SUDO" as const, text: "Node n: no sudo." }];
-    const refused = reviews.review(wire({ problems }), "n", owner, false);
+    const refused = reviews.review(wire({ problems }), "n", owner, plain);
     assert.deepEqual(problemLines(refused.problems), ["pulumi up would fail: Node n: no sudo. [NODE_SUDO]"]);
-    const later = reviews.review(wire({ unknown: "its address is known in the update" }), "n", owner, false);
+    const later = reviews.review(wire({ unknown: "its address is known in the update" }), "n", owner, plain);
     assert.deepEqual(later, { status: "not looked at: its address is known in the update", notes: [], problems: [] });
+  });
+
+  it("L4: of a node whose images must all be in the mirror, and are not", () => {
+    const reviews = new LookReviews();
+    const need = { adopt: undefined, coverage: "error" as const };
+    const gap = { image: "quay.io/a:1", status: "not-mirrored" as const };
+    const bare = { ...first, coverage: { counts: { "not-mirrored": 1 }, gaps: [gap] } };
+    const refused = reviews.review(wire({ looked: bare }), "n", owner, need);
+    assert.equal(refused.status, "pulumi up would fail here");
+    assert.match(problemLines(refused.problems).join(), /Node n: 0 of 1 image would come.*\[COVERAGE_GAPS\]/);
+    assert.ok(refused.notes.some((line) => line.includes("quay.io/a:1: no mirror is asked for its host")));
+    assert.deepEqual(reviews.review(wire({ looked: bare }), "n", owner, plain).problems, []);
+    const covered = { ...first, coverage: { counts: { served: 1 }, gaps: [] } };
+    assert.deepEqual(reviews.review(wire({ looked: covered }), "n", owner, need).problems, []);
+    // A node that does not list its images is not covered by silence.
+    const silent = reviews.review(wire({ looked: first }), "n", owner, need);
+    assert.match(problemLines(silent.problems).join(), /does not list its images/);
   });
 
   it("is handed from check to diff by the resource's URN", () => {

@@ -44,6 +44,10 @@ describe("what a node's resource is sent, made without a Pulumi program", () => 
     assert.deepEqual(read(stateVerify(false)), { value: false });
     const unknown = read(stateVerify({ images: images as never, selection: ["gcr.io/c:1"], hosts }));
     assert.match(unknown.problems?.[0]?.text ?? "", /gcr\.io\/c:1/);
+    // Defaults are not in the state: what it says is compared at each run.
+    const said = (coverage: "warn" | "error" | false): unknown =>
+      (read(stateVerify({ hosts, coverage })).value as { coverage?: unknown }).coverage;
+    assert.deepEqual([said("warn"), said("error"), said(false)], [undefined, "error", false]);
     const wrong = read(stateVerify({ hosts, onFailure: "ignore" as "warn" }));
     assert.match(wrong.problems?.[0]?.text ?? "", /^verify\.onFailure: it is "ignore"; give "error" or "warn"/);
   });
