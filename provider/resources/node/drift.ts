@@ -25,7 +25,7 @@ type NodeFinding = Finding<
   "owner" | "record" | "file" | "configuration" | "service" | "version" | "not-loaded" | "image"
 >;
 
-export interface NodeDrift {
+interface NodeDrift {
   findings: NodeFinding[];
   /** The files as they were put there. */
   files: Record<string, string>;

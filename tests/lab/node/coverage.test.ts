@@ -22,18 +22,23 @@ describe("L4: coverage against the truth", function () {
   let moved: Layout;
   let wanted: DesiredRegistry;
   let names: string[];
+  /** Pulled under no tag at all. */
+  let byDigest: string;
   before(async function () {
     lab = await sharedLabOrSkip(this);
     await lab.mirror.reset();
     const { folder, publicOnly } = lab.packages;
     await copyToRegistry(folder, lab.public);
     await lab.pushPublic();
-    names = [...folder.images, ...publicOnly.images].map(({ name }) => name);
+    const [first, second] = folder.images.filter(({ name }) => name.startsWith("gcr.io/"));
+    assert.ok(first !== undefined && second !== undefined);
+    byDigest = `${second.name.slice(0, second.name.lastIndexOf(":"))}@${second.digest}`;
+    names = [...folder.images, ...publicOnly.images].map(({ name }) => name).filter((name) => name !== second.name);
     // The mirror has most of them, another image under one of their tags, and none of the public ones.
     await copyToRegistry(folder, lab.mirror, { namespace: "cover" });
     const { hostPort, caCertPath = "", username = "", password = "", endpoint } = lab.mirror;
     moved = new Layout();
-    moved.image(folder.images.find(({ name }) => name.startsWith("gcr.io/"))?.name ?? "", [moved.layer(5_000)]);
+    moved.image(first.name, [moved.layer(5_000)]);
     await pushTo({ endpoint: `${hostPort}/cover`, caCertPath, username, password }, moved.root);
     const hostsDir = "/etc/containerd/certs.d";
     const caPath = `${hostsDir}/${hostPort}/ca.crt`;
@@ -68,6 +73,10 @@ describe("L4: coverage against the truth", function () {
         for (const name of names) {
           await cri.pullImage(name);
         }
+        // One that a pod names by its digest, and one that came from no registry at all.
+        await cri.pullImage(byDigest);
+        const built = "localhost/built:1";
+        await machine.exec(`ctr -n k8s.io images tag ${names[0]} ${built}`);
         await apply(connectionTo(lab, machine), (observed) => planContainerd(observed, wanted));
         const [, ...others] = wanted.hosts;
         assert.equal(others.length, 1);
@@ -76,6 +85,11 @@ describe("L4: coverage against the truth", function () {
         const gaps = new Map(coverage.gaps.map((gap) => [gap.image, gap.status]));
         const kinds = new Set([...gaps.values()]);
         assert.ok((coverage.counts.served ?? 0) > 0 && kinds.has("other-digest"), JSON.stringify(coverage));
+        assert.equal(coverage.counts.local, 1, JSON.stringify(coverage));
+        assert.deepEqual(
+          [byDigest, built].filter((name) => held.every(({ image }) => image !== name)),
+          [],
+        );
         assert.ok(kinds.has("missing") || kinds.has("not-mirrored"), JSON.stringify(coverage));
 
         lab.public.stop();
@@ -88,7 +102,12 @@ describe("L4: coverage against the truth", function () {
             );
             const now = (await cri.imageStatus(image))?.repoDigests ?? [];
             const same = pulled && now.some((name) => name.endsWith(`@${digest}`));
-            assert.equal(same, !gaps.has(image), `${image}: predicted ${gaps.get(image) ?? "served"}, came: ${pulled}`);
+            // What is local nothing brings back, which is why it is no gap.
+            assert.equal(
+              same,
+              image !== built && !gaps.has(image),
+              `${image}: predicted ${gaps.get(image) ?? "served"}, came: ${pulled}`,
+            );
           }
         } finally {
           await lab.public.start();
