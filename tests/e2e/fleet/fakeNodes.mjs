@@ -42,7 +42,8 @@ export class Node {
   }
 
   cri() {
-    return { imageStatus: () => Promise.resolve(undefined), close() {} };
+    const none = () => Promise.resolve([]);
+    return { imageStatus: () => Promise.resolve(undefined), listImages: none, listContainers: none, close() {} };
   }
 
   close() {}
