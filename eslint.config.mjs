@@ -111,7 +111,10 @@ export default tseslint.config(
   },
   {
     // Runs in a browser.
-    files: ["provider/verify/page/page.js"],
-    languageOptions: { sourceType: "script", globals: { document: "readonly" } },
+    files: ["provider/verify/page/page.js", "tests/lab/page/inPage.js"],
+    languageOptions: {
+      sourceType: "script",
+      globals: { document: "readonly", getComputedStyle: "readonly", NodeFilter: "readonly" },
+    },
   },
 );

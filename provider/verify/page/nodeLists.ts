@@ -19,18 +19,27 @@ export class NodeLists {
   /** A row's first cell. */
   cell(nodes: readonly number[]): Html {
     if (nodes.length <= namedInRow) {
-      return html`<th scope="row">
-        ${join(
-          nodes.map((node) => this.name(node)),
-          ", ",
-        )}
-      </th>`;
+      return html`<th scope="row">${this.named(nodes)}</th>`;
+    }
+    const missing = this.names.length - nodes.length;
+    if (missing <= namedInRow) {
+      return this.nearlyAll(nodes, missing);
     }
     const id = this.idOf(nodes);
-    const all = nodes.length === this.names.length ? "all " : "";
-    const first = nodes.slice(0, 3).map((node) => this.name(node));
     return html`<th scope="row" data-list="${id}">
-      <a href="#${id}">${all}${nodes.length} nodes</a> <small>${join(first, ", ")} …</small>
+      <a href="#${id}">${nodes.length} nodes</a> <small>${this.named(nodes.slice(0, 3))} …</small>
+    </th>`;
+  }
+
+  private nearlyAll(nodes: readonly number[], missing: number): Html {
+    const id = this.idOf([...this.names.keys()]);
+    if (missing === 0) {
+      return html`<th scope="row" data-list="${id}"><a href="#${id}">all ${nodes.length} nodes</a></th>`;
+    }
+    const present = new Set(nodes);
+    const others = [...this.names.keys()].filter((node) => !present.has(node));
+    return html`<th scope="row" data-list="${id}" data-but="named">
+      <a href="#${id}">${nodes.length} of ${this.names.length} nodes</a> <small>all but ${this.named(others)}</small>
     </th>`;
   }
 
@@ -52,8 +61,11 @@ export class NodeLists {
         </section>`;
   }
 
-  private name(node: number): Html {
-    return html`<bdi>${this.names[node]}</bdi>`;
+  private named(nodes: readonly number[]): Html {
+    return join(
+      nodes.map((node) => html`<bdi>${this.names[node]}</bdi>`),
+      ", ",
+    );
   }
 
   private idOf(nodes: readonly number[]): string {

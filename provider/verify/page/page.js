@@ -4,11 +4,17 @@
   const form = document.getElementById("filters");
   const { text, problems, shown } = form.elements;
 
+  const textsOf = (elements) => [...elements].map((element) => element.textContent);
+
   /** The names that a row is about. */
-  const namesOf = (row) => {
-    const { list } = row.cells[0].dataset;
-    const names = list === undefined ? row.cells[0].querySelectorAll("bdi") : document.querySelectorAll(`#${list} li`);
-    return [...names].map((name) => name.textContent);
+  const namesOf = ({ cells: [cell] }) => {
+    const { list, but } = cell.dataset;
+    const inCell = textsOf(cell.querySelectorAll("bdi"));
+    if (list === undefined) {
+      return inCell;
+    }
+    const listed = textsOf(document.querySelectorAll(`#${list} li`));
+    return but === undefined ? listed : listed.filter((name) => !inCell.includes(name));
   };
 
   const sections = [...document.querySelectorAll("section.cluster")].map((section) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { messageOf, MirrorError } from "../../model/errors";
@@ -49,6 +49,9 @@ function read(target: string): string | undefined {
 }
 
 function whyNot(error: unknown, target: string): string {
+  if (statSync(target, { throwIfNoEntry: false })?.isDirectory() === true) {
+    return "it is a folder";
+  }
   switch ((error as NodeJS.ErrnoException).code) {
     case "ENOENT":
     case "ENOTDIR":
@@ -60,8 +63,6 @@ function whyNot(error: unknown, target: string): string {
       return "the file system is read-only";
     case "ENOSPC":
       return "the disk is full";
-    case "EISDIR":
-      return "it is a folder";
     default:
       return messageOf(error);
   }

@@ -54,7 +54,11 @@ describe("report page, written", () => {
     assert.deepEqual(readdirSync(folder), ["report.html"], "nothing is left beside it");
   });
 
-  it("a link's target is written, and the link stays", () => {
+  it("a link's target is written, and the link stays", function () {
+    if (process.platform === "win32") {
+      // A link needs a right of its own there.
+      this.skip();
+    }
     const target = join(folder, "target.html");
     writeFileSync(target, "old");
     symlinkSync(target, join(folder, "link.html"));
