@@ -1,17 +1,18 @@
 /**
  * Which room may import which. An arrow that is not here is forbidden:
  *
- *     sdk -> resources -> pulumi, verify -> registry, node -> archive, containerd -> model
+ *     sdk -> resources -> pulumi, verify -> registry, node -> archive, containerd, manifests -> model
  */
 const rooms = {
   "provider/model": [],
   "provider/archive": ["model"],
   "provider/containerd": ["model"],
+  "provider/manifests": ["model"],
   "provider/registry": ["archive", "model"],
   "provider/node": ["containerd", "model"],
   "provider/verify": ["registry", "node", "containerd", "model"],
   "provider/pulumi": ["model"],
-  "provider/resources": ["pulumi", "verify", "registry", "node", "archive", "containerd", "model"],
+  "provider/resources": ["pulumi", "verify", "registry", "node", "archive", "containerd", "manifests", "model"],
 };
 
 const room = (name) => `^${name}/`;
@@ -67,7 +68,7 @@ module.exports = {
         "types alone",
       from: { path: "^sdk/" },
       to: {
-        path: "^provider/(pulumi|registry|node|archive|containerd)/",
+        path: "^provider/(pulumi|registry|node|archive|containerd|manifests)/",
         dependencyTypesNot: ["type-only"],
       },
     },

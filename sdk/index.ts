@@ -1,4 +1,7 @@
 export type { ConfigStyle, Credentials, DesiredHost, DesiredMirror, HostAccess } from "../provider/containerd/desired";
+export type { ManifestImage } from "../provider/manifests/imageNames";
+export type { ManifestPlace } from "../provider/manifests/manifest";
+export type { ManifestCode, ManifestProblem } from "../provider/manifests/manifestError";
 export type { ErrorCode } from "../provider/model/codes";
 export { MirrorError } from "../provider/model/errors";
 export type { Problem } from "../provider/model/problem";
@@ -26,6 +29,8 @@ export type { RolloutArgs, RolloutPlan, Wave } from "../provider/resources/clust
 export { planRollout, RolloutError } from "../provider/resources/cluster/rollout";
 export type { InspectedContainerd, InspectedHost, NodeInspection } from "../provider/resources/node/inspect";
 export type { LookedFile, NodeLook, RecordedOwner } from "../provider/resources/node/look";
+export type { DeclaredImagePaths } from "../provider/resources/pushSet/manifestSources";
+export { ManifestError } from "../provider/resources/pushSet/manifestSources";
 export type { ClusterVerification } from "../provider/verify/clusterVerification";
 export type { ClusterCoverage, ClusterGap } from "../provider/verify/coverage/clusterCoverage";
 export type { CoverageStatus, ImageCoverage, NodeCoverage } from "../provider/verify/coverage/coverage";
@@ -57,6 +62,8 @@ export type { ContainerdState, MirrorSource, NodeContainerdArgs, VerifyArgs } fr
 export { NodeContainerd } from "./node/nodeContainerd";
 export type { ImagePushSetArgs } from "./pushSet/imagePushSet";
 export { ImagePushSet } from "./pushSet/imagePushSet";
+export type { ImagesInOptions, ManifestSourceArgs, ManifestText } from "./pushSet/imagesIn";
+export { imagePlacesIn, imagesIn } from "./pushSet/imagesIn";
 export type { ImageListArgs, ImageSourceArgs, SourceArgs, SourceRegistryArgs } from "./pushSet/imageSource";
 export type { RegistryArgs } from "./pushSet/registryArgs";
 export type { ReportPageArgs } from "./report/reportPage";

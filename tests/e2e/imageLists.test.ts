@@ -19,6 +19,12 @@ describe("S1: a push set of images by name", function () {
   let stack: ProgramStack;
   let layout: Layout;
   const names = ["public.example/a/one:1", "public.example/a/two:1"];
+  /** What names them, as Helm would print it. */
+  const manifests = names
+    .map(
+      (name) => `---\napiVersion: v1\nkind: Pod\nmetadata: { name: a }\nspec: { containers: [{ image: "${name}" }] }\n`,
+    )
+    .join("");
   /** Where public.example's images lie. */
   const upstream = (): RegistryConnection => registry("upstream");
   const registry = (namespace: string): RegistryConnection & { username: string; password: string } => {
@@ -47,8 +53,8 @@ describe("S1: a push set of images by name", function () {
   });
 
   function config(changes: Record<string, unknown> = {}): Record<string, ConfigValue> {
-    const source = { images: names, registries: { "public.example": upstream() } };
-    return { images: { source, registry: registry("copies"), ...changes } };
+    const source = { registries: { "public.example": upstream() } };
+    return { images: { source, registry: registry("copies"), ...changes }, manifests: { text: manifests } };
   }
 
   const printed = (result: OperationResult): string => `${result.stdout}\n${result.stderr}`;
@@ -61,7 +67,7 @@ describe("S1: a push set of images by name", function () {
     assert.equal(await readBack(lab.mirror, `copies/${path}`, tag), of.images.get(name), name);
   };
 
-  it("preview and up name them, they are copied, and their registry's password is no text in the state", async () => {
+  it("S2: preview and up name those of manifests, they are copied, and their registry's password is no text in the state", async () => {
     for (const result of [good(await stack.preview()), good(await stack.up())]) {
       for (const name of names) {
         assert.ok(printed(result).includes(`  + ${name}\n`), printed(result));
@@ -106,7 +112,7 @@ describe("S1: a push set of images by name", function () {
 
   it("a package and a list are pushed as one; names that cannot be had are errors of the preview", async () => {
     const { source } = (config() as { images: { source: object } }).images;
-    await stack.setConfig(config({ source: [lab.packages.tarXz.path, source] }));
+    await stack.setConfig(config({ source: [lab.packages.tarXz.path, { ...source, images: names }] }));
     const up = good(await stack.up());
     for (const { name } of lab.packages.tarXz.images) {
       assert.ok(printed(up).includes(`  + ${name}\n`), printed(up));

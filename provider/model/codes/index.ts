@@ -3,6 +3,7 @@ import { argumentCodes } from "./arguments";
 import { clusterFileCodes, rolloutCodes } from "./cluster";
 import type { NameOf } from "./codeText";
 import { containerdCodes } from "./containerd";
+import { manifestCodes } from "./manifests";
 import { mirrorCodes } from "./mirror";
 import { nodeCodes, nodeResourceCodes } from "./node";
 import { pushCodes } from "./pushSet";
@@ -18,6 +19,7 @@ type Codes = typeof argumentCodes &
   typeof rolloutCodes &
   typeof archiveCodes &
   typeof pushCodes &
+  typeof manifestCodes &
   typeof registryCodes &
   typeof nodeResourceCodes &
   typeof containerdCodes &
@@ -38,6 +40,7 @@ export const rooms = {
   "MirroredCluster and rollout": rolloutCodes,
   "Image packages": archiveCodes,
   ImagePushSet: pushCodes,
+  "Images of manifests": manifestCodes,
   Registries: registryCodes,
   NodeContainerd: nodeResourceCodes,
   "containerd's configuration": containerdCodes,

@@ -1,6 +1,7 @@
 import { any, flag, optionalText, secret, text, texts } from "../arguments/kinds";
 import type { Shape } from "../arguments/shape";
 
+const manifestsWay = "the path of a file or folder of manifests, a text as { text }, or an object with a kind";
 const endpointWay = "a registry's address, HOST:PORT or HOST:PORT/NAMESPACE";
 
 /** Values as they are once they are known; names are the arguments'. `required`: nothing can be made without. */
@@ -23,6 +24,12 @@ export const shapes = {
       insecure: flag,
     },
   },
+  /** A source of imagesIn that is no object. */
+  manifests: { kind: "text", way: manifestsWay },
+  manifestText: { fields: { text: { kind: "text", empty: true }, name: optionalText } },
+  manifestOptions: { fields: { paths: { fields: {}, optional: true } } },
+  /** Those of one kind in imagesIn's `paths`. */
+  imagePaths: { list: text },
   ca: { fields: { caCert: optionalText, caCertPath: optionalText } },
   settings: {
     fields: {

@@ -1,4 +1,5 @@
 // Arguments straight from the configuration: {images?: ImagePushSetArgs, mirror?: RegistryMirrorArgs, nodes?: {name: NodeContainerdArgs}}.
+// `manifests` are imagesIn's sources, for a `source` of images that names none itself.
 // A node's `options` are the resource's options, with `parent`, `dependsOn` and `replaceWith` as names.
 const pulumi = require("@pulumi/pulumi");
 const mirror = require("pulumi-registry-mirror");
@@ -6,6 +7,9 @@ const mirror = require("pulumi-registry-mirror");
 const config = new pulumi.Config();
 const imagesArgs = config.getObject("images");
 const mirrorArgs = config.getObject("mirror");
+const manifests = config.getObject("manifests");
+if (manifests && imagesArgs?.source?.registries && imagesArgs.source.images === undefined)
+  imagesArgs.source.images = mirror.imagesIn(manifests);
 const images = imagesArgs && new mirror.ImagePushSet("images", imagesArgs);
 const settings = mirrorArgs && new mirror.RegistryMirror("mirror", mirrorArgs);
 
