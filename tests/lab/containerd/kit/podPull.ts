@@ -1,11 +1,6 @@
-import { readFileSync } from "node:fs";
-import type { Duplex } from "node:stream";
-
-import { Client } from "ssh2";
-
 import { messageOf } from "../../../../provider/model/errors";
-import { UnaryClient } from "../../../../provider/node/cri/unaryClient";
 import type { Lab, LabNode } from "../../lab";
+import { onContainerdSocket } from "../../node/support/containerdSocket";
 
 /** A pod's pull secret. */
 export interface PodSecret {
@@ -26,27 +21,14 @@ export async function pullAsPod(
   secret: PodSecret,
 ): Promise<string | undefined> {
   await node.resetImages();
-  const ssh = new Client();
+  const { username, password, serverAddress } = secret;
+  const auth = Buffer.concat([field(1, username), field(2, password), field(4, serverAddress)]);
+  const request = Buffer.concat([field(1, field(1, image)), field(2, auth)]);
   try {
-    const stream = await new Promise<Duplex>((resolve, reject) => {
-      ssh.on("error", reject);
-      ssh.on("ready", () =>
-        ssh.openssh_forwardOutStreamLocal("/run/containerd/containerd.sock", (error, channel) =>
-          error === undefined ? resolve(channel) : reject(error),
-        ),
-      );
-      const privateKey = readFileSync(lab.keys.plain.privateKeyPath);
-      ssh.connect({ host: node.address, port: node.port, username: "root", privateKey });
-    });
-    const { username, password, serverAddress } = secret;
-    const auth = Buffer.concat([field(1, username), field(2, password), field(4, serverAddress)]);
-    const request = Buffer.concat([field(1, field(1, image)), field(2, auth)]);
-    await new UnaryClient(stream).call("/runtime.v1.ImageService/PullImage", request, 60_000);
+    await onContainerdSocket(lab, node, (client) => client.call("/runtime.v1.ImageService/PullImage", request, 60_000));
     return undefined;
   } catch (error) {
     return messageOf(error);
-  } finally {
-    ssh.end();
   }
 }
 
