@@ -7,7 +7,7 @@ import { type Html, html } from "./html";
 import { digest } from "./images";
 import type { NodeLists } from "./nodeLists";
 import { Alikes, row, table } from "./rows";
-import { badge, coverageSigns } from "./signs";
+import { coverageBadge, coverageSign, coverageSigns } from "./signs";
 
 const statuses = Object.keys(coverageSigns) as CoverageStatus[];
 
@@ -35,7 +35,7 @@ function coverageBar(label: string, { counts }: Pick<NodeCoverage, "counts">): H
   // Local ones are no part of it: no registry brings them back.
   const shares = statuses
     .filter((status) => status !== "local")
-    .map((status): Share => ({ word: status, tone: coverageSigns[status].tone, count: counts[status] ?? 0 }));
+    .map((status): Share => ({ word: status, tone: coverageSign(status).tone, count: counts[status] ?? 0 }));
   return bar(label, shares);
 }
 
@@ -43,7 +43,7 @@ function key(counts: NodeCoverage["counts"]): Html {
   return html`<ul class="key">
     ${statuses
       .filter((status) => (counts[status] ?? 0) > 0)
-      .map((status) => html`<li>${badge(status, coverageSigns[status])} ${counts[status]}</li>`)}
+      .map((status) => html`<li>${coverageBadge(status)} ${counts[status]}</li>`)}
   </ul>`;
 }
 
@@ -92,7 +92,7 @@ function gaps({ gaps: found, unnamed }: ClusterCoverage, nodes: ClusterVerificat
     return row(false, lists.cell(on), [
       html`<td class="long"><bdi>${image}</bdi></td>`,
       html`<td>${runs === true ? "runs" : pinned === true ? "every pod needs it" : ""}</td>`,
-      html`<td>${badge(status, coverageSigns[status])}<small>${gapReason(gap)}</small></td>`,
+      html`<td>${coverageBadge(status)}<small>${gapReason(gap)}</small></td>`,
       html`<td class="digests">
         ${lies === undefined ? "" : digest("on the node", lies)}${
           mirrorDigest === undefined ? "" : digest("in the mirror", mirrorDigest)

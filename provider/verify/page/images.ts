@@ -4,7 +4,7 @@ import { shortDigest } from "../verdictText";
 import { type Html, html } from "./html";
 import type { NodeLists } from "./nodeLists";
 import { Alikes, row, sayings, table } from "./rows";
-import { badge, verdictSigns } from "./signs";
+import { agreementBadge, verdictBadge } from "./signs";
 
 /** The compared images: one digest where all agree, else all three; whole on demand. */
 export function images(nodes: readonly NodeVerification[], lists: NodeLists): Html | undefined {
@@ -50,10 +50,9 @@ export function digest(label: string, whole: string): Html {
 /** A state of 0.1.0 does not say which verdict a failed comparison is. */
 function result({ match, verdict, cause, publicRepoDigest, mirrorRepoDigest }: ImageVerification): Html {
   if (match) {
-    return html`<span class="badge proven"><b>${verdictSigns.proven.sign}</b> all agree</span>`;
+    return agreementBadge();
   }
   const judged: Verdict = verdict !== undefined && !isGood(verdict) ? verdict : "mismatch";
   const compared = publicRepoDigest !== "" && mirrorRepoDigest !== "";
-  return html`${badge(judged, verdictSigns[judged])}
-  ${compared ? "digests differ" : `not compared (${cause ?? "not pulled"})`}`;
+  return html`${verdictBadge(judged)} ${compared ? "digests differ" : `not compared (${cause ?? "not pulled"})`}`;
 }

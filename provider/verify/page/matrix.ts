@@ -3,7 +3,7 @@ import { isGood, verdicts } from "../verdict";
 import { type Html, html } from "./html";
 import type { NodeLists } from "./nodeLists";
 import { Alikes, row, table } from "./rows";
-import { verdictBadge, verdictSigns } from "./signs";
+import { verdictBadge, verdictSign } from "./signs";
 
 /** Up to here each node has a row of its own, alike or not. */
 const rowsOfTheirOwn = 20;
@@ -60,6 +60,6 @@ function hostCell(verdict: Verdict | undefined): Html {
   if (verdict === undefined) {
     return html`<td></td>`;
   }
-  const { sign, tone } = verdictSigns[verdict];
+  const { sign, tone } = verdictSign(verdict);
   return html`<td class="${tone}"><b>${sign}</b><i> ${verdict}</i></td>`;
 }

@@ -10,7 +10,7 @@ import { images } from "./images";
 import { matrix } from "./matrix";
 import { NodeLists } from "./nodeLists";
 import { routes } from "./routes";
-import { verdictBadge, verdictSigns } from "./signs";
+import { verdictBadge, verdictSign } from "./signs";
 
 /** All of one cluster, or of the nodes that are of none. */
 export function section(id: string, cluster: ClusterVerification): Html {
@@ -19,7 +19,7 @@ export function section(id: string, cluster: ClusterVerification): Html {
     id,
     nodes.map(({ node }) => node),
   );
-  const { sign, tone } = verdictSigns[verdict];
+  const { sign, tone } = verdictSign(verdict);
   return html`<section class="cluster" id="${id}">
     <h2>${titleOf(cluster)}</h2>
     ${
@@ -49,7 +49,7 @@ export function titleOf({ cluster }: ClusterVerification): string {
 export function verdictBar({ counts }: ClusterVerification): Html {
   return bar(
     "Nodes",
-    verdicts.map((word) => ({ word, tone: verdictSigns[word].tone, count: counts[word] ?? 0 })),
+    verdicts.map((word) => ({ word, tone: verdictSign(word).tone, count: counts[word] ?? 0 })),
   );
 }
 
@@ -83,22 +83,15 @@ function facts(cluster: ClusterVerification): Html {
   const distinct = (of: (node: NodeVerification) => readonly string[]): number => new Set(nodes.flatMap(of)).size;
   const good = nodes.filter(({ verdict }) => isGood(verdict)).length;
   const share = coverageShare(cluster);
+  const hosts = distinct(({ hosts: seen }) => seen.map(({ host }) => host));
+  const compared = distinct(({ images: seen }) => seen.map(({ image }) => image));
+  const found = distinct(({ findings: said = [] }) => said);
   return html`<dl class="facts">
-    ${fact(`${good} of ${nodes.length}`, "nodes are good")}
-    ${fact(
-      distinct(({ hosts }) => hosts.map(({ host }) => host)),
-      "mirrored hosts",
-    )}
-    ${fact(
-      distinct(({ images: compared }) => compared.map(({ image }) => image)),
-      "images compared",
-    )}
+    ${fact(`${good} of ${nodes.length}`, nodes.length === 1 ? "node is good" : "nodes are good")}
+    ${fact(hosts, hosts === 1 ? "host" : "hosts")}
+    ${fact(compared, compared === 1 ? "image compared" : "images compared")}
     ${share === undefined ? "" : fact(share, "of the images on nodes would come from the mirror")}
-    ${fact(
-      distinct(({ findings: found = [] }) => found),
-      "findings",
-    )}
-    ${versions(nodes)}
+    ${fact(found, found === 1 ? "finding" : "findings")} ${versions(nodes)}
   </dl>`;
 }
 
@@ -117,11 +110,14 @@ function versions(nodes: readonly NodeVerification[]): Html {
   const sorted = [...counts].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
   const shown = sorted
     .slice(0, versionsShown)
-    .map(([version, of]) => html`<bdi>${version === "" ? "unknown" : version}</bdi> <small>(${of.length})</small>`);
+    .map(
+      ([version, of]) =>
+        html`<span><bdi>${version === "" ? "not known" : version}</bdi> <small>(${of.length})</small></span>`,
+    );
   const more = sorted.length > versionsShown ? ` and ${sorted.length - versionsShown} more` : "";
   return html`<div class="list">
     <dt>containerd</dt>
-    <dd>${join(shown, ", ")}${more}</dd>
+    <dd>${join(shown, " ")}${more}</dd>
   </div>`;
 }
 

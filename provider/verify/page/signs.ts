@@ -11,6 +11,7 @@ export interface Sign {
   readonly tone: Tone;
 }
 
+/** @internal A test compares them. */
 export const verdictSigns: Record<Verdict, Sign> = {
   proven: { sign: "✓", tone: "proven" },
   consistent: { sign: "≈", tone: "agrees" },
@@ -34,11 +35,31 @@ export const coverageSigns: Record<CoverageStatus, Sign> = {
   local: { sign: "⌂", tone: "neutral" },
 };
 
+/** A word that a newer version's state has, or a program made up, is shown all the same. */
+const unheard: Sign = { sign: "?", tone: "unknown" };
+
+export function verdictSign(verdict: Verdict): Sign {
+  return verdictSigns[verdict] ?? unheard;
+}
+
+export function coverageSign(status: CoverageStatus): Sign {
+  return coverageSigns[status] ?? unheard;
+}
+
 /** The sign and the word, in the colour. */
-export function badge(word: Verdict | CoverageStatus, { sign, tone }: Sign): Html {
+function badge(word: string, { sign, tone }: Sign): Html {
   return html`<span class="badge ${tone}"><b>${sign}</b> ${word}</span>`;
 }
 
 export function verdictBadge(verdict: Verdict): Html {
-  return badge(verdict, verdictSigns[verdict]);
+  return badge(verdict, verdictSign(verdict));
+}
+
+export function coverageBadge(status: CoverageStatus): Html {
+  return badge(status, coverageSign(status));
+}
+
+/** Of an image whose digests are all the same. */
+export function agreementBadge(): Html {
+  return badge("all agree", verdictSigns.proven);
 }
