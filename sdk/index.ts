@@ -64,6 +64,8 @@ export type { ImagePushSetArgs } from "./pushSet/imagePushSet";
 export { ImagePushSet } from "./pushSet/imagePushSet";
 export type { ImagesInOptions, ManifestSourceArgs, ManifestText } from "./pushSet/imagesIn";
 export { imagePlacesIn, imagesIn } from "./pushSet/imagesIn";
+export type { ImagesOnArgs } from "./pushSet/imagesOn";
+export { imagesOn } from "./pushSet/imagesOn";
 export type { ImageListArgs, ImageSourceArgs, SourceArgs, SourceRegistryArgs } from "./pushSet/imageSource";
 export type { RegistryArgs } from "./pushSet/registryArgs";
 export type { ReportPageArgs } from "./report/reportPage";

@@ -116,6 +116,8 @@ export interface ImagePackage {
    * inode.
    */
   readonly fingerprint: string;
+  /** An empty one is no mistake. Default false. */
+  readonly mayBeEmpty?: boolean;
   /**
    * The index when it is known without decoding the package (folder or plain tar without packed archives in it; any
    * package read before; one smaller than `lookBytes`), else undefined.

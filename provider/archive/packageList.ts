@@ -37,6 +37,10 @@ class PackageList implements ImagePackage {
     this.fingerprint = createHash("sha256").update(prints.join("\n")).digest("hex");
   }
 
+  get mayBeEmpty(): boolean {
+    return this.packages.every((one) => one.mayBeEmpty === true);
+  }
+
   async index(): Promise<PackageIndex | undefined> {
     const known: PackageIndex[] = [];
     for (const one of this.packages) {

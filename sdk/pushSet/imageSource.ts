@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CheckedArguments } from "../../provider/resources/arguments/resolved";
 import { isSecretProxy, resolveCa } from "../../provider/resources/pushSet/registry";
 import type { ImageSource } from "../../provider/resources/pushSet/sources";
+import { ImagesOnNodes } from "./imagesOn";
 import type { RegistryArgs } from "./registryArgs";
 
 /**
@@ -59,7 +60,16 @@ function isImageList(one: unknown): one is ImageListArgs {
   return typeof one === "object" && one !== null && !pulumi.Output.isInstance(one) && "images" in one;
 }
 
-function liftList({ registries, ...list }: ImageListArgs, problems: pulumi.Output<CheckedArguments>[]): object {
+function liftList(given: ImageListArgs, problems: pulumi.Output<CheckedArguments>[]): object {
+  if (given instanceof ImagesOnNodes) {
+    const { images, registries, seen } = given;
+    problems.push(seen);
+    return { ...liftRegistries({ images, ...(registries === undefined ? {} : { registries }) }, problems), held: true };
+  }
+  return liftRegistries(given, problems);
+}
+
+function liftRegistries({ registries, ...list }: ImageListArgs, problems: pulumi.Output<CheckedArguments>[]): object {
   if (typeof registries !== "object" || registries === null) {
     return { ...list, registries };
   }

@@ -189,6 +189,55 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
     await stack.destroy();
   });
 
+  it("S3: what the node runs and the mirror lacks is brought there, and coverage has no gap of it left; its registry need not be reached again", async () => {
+    const [foreign] = lab.packages.publicOnly.images;
+    assert.ok(foreign !== undefined);
+    const [host = ""] = foreign.name.split("/");
+    await lab.pushPublic();
+    await onNode((cri) => cri.pullImage(foreign.name));
+    const { hostPort: endpoint } = lab.public;
+    const registries = { [host]: { endpoint, insecure: true } };
+    const connection = program().nodes as { node: { connection: object } };
+    const mirrored = {
+      registryMirrors: [{ endpoint: `${lab.mirror.endpoint}/v2/held`, ...access(), hosts: [host] }],
+    };
+    const config = {
+      ...program(),
+      images: { registry: { endpoint: `${lab.mirror.hostPort}/held`, ...access() } },
+      mirror: mirrored,
+      imagesOn: { nodes: [connection.node.connection], args: { hosts: [host], registries } },
+    };
+    const stack = await open(config);
+    const preview = await stack.preview();
+    assert.ok(printed(preview).includes(`  + ${foreign.name}\n`), printed(preview));
+    const up = await stack.up();
+    const gaps = verified(up).coverage?.gaps.filter(({ image }) => image === foreign.name);
+    assert.deepEqual(gaps, [], JSON.stringify(verified(up).coverage));
+    const [pushed] = up.outputs["images"] as { source: string; digest: string }[];
+    assert.deepEqual([pushed?.source, pushed?.digest], [foreign.name, foreign.digest]);
+    assert.equal((await stack.up()).changes["update"], undefined);
+
+    // Another probe is another push: what the mirror has by now is read there.
+    lab.public.stop();
+    try {
+      await stack.setConfig({ ...config, images: { ...config.images, probeRepository: "elsewhere/probe" } });
+      const offline = await stack.up();
+      assert.ok(offline.ok, printed(offline));
+    } finally {
+      await lab.public.start();
+    }
+    // A node that cannot be asked is an error before anything is pushed or deleted.
+    await stack.setConfig({
+      ...config,
+      imagesOn: { nodes: [{ ...connection.node.connection, port: 1 }], args: { hosts: [host], registries } },
+    });
+    const refused = await stack.preview();
+    assert.ok(!refused.ok);
+    assert.match(printed(refused), /NODE_UNREACHABLE/);
+    await stack.setConfig(config);
+    await stack.destroy();
+  });
+
   it('B1: with onFailure "warn" the change is kept and the verdict says fallback, equal digests or not', async () => {
     await lab.pushPublic(lab.packages.folder);
     const stack = await open(

@@ -29,6 +29,11 @@ export function selectImages<T extends { source: string }>(
   );
 }
 
+/** Whether a name fits one pattern. */
+export function matchesPattern(pattern: string, name: string): boolean {
+  return imagePattern(pattern).test(name);
+}
+
 function compile(argument: string, patterns: readonly string[], names: string[]): RegExp[] {
   return patterns.map((pattern) => {
     if (pattern.trim() === "") {

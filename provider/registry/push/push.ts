@@ -126,7 +126,7 @@ class PackagePush {
     const known = await this.pkg.index();
     const { index, staged } =
       known === undefined ? await this.stageAll(sentBefore) : { index: known, staged: new Map<Digest, string>() };
-    if (index.images.length === 0) {
+    if (index.images.length === 0 && this.pkg.mayBeEmpty !== true) {
       throw new RegistryError("ARCHIVE_EMPTY", `${this.pkg.source}: there is no image with a name in the package.`);
     }
     const chosen = selectImages(index.images, this.options.include ?? [], this.options.exclude ?? []);

@@ -2,17 +2,19 @@ import type { PackageImage, PackageIndex } from "../../archive/imagePackage";
 import type { Descriptor } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
 import { sha256 } from "../../model/digest";
+import { textWithCode } from "../../model/errors";
 import { isIndex } from "../../model/mediaType";
 import { parseReference } from "../../model/reference";
 import type { ManifestParts } from "../push/manifest";
 import { manifestParts } from "../push/manifest";
 import { mapConcurrently } from "../push/mapConcurrently";
 import { isAttestation, platformName } from "../push/platform";
-import type { ManifestRead } from "../registry";
+import { targetOf } from "../push/target";
+import type { ManifestRead, Registry } from "../registry";
 import { RegistryError } from "../registryError";
 import type { ResolvedImage } from "./imageList";
-import type { SourceRegistries } from "./sourceRegistries";
-import { SourceRepository } from "./sourceRegistries";
+import type { SourceRegistries, SourceRepository } from "./sourceRegistries";
+import { sourceRepository } from "./sourceRegistries";
 
 /** Where a blob can be read. */
 interface ReadableBlob {
@@ -43,6 +45,8 @@ export class ImageCopies {
     private readonly registries: SourceRegistries,
     private readonly platforms: readonly string[] | "all",
     form: string,
+    /** What it has by digest is read there. */
+    private readonly mirror: Registry | undefined = undefined,
   ) {
     this.index = {
       form,
@@ -58,13 +62,48 @@ export class ImageCopies {
 
   /** @throws RegistryError `IMAGES_UNRESOLVED`, `PLATFORM_MISSING`, and those of the registries */
   async gather(images: readonly ResolvedImage[]): Promise<void> {
-    const found = await mapConcurrently(images, (image) => this.gatherImage(image), imagesAtOnce);
-    this.index.images.push(...found);
+    const failures: RegistryError[] = [];
+    const found = await mapConcurrently(
+      images,
+      async (image) => {
+        try {
+          return [await this.gatherImage(image)];
+        } catch (error) {
+          // Of images that nobody listed by hand, all that cannot be had are told at once.
+          if (this.mirror === undefined || !(error instanceof RegistryError)) {
+            throw error;
+          }
+          failures.push(new RegistryError(error.code, `${image.source}: ${error.message}`, { cause: error }));
+          return [];
+        }
+      },
+      imagesAtOnce,
+    );
+    if (failures.length > 0) {
+      throw new RegistryError(
+        "IMAGES_UNRESOLVED",
+        `${failures.length} of the ${images.length} images that lie on the nodes can be had neither from the mirror nor from their registries; nothing was copied. Leave them out with exclude, or say in registries how to reach them.`,
+        { reasons: failures.map(textWithCode).sort() },
+      );
+    }
+    this.index.images.push(...found.flat());
+  }
+
+  /** Where an image is read. */
+  private async placeOf(source: string, digest: Digest): Promise<SourceRepository> {
+    const { mirror } = this;
+    if (mirror !== undefined) {
+      const near = { registry: mirror, path: targetOf(mirror.endpoint, source).repository };
+      if ((await this.load(near, digest)) !== undefined) {
+        return near;
+      }
+    }
+    const { host, repository } = parseReference(source);
+    return sourceRepository(this.registries, host, repository);
   }
 
   private async gatherImage({ source, digest }: ResolvedImage): Promise<PackageImage> {
-    const { host, repository: name } = parseReference(source);
-    const repository = new SourceRepository(this.registries, host, name);
+    const repository = await this.placeOf(source, digest);
     const root = await this.load(repository, digest);
     if (root === undefined) {
       throw new RegistryError(
@@ -184,7 +223,7 @@ export class ImageCopies {
 
   /** A manifest with its blobs, each fetched once however many images share it. */
   private load(repository: SourceRepository, digest: Digest): Promise<Loaded | undefined> {
-    const key = `${repository.host}/${repository.path}@${digest}`;
+    const key = `${repository.registry.endpoint.authority}/${repository.path}@${digest}`;
     let loading = this.loading.get(key);
     if (loading === undefined) {
       loading = this.fetch(repository, digest);

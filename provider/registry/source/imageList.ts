@@ -7,6 +7,11 @@ export interface ImageList {
   images: string[];
   /** Platforms to copy of an index, `linux/amd64` or `linux/arm64/v8`; "all" (default) copies it whole. */
   platforms?: string[] | "all";
+  /**
+   * The names are those of images that nodes hold, with their digests. An image that the mirror has by that digest is
+   * read there, so that its own registry need not be reached; and there may be none at all.
+   */
+  held?: true;
   /** By the host of the names: how to reach it, where that is not just its name and nobody's credentials. */
   registries?: Record<string, SourceConnection>;
 }

@@ -4,13 +4,17 @@ import type { ImagePackage, PackageIndex, ReadOptions } from "../../archive/imag
 import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
 import type { RegistryOptions } from "../http/sender";
+import type { Registry } from "../registry";
 import { ImageCopies } from "./imageCopies";
 import type { ImageList, ResolvedImage } from "./imageList";
-import { resolveImages } from "./resolveImages";
+import { resolveImages, statedImages } from "./resolveImages";
 import { SourceRegistries } from "./sourceRegistries";
 
 /** Looks the names of a list up. @throws RegistryError `IMAGES_UNRESOLVED`, and for a connection that cannot be right */
 export async function resolveList(list: ImageList, context: OperationContext): Promise<ResolvedImage[]> {
+  if (list.held === true) {
+    return statedImages(list.images);
+  }
   const registries = new SourceRegistries(list.registries ?? {}, context, {});
   try {
     return await resolveImages(list.images, registries);
@@ -26,6 +30,7 @@ export async function resolveList(list: ImageList, context: OperationContext): P
 export class RegistryImages implements ImagePackage {
   readonly source: string;
   readonly fingerprint: string;
+  readonly mayBeEmpty: boolean;
   private readonly copies: ImageCopies;
   private gathering: Promise<PackageIndex> | undefined;
 
@@ -33,25 +38,34 @@ export class RegistryImages implements ImagePackage {
     private readonly registries: SourceRegistries,
     list: ImageList,
     private readonly images: readonly ResolvedImage[],
+    mirror: Registry | undefined,
   ) {
-    const { platforms = "all" } = list;
+    const { platforms = "all", held } = list;
+    this.mayBeEmpty = held === true;
     this.source = describeList(images);
     this.fingerprint = fingerprintOf(images, platforms);
-    this.copies = new ImageCopies(registries, platforms, this.source);
+    this.copies = new ImageCopies(registries, platforms, this.source, held === true ? mirror : undefined);
   }
 
   /**
-   * @param given `resolved`: what the names pointed at when they were looked up; absent: they are looked up now.
+   * @param given `resolved`: what the names pointed at when they were looked up; absent: they are looked up now. `mirror`:
+   *   where the images go.
    * @throws RegistryError `IMAGES_UNRESOLVED`, and for a connection that cannot be right
    */
   static async open(
     list: ImageList,
     context: OperationContext,
-    { resolved, limits = {} }: { resolved?: readonly ResolvedImage[]; limits?: RegistryOptions } = {},
+    {
+      resolved,
+      mirror,
+      limits = {},
+    }: { resolved?: readonly ResolvedImage[]; mirror?: Registry; limits?: RegistryOptions } = {},
   ): Promise<RegistryImages> {
     const registries = new SourceRegistries(list.registries ?? {}, context, limits);
     try {
-      return new RegistryImages(registries, list, resolved ?? (await resolveImages(list.images, registries)));
+      const images =
+        resolved ?? (list.held === true ? statedImages(list.images) : await resolveImages(list.images, registries));
+      return new RegistryImages(registries, list, images, mirror);
     } catch (error) {
       await registries.close();
       throw error;

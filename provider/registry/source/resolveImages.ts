@@ -4,7 +4,7 @@ import { mapConcurrently } from "../push/mapConcurrently";
 import { RegistryError } from "../registryError";
 import type { ResolvedImage } from "./imageList";
 import type { SourceRegistries } from "./sourceRegistries";
-import { SourceRepository } from "./sourceRegistries";
+import { sourceRepository } from "./sourceRegistries";
 
 /**
  * What each name points at now, by one HEAD each: Docker Hub does not count those. A name with tag and digest is the
@@ -18,7 +18,7 @@ export async function resolveImages(names: readonly string[], registries: Source
   const resolved = await mapConcurrently([...unique], async ([source, name]): Promise<ResolvedImage | undefined> => {
     const { host, repository, tag, digest } = parseReference(name);
     try {
-      const { registry, path } = new SourceRepository(registries, host, repository);
+      const { registry, path } = sourceRepository(registries, host, repository);
       const reference = digest ?? tag ?? "latest";
       const found = await registry.headManifest(path, reference);
       if (found !== undefined) {
@@ -38,6 +38,14 @@ export async function resolveImages(names: readonly string[], registries: Source
     );
   }
   return resolved.filter((image) => image !== undefined);
+}
+
+/** Of names that say their digest themselves: nobody is asked. */
+export function statedImages(names: readonly string[]): ResolvedImage[] {
+  return names.flatMap((name) => {
+    const { digest } = parseReference(name);
+    return digest === undefined ? [] : [{ source: sourceName(name), digest }];
+  });
 }
 
 /** The name that an image goes by: what the program wrote, with host and tag; the digest where there is no tag. */

@@ -33,17 +33,15 @@ export class SourceRegistries {
   }
 }
 
-/** One repository of a public host, where it is read. */
-export class SourceRepository {
-  readonly registry: Registry;
-  readonly path: string;
+/** One repository, where images are read. */
+export interface SourceRepository {
+  registry: Registry;
+  /** Of the registry's API. */
+  path: string;
+}
 
-  constructor(
-    registries: SourceRegistries,
-    readonly host: string,
-    readonly name: string,
-  ) {
-    this.registry = registries.of(host);
-    this.path = repositoryBelow(this.registry.endpoint, name);
-  }
+/** Of a public host. */
+export function sourceRepository(registries: SourceRegistries, host: string, name: string): SourceRepository {
+  const registry = registries.of(host);
+  return { registry, path: repositoryBelow(registry.endpoint, name) };
 }

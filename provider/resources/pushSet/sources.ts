@@ -6,6 +6,7 @@ import type { Digest } from "../../model/digest";
 import { MirrorError } from "../../model/errors";
 import { localPath } from "../../model/localPath";
 import type { Problem } from "../../model/problem";
+import type { Registry } from "../../registry/registry";
 import type { ImageList, ResolvedImage } from "../../registry/source/imageList";
 import { RegistryImages, resolveList } from "../../registry/source/registryImages";
 import { sourceName } from "../../registry/source/resolveImages";
@@ -55,7 +56,10 @@ function entryProblems(entry: unknown, name: string): Problem[] {
 
 /** @throws MirrorError `SOURCE_INVALID` for what names nothing, or one package twice */
 export function checkSources(sources: readonly ImageSource[]): void {
-  if (sources.length === 0 || sources.some((one) => typeof one !== "string" && one.images.length === 0)) {
+  if (
+    sources.length === 0 ||
+    sources.some((one) => typeof one !== "string" && one.held !== true && one.images.length === 0)
+  ) {
     throw new MirrorError(
       "SOURCE_INVALID",
       "source: an empty list; name an image package, or several, or images by their names.",
@@ -84,12 +88,14 @@ export async function resolveSources(sources: readonly ImageSource[], context: O
  * Opens all sources as one package.
  *
  * @param digests As `resolveSources` gave them; what is missing there is looked up now.
+ * @param mirror Where the images go.
  */
 export function openSources(
   sources: readonly ImageSource[],
   digests: Digests,
   options: OpenOptions,
   context: OperationContext,
+  mirror?: Registry,
 ): Promise<ImagePackage> {
   const { spoolDir } = options;
   const local = { ...options, ...(spoolDir === undefined ? {} : { spoolDir: localPath(spoolDir) }) };
@@ -99,7 +105,10 @@ export function openSources(
         return openPackage(localPath(source), local);
       }
       const resolved = knownImages(source, digests);
-      return RegistryImages.open(source, context, resolved === undefined ? {} : { resolved });
+      return RegistryImages.open(source, context, {
+        ...(resolved === undefined ? {} : { resolved }),
+        ...(mirror === undefined ? {} : { mirror }),
+      });
     }),
   );
 }

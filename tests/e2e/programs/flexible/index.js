@@ -1,6 +1,7 @@
 // Arguments straight from the configuration: {images?: ImagePushSetArgs, mirror?: RegistryMirrorArgs, nodes?: {name: NodeContainerdArgs}}.
 // `manifests` are imagesIn's sources, for a `source` of images that names none itself.
 // A node's `options` are the resource's options, with `parent`, `dependsOn` and `replaceWith` as names.
+// `imagesOn: { nodes, args }` makes the push set's source of what lies on nodes.
 const pulumi = require("@pulumi/pulumi");
 const mirror = require("pulumi-registry-mirror");
 
@@ -10,6 +11,8 @@ const mirrorArgs = config.getObject("mirror");
 const manifests = config.getObject("manifests");
 if (manifests && imagesArgs?.source?.registries && imagesArgs.source.images === undefined)
   imagesArgs.source.images = mirror.imagesIn(manifests);
+const onNodes = config.getObject("imagesOn");
+if (onNodes) imagesArgs.source = mirror.imagesOn(onNodes.nodes, onNodes.args);
 const images = imagesArgs && new mirror.ImagePushSet("images", imagesArgs);
 const settings = mirrorArgs && new mirror.RegistryMirror("mirror", mirrorArgs);
 

@@ -1,0 +1,41 @@
+import type { OperationContext } from "../../model/context";
+import type { Problem } from "../../model/problem";
+import type { NodeConnection } from "../../node";
+import type { HeldImage } from "../../verify/coverage/heldImages";
+import { heldImages } from "../../verify/coverage/heldImages";
+import { visitBriefly } from "./briefly";
+import { connectionProblems } from "./connectionProblems";
+
+/** What lies on a node. */
+export interface NodeImages {
+  /** As its connection names it. */
+  node: string;
+  images: HeldImage[];
+}
+
+/**
+ * Asks one node over CRI for its images, read-only.
+ *
+ * @param timeout Seconds, from the first dial on.
+ * @returns what lies there; where the node, or something on it, prevents that, the problems
+ */
+export async function imagesOnNode(
+  connection: NodeConnection,
+  timeout: number,
+  context: OperationContext,
+): Promise<{ value: NodeImages; problems?: undefined } | { value?: undefined; problems: Problem[] }> {
+  const declared = connectionProblems(connection);
+  if (declared.length > 0) {
+    return { problems: declared };
+  }
+  return visitBriefly(connection, timeout, context, async (node) => {
+    const { socketPath } = await node.observe({ hostsDirs: [] });
+    const cri = node.cri(socketPath);
+    try {
+      const [images, containers] = await Promise.all([cri.listImages(), cri.listContainers()]);
+      return { node: connection.host, images: heldImages(images, containers) };
+    } finally {
+      cri.close();
+    }
+  });
+}
