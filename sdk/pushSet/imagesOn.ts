@@ -43,7 +43,7 @@ export function imagesOn(nodes: pulumi.Input<pulumi.Input<ConnectionArgs>[]>, ar
   return new ImagesOnNodes(nodes, args);
 }
 
-/** @internal What `imagesOn` gives. */
+/** What `imagesOn` gives. */
 export class ImagesOnNodes implements ImageListArgs {
   readonly images: pulumi.Output<string[]>;
   readonly registries?: Record<string, SourceRegistryArgs>;
