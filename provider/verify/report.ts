@@ -107,7 +107,7 @@ function matchOf(image: ImageVerification): string {
 
 /** Each gap once, whichever nodes it is on. */
 function coverageParts({ coverage }: ClusterVerification): string[] {
-  if (coverage === undefined) {
+  if (coverage === undefined || Object.keys(coverage.counts).length === 0) {
     return [];
   }
   const { gaps, unnamed = 0, nodes } = coverage;

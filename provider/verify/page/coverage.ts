@@ -13,7 +13,7 @@ const statuses = Object.keys(coverageSigns) as CoverageStatus[];
 
 /** Which images on the nodes the mirrors would serve: all together, by nodes, and each that they would not. */
 export function coverage({ coverage: all, nodes }: ClusterVerification, lists: NodeLists): Html | undefined {
-  if (all === undefined) {
+  if (all === undefined || Object.keys(all.counts).length === 0) {
     return undefined;
   }
   return html`<section>

@@ -124,6 +124,8 @@ describe("verification report", () => {
       /^\| 10\.0\.1\.49 \| gcr\.io\/c\/d\\\|e:1 \| {2}\| the mirror has another image under this tag, sha256:888888888888 \| none \|$/m,
     );
     assert.match(report, /^And 4 more, which the nodes count and do not name\.$/m);
+    const bare = { ...proven("n1"), coverage: { counts: {}, gaps: [] } };
+    assert.equal(renderReport(bare), renderReport(proven("n1")), "a node without images has none to lose");
     assert.doesNotMatch(renderReport(proven("n1")), /would come/, "nothing is said where nothing was asked");
   });
 

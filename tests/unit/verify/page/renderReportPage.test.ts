@@ -136,6 +136,11 @@ describe("report page: what it shows", () => {
     has(page, /<span class="badge unknown"><b>\?<\/b> sort-of<\/span>/);
   });
 
+  it("a node without images has no coverage to show", () => {
+    const bare = { ...proven("n1"), coverage: { counts: {}, gaps: [] } };
+    assert.equal(renderReportPage(bare), renderReportPage(proven("n1")));
+  });
+
   it("nodes of no cluster, several clusters, and none at all", () => {
     has(renderReportPage([proven("n1"), undefined]), /<h2>Nodes<\/h2>/);
     const both = renderReportPage([fleet(3, 2), { ...fleet(12, 3), cluster: "user1" }]);
