@@ -91,11 +91,6 @@ export interface OpenOptions {
   cacheDir?: string | false;
   /** Limit against decompression bombs: decoded bytes per package. Default 1 TiB. */
   maxDecodedBytes?: number;
-  /**
-   * Decoded bytes up to which `index()` decodes a compressed package, once, only to know what is in it (about a second
-   * for each 100 MB). Default 0: never. Told beforehand by the sizes that the package's own headers state.
-   */
-  lookBytes?: number;
   /** read() will follow soon: decoding may begin while the package's fingerprint is taken. Default false. */
   readSoon?: boolean;
   /** Threads for multi-block xz. Default: the machine's cores, at most 8. */
@@ -120,7 +115,7 @@ export interface ImagePackage {
   readonly mayBeEmpty?: boolean;
   /**
    * The index when it is known without decoding the package (folder or plain tar without packed archives in it; any
-   * package read before; one smaller than `lookBytes`), else undefined.
+   * package read before), else undefined.
    */
   index(): Promise<PackageIndex | undefined>;
   /**

@@ -6,7 +6,6 @@ import type { Digest } from "../model/digest";
 import { ArchiveError, quoted } from "./archiveError";
 import { compressionOf, isPacked, isUnsupported } from "./decode/compression";
 import { decodeHead } from "./decode/decode";
-import { decodedSize } from "./decode/decodedSize";
 import { statFile, unreadableError } from "./decode/fileSource";
 import type { XzDecoder } from "./decode/xzDecoder";
 import { xzDecoder } from "./decode/xzDecoder";
@@ -73,7 +72,6 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
     return new OpenedPackage(source, fingerprint, {
       spoolDir: options.spoolDir,
       maxDecodedBytes: options.maxDecodedBytes,
-      lookBytes: options.lookBytes ?? 0,
       cacheDir,
       signal,
       folder: facts.folder,
@@ -127,7 +125,6 @@ async function checkForm(source: string, body: Body, xz: XzDecoder): Promise<voi
 interface Opened {
   spoolDir: string | undefined;
   maxDecodedBytes: number | undefined;
-  lookBytes: number;
   cacheDir: string | undefined;
   signal: AbortSignal;
   folder: boolean;
@@ -164,7 +161,6 @@ class OpenedPackage implements ImagePackage {
   }
 
   async close(): Promise<void> {
-    await this.spool.close();
     await this.opened.sources.close();
   }
 
@@ -181,24 +177,7 @@ class OpenedPackage implements ImagePackage {
     }
     const findings = new Findings();
     const packed = await this.survey(findings, signal);
-    return packed.length === 0 || (await this.decodeSmallPackage(findings, packed))
-      ? this.remember(findings)
-      : undefined;
-  }
-
-  /** Decodes a small package only to know what is in it. @returns whether it was small */
-  private async decodeSmallPackage(findings: Findings, packed: PackedArchive[]): Promise<boolean> {
-    const { lookBytes, signal } = this.opened;
-    let size = 0;
-    for (const { body } of packed) {
-      size += await decodedSize(body);
-    }
-    if (size > lookBytes) {
-      return false;
-    }
-    const options: ReadOptions = { signal, wanted: () => false, blob: () => Promise.resolve() };
-    await this.unpack(findings, packed, new Delivery(options), new Progress(options, 0), signal);
-    return true;
+    return packed.length === 0 ? this.remember(findings) : undefined;
   }
 
   /** What can be seen without decoding. @returns the compressed archives, which cannot */

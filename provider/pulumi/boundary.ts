@@ -15,14 +15,14 @@ export interface Operations<I, O, W = I> {
   /**
    * Pure and quick: no SSH, no registry. Makes the inputs out of what the program sends (`W`), where that is not the
    * same; problems are errors that stop before anything is touched; notes are shown in a preview, on the resource's
-   * line.
+   * line. A promise only for notes that this machine's cache has something to say to.
    */
-  check(olds: Partial<I>, news: W): Checked<I>;
+  check(olds: Partial<I>, news: W): Checked<I> | Promise<Checked<I>>;
   /**
    * Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a
-   * preview.
+   * preview. A promise as of check.
    */
-  diff(olds: O, news: I): Difference;
+  diff(olds: O, news: I): Difference | Promise<Difference>;
   create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
   read(id: string, outs: O, context: OperationContext): Promise<Refreshed<I, O>>;
   update(id: string, olds: O, news: I, context: OperationContext): Promise<O>;
@@ -93,9 +93,9 @@ type Wire<T> = T & Wired;
 export function dynamicProvider<I extends object, O extends object, W extends object = I>(
   operations: Operations<I, O, W>,
 ): pulumi.dynamic.ResourceProvider {
-  const differenceOf = (olds: O, news: I): Difference => {
+  const differenceOf = async (olds: O, news: I): Promise<Difference> => {
     try {
-      return operations.diff(olds, news);
+      return await operations.diff(olds, news);
     } catch (error) {
       throw plainError(error, news);
     }
@@ -123,35 +123,33 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
     }
   };
   return {
-    check(olds: Wire<Partial<I>>, news: Wire<W>) {
+    async check(olds: Wire<Partial<I>>, news: Wire<W>) {
       const { problems: found, dryRun, ...rest } = news;
       previewing = dryRun === true;
       const problems = Array.isArray(found) ? found : [];
       if (problems.length > 0) {
-        return Promise.resolve(checkResult(problems, news));
+        return checkResult(problems, news);
       }
       try {
-        const { inputs, problems = [], ...shown } = operations.check(olds, rest as unknown as W);
+        const { inputs, problems = [], ...shown } = await operations.check(olds, rest as unknown as W);
         review(news, news, shown);
-        return Promise.resolve(
-          problems.length > 0 ? checkResult(problems, news) : { inputs: withoutUndefined(inputs) },
-        );
+        return problems.length > 0 ? checkResult(problems, news) : { inputs: withoutUndefined(inputs) };
       } catch (error) {
         if (error instanceof MirrorError) {
-          return Promise.resolve(checkResult([problemOf(error)], news));
+          return checkResult([problemOf(error)], news);
         }
         throw error;
       }
     },
 
-    diff(_id: string, olds: Wire<O>, news: Wire<I>) {
-      const { notes, warnings, status, ...difference } = differenceOf(olds, news);
+    async diff(_id: string, olds: Wire<O>, news: Wire<I>) {
+      const { notes, warnings, status, ...difference } = await differenceOf(olds, news);
       review(news, news, {
         ...(notes === undefined ? {} : { notes }),
         ...(warnings === undefined ? {} : { warnings }),
         ...(status === undefined ? {} : { status }),
       });
-      return Promise.resolve(difference);
+      return difference;
     },
 
     async create(inputs: Wire<I>) {

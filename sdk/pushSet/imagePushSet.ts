@@ -13,8 +13,19 @@ import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 import type { SourceArgs } from "./imageSource";
 import { liftSource, proxyInput } from "./imageSource";
+import { packageListing } from "./packageListing";
 import { rememberPlanned } from "./plannedImages";
 import type { RegistryArgs } from "./registryArgs";
+
+/** What a preview of a push set may take. */
+export interface PushPreviewArgs {
+  /**
+   * Whether a preview reads a package of which it cannot know otherwise which images are in it: once, a minute or so for
+   * some gigabytes, and only until this machine knows them. Default true. With false the preview says that they are
+   * known at push.
+   */
+  list?: boolean;
+}
 
 /** What to push, and where to. */
 export interface ImagePushSetArgs {
@@ -52,6 +63,8 @@ export interface ImagePushSetArgs {
   spoolDir?: pulumi.Input<string>;
   /** Bytes that the package may decode to before it is refused as a decompression bomb. Default 1 TiB. */
   maxDecodedBytes?: pulumi.Input<number>;
+  /** What a preview does to name the images (docs/push-sets.md). Never a cause of a change. */
+  preview?: PushPreviewArgs;
 }
 
 /**
@@ -59,8 +72,8 @@ export interface ImagePushSetArgs {
  * becomes `HOST:PORT/[NAMESPACE/]a/b:1`. What the registry has already is not sent again.
  *
  * Errors before anything is sent: the package is missing, or is none; the endpoint, the CA or the credentials are
- * wrong. A package that is truncated, damaged or holds no images is refused before anything is sent, too, when what is
- * in it can be seen beforehand: a folder, a plain .tar, a small package, one that was read before. Any other compressed
+ * wrong. A package that is truncated, damaged or holds no images is refused by the preview, with the same error, and
+ * before anything is sent when what is in it is known: after a preview, of a folder or of a plain .tar. Any other
  * package is decoded while it is sent; then contents lie in the staging repository beside the probe by the time of the
  * error, and no image has been touched (docs/packages.md).
  *
@@ -85,7 +98,7 @@ export class ImagePushSet extends MirrorResource {
 
   constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
     plainErrors(() => requireArguments(args, shapes.required, "ImagePushSet"));
-    const { registry, spoolDir, maxDecodedBytes, include, exclude, deleteImages } = args;
+    const { registry, spoolDir, maxDecodedBytes, include, exclude, deleteImages, preview } = args;
     const { username, password, dockerConfigPath, proxy, insecure } = registry;
     const withPassword = password !== undefined;
     const endpoint = pulumi.output(registry.endpoint).apply(resolveEndpoint);
@@ -93,9 +106,12 @@ export class ImagePushSet extends MirrorResource {
     const credentials = pulumi.output({ username, dockerConfigPath, withPassword }).apply(checkCredentials);
     const { source, problems: sourceProblems } = liftSource(args.source);
     // Nothing that is seen of it is a secret, although a registry's password may be needed to see it.
-    const seen = pulumi.unsecret(pulumi.output({ source, spoolDir, maxDecodedBytes }).apply(inspectPackage));
+    const listing = packageListing(preview?.list);
+    const seen = pulumi.unsecret(
+      pulumi.output({ source, spoolDir, maxDecodedBytes }).apply((given) => inspectPackage(given, listing)),
+    );
     const settings = pulumi
-      .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages })
+      .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages, preview })
       .apply(checkSettings);
     const secrets = pulumi.output({ registry: { password, proxy } }).apply(checkSecrets);
     const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
@@ -105,6 +121,7 @@ export class ImagePushSet extends MirrorResource {
       contents: seen.apply((found) => found.value?.contents),
       digests: seen.apply((found) => found.value?.digests),
       missing: seen.apply((found) => found.value?.missing),
+      unread: preview?.list === false && pulumi.runtime.isDryRun() ? true : undefined,
       registry: {
         endpoint: registry.endpoint,
         caCert: ca.apply((found) => found.value),

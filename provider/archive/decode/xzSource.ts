@@ -46,6 +46,8 @@ export class XzSource implements PlacedSource {
     number,
     { content: Promise<Buffer>; memory: Buffer | undefined; stop: AbortController }
   >();
+  /** Groups that have been decoded for somebody. */
+  private readonly checked = new Set<number>();
   private readonly ahead: number;
   private readonly largest: number;
   /** Memory of groups that are no longer needed. */
@@ -59,6 +61,8 @@ export class XzSource implements PlacedSource {
     readonly label: string,
     threads: number,
     private readonly fileOffset = 0,
+    /** Whether every block states its own sizes, and they are those of the index. */
+    private readonly certain = true,
     smallest = groupBytes,
   ) {
     this.groups = grouped(blocks, smallest);
@@ -91,6 +95,7 @@ export class XzSource implements PlacedSource {
       this.decodeGroup(next);
     }
     const content = await this.decoded.get(number)?.content;
+    this.checked.add(number);
     this.reached?.(group.offset + group.length - this.fileOffset);
     // A copy: the group's own memory is used again, and left to the garbage collector it would pile up.
     return Buffer.from(
@@ -105,6 +110,20 @@ export class XzSource implements PlacedSource {
   begin(): void {
     for (let number = 0; number <= this.ahead; number += 1) {
       this.decodeGroup(number);
+    }
+  }
+
+  /**
+   * Decodes what nobody has read, where only the index says how large it is: were that a lie, all that lies behind it
+   * would have been looked for at a wrong place.
+   *
+   * @throws ArchiveError `ARCHIVE_CORRUPT`
+   */
+  async checkRest(): Promise<void> {
+    for (const [number, group] of this.certain ? [] : this.groups.entries()) {
+      if (!this.checked.has(number)) {
+        await this.readAt(group.start, 1, this.size);
+      }
     }
   }
 

@@ -5,7 +5,7 @@ import type { Digest } from "../../model/digest";
 import { sha256 } from "../../model/digest";
 import type { PackageImage, PackageIndex } from "../imagePackage";
 import type { SourceSpec } from "../scan/place";
-import { readCached, writeCached } from "./cacheFolder";
+import { defaultCacheFolder, readCached, writeCached } from "./cacheFolder";
 
 /** Raised when the same package gives another index. */
 const version = 2;
@@ -103,6 +103,16 @@ export async function writeCachedIndex(cacheDir: string, fingerprint: string, kn
   const folder = join(cacheDir, "indexes");
   await writeCached(join(folder, fingerprint), version, stored);
   await prune(folder);
+}
+
+/** What is in several packages that are pushed as one, under the fingerprint of all of them. */
+export async function rememberIndex(fingerprint: string, index: PackageIndex): Promise<void> {
+  await writeCachedIndex(defaultCacheFolder(), fingerprint, { index, places: new Map() });
+}
+
+/** What this machine knows of a package that need not be here any more. */
+export async function recallIndex(fingerprint: string): Promise<PackageIndex | undefined> {
+  return (await readCachedIndex(defaultCacheFolder(), fingerprint))?.index;
 }
 
 async function prune(folder: string): Promise<void> {

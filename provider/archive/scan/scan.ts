@@ -130,6 +130,9 @@ export class Scan {
         blocks.readAhead = true;
         blocks.reached = body.reached;
         await this.entries(walkTarRegion(blocks, 0, blocks.size, body.label), body.label, inner, depth, within);
+        if (!this.options.delivery.complete) {
+          await blocks.checkRest();
+        }
         blocks.readAhead = false;
         await blocks.close();
         return;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
 import { FileSource } from "../decode/fileSource";
+import { sizesInHeaders } from "../decode/xzBlockHeader";
 import type { XzDecoder } from "../decode/xzDecoder";
 import { readXzBlocks } from "../decode/xzIndex";
 import { largestGroup, XzSource } from "../decode/xzSource";
@@ -37,7 +38,7 @@ export class Sources {
     return within === undefined ? undefined : this.blocks(within, spec.offset, spec.size, within.label);
   }
 
-  /** The content of an .xz body that can be read at any place; undefined when it has one block, or too large ones. */
+  /** The content of an .xz body that can be read at any place; undefined when it has one block, too large ones, or an index that lies. */
   async xz(body: Body): Promise<XzSource | undefined> {
     return body.place === undefined
       ? undefined
@@ -62,9 +63,14 @@ export class Sources {
     label: string,
   ): Promise<XzSource | undefined> {
     const blocks = within.plain ? await readXzBlocks(within, spec.offset, spec.size) : undefined;
-    return blocks === undefined || blocks.length < 2 || blocks.some((block) => block.size > largestGroup)
+    if (blocks === undefined || blocks.length < 2 || blocks.some((block) => block.size > largestGroup)) {
+      return undefined;
+    }
+    const said = await sizesInHeaders(within, blocks);
+    // Decoded from the front an index that lies is an error.
+    return said === "other"
       ? undefined
-      : new XzSource(this.decoder, within, blocks, spec, label, this.threads, spec.offset);
+      : new XzSource(this.decoder, within, blocks, spec, label, this.threads, spec.offset, said === "same");
   }
 
   file(path: string, size: number): PlacedSource {

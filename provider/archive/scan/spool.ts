@@ -34,15 +34,11 @@ export interface Spooled {
 }
 
 /**
- * Where a layer waits whose digest is known only at its end (`docker save` names layers by other ids). At most one file
- * at a time, in a folder of mode 0700 that is made when first needed. On POSIX systems the file has no name once it is
- * open, so that a crash leaves an empty folder; elsewhere, and for that folder, the next run cleans up behind a dead
- * process.
+ * Where a layer waits whose digest is known only at its end (`docker save` names layers by other ids). A file at a time,
+ * in a folder of mode 0700. On POSIX systems neither has a name once the file is open, so that a preview or a push that
+ * is ended in the middle, in whatever way, leaves nothing; elsewhere the next run cleans up behind a dead process.
  */
 export class Spool {
-  private folder: Promise<string> | undefined;
-  private count = 0;
-
   constructor(private readonly base: string = tmpdir()) {}
 
   async keep(body: Body, signal: AbortSignal): Promise<Spooled> {
@@ -59,22 +55,23 @@ export class Spool {
         release: () => Promise.resolve(),
       };
     }
-    const folder = await this.open();
-    const path = join(folder, String((this.count += 1)));
-    const handle = await open(path, "wx+", 0o600).catch((error: unknown) => {
+    const folder = await this.makeFolder();
+    const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+    const handle = await open(join(folder, "layer"), "wx+", 0o600).catch(async (error: unknown) => {
+      await remove().catch(() => undefined);
       throw spoolError(folder, body, error);
     });
     // Windows keeps the name of an open file.
     const unnamed =
       process.platform !== "win32" &&
-      (await rm(path).then(
+      (await remove().then(
         () => true,
         () => false,
       ));
     const release = async (): Promise<void> => {
       await handle.close();
       if (!unnamed) {
-        await rm(path, { force: true });
+        await remove();
       }
     };
     try {
@@ -92,23 +89,14 @@ export class Spool {
     return { digest: `sha256:${hash.digest("hex")}`, body: new SpooledBody(handle, body.size, body.label), release };
   }
 
-  async close(): Promise<void> {
-    const folder = await this.folder?.catch(() => undefined);
-    this.folder = undefined;
-    if (folder !== undefined) {
-      await rm(folder, { recursive: true, force: true });
-    }
-  }
-
-  private open(): Promise<string> {
-    this.folder ??= mkdtemp(join(this.base, spoolPrefix(process.pid))).catch((error: unknown) => {
+  private makeFolder(): Promise<string> {
+    return mkdtemp(join(this.base, spoolPrefix(process.pid))).catch((error: unknown) => {
       throw new ArchiveError(
         "ARCHIVE_SPOOL",
         `No temporary folder can be made in ${this.base}: ${messageOf(error)}. Set TMPDIR (TEMP on Windows) or spoolDir to a folder that can be written.`,
         { cause: error },
       );
     });
-    return this.folder;
   }
 }
 

@@ -49,7 +49,8 @@ export function planPush(index: PackageIndex, images: readonly PackageImage[], e
   const plan: PushPlan = { images: [], failures: [] };
   for (const image of images) {
     try {
-      plan.images.push({ image, target: targetOf(endpoint, image.source), ...partsOf(index, image) });
+      const { sizes: _sizes, ...parts } = partsOf(index, image);
+      plan.images.push({ image, target: targetOf(endpoint, image.source), ...parts });
     } catch (error) {
       plan.failures.push({ source: image.source, error: error as Error });
     }
@@ -58,8 +59,13 @@ export function planPush(index: PackageIndex, images: readonly PackageImage[], e
   return plan;
 }
 
+interface ImageParts extends Omit<PlannedImage, "image" | "target"> {
+  /** Of all blobs and manifests. */
+  sizes: Map<Digest, number>;
+}
+
 /** @throws RegistryError `PACKAGE_INCOMPLETE`, `MANIFEST_UNREADABLE` */
-function partsOf(index: PackageIndex, image: PackageImage): Omit<PlannedImage, "image" | "target"> {
+function partsOf(index: PackageIndex, image: PackageImage): ImageParts {
   const has = (digest: Digest): boolean => index.blobs.has(digest);
   const read = (digest: Digest): PlannedManifest | undefined => {
     const manifest = index.manifests.get(digest);
@@ -119,7 +125,28 @@ function partsOf(index: PackageIndex, image: PackageImage): Omit<PlannedImage, "
       sizes.set(blob.digest, index.blobs.get(blob.digest) ?? blob.size);
     }
   }
-  return { below: children, root, referrers, missing, size: [...sizes.values()].reduce((a, b) => a + b, 0) };
+  const size = [...sizes.values()].reduce((a, b) => a + b, 0);
+  return { below: children, root, referrers, missing, size, sizes };
+}
+
+/**
+ * What the package holds of these images, with sizes: blobs and manifests. An image that cannot be read has nothing; the
+ * push refuses it.
+ */
+export function contentsOf(index: PackageIndex, images: readonly PackageImage[]): Map<Digest, number> {
+  const sizes = new Map<Digest, number>();
+  for (const image of images) {
+    try {
+      for (const [digest, size] of partsOf(index, image).sizes) {
+        sizes.set(digest, size);
+      }
+    } catch (error) {
+      if (!(error instanceof RegistryError)) {
+        throw error;
+      }
+    }
+  }
+  return sizes;
 }
 
 /**

@@ -9,26 +9,29 @@ export interface ImageChanges {
   added: string[];
   changed: { source: string; from: string; to: string }[];
   dropped: string[];
-  kept: number;
+  kept: string[];
 }
 
 export function imageChanges(before: readonly NamedImage[], after: readonly NamedImage[]): ImageChanges {
   const old = new Map(before.map(({ source, digest }) => [source, digest]));
-  const names = new Set(after.map(({ source }) => source));
-  const changed = after.flatMap(({ source, digest }) => {
+  const now = new Map(after.map(({ source, digest }) => [source, digest]));
+  const changed = [...now].flatMap(([source, to]) => {
     const from = old.get(source);
-    return from === undefined || from === digest ? [] : [{ source, from, to: digest }];
+    return from === undefined || from === to ? [] : [{ source, from, to }];
   });
   return {
-    added: [...names].filter((source) => !old.has(source)).sort(),
+    added: [...now.keys()].filter((source) => !old.has(source)).sort(),
     changed: changed.sort((a, b) => (a.source < b.source ? -1 : 1)),
-    dropped: [...old.keys()].filter((source) => !names.has(source)).sort(),
-    kept: names.size - changed.length - [...names].filter((source) => !old.has(source)).length,
+    dropped: [...old.keys()].filter((source) => !now.has(source)).sort(),
+    kept: [...now].flatMap(([source, digest]) => (old.get(source) === digest ? [source] : [])).sort(),
   };
 }
 
+/** Kept images are named up to this many; more are counted, so that what changes is not lost among them. */
+const keptNamed = 20;
+
 /**
- * A line an image, every one of them: what is deleted without having been named cannot be brought back.
+ * A line an image, every one that changes: what is deleted without having been named cannot be brought back.
  *
  * @param fate What becomes of a dropped image.
  */
@@ -40,7 +43,7 @@ export function describeImages(
     [added.length, "added"],
     [changed.length, "changed"],
     [dropped.length, "dropped"],
-    [kept, "unchanged"],
+    [kept.length, "kept"],
   ] as const;
   const total = counts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
   return [
@@ -48,6 +51,9 @@ export function describeImages(
     ...added.map((source) => `  + ${source}`),
     ...changed.map(({ source, from, to }) => `  ~ ${source} ${short(from)} -> ${short(to)}`),
     ...dropped.map((source) => `  - ${source} (${fate(source)})`),
+    ...(kept.length > keptNamed
+      ? [`  = ${kept.length} kept as they are; contents has all names`]
+      : kept.map((source) => `  = ${source}`)),
   ];
 }
 

@@ -23,13 +23,16 @@ import type { PushSetWire } from "./wire";
 class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, PushSetWire> {
   private readonly run = new PushSetRun();
 
-  check(olds: Partial<PushSetInputs>, { missing, ...news }: PushSetWire): Checked<PushSetInputs> {
-    this.run.remember(news);
+  async check(
+    olds: Partial<PushSetInputs>,
+    { missing, unread, ...news }: PushSetWire,
+  ): Promise<Checked<PushSetInputs>> {
+    this.run.remember({ ...news, unread });
     if (missing !== undefined && !isUnknown(missing)) {
       return withoutPackage(olds, news, missing);
     }
     const problems = filterProblems(news, this.run);
-    const notes = problems.length === 0 && olds.fingerprint === undefined ? firstPushNotes(news, this.run) : [];
+    const notes = problems.length === 0 && olds.fingerprint === undefined ? await firstPushNotes(news, this.run) : [];
     // The listing is for the eye only: a package that was not known when it was pushed must not look changed once it
     // is.
     if (!isUnknown(news.fingerprint) && olds.fingerprint === news.fingerprint) {
@@ -39,14 +42,14 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     return { inputs: news, problems, notes };
   }
 
-  diff(olds: PushSetOutputs, news: PushSetInputs): Difference {
+  async diff(olds: PushSetOutputs, news: PushSetInputs): Promise<Difference> {
     if (!isUnknown(news.registry.endpoint) && placeOf(olds.registry.endpoint) !== placeOf(news.registry.endpoint)) {
       return { changes: true, replaces: ["registry"] };
     }
     if (!holdsUnknown(news) && isUpToDate(olds, news) && sameValue(comparedInputs(olds), comparedInputs(news))) {
       return { changes: false };
     }
-    return { changes: true, notes: isUpToDate(olds, news) ? [] : imageNotes(olds, news, this.run) };
+    return { changes: true, notes: isUpToDate(olds, news) ? [] : await imageNotes(olds, news, this.run) };
   }
 
   async create(inputs: PushSetInputs, context: OperationContext): Promise<{ id: string; outs: PushSetOutputs }> {

@@ -1,4 +1,5 @@
-import type { OpenOptions, PackageIndex } from "../../archive/imagePackage";
+import type { ImagePackage, OpenOptions, PackageIndex } from "../../archive/imagePackage";
+import { rememberIndex } from "../../archive/index/indexCache";
 import type { OperationContext } from "../../model/context";
 import { silentLog } from "../../model/context";
 import { MirrorError } from "../../model/errors";
@@ -6,6 +7,8 @@ import { lacksOf } from "../../registry/push/pushPlan";
 import type { Resolved } from "../arguments/resolved";
 import { attemptAsync } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
+import type { Listing } from "./listing";
+import { listPackage } from "./listing";
 import { shapes } from "./shapes";
 import type { Digests, ImageSource } from "./sources";
 import { checkSources, openSources, resolveSources, sourceProblems, sourcesOf } from "./sources";
@@ -36,39 +39,43 @@ interface Lack {
 }
 
 /**
- * Bytes of a package that a preview decodes, once, to list what is in it: about a second's worth. A larger one is
- * listed after its first push.
+ * What a package is, and what is in it: as far as that is known without decoding it, and in a preview whatever it takes
+ * (`listing`). Its content counts, not its path or time, so a copy elsewhere is no change. What is wrong with a package
+ * that is read for it is the problem that its push would have.
  */
-const lookBytes = 64 * 1024 * 1024;
-
-/**
- * What can be known of a package without decoding it, or by a quick look at a small one. Its content counts, not its
- * path or time, so a copy elsewhere is no change.
- */
-export async function inspectPackage(args: PackageArguments): Promise<Resolved<InspectedPackage>> {
+export async function inspectPackage(
+  args: PackageArguments,
+  listing: Listing = { read: false },
+): Promise<Resolved<InspectedPackage>> {
   const given = [...sourceProblems(args.source), ...shapeProblems(args, shapes.reading, "")];
-  return given.length > 0 ? { problems: given } : attemptAsync(() => inspect(args));
+  return given.length > 0 ? { problems: given } : attemptAsync(() => inspect(args, listing));
 }
 
-async function inspect({ source, ...reading }: PackageArguments): Promise<InspectedPackage> {
+async function inspect({ source, ...reading }: PackageArguments, listing: Listing): Promise<InspectedPackage> {
   const sources = sourcesOf(source);
   checkSources(sources);
-  const options: OpenOptions = { ...reading, lookBytes };
+  const options: OpenOptions = reading;
   const digests = await resolveSources(sources, context);
   const paths = sources.filter((one) => typeof one === "string");
-  const opened = await openSources(sources, digests, options, context).catch(missingPackage);
+  const first = (one: ImagePackage): Promise<unknown> => listPackage(one, listing, context.signal);
+  const named = paths.length < sources.length;
+  const opened = await openSources(sources, digests, options, context, named ? {} : { first }).catch(missingPackage);
   if ("missing" in opened) {
     return opened;
   }
   try {
     const { fingerprint } = opened;
-    if (paths.length === sources.length) {
-      return { fingerprint, ...listed(await opened.index(), digests) };
+    if (named) {
+      // What lists name is known by now; their manifests are not fetched for that.
+      const packages = paths.length === 0 ? undefined : await openSources(paths, {}, options, context, { first });
+      const index = packages === undefined ? noPackages : await packages.index().finally(() => packages.close());
+      return { fingerprint, digests, ...listed(index, digests) };
     }
-    // What lists name is known by now; their manifests are not fetched for that.
-    const packages = paths.length === 0 ? undefined : await openSources(paths, {}, options, context);
-    const index = packages === undefined ? noPackages : await packages.index().finally(() => packages.close());
-    return { fingerprint, digests, ...listed(index, digests) };
+    const index = await opened.index();
+    if (paths.length > 1 && index !== undefined && listing.read) {
+      await rememberIndex(fingerprint, index);
+    }
+    return { fingerprint, ...listed(index, digests) };
   } finally {
     await opened.close();
   }

@@ -29,7 +29,9 @@ export async function push(
       signal: context.signal,
       readSoon: true,
     };
-    const opened = await openSources(sourcesOf(inputs.source), inputs.digests ?? {}, options, context, registry);
+    const opened = await openSources(sourcesOf(inputs.source), inputs.digests ?? {}, options, context, {
+      mirror: registry,
+    });
     try {
       if (inputs.fingerprint !== undefined && inputs.fingerprint !== opened.fingerprint) {
         throw new MirrorError(

@@ -1,3 +1,5 @@
+import { bytesText } from "../../archive/archiveError";
+import { recallIndex } from "../../archive/index/indexCache";
 import { MirrorError } from "../../model/errors";
 import type { Problem } from "../../model/problem";
 import { problemOf } from "../../model/problem";
@@ -7,6 +9,7 @@ import type { PushedImage } from "../../registry/push/pushResult";
 import { filters } from "./comparison";
 import type { NamedImage } from "./imageChanges";
 import { describeImages, imageChanges, isChange } from "./imageChanges";
+import { newContent } from "./newContent";
 import type { PushSetRun } from "./run";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
@@ -39,34 +42,45 @@ export function filterProblems(news: PushSetInputs, run: PushSetRun): Problem[] 
 }
 
 /** For the reviewer of a push set that is new. */
-export function firstPushNotes(news: PushSetInputs, run: PushSetRun): string[] {
+export async function firstPushNotes(news: PushSetInputs, run: PushSetRun): Promise<string[]> {
   const wanted = wantedImages(news, run);
   return wanted === undefined
-    ? ["which images are pushed is known once the package has been decoded, at push"]
-    : describeImages(imageChanges([], wanted), () => "");
+    ? [`which images are pushed ${whenTold(news, run)}`]
+    : [...describeImages(imageChanges([], wanted), () => ""), ...(await contentNotes(news, wanted, { had: [] }))];
+}
+
+/** Why the images are not known in this preview, and when they are. */
+function whenTold({ fingerprint }: PushSetInputs, run: PushSetRun): string {
+  if (run.leftUnread(fingerprint)) {
+    return "is known at push: preview: { list: false } keeps the preview from reading the package for that; without it they stand here";
+  }
+  return "is known in the update: what that depends on is not known yet";
 }
 
 /** For the reviewer of a change: which images it adds, changes and drops. */
-export function imageNotes(olds: PushSetOutputs, news: PushSetInputs, run: PushSetRun): string[] {
+export async function imageNotes(olds: PushSetOutputs, news: PushSetInputs, run: PushSetRun): Promise<string[]> {
   const fate = (): string =>
     news.deleteImages === true ? "deleted from the registry, unless another push set has it" : "stays in the registry";
   const samePackage = olds.fingerprint === news.fingerprint;
   const wanted = wantedImages(news, run);
   if (wanted !== undefined) {
-    const before = samePackage ? sameDigests(olds.images, wanted) : packageDigests(olds, run);
-    const changes = imageChanges(before, wanted);
-    return isChange(changes) ? describeImages(changes, fate) : [];
+    const had = samePackage ? sameDigests(olds.images, wanted) : await packageDigests(olds, run);
+    const changes = imageChanges(had, wanted);
+    return isChange(changes)
+      ? [
+          ...describeImages(changes, fate),
+          ...(await contentNotes(news, wanted, { fingerprint: olds.fingerprint, had })),
+        ]
+      : [];
   }
   if (!samePackage || holdsUnknown([news.include, news.exclude])) {
-    return ["which images that adds, changes or drops is known once the package has been decoded, at push"];
+    return [`which images that adds, changes or drops ${whenTold(news, run)}`];
   }
   // Of a package that is not known here only what was pushed of it is: what no longer passes the filters, not what
   // passes them now.
   const left = stillChosen(olds.images, news);
   const lines = describeImages(imageChanges(olds.images, left), fate);
-  return sameValue(filters(olds), filters(news))
-    ? []
-    : [...lines, "which images that adds is known once the package has been decoded, at push"];
+  return sameValue(filters(olds), filters(news)) ? [] : [...lines, `which images that adds ${whenTold(news, run)}`];
 }
 
 /**
@@ -78,9 +92,41 @@ function sameDigests(images: readonly NamedImage[], wanted: readonly NamedImage[
   return images.map(({ source, digest }) => ({ source, digest: digests.get(source) ?? digest }));
 }
 
-/** The images of the last push, with the package's own digests where those were known. */
-function packageDigests(olds: PushSetOutputs, run: PushSetRun): NamedImage[] {
-  return sameDigests(olds.images ?? [], (olds.contents ?? run.contentsOf(olds.fingerprint) ?? []).map(namedImage));
+/** The images of the last push, with the package's own digests where those are known. */
+async function packageDigests(
+  { images = [], contents, fingerprint }: PushSetOutputs,
+  run: PushSetRun,
+): Promise<NamedImage[]> {
+  const listed = contents ?? run.contentsOf(fingerprint);
+  if (listed !== undefined || !fingerprint) {
+    return sameDigests(images, (listed ?? []).map(namedImage));
+  }
+  const index = await recallIndex(fingerprint);
+  return sameDigests(
+    images,
+    (index?.images ?? []).map(({ source, root }) => ({ source, digest: root.digest })),
+  );
+}
+
+/** How much of it this push set has not pushed before, where that is known. */
+async function contentNotes(
+  { fingerprint }: PushSetInputs,
+  wanted: readonly NamedImage[],
+  earlier: Parameters<typeof newContent>[2],
+): Promise<string[]> {
+  const content = fingerprint ? await newContent(fingerprint, wanted, earlier) : undefined;
+  if (content === undefined) {
+    return [];
+  }
+  const than =
+    earlier.had.length === 0
+      ? ""
+      : content.atMost
+        ? " that no kept image has; the earlier package is not known on this machine"
+        : " that this push set has not pushed before";
+  return [
+    `content: ${content.atMost ? "at most " : ""}${bytesText(content.bytes)}${than}; of it, what the registry has already is not sent`,
+  ];
 }
 
 function stillChosen(images: readonly PushedImage[], { include = [], exclude = [] }: PushSetInputs): PushedImage[] {

@@ -9,12 +9,24 @@ export class PushSetRun {
    * images all the same.
    */
   private readonly listings = new Map<string, string[]>();
+  private readonly unread = new Set<string>();
 
   /** What check was sent of a package. */
-  remember({ fingerprint, contents }: { fingerprint?: unknown; contents?: unknown }): void {
-    if (typeof fingerprint === "string" && Array.isArray(contents)) {
+  remember({ fingerprint, contents, unread }: { fingerprint?: unknown; contents?: unknown; unread?: unknown }): void {
+    if (typeof fingerprint !== "string") {
+      return;
+    }
+    if (Array.isArray(contents)) {
       this.listings.set(fingerprint, contents as string[]);
     }
+    if (unread === true) {
+      this.unread.add(fingerprint);
+    }
+  }
+
+  /** Whether the program was told not to read this package for a preview. */
+  leftUnread(fingerprint: unknown): boolean {
+    return typeof fingerprint === "string" && this.unread.has(fingerprint);
   }
 
   contentsOf(fingerprint: unknown): string[] | undefined {

@@ -9,6 +9,7 @@ export function checkSettings(given: {
   include?: unknown;
   exclude?: unknown;
   deleteImages?: unknown;
+  preview?: unknown;
 }): CheckedArguments {
   return { problems: shapeProblems(given, shapes.settings, "") };
 }

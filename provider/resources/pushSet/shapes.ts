@@ -38,6 +38,7 @@ export const shapes = {
       include: texts,
       exclude: texts,
       deleteImages: flag,
+      preview: { fields: { list: flag }, optional: true },
     },
   },
   patterns: { fields: { include: texts, exclude: texts } },

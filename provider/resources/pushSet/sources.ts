@@ -88,21 +88,29 @@ export async function resolveSources(sources: readonly ImageSource[], context: O
  * Opens all sources as one package.
  *
  * @param digests As `resolveSources` gave them; what is missing there is looked up now.
- * @param mirror Where the images go.
+ * @param also `mirror`: where the images go; `first`: done with each package before the next is opened.
  */
 export function openSources(
   sources: readonly ImageSource[],
   digests: Digests,
   options: OpenOptions,
   context: OperationContext,
-  mirror?: Registry,
+  also: { mirror?: Registry; first?: (opened: ImagePackage) => Promise<unknown> } = {},
 ): Promise<ImagePackage> {
+  const { mirror, first } = also;
   const { spoolDir } = options;
   const local = { ...options, ...(spoolDir === undefined ? {} : { spoolDir: localPath(spoolDir) }) };
   return openAsOne(
-    sources.map((source) => () => {
+    sources.map((source) => async () => {
       if (typeof source === "string") {
-        return openPackage(localPath(source), local);
+        const opened = await openPackage(localPath(source), local);
+        try {
+          await first?.(opened);
+        } catch (error) {
+          await opened.close();
+          throw error;
+        }
+        return opened;
       }
       const resolved = knownImages(source, digests);
       return RegistryImages.open(source, context, {

@@ -6,7 +6,6 @@ import { join } from "node:path";
 
 import { ArchiveError } from "../../../provider/archive/archiveError";
 import { FileSource } from "../../../provider/archive/decode/fileSource";
-import type { PackageIndex } from "../../../provider/archive/imagePackage";
 import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 import { fingerprintPackage } from "../../../provider/archive/index/fingerprint";
 import { openPackage } from "../../../provider/archive/openPackage";
@@ -14,7 +13,6 @@ import { image, layer } from "./make/image";
 import { writePackage } from "./make/pack";
 import { Bench, readAll } from "./make/read";
 import { layout, named } from "./make/shapes";
-import { tar } from "./make/tar";
 
 const one = image("one");
 const files = layout([named(one, "gcr.io/a/one:1")]);
@@ -135,39 +133,6 @@ describe("archive: fingerprint and cached index (issue 4)", function () {
     const reading = await readAll(path, bench, { cacheDir: join(bench.folder, "file", "below") });
     assert.equal(reading.index.images.length, 1);
   });
-
-  for (const form of ["tar.gz", "tar.zst", "tar.xz", "multi-block tar.xz"] as const) {
-    it(`issue 4: a small package is decoded to know what is in it, if that is asked for, as ${form}`, async () => {
-      const path = await writePackage(bench.folder, files, form, "look");
-      const size = tar(files, { padTo: 10240 }).length;
-      const known = async (lookBytes: number, cacheDir: string | false = false): Promise<PackageIndex | undefined> => {
-        const package_ = await openPackage(path, { cacheDir, spoolDir: bench.spoolDir, lookBytes });
-        try {
-          return await package_.index();
-        } finally {
-          await package_.close();
-        }
-      };
-      assert.equal(await known(0), undefined);
-      assert.equal(await known(size - 1), undefined);
-      assert.equal((await known(size))?.images[0]?.root.digest, one.root.digest);
-      // Once: from then on it is known without.
-      const cacheDir = join(bench.folder, `look-${form}`);
-      const first = await known(size, cacheDir);
-      assert.deepEqual(await known(0, cacheDir), first);
-      assert.deepEqual(new Set((await readAll(path, bench, { cacheDir })).given), new Set(first?.blobs.keys()));
-      if (form === "tar.gz") {
-        // A cut .gz states any size; what is wrong with it is said at the push.
-        return;
-      }
-      // What is wrong with it is said at once.
-      await writeFile(path, (await readFile(path)).subarray(0, -400));
-      await assert.rejects(
-        known(1 << 20),
-        (error: unknown) => error instanceof ArchiveError && error.code === "ARCHIVE_TRUNCATED",
-      );
-    });
-  }
 
   it("B8: the cache is the user's own", async () => {
     const cacheDir = join(bench.folder, "own");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readlink, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { ArchiveError } from "../../../provider/archive/archiveError";
@@ -19,7 +19,7 @@ describe("archive: the spool folder (B9)", function () {
   before(() => bench.open());
   after(() => bench.close());
 
-  it("B9: after a SIGKILL in the middle of a layer nothing but an empty folder is left, and the next run removes it", async () => {
+  it("B9: after a SIGKILL in the middle of a layer nothing is left", async () => {
     const path = await writePackage(bench.folder, files, "tar.gz", "killed");
     const program = join(bench.folder, "killed.ts");
     await writeFile(
@@ -32,17 +32,21 @@ describe("archive: the spool folder (B9)", function () {
       stdio: ["ignore", "pipe", "inherit"],
     });
     await new Promise((resolve) => child.stdout.once("data", resolve));
-    const [left] = await bench.spooled();
-    assert.ok(left !== undefined);
-    assert.ok(left.startsWith(spoolPrefix(child.pid ?? 0)), left);
-    assert.equal((await stat(join(bench.spoolDir, left))).mode & 0o777, 0o700);
-    if (process.platform !== "win32") {
-      assert.deepEqual(await readdir(join(bench.spoolDir, left)), []);
+    if (process.platform === "linux") {
+      // It does lie on that disk: as a file without a name.
+      const handles = (await readdir(`/proc/${child.pid}/fd`)).map((fd) => `/proc/${child.pid}/fd/${fd}`);
+      const files = await Promise.all(handles.map((handle) => readlink(handle).catch(() => "")));
+      assert.ok(
+        files.some((file) => file.startsWith(join(bench.spoolDir, spoolPrefix(child.pid ?? 0)))),
+        files.join(),
+      );
     }
     const gone = new Promise((resolve) => child.once("close", resolve));
     child.kill("SIGKILL");
     await gone;
-    assert.deepEqual(await bench.spooled(), [left]);
+    if (process.platform !== "win32") {
+      assert.deepEqual(await bench.spooled(), []);
+    }
     await readAll(path, bench);
     assert.deepEqual(await bench.spooled(), []);
   });

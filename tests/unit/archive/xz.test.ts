@@ -107,7 +107,17 @@ describe("archive: xz (P1, B9)", function () {
   ];
   for (const [title, program] of decoders) {
     const sourceOf = async (bytes: Buffer, threads = 2): Promise<XzSource> =>
-      new XzSource(xzDecoder(program), memory(bytes), await blocksOf(bytes), { file: "" }, "test.xz", threads, 0, 1);
+      new XzSource(
+        xzDecoder(program),
+        memory(bytes),
+        await blocksOf(bytes),
+        { file: "" },
+        "test.xz",
+        threads,
+        0,
+        true,
+        1,
+      );
 
     it(`B9: any place of a multi-block file can be read, by ${title}`, async function () {
       if (program === false) {

@@ -20,12 +20,20 @@ describe("which images of a push set change", () => {
     assert.deepEqual(
       describeImages(imageChanges(before, after), (source) => `${source} is deleted`),
       [
-        "images: 1 added, 1 changed, 1 dropped, 1 unchanged",
+        "images: 1 added, 1 changed, 1 dropped, 1 kept",
         "  + gcr.io/x/new:2",
         "  ~ gcr.io/x/b:1 sha256:bbbbbbbbbbbb -> sha256:dddddddddddd",
         "  - gcr.io/x/c:1 (gcr.io/x/c:1 is deleted)",
+        "  = gcr.io/x/a:1",
       ],
     );
+  });
+
+  it("L3: kept images are named while they are few, and counted when they are many", () => {
+    const many = Array.from({ length: 21 }, (_, at) => ({ source: `gcr.io/x/i${at}:1`, digest: digest("a") }));
+    const lines = (images: typeof many): string[] => describeImages(imageChanges(images, images), () => "");
+    assert.equal(lines(many.slice(1)).length, 21);
+    assert.deepEqual(lines(many), ["images: 21 kept", "  = 21 kept as they are; contents has all names"]);
   });
 
   it("a thousand deletions are a thousand lines", () => {
