@@ -34,6 +34,7 @@ export { ManifestError } from "../provider/resources/pushSet/manifestSources";
 export type { ClusterVerification } from "../provider/verify/clusterVerification";
 export type { ClusterCoverage, ClusterGap } from "../provider/verify/coverage/clusterCoverage";
 export type { CoverageStatus, ImageCoverage, NodeCoverage } from "../provider/verify/coverage/coverage";
+export type { FailedPrepull, PrepulledHost, PrepulledImages } from "../provider/verify/prepull/prepulledImages";
 export type {
   HostVerification,
   ImageVerification,
@@ -58,7 +59,7 @@ export type { MirrorArgs, PrivateRegistryArgs, RegistryMirrorArgs } from "./mirr
 export { RegistryMirror } from "./mirror/registryMirror";
 export type { ConnectionArgs, ConnectionOverrides } from "./node/connection";
 export type { LookArgs } from "./node/look";
-export type { ContainerdState, MirrorSource, NodeContainerdArgs, VerifyArgs } from "./node/nodeContainerd";
+export type { ContainerdState, MirrorSource, NodeContainerdArgs, PrepullArgs, VerifyArgs } from "./node/nodeContainerd";
 export { NodeContainerd } from "./node/nodeContainerd";
 export type { ImagePushSetArgs, PushPreviewArgs } from "./pushSet/imagePushSet";
 export { ImagePushSet } from "./pushSet/imagePushSet";

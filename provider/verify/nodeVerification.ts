@@ -1,6 +1,7 @@
 import type { Digest } from "../model/digest";
 import type { PullCause } from "../node";
 import type { NodeCoverage } from "./coverage/coverage";
+import type { PrepulledImages } from "./prepull/prepulledImages";
 
 /**
  * Chosen by cause, not by what is missing. The worst first:
@@ -51,6 +52,8 @@ export interface NodeVerification {
    * runtime does not list its images, and in states of 0.1.0.
    */
   coverage?: NodeCoverage;
+  /** What `prepull` brought to the node, after the verification. It is no part of the verdict. Left out without `prepull`. */
+  prepulled?: PrepulledImages;
 }
 
 /** What was found for one mirrored host on one node. */

@@ -36,6 +36,24 @@ export interface VerifyArgs {
   coverage?: pulumi.Input<"warn" | "error" | false>;
 }
 
+/** Images that a node is to have before a pod asks for them. */
+export interface PrepullArgs {
+  /**
+   * "pushed": all of `images` whose hosts are mirrored on the node, without what cosign attaches. Or public names; what
+   * `imagesIn` finds in Kubernetes manifests is such a list. One that is among `images` and lies on the node with its
+   * digest is not asked for again.
+   */
+  images: pulumi.Input<"pushed" | string[]>;
+  /** Most images that one node pulls at a time. Default 3. How many nodes do it at a time `rollout` says. */
+  maxParallel?: pulumi.Input<number>;
+  /**
+   * What becomes of an image that does not come. "warn" (default): a warning, and it stands in `verification.prepulled`.
+   * "error": the node fails (`PREPULL_FAILED`), and with it the rollout; it stays configured, and the next `up` pulls what
+   * is missing.
+   */
+  onFailure?: pulumi.Input<"error" | "warn">;
+}
+
 /** What a node takes from a mirror: a RegistryMirror, or its outputs from another stack. */
 export type MirrorSource = Pick<RegistryMirror, "hosts" | "files" | "credentials" | "endpoints" | "hostsDir">;
 
@@ -57,6 +75,12 @@ export interface NodeContainerdArgs {
   probe?: pulumi.Input<Probe | undefined>;
   /** Default `{ images: 1, onFailure: "error", coverage: "warn" }`; `false` verifies nothing. */
   verify?: VerifyArgs | false;
+  /**
+   * Images to pull through their public names once the node is verified (docs/prepull.md), so that its pods start with
+   * every registry out of reach. Default, and `false`: none. A change is made in place: the node is verified again, and pulls. Images
+   * stay when this is taken out, and on destroy. Not with `verify: false`.
+   */
+  prepull?: PrepullArgs | false;
   /**
    * "hosts-dir": one hosts.toml a host, changed without restarts. "config-toml": `mirrors` and `configs` tables,
    * containerd 1.x only, a restart for each change. "auto" (default): hosts-dir, except on a containerd 1.x that has

@@ -45,17 +45,18 @@ export function declaredBy(args: NodeContainerdArgs): {
  * Which images a node compares, and what else its verification needs; `false` for none, and yet the node waits for the
  * images.
  */
-function declaredVerify({ mirror, images, probe, verify }: NodeContainerdArgs): pulumi.Output<string> {
+function declaredVerify({ mirror, images, probe, verify, ...args }: NodeContainerdArgs): pulumi.Output<string> {
+  const prepull = args.prepull === false ? undefined : args.prepull;
   const { images: selection, onFailure, coverage } = verify === false ? {} : (verify ?? {});
-  return sharedBy(mirror).verify.get([images, probe, verify === false, selection, onFailure, coverage], () =>
+  return sharedBy(mirror).verify.get([images, probe, verify === false, selection, onFailure, coverage, prepull], () =>
     verify === false
-      ? pulumi.output(images).apply(() => stateVerify(false))
+      ? pulumi.all([images, prepull]).apply(([, early]) => stateVerify(false, early))
       : pulumi
-          .all([images, probe, selection, onFailure, coverage, mirror.hosts])
-          .apply(([pushed, tried, chosen, failing, covered, hosts]) =>
+          .all([images, probe, selection, onFailure, coverage, mirror.hosts, prepull])
+          .apply(([pushed, tried, chosen, failing, covered, hosts, early]) =>
             stateVerify({
               ...{ images: pushed, probe: tried, selection: chosen },
-              ...{ onFailure: failing, coverage: covered, hosts },
+              ...{ onFailure: failing, coverage: covered, hosts, prepull: early },
             }),
           ),
   );

@@ -150,6 +150,12 @@ export const nodeResourceCodes = {
     cause: "The node does not pull through the mirror. It has been given back what it had.",
     wayOut: 'Correct what the lines below the error name; verify.onFailure: "warn" would keep the change.',
   },
+  PREPULL_FAILED: {
+    cause:
+      'Some images could not be pulled to the node ahead of the pods, and prepull.onFailure is "error". The node is configured and verified, and stays so.',
+    wayOut:
+      'Push them, or correct what the lines below the error name, and run pulumi up again, which pulls what is missing; prepull.onFailure: "warn" goes on without them.',
+  },
   COVERAGE_GAPS: {
     cause:
       'Some images on the node would not come from the mirror, and verify.coverage is "error". Nothing was changed.',

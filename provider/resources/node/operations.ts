@@ -20,7 +20,7 @@ import type {
 } from "../../node";
 import { applyToNode, connectNode, isNodeError, restoreNode } from "../../node";
 import type { Checked, Difference, Operations, Refreshed } from "../../pulumi/boundary";
-import { dynamicProvider } from "../../pulumi/boundary";
+import { dynamicProvider, PartialFailure } from "../../pulumi/boundary";
 import { holdsUnknown, isUnknown, sameValue, unknownValue } from "../../pulumi/plainValue";
 import type { NodeCoverage } from "../../verify/coverage/coverage";
 import { gatherEvidence } from "../../verify/evidence";
@@ -36,6 +36,7 @@ import { ownerOf, passedOnText, restoreLater, takenOverText } from "./owner";
 import { reviewedFiles } from "./review";
 import { NodeRun } from "./run";
 import { shapes } from "./shapes";
+import type { Prepulling, Prepulls } from "./prepull";
 import type { NodeVerify, ShownVerify } from "./shownVerify";
 import { readVerify, showVerify } from "./shownVerify";
 import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs } from "./state";
@@ -59,7 +60,7 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
       };
     }
     const { declared: _declared, look: looked, ...rest } = news;
-    const { verify, problems } = checkVerify(news);
+    const { verify, problems } = checkVerify(news, this.run.prepulls);
     const { resourceUrn } = news as { resourceUrn?: string };
     const known = resourceUrn !== undefined && !holdsUnknown([news.connection.host, news.connection.port]);
     const twice = known ? addresses.twiceDeclared(addressOf(news.connection), resourceUrn) : [];
@@ -134,14 +135,14 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
 
   async create(inputs: NodeContainerdInputs, context: OperationContext): Promise<{ id: string; outs: StoredNode }> {
     const id = addressOf(inputs.connection);
-    const { declarations, ledger, owners, coverages } = this.run;
+    const { declarations, ledger, owners, coverages, prepulls } = this.run;
     const declaration = declarations.get(inputs.mirror);
     if (inputs.hold === true) {
       owners.hold(context);
       return { id, outs: storeNode(stateOf(inputs, declaration)) };
     }
     const outs = await ledger.track(inputs.connection.host, context.log, () =>
-      configure({ inputs, declaration, olds: undefined, owner: owners.create(context), coverages }, context),
+      configure({ inputs, declaration, olds: undefined, owner: owners.create(context), coverages, prepulls }, context),
     );
     return { id, outs: storeNode(outs) };
   }
@@ -206,10 +207,10 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
       // Another key, password or time limit: nothing to do but to remember it.
       return storeNode(rememberedState(olds, news));
     }
-    const { declarations, ledger, coverages } = this.run;
+    const { declarations, ledger, coverages, prepulls } = this.run;
     const declaration = declarations.get(news.mirror);
     const outs = await ledger.track(news.connection.host, context.log, () =>
-      configure({ inputs: news, declaration, olds, owner: ownerOf(olds, context), coverages }, context),
+      configure({ inputs: news, declaration, olds, owner: ownerOf(olds, context), coverages, prepulls }, context),
     );
     return storeNode(outs);
   }
@@ -290,7 +291,10 @@ const unknownLook: LookWire = {
 };
 
 /** From the wire's text; what `ignoreChanges` brings back from the state goes through as it is. */
-function checkVerify({ declared: texts, verify }: NodeWire): {
+function checkVerify(
+  { declared: texts, verify }: NodeWire,
+  prepulls: Prepulls,
+): {
   verify: NodeContainerdInputs["verify"];
   problems: Problem[];
 } {
@@ -301,7 +305,13 @@ function checkVerify({ declared: texts, verify }: NodeWire): {
     return { verify: unknownValue as unknown as ShownVerify, problems: [] };
   }
   const { value, problems = [] } = JSON.parse(texts.verify) as Stated<false | NodeVerify>;
-  return { verify: value === undefined || value === false ? false : showVerify(value), problems };
+  if (value === undefined || value === false) {
+    return { verify: false, problems };
+  }
+  if (value.prepull !== undefined) {
+    prepulls.remember(value.prepull);
+  }
+  return { verify: showVerify(value), problems };
 }
 
 function criTimeout(inputs: { criTimeout?: number }): { criTimeout: number } {
@@ -337,10 +347,11 @@ interface NodeChange {
   olds: NodeContainerdOutputs | undefined;
   owner: NodeOwner;
   coverages: NodeCoverages;
+  prepulls: Prepulls;
 }
 
 async function configure(
-  { inputs, declaration, olds, owner, coverages }: NodeChange,
+  { inputs, declaration, olds, owner, coverages, prepulls }: NodeChange,
   context: OperationContext,
 ): Promise<NodeContainerdOutputs> {
   context.log.progress(`connecting to ${addressOf(inputs.connection)}`);
@@ -368,7 +379,12 @@ async function configure(
     // should have to.
     context.log[olds?.containerd === undefined ? "info" : "warn"](taken);
   }
-  return {
+  const early = await pullEarly(inputs, prepulls, result.observed, context);
+  const found = {
+    ...(coverage === undefined ? {} : { coverage }),
+    ...(early.prepulled === undefined ? {} : { prepulled: early.prepulled }),
+  };
+  const outs: NodeContainerdOutputs = {
     ...stateOf(inputs, declaration),
     token: owner.token,
     containerd: {
@@ -376,10 +392,46 @@ async function configure(
       configStyle: result.plan.style,
       restarts: (olds?.containerd?.restarts ?? 0) + result.restarts,
     },
-    ...(result.verification === undefined
-      ? {}
-      : { verification: { ...result.verification, ...(coverage === undefined ? {} : { coverage }) } }),
+    ...(result.verification === undefined ? {} : { verification: { ...result.verification, ...found } }),
   };
+  if (early.error !== undefined) {
+    const error = withNodeName(inputs.connection.host, early.error) as MirrorError;
+    throw new PartialFailure(error, storeNode(withoutPrepull(outs)), addressOf(inputs.connection));
+  }
+  return outs;
+}
+
+/**
+ * The node is done, and unlocked: images may take their time, and no interruption takes the change back. So nothing is
+ * thrown here: the state must have the node.
+ */
+async function pullEarly(
+  { connection, verify }: NodeContainerdInputs,
+  prepulls: Prepulls,
+  { socketPath }: NodeObservation,
+  context: OperationContext,
+): Promise<Prepulling> {
+  const prepull = verify === false ? undefined : verify.prepull;
+  if (prepull === undefined) {
+    return {};
+  }
+  try {
+    return await withNode(connection, context, (node) => prepulls.pull(prepull, node.cri(socketPath), context));
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      return { error };
+    }
+    throw error;
+  }
+}
+
+/** As if it had not been declared: that the state does not have it makes the next update pull what is missing. */
+function withoutPrepull(outs: NodeContainerdOutputs): NodeContainerdOutputs {
+  if (outs.verify === false) {
+    return outs;
+  }
+  const { prepull: _prepull, ...verify } = outs.verify;
+  return { ...outs, verify };
 }
 
 /** The verdict, from the node as it is now; a bad one undoes the change unless `onFailure` is "warn". */

@@ -3,6 +3,7 @@ import { NodeCoverages } from "./coverage";
 import { Declarations } from "./declaration";
 import { LookReviews } from "./lookReview";
 import { NewOwners } from "./owner";
+import { Prepulls } from "./prepull";
 import { RunLedger } from "./runLedger";
 
 /**
@@ -16,4 +17,5 @@ export class NodeRun {
   readonly ledger = new RunLedger();
   readonly looks = new LookReviews();
   readonly coverages = new NodeCoverages();
+  readonly prepulls = new Prepulls();
 }

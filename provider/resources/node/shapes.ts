@@ -60,6 +60,20 @@ export function connectionShapeProblems(value: unknown, name: string): Problem[]
   return shapeProblems(value, { fields: connection }, name);
 }
 
+/** Which images to pull: "pushed", or names. */
+export function prepullShape(given: unknown): Shape {
+  const { images } = (given ?? {}) as { images?: unknown };
+  return {
+    fields: {
+      images: Array.isArray(images)
+        ? { list: "text" }
+        : { kind: ["pushed"], way: '"pushed", or a list of public names' },
+      maxParallel: { kind: "count", optional: true },
+      onFailure: { kind: ["error", "warn"], optional: true },
+    },
+  };
+}
+
 /** Images to compare: a number, "all", or names. */
 export function selectionProblems(value: unknown): Problem[] {
   if (value === "all" || (typeof value === "number" && Number.isInteger(value) && value >= 0)) {

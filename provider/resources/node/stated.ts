@@ -1,6 +1,7 @@
 import type { AuthKinds, DesiredHost } from "../../containerd/desired";
 import { parseEndpointUrl } from "../../containerd/hostNames";
 import type { Problem } from "../../model/problem";
+import { invalidArgument } from "../../model/problem";
 import { stableText } from "../../pulumi/plainValue";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { EndpointSeen, Probe, PushedImage } from "../../registry/push/pushResult";
@@ -10,6 +11,8 @@ import { attempt } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import type { MirrorOutputs } from "../mirror/state";
 import { selectionProblems, shapes } from "./shapes";
+import type { GivenPrepull } from "./prepull";
+import { statePrepull } from "./prepull";
 import type { NodeVerify } from "./shownVerify";
 import type { Declaration, DeclarationWithoutFiles } from "./state";
 import type { Stated } from "./wire";
@@ -47,15 +50,25 @@ export interface GivenVerify {
   onFailure?: "error" | "warn" | undefined;
   /** Default "warn". */
   coverage?: "warn" | "error" | false | undefined;
+  /** Pulled when the verification is done. */
+  prepull?: GivenPrepull | undefined;
   hosts: DesiredHost[];
 }
 
 /** `declared.verify` of the wire: which images a node compares, and what else its verification needs; false for none. */
-export function stateVerify(given: GivenVerify | false): string {
+export function stateVerify(given: GivenVerify | false, prepullAlone?: GivenPrepull): string {
   if (given === false) {
-    return text<false>({ value: false });
+    return text<false>(
+      prepullAlone === undefined
+        ? { value: false }
+        : {
+            problems: [
+              invalidArgument("prepull: it follows the verification, and verify is false; leave one of them out"),
+            ],
+          },
+    );
   }
-  const { images, probe, selection = 1, onFailure, coverage, hosts } = given;
+  const { images, probe, selection = 1, onFailure, coverage, prepull, hosts } = given;
   const problems = [
     ...selectionProblems(selection),
     ...shapeProblems({ images, verify: { onFailure, coverage } }, shapes.verify, ""),
@@ -63,16 +76,19 @@ export function stateVerify(given: GivenVerify | false): string {
   if (problems.length > 0) {
     return text<NodeVerify>({ problems });
   }
-  const found = attempt(() => selectImages(images ?? [], selection, Array.isArray(hosts) ? hosts : []));
+  const mirrored = Array.isArray(hosts) ? hosts : [];
+  const found = attempt(() => selectImages(images ?? [], selection, mirrored));
+  const early = prepull === undefined ? undefined : statePrepull(prepull, images, mirrored);
   return text<NodeVerify>(
-    found.value === undefined
-      ? { problems: found.problems }
+    found.value === undefined || early?.problems !== undefined
+      ? { problems: [...(found.problems ?? []), ...(early?.problems ?? [])] }
       : {
           value: {
             images: found.value,
             ...(probe === undefined ? {} : { probe }),
             ...(onFailure === "warn" ? { onFailure } : {}),
             ...(coverage === undefined || coverage === "warn" ? {} : { coverage }),
+            ...(early === undefined ? {} : { prepull: early.value }),
           },
         },
   );

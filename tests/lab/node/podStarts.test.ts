@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 
 import { messageOf } from "../../../provider/model/errors";
 import { closeIdleNodes } from "../../../provider/node/node";
+import { stableText } from "../../../provider/pulumi/plainValue";
 import { layOutHosts } from "../../../provider/resources/mirror/hosts";
+import { nodeContainerd } from "../../../provider/resources/node/operations";
+import type { GivenPrepull } from "../../../provider/resources/node/prepull";
+import { stateVerify } from "../../../provider/resources/node/stated";
+import type { StoredNode } from "../../../provider/resources/node/stored";
 import { heldImages } from "../../../provider/verify/coverage/heldImages";
 import { ConfiguredNode, hostsDir } from "../containerd/kit/configuredNode";
 import { cutOff, type HeldChange, synRetries } from "../fault";
@@ -10,6 +15,7 @@ import { type Lab, sharedLabOrSkip } from "../lab";
 import { onContainerdSocket } from "./support/containerdSocket";
 import { Pod, runsPods } from "./support/pod";
 import { RunnableImages } from "./support/runnableImages";
+import { connectionTo } from "./support/work";
 
 const image = "gcr.io/pods/server:1.0";
 /** What each release's containerd takes for a sandbox when nobody says otherwise. */
@@ -27,19 +33,20 @@ describe("N6: a pod really starts", function () {
   let cut: HeldChange;
   const nodes: { node: ConfiguredNode; sandbox: string }[] = [];
 
+  const mirrorOf = (skipFallback: boolean) => ({
+    endpoint: `${lab.mirror.endpoint}/v2/pods`,
+    caCertPath: lab.mirror.caCertPath ?? "",
+    hosts: ["gcr.io", "registry.k8s.io"],
+    skipFallback,
+    withCredential: true,
+  });
+
   before(async function () {
     lab = await sharedLabOrSkip(this);
     const { mirror } = lab;
     images = await RunnableImages.of(lab, [image, ...Object.values(sandboxes)]);
     await images.copyTo(mirror, "pods");
-    const declared = {
-      endpoint: `${mirror.endpoint}/v2/pods`,
-      caCertPath: mirror.caCertPath ?? "",
-      hosts: ["gcr.io", "registry.k8s.io"],
-      skipFallback: false,
-      withCredential: true,
-    };
-    const { hosts, files } = layOutHosts([declared], hostsDir);
+    const { hosts, files } = layOutHosts([mirrorOf(false)], hostsDir);
     const credentials = { [mirror.hostPort]: { username: mirror.username ?? "", password: mirror.password ?? "" } };
     await Promise.all(
       Object.entries(sandboxes).map(async ([name, sandbox]) => {
@@ -58,6 +65,29 @@ describe("N6: a pod really starts", function () {
     await closeIdleNodes();
     await Promise.all(nodes.map(({ node }) => node.machine.reset()));
   });
+
+  /** As a program declares a node, but for the push set. */
+  async function declared(node: ConfiguredNode, prepull: GivenPrepull): Promise<Record<string, unknown>> {
+    const { machine } = node;
+    const { mirror } = lab;
+    const { hosts, files } = layOutHosts([mirrorOf(true)], hostsDir);
+    const result = await nodeContainerd.check?.(
+      {},
+      {
+        connection: connectionTo(lab, machine),
+        declared: {
+          mirror: stableText({ value: { hosts, hostsDir, auth: { [mirror.hostPort]: "basic" } } }),
+          files: stableText(files),
+          verify: stateVerify({ hosts, coverage: false, prepull }),
+        },
+        credentials: { [mirror.hostPort]: { username: mirror.username, password: mirror.password } },
+        adopt: true,
+        resourceUrn: `urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::${machine.name}`,
+      },
+    );
+    assert.deepEqual(result?.failures ?? [], []);
+    return result?.inputs as Record<string, unknown>;
+  }
 
   const pull = (node: ConfiguredNode) => node.reach((reached) => reached.cri().pullImage(image, 100_000));
 
@@ -119,5 +149,61 @@ describe("N6: a pod really starts", function () {
       const own = asked.filter(({ userAgent }) => userAgent.includes(node.version.text));
       assert.deepEqual(new Set(own.map(({ ns }) => ns)), new Set(["gcr.io", "registry.k8s.io"]), node.version.text);
     }
+  });
+
+  it("N6: prepulled, both are there, and the pod starts with the public registry and the mirror cut off", async () => {
+    await Promise.all(
+      nodes.map(async ({ node, sandbox }) => {
+        await node.machine.resetImages();
+        const inputs = await declared(node, { images: [image, sandbox], onFailure: "error" });
+        const { outs } = await nodeContainerd.create(inputs);
+        const { prepulled, verdict } = (outs as StoredNode).verification ?? {};
+        assert.deepEqual(prepulled, { hosts: { "gcr.io": { pulled: 1 }, "registry.k8s.io": { pulled: 1 } } });
+        assert.equal(verdict, "consistent");
+      }),
+    );
+    const both = await cutOff(lab.mirror);
+    try {
+      await Promise.all(
+        nodes.map(({ node }) =>
+          onContainerdSocket(lab, node.machine, async (client) => {
+            const pod = new Pod(client, image);
+            try {
+              await pod.runSandbox();
+              await pod.startContainer();
+              assert.equal(await pod.ask("/bin/busybox", "cat", "/etc/image"), image, node.version.text);
+            } finally {
+              await pod.remove();
+            }
+          }),
+        ),
+      );
+    } finally {
+      await both.end();
+    }
+  });
+
+  it("N6: an image that does not come fails the node, which stays configured and in the state; the next up pulls the rest", async () => {
+    const { node } = nodes.find((one) => !one.node.isOld) ?? assert.fail("no node");
+    await node.machine.resetImages();
+    const missing = "gcr.io/pods/late:1.0";
+    const inputs = await declared(node, { images: [missing, image], onFailure: "error" });
+    const failed = (await nodeContainerd.create(inputs).then(
+      () => assert.fail("nothing failed"),
+      (error: unknown) => error,
+    )) as Error & { properties: StoredNode };
+    assert.match(failed.message, /1 of 2 images could not be pulled.*\[PREPULL_FAILED\]/);
+    assert.match(failed.message, /late:1\.0: not-found: /);
+    const outs = failed.properties;
+    assert.deepEqual(outs.verification?.prepulled?.hosts, { "gcr.io": { pulled: 1 } });
+    assert.equal(outs.verification?.prepulled?.failed?.[0]?.cause, "not-found");
+    assert.match((await node.machine.readFile(`${hostsDir}/gcr.io/hosts.toml`)) ?? "", /\/v2\/pods/);
+
+    const late = await RunnableImages.of(lab, [missing]);
+    await late.copyTo(lab.mirror, "pods").finally(() => late.remove());
+    assert.equal((await nodeContainerd.diff?.("id", outs, inputs))?.changes, true);
+    const after = (await nodeContainerd.update?.("id", outs, inputs))?.outs as StoredNode;
+    assert.equal(after.verification?.prepulled?.failed, undefined);
+    assert.equal((await nodeContainerd.diff?.("id", after, inputs))?.changes, false);
   });
 });

@@ -276,11 +276,13 @@ describe("MirroredCluster", () => {
             registryMirrors: [{ endpoint: "https://172.18.0.99:5000" }],
             skipFallback: true,
             verify: { onFailure: "warn" },
+            prepull: { images: ["gcr.io/a:1"] },
             connection: { port: 2222, knownHostsPath: "known", proxy: { host: "bastion" } },
             nodes: {
               "FD00:0::1": {
                 connection: { user: "root", password: "geheim", hostKey: "ssh-ed25519 AAAA" },
                 verify: false,
+                prepull: false,
                 configStyle: "config-toml",
               },
             },
@@ -308,7 +310,7 @@ describe("MirroredCluster", () => {
       assert.equal(own["configStyle"], "config-toml");
       assert.deepEqual(JSON.parse(textsOf(own).verify), { value: false });
       assert.deepEqual(JSON.parse(textsOf(named(seen, "admin1-10.0.0.1").inputs).verify), {
-        value: { images: [], onFailure: "warn" },
+        value: { images: [], onFailure: "warn", prepull: { images: [{ image: "gcr.io/a:1" }] } },
       });
       const mirror = seen.find((one) => one.type === "RegistryMirror")?.inputs;
       assert.deepEqual(mirror?.["mirrors"], ["https://172.18.0.99:5000"]);

@@ -174,6 +174,18 @@ const nodes: Argument[] = [
   { name: "images", make: (images) => node({}, { images }), bad: [null, "x"] },
   { name: "verify.images", make: (images) => node({}, { verify: { images } }), bad: [null, "some", -1, [undefined]] },
   { name: "verify.onFailure", make: (onFailure) => node({}, { verify: { onFailure } }), bad: [null, "", "ignore"] },
+  { name: "prepull", make: (prepull) => node({}, { prepull }), bad: [null, "pushed", 7, []] },
+  { name: "prepull.images", make: (images) => node({}, { prepull: { images } }), bad: [undefined, null, "running", 7] },
+  {
+    name: "prepull.maxParallel",
+    make: (maxParallel) => node({}, { prepull: { images: [], maxParallel } }),
+    bad: [null, "3", 0, 1.5],
+  },
+  {
+    name: "prepull.onFailure",
+    make: (onFailure) => node({}, { prepull: { images: [], onFailure } }),
+    bad: [null, "", "ignore"],
+  },
   { name: "verify.coverage", make: (coverage) => node({}, { verify: { coverage } }), bad: [null, "", true, "ignore"] },
   { name: "configStyle", make: (configStyle) => node({}, { configStyle }), bad: [null, "", "toml"] },
   { name: "criTimeout", make: (criTimeout) => node({}, { criTimeout }), bad: [null, "120", 0] },
@@ -224,7 +236,10 @@ describe("values of arguments, as a program without a compiler gives them, and a
     assert.deepEqual(
       await problemsOf(
         NodeContainerd,
-        node({ port: 22, user: "root" }, { probe: nothing, images: nothing, criTimeout: 5 }),
+        node(
+          { port: 22, user: "root" },
+          { probe: nothing, images: nothing, criTimeout: 5, prepull: { images: [], maxParallel: nothing } },
+        ),
       ),
       [],
     );

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 
 import type { DesiredHost } from "../../../../provider/containerd/desired";
+import type { GivenPrepull } from "../../../../provider/resources/node/prepull";
+import { showPrepull } from "../../../../provider/resources/node/prepull";
 import { secretsOfConnection } from "../../../../provider/resources/node/shapes";
 import { stateFiles, stateMirror, stateVerify } from "../../../../provider/resources/node/stated";
 import { verificationIn } from "../../../../provider/resources/node/storedVerification";
@@ -50,6 +52,32 @@ describe("what a node's resource is sent, made without a Pulumi program", () => 
     assert.deepEqual([said("warn"), said("error"), said(false)], [undefined, "error", false]);
     const wrong = read(stateVerify({ hosts, onFailure: "ignore" as "warn" }));
     assert.match(wrong.problems?.[0]?.text ?? "", /^verify\.onFailure: it is "ignore"; give "error" or "warn"/);
+  });
+
+  it("prepull: the pushed images or names, with the digests that are known; never without a verification", () => {
+    const prepullOf = (prepull: GivenPrepull): unknown => {
+      const { value, problems } = read(stateVerify({ images: images as never, hosts, prepull }));
+      return problems ?? (value as { prepull?: unknown }).prepull;
+    };
+    const pushed = images.map(({ source, digest }) => ({ image: source, digest }));
+    assert.deepEqual(prepullOf({ images: "pushed", onFailure: "warn" }), { images: pushed });
+    assert.deepEqual(prepullOf({ images: ["gcr.io/b:1", "quay.io/c:1"], maxParallel: 5, onFailure: "error" }), {
+      images: [pushed[1], { image: "quay.io/c:1" }],
+      maxParallel: 5,
+      onFailure: "error",
+    });
+    const said = (text: string): string =>
+      read(text)
+        .problems?.map((one) => one.text)
+        .join() ?? "";
+    assert.match(said(stateVerify({ hosts, prepull: { images: ["no name"] } })), /no name/);
+    assert.match(said(stateVerify({ hosts, prepull: { images: "pushed" } })), /no images are given; give images/);
+    assert.match(said(stateVerify(false, { images: "pushed" })), /^prepull: it follows the verification/);
+    // In the state a few bytes, however many there are.
+    const shown = (digest: string) =>
+      showPrepull({ images: Array.from({ length: 60 }, (_, n) => ({ image: `gcr.io/a/b${n}:1`, digest })) }).images;
+    assert.match(shown("sha256:a"), /^60 images, [\w-]{20,}$/);
+    assert.notEqual(shown("sha256:a"), shown("sha256:b"));
   });
 
   it("which fields of a connection are secrets, whatever a program says", () => {
