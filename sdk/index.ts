@@ -34,7 +34,6 @@ export { ManifestError } from "../provider/resources/pushSet/manifestSources";
 export type { ClusterVerification } from "../provider/verify/clusterVerification";
 export type { ClusterCoverage, ClusterGap } from "../provider/verify/coverage/clusterCoverage";
 export type { CoverageStatus, ImageCoverage, NodeCoverage } from "../provider/verify/coverage/coverage";
-export type { FailedPrepull, PrepulledHost, PrepulledImages } from "../provider/verify/prepull/prepulledImages";
 export type {
   HostVerification,
   ImageVerification,
@@ -43,6 +42,7 @@ export type {
 } from "../provider/verify/nodeVerification";
 export type { ReportPageOptions } from "../provider/verify/page/renderReportPage";
 export { renderReportPage } from "../provider/verify/page/renderReportPage";
+export type { FailedPrepull, PrepulledHost, PrepulledImages } from "../provider/verify/prepull/prepulledImages";
 export { renderReport } from "../provider/verify/report";
 export type { ImageSelection } from "../provider/verify/selection";
 export type { Verifications } from "../provider/verify/verifications";

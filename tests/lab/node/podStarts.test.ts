@@ -156,8 +156,8 @@ describe("N6: a pod really starts", function () {
       nodes.map(async ({ node, sandbox }) => {
         await node.machine.resetImages();
         const inputs = await declared(node, { images: [image, sandbox], onFailure: "error" });
-        const { outs } = await nodeContainerd.create(inputs);
-        const { prepulled, verdict } = (outs as StoredNode).verification ?? {};
+        const outs = (await nodeContainerd.create(inputs)).outs as StoredNode;
+        const { prepulled, verdict } = outs.verification ?? {};
         assert.deepEqual(prepulled, { hosts: { "gcr.io": { pulled: 1 }, "registry.k8s.io": { pulled: 1 } } });
         assert.equal(verdict, "consistent");
       }),
