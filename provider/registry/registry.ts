@@ -282,14 +282,22 @@ export class Registry {
     return tags;
   }
 
-  async hasBlob(repository: string, digest: Digest): Promise<boolean> {
+  /**
+   * @param refusal What a 403 means: of a repository that is yet to be made some registries answer it, and take the push all
+   *   the same.
+   */
+  async hasBlob(
+    repository: string,
+    digest: Digest,
+    refusal: { isAbsence: boolean } = { isAbsence: true },
+  ): Promise<boolean> {
     const url = this.sender.url(`${repository}/blobs/${digest}`);
     const response = await this.sender.send({ method: "HEAD", url, scopes: [{ repository, actions: this.access }] });
     if (response.status === 200) {
       return true;
     }
-    // A repository that does not exist yet is a 404, too; some registries say 403 and still take the push.
-    if (response.status === 404 || response.status === 403) {
+    // A repository that does not exist yet is a 404, too.
+    if (response.status === 404 || (response.status === 403 && refusal.isAbsence)) {
       return false;
     }
     throw await this.sender.failure("HEAD", response);

@@ -59,6 +59,12 @@ export interface ImagePushSetArgs {
    * deleted.
    */
   deleteImages?: pulumi.Input<boolean>;
+  /**
+   * What a refresh looks at: "manifests" (default), one HEAD an image; or "blobs", below intact tags too, one GET a manifest
+   * and one HEAD a blob: it finds what the registry's storage lost, and the next `up` sends that again. Never a cause of a
+   * push by itself.
+   */
+  check?: pulumi.Input<"manifests" | "blobs">;
   /** Folder for temporary files of inner archives. Default: below the system's temporary folder. */
   spoolDir?: pulumi.Input<string>;
   /** Bytes that the package may decode to before it is refused as a decompression bomb. Default 1 TiB. */
@@ -98,7 +104,7 @@ export class ImagePushSet extends MirrorResource {
 
   constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
     plainErrors(() => requireArguments(args, shapes.required, "ImagePushSet"));
-    const { registry, spoolDir, maxDecodedBytes, include, exclude, deleteImages, preview } = args;
+    const { registry, spoolDir, maxDecodedBytes, include, exclude, deleteImages, preview, check } = args;
     const { username, password, dockerConfigPath, proxy, insecure } = registry;
     const withPassword = password !== undefined;
     const endpoint = pulumi.output(registry.endpoint).apply(resolveEndpoint);
@@ -111,7 +117,7 @@ export class ImagePushSet extends MirrorResource {
       pulumi.output({ source, spoolDir, maxDecodedBytes }).apply((given) => inspectPackage(given, listing)),
     );
     const settings = pulumi
-      .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages, preview })
+      .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages, preview, check })
       .apply(checkSettings);
     const secrets = pulumi.output({ registry: { password, proxy } }).apply(checkSecrets);
     const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
@@ -135,6 +141,7 @@ export class ImagePushSet extends MirrorResource {
       exclude,
       probeRepository: probe.apply((found) => found.value),
       deleteImages,
+      check,
       spoolDir,
       maxDecodedBytes,
     };

@@ -14,6 +14,7 @@ import { openStack } from "../engine/program";
 import type { Lab, LabNode } from "../lab/lab";
 import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
 import { htpasswdLine } from "../lab/lab/secrets";
+import { acceptManifests, ask } from "../lab/registry/kit/readBack";
 
 type Args = Record<string, unknown>;
 
@@ -292,8 +293,24 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
   });
 
   it("B7: images that are gone from the registry show at refresh, and up sends them again", async () => {
-    const stack = await open(program());
-    verified(await stack.up());
+    const declared = program();
+    const stack = await open({ ...declared, images: { ...(declared["images"] as object), check: "blobs" } });
+    const { outputs } = await stack.up();
+    // What its storage lost below an intact tag a registry tells nobody until a node pulls it.
+    const [pushed] = outputs["images"] as { source: string; digest: string }[];
+    const path = `ns/${pushed?.source.replace(/^[^/]+\//, "").replace(/:[^:]+$/, "")}`;
+    const { layers } = JSON.parse(
+      (await ask(lab.mirror, "GET", `/v2/${path}/manifests/${pushed?.digest}`, acceptManifests)).body.toString(),
+    ) as { layers: { digest: string }[] };
+    const blob = `/v2/${path}/blobs/${layers[0]?.digest}`;
+    assert.equal((await ask(lab.mirror, "DELETE", blob)).status, 202);
+    const found = await stack.refresh();
+    assert.ok(printed(found).includes(`${pushed?.source}: its tag is there, and ${layers[0]?.digest} of it gone`));
+    assert.equal((await stack.up()).changes["update"], 1);
+    assert.equal((await ask(lab.mirror, "HEAD", blob)).status, 200);
+    const settled = await stack.refresh();
+    assert.equal(settled.changes["update"], undefined, printed(settled));
+
     await lab.mirror.reset();
     const refresh = await stack.refresh();
     assert.match(printed(refresh), /no longer has what was pushed/);

@@ -41,6 +41,8 @@ export interface PushOptions {
   keeper?: () => Promise<Keeper>;
   /** Told which manifests the push set is going to have, before any of them is put or taken for granted. */
   beforePush?: (manifests: ManifestsByRepository) => Promise<void>;
+  /** Public names of images of which the registry is known to have lost something below an intact tag. */
+  damaged?: readonly string[];
   /** The images of the last push, as the state has them. */
   previous?: readonly PushedImage[];
   /**
@@ -205,7 +207,14 @@ class PackagePush {
     outcomes: Map<string, PushedImage | Error>,
   ): Promise<{ planned: PlannedImage; lacking: Set<Digest> }[]> {
     const pending: { planned: PlannedImage; lacking: Set<Digest> }[] = [];
+    const damaged = new Set(this.options.damaged);
     await mapConcurrently(images, async (planned) => {
+      if (damaged.has(planned.image.source)) {
+        // Its manifests say nothing: each of its blobs is asked for.
+        const all = [...planned.below, planned.root, ...planned.referrers];
+        pending.push({ planned, lacking: new Set(all.map(({ digest }) => digest)) });
+        return;
+      }
       try {
         if (await isInPlace(this.registry, planned)) {
           outcomes.set(planned.image.source, resultInPlace(planned));

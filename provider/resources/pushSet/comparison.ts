@@ -5,8 +5,8 @@ import type { PushSetInputs, PushSetOutputs } from "./state";
 
 /** What is compared to decide whether any argument changed. */
 export function comparedInputs(inputs: PushSetInputs): unknown {
-  const { source, registry, spoolDir, maxDecodedBytes } = inputs;
-  return { ...inputsForRegistry(inputs), source: sourcesOf(source), registry, spoolDir, maxDecodedBytes };
+  const { source, registry, spoolDir, maxDecodedBytes, check } = inputs;
+  return { ...inputsForRegistry(inputs), source: sourcesOf(source), registry, spoolDir, maxDecodedBytes, check };
 }
 
 /** What decides whether the registry must be touched. */

@@ -7,9 +7,12 @@ import { dynamicProvider, PartialFailure } from "../../pulumi/boundary";
 import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
 import { Registry } from "../../registry/registry";
 import { deletePushed } from "../../registry/sets/deletePushed";
+import type { InspectedImage } from "../../registry/sets/inspect";
 import { inspectImages } from "../../registry/sets/inspect";
-import type { RecordPlace } from "../../registry/sets/pushSetRecord";
-import { deleteRecord, hasRecord, recordTag } from "../../registry/sets/pushSetRecord";
+import type { LostContents } from "../../registry/sets/lostContents";
+import { lostContents } from "../../registry/sets/lostContents";
+import type { ManifestsByRepository, RecordPlace } from "../../registry/sets/pushSetRecord";
+import { deleteRecord, hasRecord, readRecord, recordTag } from "../../registry/sets/pushSetRecord";
 import { keeperForDelete } from "./book";
 import { comparedInputs, filters, isUpToDate, placeOf } from "./comparison";
 import { push } from "./push";
@@ -73,13 +76,19 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
       if (outs.record !== undefined && !(await hasRecord(registry, outs.record))) {
         drift.push(`${outs.record.repository}: the record of what this push set has is gone`);
       }
+      const lost = outs.check === "blobs" ? await this.lost(registry, outs, found, context) : [];
+      drift.push(
+        ...lost.map(({ image, digests }) => `${image}: its tag is there, and ${digests.join(", ")} of it gone`),
+      );
+      const damaged = lost.map(({ image }) => image);
       if (drift.length === 0) {
-        return { outs: { ...outs, drift: undefined } as unknown as PushSetOutputs };
+        return { outs: { ...outs, drift: undefined, damaged: undefined } as unknown as PushSetOutputs };
       }
       context.log.warn(`the registry no longer has what was pushed:\n${drift.map((line) => `  - ${line}`).join("\n")}`);
       // The endpoint stays: the program declares it beside the registry, for it to be an output.
-      const { images: _images, probe: _probe, record: _record, ...inputs } = outs;
-      return { outs: { ...outs, drift }, inputs: { ...inputs, drift } };
+      const { images: _images, probe: _probe, record: _record, damaged: _damaged, ...inputs } = outs;
+      const { damaged: _before, ...kept } = outs;
+      return { outs: { ...kept, drift, ...(damaged.length > 0 ? { damaged } : {}) }, inputs: { ...inputs, drift } };
     } catch (error) {
       // Not reaching the registry says nothing about what lies in it: the state stays as it is.
       context.log.warn(
@@ -89,6 +98,19 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     } finally {
       await registry.close();
     }
+  }
+
+  /** Of images whose tags are as they were left. */
+  private async lost(
+    registry: Registry,
+    { images, record }: PushSetOutputs,
+    found: readonly InspectedImage[],
+    context: OperationContext,
+  ): Promise<LostContents[]> {
+    const intact = new Set(found.filter((one) => one.found === one.expected).map(({ image }) => image));
+    const recorded = record === undefined ? undefined : await readRecord(registry, record);
+    const here = images.filter(({ source }) => intact.has(source));
+    return lostContents(registry, here, recorded?.manifests ?? nothingRecorded, context);
   }
 
   async update(
@@ -126,6 +148,8 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     }
   }
 }
+
+const nothingRecorded: ManifestsByRepository = new Map();
 
 export const imagePushSet = dynamicProvider(new PushSetOperations());
 

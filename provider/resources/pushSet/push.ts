@@ -46,6 +46,7 @@ export async function push(
         exclude: inputs.exclude ?? [],
         deleteImages: inputs.deleteImages === true,
         previous,
+        damaged: olds?.damaged ?? [],
         beforePush: (manifests) => book.recordPlanned(manifests),
         keeper: () => book.keeper(),
         ...(inputs.probeRepository === false

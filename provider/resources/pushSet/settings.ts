@@ -10,6 +10,7 @@ export function checkSettings(given: {
   exclude?: unknown;
   deleteImages?: unknown;
   preview?: unknown;
+  check?: unknown;
 }): CheckedArguments {
   return { problems: shapeProblems(given, shapes.settings, "") };
 }

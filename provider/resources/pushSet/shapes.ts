@@ -39,6 +39,7 @@ export const shapes = {
       exclude: texts,
       deleteImages: flag,
       preview: { fields: { list: flag }, optional: true },
+      check: { kind: ["manifests", "blobs"], optional: true },
     },
   },
   patterns: { fields: { include: texts, exclude: texts } },

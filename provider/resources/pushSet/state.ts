@@ -23,6 +23,8 @@ export interface PushSetInputs {
   deleteImages?: boolean;
   spoolDir?: string;
   maxDecodedBytes?: number;
+  /** What a refresh looks at; default "manifests". */
+  check?: "manifests" | "blobs";
   /**
    * Only ever in the state, put there by refresh: what the registry lost or has otherwise. That it is not declared
    * makes `up` repair it.
@@ -40,4 +42,6 @@ export interface PushSetOutputs extends PushSetInputs {
    * none.
    */
   record?: RecordPlace;
+  /** With `drift`: images of which the registry lost something below an intact tag. */
+  damaged?: string[];
 }

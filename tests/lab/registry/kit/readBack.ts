@@ -41,7 +41,8 @@ export function ask(
   });
 }
 
-const accept = {
+/** Headers of who takes any kind of manifest. */
+export const acceptManifests = {
   accept:
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json",
 };
@@ -55,7 +56,7 @@ export async function readBack(
   repository: string,
   reference: string,
 ): Promise<string | undefined> {
-  const answer = await ask(registry, "GET", `/v2/${repository}/manifests/${reference}`, accept);
+  const answer = await ask(registry, "GET", `/v2/${repository}/manifests/${reference}`, acceptManifests);
   if (answer.status === 404) {
     return undefined;
   }

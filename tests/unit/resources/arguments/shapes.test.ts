@@ -112,6 +112,7 @@ const pushSet: Argument[] = [
   { name: "include", make: (include) => push({ include }), bad: texts },
   { name: "exclude", make: (exclude) => push({ exclude }), bad: texts },
   { name: "probeRepository", make: (probeRepository) => push({ probeRepository }), bad: [null, "", true, 7] },
+  { name: "check", make: (check) => push({ check }), bad: [null, "", "all", true] },
   { name: "deleteImages", make: (deleteImages) => push({ deleteImages }), bad: flag },
   { name: "spoolDir", make: (spoolDir) => push({ spoolDir }), bad: text },
   { name: "maxDecodedBytes", make: (maxDecodedBytes) => push({ maxDecodedBytes }), bad: [null, "1", 0, Number.NaN] },
