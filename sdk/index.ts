@@ -1,4 +1,6 @@
 export type { ConfigStyle, Credentials, DesiredHost, DesiredMirror, HostAccess } from "../provider/containerd/desired";
+export type { LayoutPaths } from "../provider/containerd/layout/custom";
+export type { LayoutChoice, LayoutKind } from "../provider/containerd/layout/layouts";
 export type { ManifestImage } from "../provider/manifests/imageNames";
 export type { ManifestPlace } from "../provider/manifests/manifest";
 export type { ManifestCode, ManifestProblem } from "../provider/manifests/manifestError";

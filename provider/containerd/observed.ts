@@ -2,8 +2,10 @@
 export interface ObservedNode {
   /** `containerd --version` as printed. */
   versionText: string;
-  /** Path of the main config file from the running service (default /etc/containerd/config.toml). */
+  /** Path of the main config file from the running service (default: the layout's). */
   configPath: string;
+  /** Where the node's layout wants hosts.toml files; undefined where the mirror says it. */
+  hostsDir?: string;
   /**
    * Every text file that matters by absolute path: main config, files named by `imports`, everything small below the
    * hosts directories.

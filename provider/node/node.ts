@@ -1,3 +1,5 @@
+import type { LayoutChoice } from "../containerd/layout/layouts";
+import { usualLayout } from "../containerd/layout/layouts";
 import type { OperationContext } from "../model/context";
 import type { NodeConnection } from "./connection";
 import { CriClient } from "./cri/criClient";
@@ -68,10 +70,12 @@ export class Node {
   }
 
   /**
-   * Everything a plan needs, in one round trip. Errors: `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN`
-   * (unless `allowDown`).
+   * Everything a plan needs, in one round trip. Errors: `NODE_LAYOUT`, `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`,
+   * `NODE_CONTAINERD_DOWN` (unless `allowDown`).
    */
-  async observe(options: { hostsDirs?: string[]; allowDown?: boolean } = {}): Promise<NodeObservation> {
+  async observe(
+    options: { hostsDirs?: string[]; layout?: LayoutChoice; allowDown?: boolean } = {},
+  ): Promise<NodeObservation> {
     const session = await this.session();
     try {
       return await observeNode(session, this.name, { ...options, hostsDirs: options.hostsDirs ?? [] });
@@ -80,8 +84,8 @@ export class Node {
     }
   }
 
-  /** containerd's CRI over this connection. `socketPath` as observed; default containerd's own. */
-  cri(socketPath = "/run/containerd/containerd.sock"): CriClient {
+  /** containerd's CRI over this connection. `socketPath` as observed; default the usual one. */
+  cri(socketPath = usualLayout.socketPath): CriClient {
     const client = new CriClient({
       node: this.name,
       signal: this.ctx.signal,

@@ -2,6 +2,10 @@ import { createHash } from "node:crypto";
 
 import * as toml from "@iarna/toml";
 
+import { builtIn } from "../containerd/layout/builtIn";
+import type { NodeLayout } from "../containerd/layout/layout";
+import type { LayoutChoice } from "../containerd/layout/layouts";
+import { candidates } from "../containerd/layout/layouts";
 import type { ObservedFile, ObservedNode } from "../containerd/observed";
 import { whatToObserve } from "../containerd/read/whatToObserve";
 import { MirrorError } from "../model/errors";
@@ -11,14 +15,18 @@ import { decodeValue, encodeValue, type Reply, type ShellSession } from "./sessi
 
 /** An ObservedNode and what the node room itself needs to know. */
 export interface NodeObservation extends ObservedNode {
+  /** Kind of the node's layout, by which it was read. */
+  layout: string;
+  /** systemd unit that runs containerd. */
+  unit: string;
   /** containerd's program on the node. */
   binary: string;
-  /** `active`, `failed`, `inactive`, … of containerd.service. */
+  /** `active`, `failed`, `inactive`, … of the unit. */
   serviceState: string;
   /** Path of containerd's gRPC socket. */
   socketPath: string;
   record: NodeRecord | undefined;
-  /** `loaded`, `masked`, `not-found`, … of containerd.service. */
+  /** `loaded`, `masked`, `not-found`, … of the unit. */
   unitState: string;
   /**
    * The main configuration or a file that it imports was changed after containerd was started, so what runs may not be
@@ -43,42 +51,52 @@ interface FileStat {
   gid: number;
 }
 
-const defaultHostsDirs = ["/etc/containerd/certs.d", "/etc/docker/certs.d"];
-const defaultSocket = "/run/containerd/containerd.sock";
-
 export interface ObserveOptions {
   /** Besides containerd's usual ones; the first is where our own files go. */
   hostsDirs: string[];
+  /** Default "auto". */
+  layout?: LayoutChoice;
   /** Do not mind a containerd that is not running. */
   allowDown?: boolean;
+  /** Do not mind that it runs with other files than the layout names, either. */
+  allowMoved?: boolean;
   /** The answer to `observeCommand`, where that was sent along with something else. */
   first?: Reply;
 }
 
-export function observeCommand(hostsDirs: string[]): string {
-  return `observe ${directoriesToRead(hostsDirs).map(encodeValue).join(" ")}`;
+export function observeCommand(hostsDirs: string[], layout: LayoutChoice = "auto"): string {
+  const words = candidates(layout).map(encodeLayout);
+  return `observe ${words.join(" ")} -- ${directoriesToRead(hostsDirs).map(encodeValue).join(" ")}`;
 }
 
-function directoriesToRead(hostsDirs: string[]): string[] {
-  return [...new Set([...hostsDirs, ...defaultHostsDirs])];
+/** One candidate as `layout` of observe.sh reads it. */
+function encodeLayout({ kind, units, configPath, hostsDir, binary, paths }: NodeLayout): string {
+  return encodeValue([kind, units.join(" "), configPath, hostsDir, binary, paths].join("\n"));
+}
+
+function directoriesToRead(hostsDirs: readonly string[]): string[] {
+  return [...new Set([...hostsDirs, ...builtIn.hostsDirs])];
 }
 
 /**
  * Reads a node: one round trip, and one more where its configuration names files or directories elsewhere.
- * Errors: `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
+ * Errors: `NODE_LAYOUT`, `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
  */
 export async function observeNode(
   session: ShellSession,
   node: string,
   options: ObserveOptions,
 ): Promise<NodeObservation> {
-  const dirs = directoriesToRead(options.hostsDirs);
   const seen = new Seen();
-  seen.take(options.first ?? (await session.request(observeCommand(options.hostsDirs), { timeoutMs: 120_000 })));
+  const command = observeCommand(options.hostsDirs, options.layout);
+  seen.take(options.first ?? (await session.request(command, { timeoutMs: 120_000 })));
   const service = properties(seen.values["service"] ?? "");
-  requireContainerd(node, seen, service, options.allowDown === true);
+  const layout = layoutOf(seen, options.layout);
+  const unit = seen.values["unit"] ?? layout.units[0] ?? "";
+  requireContainerd(node, seen, service, { unit, allowDown: options.allowDown === true });
 
-  const configPath = seen.values["config"] ?? "/etc/containerd/config.toml";
+  const dirs = [...new Set([...directoriesToRead(options.hostsDirs), layout.hostsDir])];
+  const configPath = seen.values["config"] ?? layout.configPath;
   const looked = new Set<string>();
   const soFar = (): ObservedNode => ({
     versionText: seen.values["version"] ?? "",
@@ -106,9 +124,16 @@ export async function observeNode(
         "use that version, or put the originals in /var/lib/registry-mirror/originals back by hand and remove the directory",
     );
   }
+  const running = runningPaths(seen, configPath, dump);
+  if (layout.paths === "fixed" && options.allowMoved !== true) {
+    requireAgreement(node, unit, layout, running);
+  }
   return {
     versionText: seen.values["version"] ?? "",
     configPath,
+    ...(layout.hostsDirFrom === "layout" ? { hostsDir: layout.hostsDir } : {}),
+    layout: layout.kind,
+    unit,
     files: seen.files,
     ...(dump === undefined ? {} : { dump }),
     owned: Object.fromEntries((record?.files ?? []).map((f) => [f.path, f.digest])),
@@ -116,7 +141,7 @@ export async function observeNode(
     serviceState: service["ActiveState"] ?? "unknown",
     unitState: service["LoadState"] ?? "unknown",
     notLoaded: service["ActiveState"] === "active" && changedSinceStart(seen, record),
-    socketPath: socketPath(seen, configPath, dump),
+    socketPath: layout.paths === "fixed" ? layout.socketPath : (running.socketPath ?? layout.socketPath),
     record,
     unfinished: seen.values["unfinished"] !== undefined,
     truncated: seen.truncated,
@@ -202,12 +227,23 @@ function properties(text: string): Record<string, string> {
   );
 }
 
-function requireContainerd(node: string, seen: Seen, service: Record<string, string>, allowDown: boolean): void {
+/** Of the candidates the one that the node's program found there. */
+function layoutOf(seen: Seen, choice: LayoutChoice = "auto"): NodeLayout {
+  const possible = candidates(choice);
+  return possible.find(({ kind }) => kind === seen.values["layout"]) ?? (possible[0] as NodeLayout);
+}
+
+function requireContainerd(
+  node: string,
+  seen: Seen,
+  service: Record<string, string>,
+  { unit, allowDown }: { unit: string; allowDown: boolean },
+): void {
   if (!allowDown && (seen.values["binary"] ?? "") === "") {
     throw new NodeError(
       "NODE_NO_CONTAINERD",
       node,
-      "containerd is not installed (no containerd on the PATH of root, no containerd.service); " +
+      `containerd is not installed (no containerd on the PATH of root, nor in ${unit}); ` +
         "install it first, this provider only configures it",
     );
   }
@@ -216,36 +252,43 @@ function requireContainerd(node: string, seen: Seen, service: Record<string, str
       "NODE_NO_SYSTEMD",
       node,
       "systemd does not run there, and this provider restarts containerd as the systemd unit " +
-        "containerd.service; it cannot configure a node with another init",
+        `${unit}; it cannot configure a node with another init`,
     );
   }
   if (allowDown) {
     return;
   }
   if (service["LoadState"] === "masked") {
+    const name = shortUnit(unit);
     throw new NodeError(
       "NODE_CONTAINERD_DOWN",
       node,
-      "containerd.service is masked, so containerd cannot be started there; " +
-        "allow it again (systemctl unmask containerd, systemctl start containerd) and run again",
+      `${unit} is masked, so containerd cannot be started there; ` +
+        `allow it again (systemctl unmask ${name}, systemctl start ${name}) and run again`,
     );
   }
   if (service["LoadState"] !== "loaded") {
     throw new NodeError(
       "NODE_NO_CONTAINERD",
       node,
-      `there is no systemd unit containerd.service (${quoteRemote(seen.values["service"] ?? "", 200)}); ` +
-        "containerd inside k3s, rke2 or another service has its own configuration and is not touched",
+      `there is no systemd unit ${unit} (${quoteRemote(seen.values["service"] ?? "", 200)}); ` +
+        "where containerd runs as another unit, layout: { configPath, hostsDir, socketPath, unit } says where (docs/nodes.md)",
     );
   }
   if (service["ActiveState"] !== "active") {
+    const name = shortUnit(unit);
     throw new NodeError(
       "NODE_CONTAINERD_DOWN",
       node,
       `containerd is not running (${service["ActiveState"] ?? "unknown"}, result ${service["Result"] ?? "unknown"}); ` +
-        "bring it up first (systemctl status containerd, journalctl -u containerd), so that what was broken before is not taken for our doing",
+        `bring it up first (systemctl status ${name}, journalctl -u ${name}), so that what was broken before is not taken for our doing`,
     );
   }
+}
+
+/** As people type it. */
+function shortUnit(unit: string): string {
+  return unit.replace(/\.service$/, "");
 }
 
 /** The start is known in whole seconds; a change within two of it is taken for loaded. */
@@ -277,7 +320,7 @@ function grpcAddress(text: string | undefined): unknown {
  */
 function references(observed: ObservedNode, hostsDirs: string[]): string[] {
   try {
-    const { configFiles, hostsDirs: named } = whatToObserve(observed, hostsDirs[0] ?? defaultHostsDirs[0] ?? "");
+    const { configFiles, hostsDirs: named } = whatToObserve(observed, hostsDirs[0] ?? builtIn.hostsDirs[0]);
     return [
       ...configFiles.map(encodeValue),
       ...named.filter((dir) => !hostsDirs.includes(dir)).map((dir) => `D:${encodeValue(dir)}`),
@@ -295,15 +338,49 @@ function ownedElsewhere(seen: Seen): string[] {
   return (record?.files ?? []).filter((f) => !(f.path in seen.stats)).map((f) => `F:${encodeValue(f.path)}`);
 }
 
-function socketPath(seen: Seen, configPath: string, dump: string | undefined): string {
+/** What containerd was started with. */
+interface RunningPaths {
+  configPath?: string;
+  socketPath?: string;
+}
+
+function runningPaths(seen: Seen, configPath: string, dump: string | undefined): RunningPaths {
   const args = (seen.values["arguments"] ?? "").split("\n");
-  for (let i = 0; i < args.length; i++) {
-    const match = /^--?(?:address|a)(?:=(.*))?$/.exec(args[i] ?? "");
-    const value = match && (match[1] ?? args[i + 1]);
+  const config = argument(args, /^--?(?:config|c)(?:=(.*))?$/);
+  const address = grpcAddress(dump) ?? grpcAddress(seen.files[configPath]?.text);
+  const named = typeof address === "string" && address !== "" ? address : undefined;
+  const socket = argument(args, /^--?(?:address|a)(?:=(.*))?$/) ?? named;
+  return {
+    // Another program's unit has arguments of its own, which mean something else.
+    ...(!/(^|\/)containerd$/.test(args[0] ?? "") ? {} : { configPath: config ?? builtIn.configPath }),
+    ...(socket === undefined ? {} : { socketPath: socket }),
+  };
+}
+
+function argument(args: readonly string[], form: RegExp): string | undefined {
+  for (const [at, word] of args.entries()) {
+    const match = form.exec(word);
+    const value = match && (match[1] ?? args[at + 1]);
     if (value) {
       return value;
     }
   }
-  const address = grpcAddress(dump) ?? grpcAddress(seen.files[configPath]?.text);
-  return typeof address === "string" && address !== "" ? address : defaultSocket;
+  return undefined;
+}
+
+/** A layout that names other files than containerd reads would be written to without any effect. */
+function requireAgreement(node: string, unit: string, layout: NodeLayout, running: RunningPaths): void {
+  if (running.configPath === undefined) {
+    return;
+  }
+  for (const field of ["configPath", "socketPath"] as const) {
+    const now = running[field] ?? builtIn[field];
+    if (now !== layout[field]) {
+      throw new NodeError(
+        "NODE_LAYOUT",
+        node,
+        `layout.${field} is ${layout[field]}, and containerd of ${unit} runs with ${now}; give ${field}: "${now}", or the unit that is meant`,
+      );
+    }
+  }
 }

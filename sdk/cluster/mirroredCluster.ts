@@ -33,7 +33,7 @@ import { withoutPrivateRegistries } from "./nodeSources";
 /** What is particular to one node of a cluster. */
 export interface NodeOverrides extends Pick<
   NodeContainerdArgs,
-  "verify" | "prepull" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt" | "look"
+  "verify" | "prepull" | "configStyle" | "layout" | "criTimeout" | "forgetUnreachable" | "adopt" | "look"
 > {
   /**
    * Laid over the cluster's `connection`. `host` is for a node that is reached by another address than the file names.
@@ -76,7 +76,7 @@ export type ListedNode = NodeAtAddress | NamedNode;
  */
 export interface MirroredClusterArgs extends Pick<
   NodeContainerdArgs,
-  "verify" | "prepull" | "configStyle" | "criTimeout" | "forgetUnreachable" | "adopt" | "look"
+  "verify" | "prepull" | "configStyle" | "layout" | "criTimeout" | "forgetUnreachable" | "adopt" | "look"
 > {
   /**
    * Path of the bmctl cluster file, as it is, or the same as an object. Read while the program runs, so it is plain

@@ -73,7 +73,7 @@ async function main(args: readonly string[]): Promise<number> {
   };
   const work = await workOn(targets, values["cluster-name"], said);
   const found = await Promise.all(
-    work.map(({ connection, mirror }) => turns.run(() => inspectNode(connection, mirror, timeout, context))),
+    work.map(({ connection, mirror }) => turns.run(() => inspectNode(connection, mirror, { timeout }, context))),
   );
   print(found, values.json === true);
   return found.some(({ problems }) => problems.length > 0) ? 1 : 0;

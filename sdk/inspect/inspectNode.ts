@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 
+import type { LayoutChoice } from "../../provider/containerd/layout/layouts";
 import { silentLog } from "../../provider/model/context";
 import type { NodeInspection } from "../../provider/resources/node/inspect";
 import { inspectNode as inspect, resolveMirror } from "../../provider/resources/node/inspect";
@@ -12,16 +13,16 @@ import type { ConnectionArgs } from "../node/connection";
  *
  * @param connection As NodeContainerd's.
  * @param mirror As RegistryMirror's arguments. None: only what is there.
- * @param options `timeout`: seconds for the node, default 20.
+ * @param options `timeout`: seconds for the node, default 20. `layout`: as NodeContainerd's.
  * @returns what was seen; what goes wrong on the node is in `problems`
  * @throws MirrorError for a mirror that is not declared rightly, or does not answer
  */
 export async function inspectNode(
   connection: pulumi.Unwrap<ConnectionArgs>,
   mirror?: pulumi.Unwrap<RegistryMirrorArgs>,
-  options: { timeout?: number } = {},
+  options: { timeout?: number; layout?: LayoutChoice } = {},
 ): Promise<NodeInspection> {
   const context = { signal: new AbortController().signal, log: silentLog };
   const resolved = mirror === undefined ? undefined : await resolveMirror(mirror, context);
-  return inspect(connection, resolved, options.timeout ?? 20, context);
+  return inspect(connection, resolved, { timeout: 20, ...options }, context);
 }

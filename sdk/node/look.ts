@@ -79,7 +79,7 @@ function isTurnedOff(): boolean {
 }
 
 async function look(args: NodeContainerdArgs, timeout: number, own: Turns): Promise<Look> {
-  const { connection, configStyle, hold } = args;
+  const { connection, configStyle, layout, hold } = args;
   const held = await whenKnown(hold);
   if (held?.value === true) {
     return { unknown: "it is held" };
@@ -91,14 +91,19 @@ async function look(args: NodeContainerdArgs, timeout: number, own: Turns): Prom
   if (connectionProblems(at.value).length > 0) {
     return { unknown: "its connection is not declared rightly" };
   }
-  const [declared, style] = await Promise.all([declaration(args.mirror), whenKnown(configStyle)]);
-  if (declared === undefined || style === undefined) {
+  const [declared, style, place] = await Promise.all([
+    declaration(args.mirror),
+    whenKnown(configStyle),
+    whenKnown(layout),
+  ]);
+  if (declared === undefined || style === undefined || place === undefined) {
     return { unknown: "what it is to have is known in the update" };
   }
   const request = {
     connection: at.value,
     ...declared,
     ...(style.value === undefined ? {} : { configStyle: style.value }),
+    ...(place.value === undefined ? {} : { layout: place.value }),
     timeout,
   };
   if (!coverageIsAsked(args)) {

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { ConfigStyle } from "../../provider/containerd/desired";
+import type { LayoutChoice } from "../../provider/containerd/layout/layouts";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
 import { givenFields } from "../../provider/resources/arguments/given";
 import { requireArguments } from "../../provider/resources/arguments/resolved";
@@ -87,6 +88,12 @@ export interface NodeContainerdArgs {
    * such tables already. A change is made in place.
    */
   configStyle?: pulumi.Input<ConfigStyle | "auto">;
+  /**
+   * Where the node's containerd is: found there ("auto", default), a kind of node by its name, or any other place by its
+   * paths and unit (docs/nodes.md). Another one replaces: the old place is restored first. To name what "auto" found
+   * changes nothing. Errors: `NODE_LAYOUT`.
+   */
+  layout?: pulumi.Input<LayoutChoice>;
   /** Seconds that containerd gets to serve CRI again after a restart. Default 120. */
   criTimeout?: pulumi.Input<number>;
   /** Destroying a node that cannot be reached any more succeeds, with a warning. Default false. */
@@ -140,6 +147,7 @@ export class NodeContainerd extends MirrorResource {
       connection: withSecrets(args.connection),
       ...declaredBy(args),
       configStyle: args.configStyle,
+      layout: args.layout,
       criTimeout: args.criTimeout,
       forgetUnreachable: args.forgetUnreachable,
       adopt: args.adopt,

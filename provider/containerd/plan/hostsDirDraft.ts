@@ -75,31 +75,36 @@ export function hostsDirDraft(input: DraftInput): Draft {
 
 /**
  * The directory that the files go to: the one that this node's config_path names already (then there is no restart),
- * else the declared one. Of a list, which containerd 2.1 to 2.4 ignores, one is kept.
+ * else its layout's, else the declared one. Of a list, which containerd 2.1 to 2.4 ignores, one is kept.
  */
 function chooseDir(input: DraftInput, notes: PlanNote[]): string {
-  const { desired, configPath } = input;
+  const { observed, desired, configPath } = input;
+  const wanted = observed.hostsDir ?? desired.hostsDir;
   const named = splitDirs(configPath);
   const [first] = named;
-  if (first === undefined || named.includes(desired.hostsDir)) {
+  if (first === undefined || named.includes(wanted)) {
     if (named.length > 1) {
       notes.push(
         planNote(
           "old-form",
-          desired.hostsDir,
-          `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${desired.hostsDir}`,
+          wanted,
+          `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${wanted}`,
         ),
       );
     }
-    return desired.hostsDir;
+    if (wanted !== desired.hostsDir) {
+      const text = `the layout of this node has ${wanted}: the files go there instead of ${desired.hostsDir}`;
+      notes.push(planNote("other-place", wanted, text));
+    }
+    return wanted;
   }
   notes.push(
     planNote(
       "other-place",
       first,
       named.length > 1
-        ? `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${first}, and the files go there instead of ${desired.hostsDir}`
-        : `this node's config_path is ${first} already: the files go there instead of ${desired.hostsDir}`,
+        ? `config_path was a list (${configPath}), which containerd 2.1 to 2.4 ignores: it is now the one directory ${first}, and the files go there instead of ${wanted}`
+        : `this node's config_path is ${first} already: the files go there instead of ${wanted}`,
     ),
   );
   return first;

@@ -2,6 +2,7 @@ import { posix } from "node:path";
 
 import { findingAbout } from "../../model/finding";
 import type { ContainerdFinding } from "../containerdFinding";
+import { builtIn } from "../layout/builtIn";
 import { copyToml, isTable, stringAt, stringsAt, type Table, tableAt } from "../toml/toml";
 import { atLeast, type ContainerdVersion, highestConfigVersion } from "../version";
 import { type ConfigFile, type ConfigFiles, pluginTable } from "./configFiles";
@@ -222,7 +223,7 @@ export function namedHostsDirs(settings: CriSettings, version: ContainerdVersion
     return splitDirs(named);
   }
   const legacy = Object.keys(tableAt(settings.registry, "mirrors") ?? {}).length > 0;
-  return atLeast(version, 2, 2) && !legacy ? ["/etc/containerd/certs.d", "/etc/docker/certs.d"] : [];
+  return atLeast(version, 2, 2) && !legacy ? [...builtIn.hostsDirs] : [];
 }
 
 /** The directories of a `config_path`, in order, each in its plain form (`/a/certs.d`, without a slash at its end). */

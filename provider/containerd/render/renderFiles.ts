@@ -1,12 +1,13 @@
 import { ContainerdError } from "../containerdError";
 import type { DesiredHost, DesiredMirror, HostAccess } from "../desired";
 import { isLocalhost, parseEndpointUrl, upstreamAuthority } from "../hostNames";
+import { usualLayout } from "../layout/layouts";
 import { checkDesired } from "../plan/checkDesired";
 import { credentialPlaceholder } from "../plan/credentials";
 import { type HostEntry, type HostsTomlDialect, type HostTls, managedComment, renderHostsToml } from "./hostsToml";
 
 /** Default of DesiredRegistry.hostsDir. */
-const defaultHostsDir = "/etc/containerd/certs.d";
+const defaultHostsDir = usualLayout.hostsDir;
 
 /** Where one node's files differ from those the reviewer saw; each difference comes with a note in the plan. */
 export interface RenderOptions {

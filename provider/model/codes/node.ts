@@ -50,6 +50,10 @@ export const nodeCodes = {
     cause: 'A look at the node found what an update would fail on, and look.onProblem is "error".',
     wayOut: 'Mend what the lines below the error name, or set look.onProblem to "warn".',
   },
+  NODE_LAYOUT: {
+    cause: "The layout names other files than the node's containerd runs with.",
+    wayOut: "Give the paths that the error names, or the unit that is meant (docs/nodes.md).",
+  },
   NODE_NO_CONTAINERD: {
     cause: "containerd is not installed on the node, or not as a systemd unit.",
     wayOut: "Install it first; this provider only configures it.",

@@ -69,18 +69,72 @@ changed() {
 value() { enc "$2"; emit "data $1 $enc"; }
 
 service_identity() {
-  systemctl show containerd.service -p ActiveState -p MainPID -p ExecMainStartTimestampMonotonic 2>/dev/null
+  systemctl show "$unit" -p ActiveState -p MainPID -p ExecMainStartTimestampMonotonic 2>/dev/null
   head -c 64 "$root/proc/sys/kernel/random/boot_id" 2>/dev/null
 }
 
-# observe DIR...: DIRs are hosts directories.
+# layout WORD: sets what one candidate says: its kind, its units, and so on, one a line (observation.ts has the same order).
+layout() {
+  dec "$1"
+  {
+    IFS= read -r y_kind; IFS= read -r y_units; IFS= read -r y_config
+    IFS= read -r y_hosts; IFS= read -r y_binary; IFS= read -r y_paths
+  } <<EOT
+$dec
+EOT
+}
+
+# choose LAYOUT...: sets y_… to the candidate that is there, and unit to its unit. One that runs, or would at the next
+# boot, comes before one that only lies there; the first, where there is none at all. Each that runs is told.
+choose() {
+  h_first=$1; h_units=
+  for h_word in "$@"; do layout "$h_word"; h_units="$h_units $y_units"; done
+  # shellcheck disable=SC2086 # names of units, which have no blanks
+  h_states=$(systemctl show $h_units -p LoadState -p ActiveState -p UnitFileState 2>/dev/null)
+  h_best=0; h_chosen=$h_first; h_found=
+  for h_word in "$@"; do
+    layout "$h_word"
+    h_told=0
+    for h_unit in $y_units; do
+      # The next unit's lines, up to an empty one.
+      h_state=${h_states%%"$nl$nl"*}
+      case $h_states in *"$nl$nl"*) h_states=${h_states#*"$nl$nl"} ;; *) h_states= ;; esac
+      h_rank=1
+      case $nl$h_state$nl in
+        *"${nl}ActiveState=active$nl"*|*"${nl}ActiveState=activating$nl"*|*"${nl}ActiveState=reloading$nl"*) h_rank=3 ;;
+        *"${nl}LoadState=not-found$nl"*|"$nl$nl") h_rank=0 ;;
+        *"${nl}UnitFileState=enabled$nl"*) h_rank=2 ;;
+      esac
+      if [ "$h_rank" -gt "$h_best" ]; then h_best=$h_rank; h_chosen=$h_word; h_found=$h_unit; fi
+      if [ "$h_rank" -ge 2 ] && [ "$h_told" -eq 0 ]; then
+        h_told=1
+        enc "$y_kind"; h_kind=$enc
+        enc "$h_unit"
+        emit "data present $h_kind $enc"
+      fi
+    done
+  done
+  layout "$h_chosen"
+  unit=${h_found:-${y_units%% *}}
+}
+
+# observe LAYOUT... -- DIR...: LAYOUTs are the kinds of nodes that this may be, DIRs hosts directories.
 do_observe() {
   entries=0
+  o_layouts=
+  while [ "$1" != -- ]; do o_layouts="$o_layouts $1"; shift; done
+  shift
   if [ -d "$root/run/systemd/system" ] && command -v systemctl >/dev/null; then value systemd yes; else value systemd no; fi
-  o_service=$(systemctl show containerd.service -p LoadState -p ActiveState -p SubState -p MainPID -p ExecStart -p Result 2>&1)
+  # shellcheck disable=SC2086 # encoded words, which have no blanks
+  choose $o_layouts
+  value layout "$y_kind"
+  value unit "$unit"
+  enc "$y_hosts"
+  case " $* " in *" $enc "*) ;; *) set -- "$@" "$enc" ;; esac
+  o_service=$(systemctl show "$unit" -p LoadState -p ActiveState -p SubState -p MainPID -p ExecStart -p Result 2>&1)
   value service "$o_service"
   # Seconds since the epoch, whole ones.
-  o_started=$(TZ=UTC LC_ALL=C systemctl show containerd.service -p ExecMainStartTimestamp --value 2>/dev/null)
+  o_started=$(TZ=UTC LC_ALL=C systemctl show "$unit" -p ExecMainStartTimestamp --value 2>/dev/null)
   value started "$(LC_ALL=C date -d "$o_started" +%s 2>/dev/null)"
   o_pid=; o_start=
   while IFS= read -r o_line; do
@@ -97,18 +151,21 @@ EOT
   fi
   if [ -z "$o_args" ]; then o_args=$(printf %s "$o_start" | tr ' ' '\n'); fi
   value arguments "$o_args"
-  o_config=/etc/containerd/config.toml; o_binary=; o_next=
+  o_config=$y_config; o_binary=; o_next=
   while IFS= read -r o_line; do
-    if [ -n "$o_next" ]; then o_config=$o_line; o_next=; continue; fi
-    case $o_line in
-      --config|-config|-c) o_next=1 ;;
-      --config=*|-config=*|-c=*) o_config=${o_line#*=} ;;
-      /*containerd) [ -n "$o_binary" ] || o_binary=$o_line ;;
-    esac
+    if [ -n "$o_next" ]; then o_named=$o_line; o_next=; else
+      o_named=
+      case $o_line in
+        --config|-config|-c) o_next=1 ;;
+        --config=*|-config=*|-c=*) o_named=${o_line#*=} ;;
+        /*containerd) [ -n "$o_binary" ] || o_binary=$o_line ;;
+      esac
+    fi
+    if [ -n "$o_named" ] && [ "$y_paths" = process ]; then o_config=$o_named; fi
   done <<EOT
 $o_args
 EOT
-  [ -n "$o_binary" ] && [ -x "$root$o_binary" ] || o_binary=$(command -v containerd) || o_binary=
+  [ -n "$o_binary" ] && [ -x "$root$o_binary" ] || o_binary=$(command -v "$y_binary") || o_binary=
   o_binary=${o_binary#"$root"}
   value binary "$o_binary"
   value config "$o_config"

@@ -11,9 +11,11 @@
 #
 # `$root` is empty on a node; the tests run the same program below a folder of their own. `$idle` is how long no word
 # from us, not even a ping, means that we are gone (a cable that was cut tells nobody).
+# `$unit` is the systemd unit that runs containerd: the one that was found when the node was read, or that a journal names.
 
 root='@ROOT@'
 idle='@IDLE@'
+unit='@UNIT@'
 
 # shellcheck source=basics.sh
 . ./basics.sh

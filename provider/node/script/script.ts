@@ -1,3 +1,4 @@
+import { usualLayout } from "../../containerd/layout/layouts";
 import { program } from "./program";
 
 /** Seconds without a word from us after which the node takes us for gone and puts things back. We ping every 20. */
@@ -12,7 +13,10 @@ export function remoteScript(options: { root?: string; idleSeconds?: number } = 
   if (/[^A-Za-z0-9/._-]/.test(root)) {
     throw new RangeError(`root prefix ${root}`);
   }
-  return program.replace("@ROOT@", root).replace("@IDLE@", String(options.idleSeconds ?? defaultIdleSeconds));
+  return program
+    .replace("@ROOT@", root)
+    .replace("@IDLE@", String(options.idleSeconds ?? defaultIdleSeconds))
+    .replace("@UNIT@", usualLayout.units[0] ?? "");
 }
 
 /**

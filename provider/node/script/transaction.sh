@@ -100,11 +100,12 @@ do_journal() {
     rm -rf "$state/journal.new" && mkdir "$state/journal.new" &&
     printf %s "$body" | base64 -d > "$state/journal.new/ops" &&
     printf '%s\n' "$tx" > "$state/journal.new/tx" &&
+    printf '%s\n' "$unit" > "$state/journal.new/unit" &&
     service_identity > "$state/journal.new/service"
   } 2>&1 ) || { fail_files "the journal in ${state#"$root"}" "$j_err"; rm -rf "$state/journal.new"; return; }
   digest_of "$state/journal.new/ops"
   [ "$digest" = "$2" ] || { fail NODE_PROTOCOL "the journal arrived damaged"; return; }
-  sync -- "$state/journal.new/ops" "$state/journal.new/tx" "$state/journal.new" 2>/dev/null || sync
+  sync -- "$state/journal.new/ops" "$state/journal.new/tx" "$state/journal.new/unit" "$state/journal.new" 2>/dev/null || sync
   j_err=$(mv -T -- "$state/journal.new" "$state/journal" 2>&1) || { fail_files "the journal" "$j_err"; return; }
   sync -- "$state" 2>/dev/null || sync
   step journal
@@ -242,14 +243,14 @@ do_swap() {
 
 # restart SECONDS
 do_restart() {
-  systemctl reset-failed containerd.service 2>/dev/null
+  systemctl reset-failed "$unit" 2>/dev/null
   step restart-begin
-  r_err=$(timeout "$1" systemctl restart containerd.service 2>&1 9>&-)
+  r_err=$(timeout "$1" systemctl restart "$unit" 2>&1 9>&-)
   r_code=$?
   step restart
   if [ "$r_code" -ne 0 ]; then
     [ "$r_code" -ne 124 ] || r_err="not up after $1 s"
-    fail NODE_RESTART "$r_err$nl$(journalctl -u containerd.service -n 40 -o cat --no-pager 2>/dev/null | grep -iE 'level=(error|fatal)|failed|invalid' | tail -n 4)"
+    fail NODE_RESTART "$r_err$nl$(journalctl -u "$unit" -n 40 -o cat --no-pager 2>/dev/null | grep -iE 'level=(error|fatal)|failed|invalid' | tail -n 4)"
     return
   fi
   emit ok
@@ -299,6 +300,8 @@ undo_one() {
 # undo_journal: sets undone to what a person should know, in the lines that undone.ts reads. Leaves the journal where something cannot be put back.
 undo_journal() {
   tx=$(head -n 1 "$state/journal/tx")
+  # A journal of an earlier release names no unit: there was one only.
+  [ ! -s "$state/journal/unit" ] || unit=$(head -n 1 "$state/journal/unit")
   undone=; undo_error=; undid_config=0
   step undo-begin
   tac -- "$state/journal/ops" > "$state/journal/reversed" 2>/dev/null
@@ -317,9 +320,9 @@ undo_journal() {
   step undone
   if [ "$undid_config" -eq 1 ] && [ "$(service_identity)" != "$(cat "$state/journal/service" 2>/dev/null)" ]; then
     # containerd was started since, so it may run with what has just been taken back.
-    systemctl reset-failed containerd.service 2>/dev/null
+    systemctl reset-failed "$unit" 2>/dev/null
     # A generous limit: there is nothing left to fall back to.
-    u_err=$(timeout 600 systemctl restart containerd.service 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
+    u_err=$(timeout 600 systemctl restart "$unit" 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
     undone="${undone}restarted$nl"
     step undo-restarted
   fi

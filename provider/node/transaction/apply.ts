@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
+import type { LayoutChoice } from "../../containerd/layout/layouts";
 import { isCriDisabled } from "../../containerd/read/criDisabled";
 import { type Finding, findingAbout } from "../../model/finding";
 import type { CriClient } from "../cri/criClient";
@@ -22,6 +23,8 @@ export interface ApplyOptions<T> {
   adopt?: boolean;
   /** Hosts directories to read besides containerd's usual ones. */
   hostsDirs?: string[];
+  /** Default "auto". */
+  layout?: LayoutChoice;
   /**
    * From what is there to what is to be done; called with the node locked. What it throws ends the apply with nothing
    * touched.
@@ -29,7 +32,7 @@ export interface ApplyOptions<T> {
   plan: (observed: NodeObservation) => ContainerdPlan | Promise<ContainerdPlan>;
   /** Decides whether the change stays: what it throws undoes it. Also called when nothing had to change. */
   verify?: (node: { cri: CriClient; plan: ContainerdPlan; observed: NodeObservation; changed: boolean }) => Promise<T>;
-  /** Seconds for `systemctl restart containerd`. Default 120. */
+  /** Seconds for the restart of containerd's unit. Default 120. */
   restartTimeout?: number;
   /** Seconds for CRI to answer after a restart. Default 60. */
   criTimeout?: number;
@@ -67,7 +70,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
   return withNodeLock(node, options, async (session, transaction, recovered, seen) => {
     const onStep = options.onStep ?? (() => {});
     await onStep("observe");
-    const observed = await observeNode(session, node.name, { hostsDirs: options.hostsDirs ?? [], first: seen });
+    const observed = await observeNode(session, node.name, { ...readingOf(options), first: seen });
     const holder = requireOwnership(node.name, observed.record, options.owner, options.adopt === true);
     const { plan, change, restart, changed } = await intend(session, observed, {
       node: node.name,
@@ -116,6 +119,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
 export interface RestoreOptions {
   owner: NodeOwner;
   hostsDirs?: string[];
+  layout?: LayoutChoice;
   restartTimeout?: number;
   criTimeout?: number;
   onStep?: StepListener;
@@ -146,8 +150,9 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
     await onStep("observe");
     // A node whose containerd is down can still get its files back.
     const observed = await observeNode(session, node.name, {
-      hostsDirs: options.hostsDirs ?? [],
+      ...readingOf(options),
       allowDown: true,
+      allowMoved: true,
       first: seen,
     });
     const holder = holderOf(observed.record, options.owner);
@@ -207,9 +212,15 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
   });
 }
 
+type Readable = Pick<ApplyOptions<unknown>, "hostsDirs" | "layout">;
+
+function readingOf({ hostsDirs = [], layout }: Readable): { hostsDirs: string[]; layout?: LayoutChoice } {
+  return { hostsDirs, ...(layout === undefined ? {} : { layout }) };
+}
+
 async function withNodeLock<R>(
   node: Node,
-  options: { owner: NodeOwner; hostsDirs?: string[]; lockTimeout?: number; onStep?: StepListener },
+  options: Readable & { owner: NodeOwner; lockTimeout?: number; onStep?: StepListener },
   work: (session: ShellSession, transaction: Transaction, recovered: Undone[], observed: Reply) => Promise<R>,
 ): Promise<R> {
   const session = await node.session();
@@ -220,7 +231,7 @@ async function withNodeLock<R>(
     const { recovered, observed } = await transaction.begin(
       holder,
       (options.lockTimeout ?? 120) * 1000,
-      observeCommand(options.hostsDirs ?? []),
+      observeCommand(options.hostsDirs ?? [], options.layout),
     );
     const result = await work(session, transaction, recovered, observed);
     await options.onStep?.("done");

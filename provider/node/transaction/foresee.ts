@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
+import type { LayoutChoice } from "../../containerd/layout/layouts";
 import type { Node } from "../node";
 import { NodeError } from "../nodeError";
 import { type NodeObservation, observeNode } from "../observation";
@@ -10,6 +11,8 @@ import { intend, type Intent } from "./intent";
 
 export interface ForeseeOptions {
   hostsDirs: string[];
+  /** Default "auto". */
+  layout?: LayoutChoice;
   plan: (observed: NodeObservation) => ContainerdPlan | Promise<ContainerdPlan>;
 }
 
@@ -26,10 +29,10 @@ const roomBeside = 64 * 1024;
  * @throws NodeError and ContainerdError as applyToNode would, also `NODE_READ_ONLY` and `NODE_DISK_FULL` where it would
  * come to these
  */
-export async function foreseeChange(node: Node, { hostsDirs, plan }: ForeseeOptions): Promise<Foreseen> {
+export async function foreseeChange(node: Node, { plan, ...reading }: ForeseeOptions): Promise<Foreseen> {
   const session = await node.session();
   try {
-    const observed = await observeNode(session, node.name, { hostsDirs });
+    const observed = await observeNode(session, node.name, reading);
     // Whose it is now, so that what is ours and right is no change. Who may have it, others decide.
     const { owner: urn = "", token = "" } = observed.record ?? {};
     const intent = await intend(session, observed, { node: node.name, owner: { urn, token }, id: "preview", plan });

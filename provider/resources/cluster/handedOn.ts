@@ -34,7 +34,16 @@ export function mirrorArguments<A extends ClusterArguments>(args: A, config: Bmc
 }
 
 /** What a cluster may say of all its nodes, and of each one of them. */
-const nodeFields = ["verify", "prepull", "configStyle", "criTimeout", "forgetUnreachable", "adopt", "look"] as const;
+const nodeFields = [
+  "verify",
+  "prepull",
+  "configStyle",
+  "layout",
+  "criTimeout",
+  "forgetUnreachable",
+  "adopt",
+  "look",
+] as const;
 type NodeField = (typeof nodeFields)[number];
 
 interface SaidOfNodes extends Partial<Record<NodeField, unknown>> {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { DesiredHost, DesiredMirror } from "../../containerd/desired";
+import { usualLayout } from "../../containerd/layout/layouts";
 import { checkDesired } from "../../containerd/plan/checkDesired";
 import { defaultDialTimeout, dialTimeoutProblem } from "../../containerd/plan/dialTimeout";
 import { renderFiles } from "../../containerd/render/renderFiles";
@@ -52,7 +53,7 @@ export function layOutHosts(
   if (!/^\/[^\s:]*[^\s:/]$/.test(hostsDir)) {
     throw new MirrorError(
       "HOSTS_DIR_INVALID",
-      `hostsDir: "${hostsDir}" is not an absolute path without blanks and colons; the usual one is /etc/containerd/certs.d.`,
+      `hostsDir: "${hostsDir}" is not an absolute path without blanks and colons; the usual one is ${usualLayout.hostsDir}.`,
     );
   }
   const cas: Record<string, string> = {};

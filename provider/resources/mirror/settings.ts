@@ -1,3 +1,4 @@
+import { usualLayout } from "../../containerd/layout/layouts";
 import type { Resolved } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import type { DeclaredMirror } from "./declared";
@@ -7,7 +8,7 @@ import type { MirrorWire } from "./wire";
 /** containerd's hosts directory on the nodes. */
 export function resolveHostsDir(given: string | undefined): Resolved<string> & { value: string } {
   return {
-    value: given ?? "/etc/containerd/certs.d",
+    value: given ?? usualLayout.hostsDir,
     problems: shapeProblems({ hostsDir: given }, shapes.settings, ""),
   };
 }

@@ -9,7 +9,7 @@ import { repoDigestOf } from "../../verify/evidence";
 import { passedOnText } from "./owner";
 import { readVerify } from "./shownVerify";
 import type { NodeContainerdOutputs } from "./state";
-import { desiredBefore, filesOf, verifyOf } from "./state";
+import { desiredBefore, filesOf, layoutOf, verifyOf } from "./state";
 
 /**
  * One thing about a node that is not as it was left.
@@ -72,7 +72,7 @@ interface DriftSought {
 export async function findDrift(node: Node, outs: NodeContainerdOutputs, owner: NodeOwner): Promise<DriftSought> {
   let observed: NodeObservation;
   try {
-    observed = await node.observe({ hostsDirs: [outs.hostsDir], allowDown: true });
+    observed = await node.observe({ hostsDirs: [outs.hostsDir], layout: layoutOf(outs), allowDown: true });
   } catch (error) {
     if (!(error instanceof NodeError) || unseen.includes(error.code)) {
       throw error;
@@ -153,7 +153,7 @@ function serviceFindings(observed: NodeObservation, outs: NodeContainerdOutputs)
   }
   const findings: NodeFinding[] = [];
   if (observed.unitState === "masked") {
-    findings.push(service("containerd.service is masked: once stopped it cannot be started"));
+    findings.push(service(`${observed.unit} is masked: once stopped it cannot be started`));
   }
   if (observed.serviceState !== "active") {
     findings.push(service(`containerd is ${observed.serviceState}`));

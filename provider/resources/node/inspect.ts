@@ -1,3 +1,4 @@
+import type { LayoutChoice } from "../../containerd/layout/layouts";
 import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
 import { parseContainerdVersion } from "../../containerd/version";
 import type { OperationContext } from "../../model/context";
@@ -110,11 +111,19 @@ export async function resolveMirror(mirror: InspectedMirror, context: OperationC
   return { declaration, credentials: credentials.value };
 }
 
+/** How a node is looked at. */
+export interface InspectOptions {
+  /** Seconds. */
+  timeout: number;
+  /** Default "auto". */
+  layout?: LayoutChoice;
+}
+
 /** Looks at one node, read-only. What goes wrong is a problem of its result, and no exception. */
 export async function inspectNode(
   connection: NodeConnection,
   mirror: ResolvedMirror | undefined,
-  timeout: number,
+  { timeout, layout }: InspectOptions,
   context: OperationContext,
 ): Promise<NodeInspection> {
   const { host: name } = connection;
@@ -123,7 +132,7 @@ export async function inspectNode(
     return { node: name, problems: declared };
   }
   const { value, problems = [] } = await visitBriefly(connection, timeout, context, (node) =>
-    seenOn(node, name, mirror),
+    seenOn(node, name, mirror, layout),
   );
   if (value === undefined) {
     return { node: name, problems };
@@ -133,15 +142,21 @@ export async function inspectNode(
   }
   // By itself, so that what an update would fail on does not hide what is there.
   const questions = new MirrorQuestions(context);
-  const look = await lookAtNode({ connection, ...mirror, questions, timeout }, context).finally(() =>
+  const at = layout === undefined ? {} : { layout };
+  const look = await lookAtNode({ connection, ...mirror, ...at, questions, timeout }, context).finally(() =>
     questions.close(),
   );
   return { ...value, ...(look.looked === undefined ? {} : { plan: look.looked }), problems: look.problems ?? [] };
 }
 
-async function seenOn(node: Node, name: string, mirror: ResolvedMirror | undefined): Promise<NodeInspection> {
+async function seenOn(
+  node: Node,
+  name: string,
+  mirror: ResolvedMirror | undefined,
+  layout: LayoutChoice = "auto",
+): Promise<NodeInspection> {
   const hostsDirs = mirror === undefined ? [] : [mirror.declaration.hostsDir];
-  const observed = await node.observe({ hostsDirs, allowDown: true });
+  const observed = await node.observe({ hostsDirs, layout, allowDown: true });
   const { style, hosts, findings } = effectiveRegistry(observed);
   return {
     node: name,

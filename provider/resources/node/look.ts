@@ -1,4 +1,6 @@
 import type { ConfigStyle, Credentials } from "../../containerd/desired";
+import type { LayoutChoice } from "../../containerd/layout/layouts";
+import { usualLayout } from "../../containerd/layout/layouts";
 import { describeDrift } from "../../containerd/plan/describeDrift";
 import { planContainerd } from "../../containerd/plan/planContainerd";
 import type { OperationContext } from "../../model/context";
@@ -18,6 +20,8 @@ export interface NodeLook {
   version: string;
   /** How it is configured: what "auto" comes to. */
   configStyle: ConfigStyle;
+  /** systemd unit that runs it, where that is not the usual one. */
+  unit?: string;
   /** Whether containerd restarts. */
   restart: boolean;
   /** Whether the update has anything to do. */
@@ -67,6 +71,7 @@ export interface LookRequest {
   declaration: Declaration;
   credentials: Credentials;
   configStyle?: ConfigStyle | "auto";
+  layout?: LayoutChoice;
   /** Asks the mirrors for the node's images; absent: nobody is asked. Whoever gives it closes it. */
   questions?: MirrorQuestions;
   /** Name -> digest of images that will be in the mirror by then. */
@@ -92,12 +97,14 @@ async function lookInside(
     declaration,
     credentials,
     configStyle = "auto",
+    layout,
     questions,
     planned = {},
   }: Omit<LookRequest, "connection" | "timeout">,
 ): Promise<NodeLook> {
   const { observed, plan, restart, changed } = await foreseeChange(node, {
     hostsDirs: [declaration.hostsDir],
+    ...(layout === undefined ? {} : { layout }),
     plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
   });
   const { record } = observed;
@@ -106,6 +113,7 @@ async function lookInside(
   return {
     version: plan.version,
     configStyle: plan.style,
+    ...(usualLayout.units.includes(observed.unit) ? {} : { unit: observed.unit }),
     restart,
     changed,
     files: describeDrift(plan, observed).map(({ path, kind, lines }) => ({
@@ -124,7 +132,7 @@ async function lookInside(
 }
 
 /** In a few words, for the node's own line: `4 files new, config.toml +4 lines, containerd 1.7.24 restarts once`. */
-export function summarizeLook({ files, restart, version, changed }: NodeLook): string {
+export function summarizeLook({ files, restart, version, unit, changed }: NodeLook): string {
   const parts: string[] = [];
   for (const change of ["new", "removed"] as const) {
     const count = files.filter((file) => file.change === change).length;
@@ -139,7 +147,8 @@ export function summarizeLook({ files, restart, version, changed }: NodeLook): s
     const counts = signs.filter(([, count]) => count > 0).map(([sign, count]) => `${sign}${count}`);
     parts.push(`${path.split("/").slice(-2).join("/")} ${counts.join(" ")} lines`);
   }
-  parts.push(`containerd ${version} ${restart ? "restarts once" : "does not restart"}`);
+  const of = unit === undefined ? "" : ` (${unit})`;
+  parts.push(`containerd ${version}${of} ${restart ? "restarts once" : "does not restart"}`);
   return changed ? parts.join(", ") : `nothing to write, ${parts.join(", ")}`;
 }
 

@@ -1,5 +1,6 @@
 import type { DesiredRegistry } from "../../containerd/desired";
 import { canNameImages } from "../../containerd/hostNames";
+import type { LayoutChoice } from "../../containerd/layout/layouts";
 import { dialTimeoutRisk } from "../../containerd/plan/dialTimeout";
 import { planContainerd } from "../../containerd/plan/planContainerd";
 import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
@@ -36,11 +37,21 @@ import { ownerOf, passedOnText, restoreLater, takenOverText } from "./owner";
 import type { Prepulling, Prepulls } from "./prepull";
 import { reviewedFiles } from "./review";
 import { NodeRun } from "./run";
-import { shapes } from "./shapes";
+import { layoutProblems, shapes } from "./shapes";
 import type { NodeVerify, ShownVerify } from "./shownVerify";
 import { readVerify, showVerify } from "./shownVerify";
 import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs } from "./state";
-import { addressOf, desiredBefore, desiredOf, filesOf, rememberedState, stateOf, verifyOf } from "./state";
+import {
+  addressOf,
+  desiredBefore,
+  desiredOf,
+  filesOf,
+  isOtherLayout,
+  layoutOf,
+  rememberedState,
+  stateOf,
+  verifyOf,
+} from "./state";
 import { nodeStatus } from "./status";
 import type { StoredNode } from "./stored";
 import { recallNode, storeNode } from "./stored";
@@ -52,7 +63,11 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
 
   check(olds: Partial<NodeContainerdInputs>, news: NodeWire): Checked<NodeContainerdInputs> {
     const { declarations, addresses } = this.run;
-    const given = [...shapeProblems(news, shapes.settings, ""), ...declarations.problems(news)];
+    const given = [
+      ...shapeProblems(news, shapes.settings, ""),
+      ...layoutProblems(news.layout),
+      ...declarations.problems(news),
+    ];
     if (given.length > 0) {
       return {
         inputs: news as unknown as NodeContainerdInputs,
@@ -118,8 +133,10 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
     const moved =
       !holdsUnknown([news.connection.host, news.connection.port]) &&
       addressOf(olds.connection) !== addressOf(news.connection);
-    if (moved) {
-      return { changes: true, replaces: ["connection"], deleteBeforeReplace: true };
+    const elsewhere = !holdsUnknown(news.layout) && isOtherLayout(olds, news);
+    if (moved || elsewhere) {
+      const replaces = [...(moved ? ["connection"] : []), ...(elsewhere ? ["layout"] : [])];
+      return { changes: true, replaces, deleteBeforeReplace: true };
     }
     const changes = holdsUnknown(news) || !sameValue(comparedInputs(inputsOfState(olds)), comparedInputs(news));
     if (!changes) {
@@ -230,6 +247,7 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
         const { holder, record, notes } = await restoreNode(node, {
           owner,
           hostsDirs: [outs.hostsDir],
+          layout: layoutOf(outs),
           ...criTimeout(outs),
           onStep: logSteps(context),
         });
@@ -274,8 +292,11 @@ function inputsOfState(state: NodeContainerdOutputs): Declared {
 
 /** What decides whether anything at all was declared otherwise. */
 function comparedInputs(state: Declared): unknown {
-  const { connection, criTimeout: limit, forgetUnreachable, adopt, hold } = state;
-  return { ...(inputsForNode(state) as object), connection, limit, forgetUnreachable, adopt, hold: hold === true };
+  const { connection, criTimeout: limit, forgetUnreachable, adopt, hold, layout = "auto" } = state;
+  return {
+    ...(inputsForNode(state) as object),
+    ...{ connection, limit, forgetUnreachable, adopt, layout, hold: hold === true },
+  };
 }
 
 /** What decides whether the node must be looked at: credentials to reach it are not part of it. */
@@ -316,6 +337,10 @@ function checkVerify(
 
 function criTimeout(inputs: { criTimeout?: number }): { criTimeout: number } {
   return { criTimeout: inputs.criTimeout ?? 120 };
+}
+
+function layoutGiven({ layout }: NodeContainerdInputs): { layout?: LayoutChoice } {
+  return layout === undefined ? {} : { layout };
 }
 
 async function withNode<T>(
@@ -362,6 +387,7 @@ async function configure(
       owner,
       adopt: inputs.adopt === true,
       hostsDirs: [desired.hostsDir],
+      ...layoutGiven(inputs),
       plan: async (observed) => {
         coverage = await coverages.before(node, observed, inputs.verify, desired, context);
         return planContainerd(observed, desired);
@@ -390,6 +416,7 @@ async function configure(
     containerd: {
       version: result.plan.version,
       configStyle: result.plan.style,
+      layout: result.observed.layout,
       restarts: (olds?.containerd?.restarts ?? 0) + result.restarts,
     },
     ...(result.verification === undefined ? {} : { verification: { ...result.verification, ...found } }),
@@ -445,7 +472,9 @@ async function verifyNode(
   if (inputs.verify === false) {
     return undefined;
   }
-  const now = found.changed ? await node.observe({ hostsDirs: [desired.hostsDir] }) : found.observed;
+  const now = found.changed
+    ? await node.observe({ hostsDirs: [desired.hostsDir], ...layoutGiven(inputs) })
+    : found.observed;
   const { images, probe } = readVerify(inputs.verify);
   const version = parseContainerdVersion(now.versionText);
   const risk = dialTimeoutRisk(desired.hosts, version);

@@ -1,4 +1,9 @@
+import { posix } from "node:path";
+
+import { layoutNames } from "../../containerd/layout/layouts";
 import type { Problem } from "../../model/problem";
+import { invalidArgument } from "../../model/problem";
+import { isUnknown } from "../../pulumi/plainValue";
 import { any, flag, optionalText, secret, text } from "../arguments/kinds";
 import type { Shape } from "../arguments/shape";
 import { shapeProblems } from "../arguments/shape";
@@ -29,6 +34,47 @@ export const shapes = {
     },
   },
 } as const satisfies Record<string, Shape>;
+
+const layoutPath = { kind: "text", way: "an absolute path" } as const;
+const layoutPaths = { configPath: layoutPath, hostsDir: layoutPath, socketPath: layoutPath, unit: text } as const;
+
+/** Where containerd is on the node: a name, or all four of its places. */
+export function layoutProblems(value: unknown): Problem[] {
+  if (value === undefined || isUnknown(value)) {
+    return [];
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    const way = `${layoutNames.map((name) => JSON.stringify(name)).join(", ")} or { configPath, hostsDir, socketPath, unit }`;
+    return shapeProblems(value, { kind: layoutNames, way, optional: true }, "layout");
+  }
+  const given = value as Record<string, unknown>;
+  const shaped = shapeProblems(given, { fields: layoutPaths }, "layout");
+  const wrong = Object.keys(given).filter((field) => !Object.hasOwn(layoutPaths, field));
+  return [
+    ...shaped,
+    ...wrong.map((field) =>
+      invalidArgument(`layout.${field}: it is no field of a layout; give ${Object.keys(layoutPaths).join(", ")}.`),
+    ),
+    ...(shaped.length > 0 ? [] : Object.entries(given).flatMap(([field, one]) => placeProblem(field, one))),
+  ];
+}
+
+/** What systemd takes as the name of a service, instances and escapes included. */
+const unitName = /^[A-Za-z0-9:_.\\@-]+$/;
+
+function placeProblem(field: string, value: unknown): Problem[] {
+  if (typeof value !== "string" || isUnknown(value) || !Object.hasOwn(layoutPaths, field)) {
+    return [];
+  }
+  const isUnit = field === "unit";
+  const fits = isUnit
+    ? unitName.test(value) && !/\.(socket|timer|target|mount|slice|scope|path)$/.test(value)
+    : /^\/[^\s:]*[^\s:/]$/.test(value) && posix.normalize(value) === value;
+  const way = isUnit
+    ? 'the name of a systemd service, such as "containerd.service"'
+    : 'an absolute path without "..", blanks and colons, as it stands on the node';
+  return fits ? [] : [invalidArgument(`layout.${field}: it is ${JSON.stringify(value.slice(0, 80))}; give ${way}.`)];
+}
 
 const connection = {
   host: { kind: "text", way: "the node's name or address" },

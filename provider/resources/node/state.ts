@@ -1,9 +1,11 @@
 import type { AuthKinds, ConfigStyle, Credentials, DesiredHost, DesiredRegistry } from "../../containerd/desired";
+import type { LayoutChoice } from "../../containerd/layout/layouts";
+import { foundChoice } from "../../containerd/layout/layouts";
 import type { ObservedNode } from "../../containerd/observed";
 import { renderFiles } from "../../containerd/render/renderFiles";
 import { shortDigest } from "../../model/digest";
 import type { NodeConnection } from "../../node";
-import { isUnknown, stableText } from "../../pulumi/plainValue";
+import { isUnknown, sameValue, stableText } from "../../pulumi/plainValue";
 import type { NodeVerification } from "../../verify/nodeVerification";
 import { holdsCertificate } from "./review";
 import type { ShownVerify } from "./shownVerify";
@@ -27,6 +29,8 @@ export interface NodeContainerdInputs {
   verify: false | ShownVerify;
   /** Default "auto". */
   configStyle?: ConfigStyle | "auto";
+  /** Default "auto". */
+  layout?: LayoutChoice;
   criTimeout?: number;
   forgetUnreachable?: boolean;
   adopt?: boolean;
@@ -45,6 +49,7 @@ export const inputsOfHeldNode: string[] = Object.keys({
   credentials: true,
   verify: true,
   configStyle: true,
+  layout: true,
   criTimeout: true,
   forgetUnreachable: true,
   adopt: true,
@@ -57,6 +62,8 @@ export interface ContainerdState {
   version: string;
   /** How it is configured: what "auto" came to on this node. */
   configStyle: ConfigStyle;
+  /** Which kind of node it is: what `layout: "auto"` came to, or "custom". Absent from a state of before 0.2.0. */
+  layout?: string;
   /** Restarts of containerd that this resource has caused, over its whole life. */
   restarts: number;
 }
@@ -115,6 +122,7 @@ export function stateOf(
 /** The state when nothing but how to reach the node, and what is to be remembered for later, was declared otherwise. */
 export function rememberedState(olds: NodeContainerdOutputs, news: NodeContainerdInputs): NodeContainerdOutputs {
   const {
+    layout: _layout,
     criTimeout: _limit,
     forgetUnreachable: _forget,
     adopt: _adopt,
@@ -186,8 +194,10 @@ export function filesOf(outs: NodeContainerdOutputs, observed: ObservedNode): Re
   const texts: Record<string, string> = {};
   const lost: string[] = [];
   for (const [path, digest] of Object.entries(outs.certificates ?? {})) {
-    const found = observed.files[path]?.text;
-    if (found !== undefined && shortDigest(found) === digest) {
+    const found = placesOf(path, outs.hostsDir, observed)
+      .map((place) => observed.files[place]?.text)
+      .find((text) => text !== undefined && shortDigest(text) === digest);
+    if (found !== undefined) {
       texts[path] = found;
     } else {
       lost.push(path);
@@ -198,6 +208,12 @@ export function filesOf(outs: NodeContainerdOutputs, observed: ObservedNode): Re
   return { files: renderFiles(hosts, texts, hostsDir), lost };
 }
 
+/** Where a file may be: where it was declared, or below the hosts directory that the node has instead. */
+function placesOf(path: string, hostsDir: string, observed: ObservedNode): string[] {
+  const below = path.startsWith(`${hostsDir}/`) ? path.slice(hostsDir.length) : undefined;
+  return [path, ...Object.keys(observed.owned).filter((place) => below !== undefined && place.endsWith(below))];
+}
+
 /** What a node is to have, as declared now. */
 export function desiredOf(inputs: NodeContainerdInputs, declaration: Declaration): DesiredRegistry {
   return { ...declaration, credentials: inputs.credentials, configStyle: inputs.configStyle ?? "auto" };
@@ -206,6 +222,19 @@ export function desiredOf(inputs: NodeContainerdInputs, declaration: Declaration
 /** What a node was given, as the state has it. */
 export function desiredBefore(outs: NodeContainerdOutputs, files: Record<string, string>): DesiredRegistry {
   return { ...mirrorOf(outs), files, credentials: outs.credentials, configStyle: outs.configStyle ?? "auto" };
+}
+
+/** Where the node's containerd was configured: what was found there then, also where another kind came beside it. */
+export function layoutOf(outs: Pick<NodeContainerdOutputs, "layout" | "containerd">): LayoutChoice {
+  return foundChoice(outs.layout, outs.containerd?.layout);
+}
+
+/** Whether another layout is declared than the one by which the node was configured; to name what was found is none. */
+export function isOtherLayout(
+  outs: Pick<NodeContainerdOutputs, "layout" | "containerd">,
+  { layout }: Pick<NodeContainerdInputs, "layout">,
+): boolean {
+  return !sameValue(layoutOf(outs), foundChoice(layout, outs.containerd?.layout));
 }
 
 export function addressOf(connection: NodeConnection): string {

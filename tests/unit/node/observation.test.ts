@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 
+import type { LayoutChoice } from "../../../provider/containerd/layout/layouts";
 import { connectNode, type NodeObservation } from "../../../provider/node";
 import { closeIdleNodes } from "../../../provider/node/node";
 import { failure, testContext } from "./support/context";
@@ -19,7 +20,9 @@ describe("reading a node", function () {
     await node.stop();
   });
 
-  async function observe(options: { hostsDirs?: string[]; allowDown?: boolean } = {}): Promise<NodeObservation> {
+  async function observe(
+    options: { hostsDirs?: string[]; layout?: LayoutChoice; allowDown?: boolean } = {},
+  ): Promise<NodeObservation> {
     const reached = await connectNode(node.connection(), testContext(), { root: node.root });
     try {
       return await reached.observe(options);
@@ -123,6 +126,45 @@ describe("reading a node", function () {
     );
   });
 
+  describe("N5: a layout by its paths", () => {
+    const layout = { configPath: "/o/c.toml", hostsDir: "/o/hosts", socketPath: "/run/o.sock", unit: "o" };
+
+    it("is read where it says, whatever is at the usual place", async () => {
+      node.write("o/c.toml", "version = 2\n");
+      node.write("o/hosts/gcr.io/hosts.toml", "# theirs\n");
+      unit("/usr/bin/containerd --config /o/c.toml --address=/run/o.sock");
+      const seen = await observe({ layout });
+      assert.deepEqual(
+        [seen.layout, seen.unit, seen.configPath, seen.hostsDir, seen.socketPath],
+        ["custom", "o.service", "/o/c.toml", "/o/hosts", "/run/o.sock"],
+      );
+      assert.equal(seen.files["/o/hosts/gcr.io/hosts.toml"]?.text, "# theirs\n");
+      assert.equal(seen.files["/etc/containerd/config.toml"], undefined);
+      const usual = await observe({ layout: "containerd" });
+      assert.deepEqual([usual.layout, usual.unit, usual.hostsDir], ["containerd", "containerd.service", undefined]);
+    });
+
+    it("that containerd does not run with is refused, with the path to give; another program's arguments mean nothing", async () => {
+      unit("/usr/bin/containerd --config /o/other.toml --address /run/o.sock");
+      await failure(
+        observe({ layout }),
+        "NODE_LAYOUT",
+        /layout\.configPath is \/o\/c\.toml/,
+        /give configPath: "\/o\/other\.toml"/,
+      );
+      unit("/usr/bin/containerd -c /o/c.toml");
+      await failure(
+        observe({ layout }),
+        "NODE_LAYOUT",
+        /layout\.socketPath is .* runs with \/run\/containerd\/containerd\.sock/,
+      );
+      unit("/usr/bin/owner --config /etc/owner.yaml --containerd /usr/bin/containerd");
+      assert.equal((await observe({ layout })).configPath, "/o/c.toml");
+      unit("/usr/bin/containerd", "active", "masked");
+      await failure(observe({ layout }), "NODE_CONTAINERD_DOWN", /o\.service is masked.*systemctl unmask o,/);
+    });
+  });
+
   it("more than a thousand files in a hosts directory are cut short, and said so", async function () {
     this.timeout(120_000);
     for (let i = 0; i < 1050; i++) {
@@ -136,7 +178,7 @@ describe("reading a node", function () {
     await failure(observe(), "NODE_CONTAINERD_DOWN", /is not running \(failed, result exit-code\)/, /journalctl/);
     assert.equal((await observe({ allowDown: true })).serviceState, "failed");
     unit("/usr/bin/containerd", "inactive", "not-found");
-    await failure(observe(), "NODE_NO_CONTAINERD", /no systemd unit containerd\.service/, /k3s/);
+    await failure(observe(), "NODE_NO_CONTAINERD", /no systemd unit containerd\.service/, /layout: \{/);
     rmSync(node.path("fake/unit"));
     rmSync(node.path("run/systemd"), { recursive: true });
     await failure(observe(), "NODE_NO_SYSTEMD", /systemd does not run there/);

@@ -149,6 +149,7 @@ const mirror: Argument[] = [
 ];
 
 const connectionText = ["user", "privateKeyPath", "privateKey", "agentSocketPath", "hostKey", "knownHostsPath"];
+const places = { configPath: "/o/c.toml", hostsDir: "/o/certs.d", socketPath: "/run/o.sock", unit: "o@1.service" };
 const nodes: Argument[] = [
   { name: "connection.host", make: (host) => node({ host }), bad: required },
   ...connectionText.map((field) => ({
@@ -189,6 +190,18 @@ const nodes: Argument[] = [
   },
   { name: "verify.coverage", make: (coverage) => node({}, { verify: { coverage } }), bad: [null, "", true, "ignore"] },
   { name: "configStyle", make: (configStyle) => node({}, { configStyle }), bad: [null, "", "toml"] },
+  { name: "layout", make: (layout) => node({}, { layout }), bad: [null, "", "k8s", 7, [""]] },
+  ...["configPath", "hostsDir", "socketPath"].map((field) => ({
+    name: `layout.${field}`,
+    make: (value: unknown) => node({}, { layout: { ...places, [field]: value } }),
+    bad: [undefined, null, "", 7, "etc/x", "/a/../b", "/a/", "/a b", "/a:b"],
+  })),
+  {
+    name: "layout.unit",
+    make: (unit) => node({}, { layout: { ...places, unit } }),
+    bad: [undefined, null, "", 7, "a b", "x.timer", "x;y"],
+  },
+  { name: "layout.socket", make: (socket) => node({}, { layout: { ...places, socket } }), bad: ["/run/x.sock"] },
   { name: "criTimeout", make: (criTimeout) => node({}, { criTimeout }), bad: [null, "120", 0] },
   { name: "forgetUnreachable", make: (forgetUnreachable) => node({}, { forgetUnreachable }), bad: flag },
   { name: "adopt", make: (adopt) => node({}, { adopt }), bad: flag },
@@ -244,6 +257,15 @@ describe("values of arguments, as a program without a compiler gives them, and a
       ),
       [],
     );
+    for (const layout of [
+      nothing,
+      "auto",
+      "containerd",
+      places,
+      pulumi.output(Promise.resolve({ ...places, unit: "o" })),
+    ]) {
+      assert.deepEqual(await problemsOf(NodeContainerd, node({}, { layout })), []);
+    }
     assert.deepEqual(await problemsOf(NodeContainerd, node({ privateKeyPath: nothing, hostKey: undefined })), []);
     // That there is no such package is for the provider's check to say.
     assert.deepEqual(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { DesiredHost } from "../../../../provider/containerd/desired";
+import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
 import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import { silentLog } from "../../../../provider/model/context";
 import { MirrorError } from "../../../../provider/model/errors";
@@ -218,6 +219,54 @@ describe("what the state keeps of a node", () => {
       [remembered.connection.user, remembered.containerd?.restarts, remembered.filesDigest],
       ["admin", 1, olds.filesDigest],
     );
+  });
+
+  describe("N5: another layout", () => {
+    const containerd = { version: "1.7.24", configStyle: "hosts-dir" as const, restarts: 1 };
+    const places = { configPath: "/o/c.toml", hostsDir: "/o/hosts", socketPath: "/run/o.sock", unit: "o" };
+    const difference = async (before: LayoutChoice | undefined, found: string | undefined, now?: LayoutChoice) => {
+      const at = (layout?: LayoutChoice) => ({
+        ...inputs(),
+        verify: false as const,
+        ...(layout === undefined ? {} : { layout }),
+      });
+      const outs = {
+        ...state(at(before)),
+        containerd: { ...containerd, ...(found === undefined ? {} : { layout: found }) },
+      };
+      const {
+        changes,
+        replaces = [],
+        deleteBeforeReplace,
+      } = (await nodeContainerd.diff?.("n:22", storeNode(outs), at(now))) ?? {};
+      return [changes, replaces.join(), deleteBeforeReplace === true];
+    };
+
+    it("replaces the node, the old place restored first; to name what was found is only remembered", async () => {
+      assert.deepEqual(await difference(undefined, "containerd"), [false, "", false]);
+      assert.deepEqual(
+        await difference(undefined, undefined),
+        [false, "", false],
+        "a state of before there were layouts",
+      );
+      assert.deepEqual(await difference(undefined, undefined, "auto"), [false, "", false]);
+      assert.deepEqual(await difference("auto", "containerd", "containerd"), [true, "", false]);
+      assert.deepEqual(await difference("containerd", "containerd"), [true, "", false]);
+      assert.deepEqual(await difference("auto", "containerd", places), [true, "layout", true]);
+      assert.deepEqual(await difference(places, "custom"), [true, "layout", true]);
+      assert.deepEqual(await difference(places, "custom", places), [false, "", false]);
+      assert.deepEqual(await difference(places, "custom", { ...places, unit: "p" }), [true, "layout", true]);
+    });
+
+    it("a certificate is found again below the hosts directory that the node has instead", () => {
+      const moved = Object.fromEntries(
+        Object.entries(files()).map(([path, text]) => [path.replace(hostsDir, "/o/hosts"), { text, mode: 0o644 }]),
+      );
+      const owned = Object.fromEntries(Object.keys(moved).map((path) => [path, ""]));
+      const observed = { versionText: "", configPath: "", files: moved, owned };
+      assert.deepEqual(filesOf(state(inputs()), observed), { files: files(), lost: [] });
+      assert.deepEqual(filesOf(state(inputs()), { ...observed, owned: {} }).lost, [caPath], "only among our own files");
+    });
   });
 
   describe("whose the node is", () => {

@@ -1,0 +1,34 @@
+/**
+ * One kind of node: where the containerd of it is configured, who runs it, and who else writes there. All that is asked of
+ * a kind stands here; nothing outside its file asks for it by name.
+ */
+export interface NodeLayout {
+  /** What `layout` calls it; `custom` for one that is given by its paths. */
+  kind: string;
+  /**
+   * systemd units that run containerd, of which a node has one: the one that is there is restarted where a restart is
+   * needed.
+   */
+  units: readonly string[];
+  /** Main configuration, where `paths` does not find another. */
+  configPath: string;
+  /** Whether the configuration is ours to edit; otherwise somebody writes it anew at each start. */
+  configEditable: boolean;
+  /** Where hosts.toml files go, where the configuration names no directory yet. */
+  hostsDir: string;
+  /** "mirror": a hosts directory that RegistryMirror names comes before the usual one; "layout": the layout's own stands. */
+  hostsDirFrom: "mirror" | "layout";
+  /** Socket of CRI, where `paths` does not find another. */
+  socketPath: string;
+  /** containerd's program: a name on root's PATH, or a path; where the unit's own process is none. */
+  binary: string;
+  /**
+   * "process": configuration and socket are those that the unit's process names in its arguments and its configuration.
+   * "fixed": they are the layout's, and a process that names others is refused.
+   */
+  paths: "process" | "fixed";
+  /** Which other program writes to configuration or hosts directory, and when; undefined where only people do. */
+  otherWriter?: string;
+  /** What of ours is there again after a restart of the unit. */
+  survivesRestart: string;
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+
+import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
+import type { NodeConnection } from "../../../provider/node";
+import { closeIdleNodes, connectNode } from "../../../provider/node";
+import { stableText } from "../../../provider/pulumi/plainValue";
+import type { Look } from "../../../provider/resources/node/look";
+import { lookAtNode, summarizeLook } from "../../../provider/resources/node/look";
+import { nodeContainerd } from "../../../provider/resources/node/operations";
+import type { StoredNode } from "../../../provider/resources/node/stored";
+import { MirrorQuestions } from "../../../provider/verify/coverage/mirrorQuestions";
+import { compareSnapshots, type Lab, type LabNode, sharedLabOrSkip, type Snapshot } from "../lab";
+import { copyToRegistry } from "../lab/publicImages";
+import { layoutCases } from "./support/layouts";
+import { apply, connectionTo, context, desired, failure, restore, settled } from "./support/work";
+
+type State = Record<string, unknown>;
+
+/** Whatever there is works at any place where a node has its containerd: one table, and the same asked of each row. */
+describe("N5: layouts of nodes", function () {
+  this.timeout(180_000);
+  let lab: Lab;
+  let image: string;
+  before(async function () {
+    lab = await sharedLabOrSkip(this);
+    await lab.mirror.reset();
+    const { folder } = lab.packages;
+    await copyToRegistry(folder, lab.mirror);
+    image = folder.images.find(({ name }) => name.startsWith("gcr.io/"))?.name ?? "";
+  });
+  after(() => closeIdleNodes());
+
+  for (const layout of layoutCases) {
+    describe(layout.title, () => {
+      let node: LabNode;
+      let connection: NodeConnection;
+      let pristine: Snapshot[];
+      const { unit, configPath, hostsDir, choice } = layout;
+      const gcr = `${hostsDir}/gcr.io/hosts.toml`;
+      const snapshots = (): Snapshot[] => layout.folders.map((folder) => node.snapshot(folder));
+      const asBefore = (what: string): void =>
+        assert.deepEqual(
+          snapshots().flatMap((now, at) => compareSnapshots(pristine[at] as Snapshot, now)),
+          [],
+          what,
+        );
+      const process = async (): Promise<string> =>
+        (await node.exec(`systemctl show ${unit} -p MainPID --value`)).stdout.trim();
+      const options = { layout: choice };
+      const plan: Parameters<typeof apply>[1] = (observed) => planContainerd(observed, desired(lab));
+
+      before(async () => {
+        node = lab.node(layout.release);
+        await node.reset();
+        await layout.prepare?.(node);
+        connection = connectionTo(lab, node, { dialErrorLimit: 1 });
+        // Foreign files, also one for a host of ours.
+        await node.writeFile(`${hostsDir}/foreign.example/hosts.toml`, 'server = "https://foreign.example"\n');
+        await node.writeFile(gcr, '# put here by others\nserver = "https://gcr.io"\n', "0640");
+        pristine = snapshots();
+      });
+
+      it("B4: what fails after the restart is taken back, and the same unit runs with its old configuration", async () => {
+        const before = await process();
+        const steps: string[] = [];
+        const failing = apply(connection, plan, {
+          ...options,
+          verify: () => Promise.reject(new Error("not good enough")),
+          onStep: (step) => void steps.push(step),
+        });
+        await assert.rejects(failing, /not good enough/);
+        assert.ok(steps.includes("restart") && steps.includes("undo"), steps.join(" "));
+        assert.notEqual(await process(), before);
+        asBefore("after the undo");
+      });
+
+      it("B4: a node that lost its power after the restart is taken back by the next run, with its own unit", async () => {
+        const script = (text: string): string =>
+          text.replace("step() { :; }", () => 'step() { [ "$1" != restart ] || kill -9 $$; }');
+        await failure(apply(connection, plan, options, { script }), "NODE_LOST");
+        assert.match((await node.exec("cat /var/lib/registry-mirror/journal/unit")).stdout, new RegExp(`^${unit}\n$`));
+        assert.match((await node.readFile(configPath)) ?? "", /config_path/);
+        const before = await process();
+        const refused = (): never => {
+          throw new Error("only what the run before left is taken back");
+        };
+        await assert.rejects(apply(connection, refused, options), /only what the run before left/);
+        await settled(node);
+        assert.notEqual(await process(), before, "restarted with its old configuration");
+        await node.exec("rm -rf /var/lib/registry-mirror");
+        asBefore("after the next run");
+      });
+
+      it("L1, V1, B7: from a look through an update, a pull and drift to a delete", async () => {
+        const questions = new MirrorQuestions(context());
+        const { credentials, ...declaration } = desired(lab);
+        const look = (): Promise<Look> =>
+          lookAtNode({ connection, declaration, credentials, layout: choice, questions, timeout: 20 }, context());
+        const first = await look();
+        assert.ok(first.looked !== undefined, JSON.stringify(first.problems));
+        assert.equal(first.looked.restart, true);
+        assert.ok(first.looked.files.every(({ path }) => path === configPath || path.startsWith(`${hostsDir}/`)));
+        assert.match(summarizeLook(first.looked), /restarts once$/);
+        assert.equal(summarizeLook(first.looked).includes(`(${unit})`), layout.found === "custom");
+
+        const inputs = await checked();
+        const before = await process();
+        let outs = (await nodeContainerd.create(inputs)).outs as State;
+        assert.notEqual(await process(), before);
+        const { containerd } = outs as unknown as StoredNode;
+        assert.deepEqual([containerd?.layout, containerd?.restarts], [layout.found, 1]);
+        assert.ok(Buffer.byteLength(JSON.stringify(outs)) < 6 * 1024);
+        assert.match((await node.readFile(configPath)) ?? "", new RegExp(`config_path = ['"]${hostsDir}['"]`));
+        const configured = await process();
+
+        const reached = await connectNode(connection, context());
+        const cri = reached.cri(layout.socketPath);
+        try {
+          await cri.pullImage(image);
+        } finally {
+          cri.close();
+          reached.close();
+        }
+        const again = await look();
+        await questions.close();
+        assert.deepEqual([again.looked?.changed, again.looked?.files], [false, []]);
+        assert.equal(again.looked?.coverage?.counts.served, 1, JSON.stringify(again.looked?.coverage));
+
+        const refresh = async (): Promise<string> => {
+          outs = (await nodeContainerd.read?.("id", outs))?.props as State;
+          return ((outs["drift"] as string[] | undefined) ?? []).join("\n");
+        };
+        assert.equal(await refresh(), "");
+        await node.exec(`rm ${gcr} ${hostsDir}/*/ca.crt`);
+        assert.match(await refresh(), /ca\.crt: missing[\s\S]*gcr\.io\/hosts\.toml: missing/);
+        assert.equal((await nodeContainerd.diff?.("id", outs, inputs))?.changes, true);
+        outs = (await nodeContainerd.update?.("id", outs, inputs))?.outs as State;
+        assert.equal(await refresh(), "");
+        assert.equal(await process(), configured, "no restart for it");
+
+        await nodeContainerd.delete?.("id", outs);
+        asBefore("after the delete");
+        assert.equal(node.snapshot("/var/lib/registry-mirror").size, 0);
+        assert.equal((await restore(connection, options)).changed, false, "a second delete is no error");
+      });
+
+      async function checked(): Promise<State> {
+        const { hosts, hostsDir: dir, files, auth, credentials } = desired(lab);
+        const { host, port, privateKeyPath, hostKey } = connection;
+        const result = await nodeContainerd.check?.(
+          {},
+          {
+            connection: { host, port, privateKeyPath, hostKey, dialErrorLimit: 1 },
+            declared: {
+              mirror: stableText({ value: { hosts, hostsDir: dir, auth } }),
+              files: stableText(files),
+              verify: stableText({ value: false }),
+            },
+            credentials,
+            ...(choice === "auto" ? {} : { layout: choice }),
+            resourceUrn: "urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::n",
+          },
+        );
+        assert.deepEqual(result?.failures ?? [], []);
+        return result?.inputs as State;
+      }
+    });
+  }
+
+  describe("what a layout says, and what is there", () => {
+    it("L1: a layout that names other places than containerd runs with is refused, in a look too", async () => {
+      const node = lab.node("forky");
+      const connection = connectionTo(lab, node, { dialErrorLimit: 1 });
+      const { choice } = layoutCases.at(-1) ?? { choice: "auto" };
+      assert.ok(typeof choice === "object");
+      const { credentials, ...declaration } = desired(lab);
+      const wrong = async (layout: typeof choice, code: string, text: RegExp): Promise<void> => {
+        const { problems = [] } = await lookAtNode(
+          { connection, declaration, credentials, layout, timeout: 20 },
+          context(),
+        );
+        assert.equal(problems[0]?.code, code);
+        assert.match(problems[0]?.text ?? "", text);
+      };
+      const before = node.snapshot("/opt/ctr");
+      await wrong(
+        { ...choice, configPath: "/opt/ctr/config.toml" },
+        "NODE_LAYOUT",
+        /runs with \/opt\/ctr\/etc\/settings\.toml/,
+      );
+      await wrong({ ...choice, socketPath: "/run/x.sock" }, "NODE_LAYOUT", /layout\.socketPath is \/run\/x\.sock/);
+      await wrong({ ...choice, unit: "nothing" }, "NODE_NO_CONTAINERD", /no systemd unit nothing\.service/);
+      assert.deepEqual(compareSnapshots(before, node.snapshot("/opt/ctr")), []);
+    });
+  });
+});

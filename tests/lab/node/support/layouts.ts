@@ -1,0 +1,63 @@
+import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
+import type { LabNode } from "../../lab";
+
+/** A kind of node, as a lab node becomes one. */
+export interface LayoutCase {
+  title: string;
+  release: "bookworm" | "trixie" | "forky";
+  choice: LayoutChoice;
+  /** What the node's state calls it. */
+  found: string;
+  unit: string;
+  configPath: string;
+  hostsDir: string;
+  socketPath: string;
+  /** Folders that must be as before in the end. */
+  folders: readonly string[];
+  prepare?: (node: LabNode) => Promise<unknown>;
+}
+
+const elsewhere = {
+  configPath: "/opt/ctr/etc/settings.toml",
+  hostsDir: "/opt/ctr/etc/hosts.d",
+  socketPath: "/run/opt-ctr/ctr.sock",
+  unit: "opt-ctr",
+};
+
+/** The real containerd of the release under another unit, with another configuration and socket. */
+const move = `set -e
+systemctl disable --now --quiet containerd
+mkdir -p /opt/ctr/etc
+mv /etc/containerd/config.toml ${elsewhere.configPath}
+rm -r /etc/containerd
+sed 's#^ExecStart=.*#ExecStart=/usr/bin/containerd --config ${elsewhere.configPath} --address=${elsewhere.socketPath}#' /lib/systemd/system/containerd.service > /etc/systemd/system/opt-ctr.service
+systemctl daemon-reload
+systemctl start opt-ctr`;
+
+const custom = (release: LayoutCase["release"]): LayoutCase => ({
+  title: `${release}, its containerd at another place`,
+  release,
+  choice: elsewhere,
+  found: "custom",
+  ...elsewhere,
+  unit: "opt-ctr.service",
+  folders: ["/opt/ctr", "/etc"],
+  prepare: (node) => node.exec(move),
+});
+
+/** What must be the same wherever a node has its containerd. */
+export const layoutCases: readonly LayoutCase[] = [
+  {
+    title: "trixie as it is",
+    release: "trixie",
+    choice: "auto",
+    found: "containerd",
+    unit: "containerd.service",
+    configPath: "/etc/containerd/config.toml",
+    hostsDir: "/etc/containerd/certs.d",
+    socketPath: "/run/containerd/containerd.sock",
+    folders: ["/etc"],
+  },
+  custom("bookworm"),
+  custom("forky"),
+];
