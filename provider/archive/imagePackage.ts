@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 
 import type { Descriptor } from "../model/descriptor";
 import type { Digest } from "../model/digest";
+import type { RequiredSignature } from "./signature";
 
 /** One name in an image package and what is to be pushed under it. */
 export interface PackageImage {
@@ -91,6 +92,16 @@ export interface OpenOptions {
   cacheDir?: string | false;
   /** Limit against decompression bombs: decoded bytes per package. Default 1 TiB. */
   maxDecodedBytes?: number;
+  /**
+   * A signature that the package's file must have: checked over every byte before the package is open, and the file
+   * must stay what it was until it is closed.
+   */
+  signature?: RequiredSignature;
+  /**
+   * That a signature fitted an unchanged file in an earlier run is enough: for previews, which send nothing. Default
+   * false: the file is read for it.
+   */
+  trustEarlierCheck?: boolean;
   /** read() will follow soon: decoding may begin while the package's fingerprint is taken. Default false. */
   readSoon?: boolean;
   /** Threads for multi-block xz. Default: the machine's cores, at most 8. */

@@ -16,7 +16,7 @@ import type { ImagePackage, OpenOptions, PackageIndex, ReadOptions } from "./ima
 import { defaultCacheFolder } from "./index/cacheFolder";
 import { fingerprintFolder, fingerprintPackage } from "./index/fingerprint";
 import type { KnownPackage, StoredPlace } from "./index/indexCache";
-import { readCachedIndex, writeCachedIndex } from "./index/indexCache";
+import { readCachedIndex, signedFolder, writeCachedIndex } from "./index/indexCache";
 import { DecodedBudget, defaultDecodedBytes } from "./limits";
 import { Progress } from "./progress";
 import type { Body } from "./scan/entry";
@@ -29,18 +29,21 @@ import { Scan } from "./scan/scan";
 import { Sources } from "./scan/sources";
 import { cleanSpools, Spool } from "./scan/spool";
 import { isTarHead } from "./scan/tarHeader";
+import { PackageSignature } from "./signature";
 
 /**
  * Opens an image package: a folder, .tar, .tar.gz, .tar.zst or .tar.xz with OCI layouts, docker-archives, or archives
  * of these. Told by content, not by name.
  *
- * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM`, `ARCHIVE_UNSUPPORTED`
+ * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM`, `ARCHIVE_UNSUPPORTED`; for a
+ * signature `SIGNATURE_MISSING`, `SIGNATURE_WRONG`, `SIGNATURE_UNFIT`, `SIGNATURE_KEY_INVALID`
  */
 export async function openPackage(source: string, options: OpenOptions = {}): Promise<ImagePackage> {
   const facts = await statFile(source);
   const top = await realpath(source).catch((error: unknown) => {
     throw unreadableError(source, error);
   });
+  const signature = await readRequired(source, facts.folder, options);
   const cacheDir = options.cacheDir === false ? undefined : (options.cacheDir ?? defaultCacheFolder());
   const signal = options.signal ?? new AbortController().signal;
   const files = facts.folder ? await listFolder(top) : [];
@@ -51,6 +54,7 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
     sizes,
     options.xzThreads ?? Math.min(availableParallelism(), 8),
     xzDecoder(options.xzProgram),
+    signature === undefined ? undefined : facts,
   );
   const whole = facts.folder
     ? undefined
@@ -67,12 +71,19 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
     };
     const fingerprint = facts.folder
       ? await fingerprintFolder(files, cacheDir, signal)
-      : await fingerprintPackage(top, { cacheDir: cacheDir ?? false, signal, onRead });
+      : await fingerprintPackage(top, {
+          cacheDir: cacheDir ?? false,
+          signal,
+          onRead,
+          ...(signature === undefined ? {} : { signature, trustEarlierCheck: options.trustEarlierCheck === true }),
+        });
+    await sources.checkSeal();
     await cleanSpools(options.spoolDir);
+    const indexDir = cacheDir === undefined || signature === undefined ? cacheDir : signedFolder(cacheDir);
     return new OpenedPackage(source, fingerprint, {
       spoolDir: options.spoolDir,
       maxDecodedBytes: options.maxDecodedBytes,
-      cacheDir,
+      cacheDir: indexDir,
       signal,
       folder: facts.folder,
       size: facts.size,
@@ -83,6 +94,20 @@ export async function openPackage(source: string, options: OpenOptions = {}): Pr
     await sources.close();
     throw error;
   }
+}
+
+async function readRequired(
+  source: string,
+  folder: boolean,
+  { signature }: OpenOptions,
+): Promise<PackageSignature | undefined> {
+  if (signature !== undefined && folder) {
+    throw new ArchiveError(
+      "SIGNATURE_UNFIT",
+      `Image package ${quoted(source)} is a folder, which no signature covers. Give the file that was signed, or leave signature out.`,
+    );
+  }
+  return signature === undefined ? undefined : PackageSignature.read(source, signature);
 }
 
 async function startDecoding(whole: Body, sources: Sources): Promise<void> {
@@ -146,18 +171,22 @@ class OpenedPackage implements ImagePackage {
   }
 
   async index(): Promise<PackageIndex | undefined> {
-    return (await this.knownPackage())?.index;
+    const known = await this.knownPackage();
+    await this.opened.sources.checkSeal();
+    return known?.index;
   }
 
   async read(options: ReadOptions): Promise<PackageIndex> {
     const signal = AbortSignal.any([options.signal, this.opened.signal]);
     const bound = { ...options, signal };
     const known = await this.knownPackage();
-    if (known === undefined) {
-      return this.firstPass(bound);
+    const index = known === undefined ? await this.firstPass(bound) : known.index;
+    if (known !== undefined) {
+      await this.knownPass(known, bound);
     }
-    await this.knownPass(known, bound);
-    return known.index;
+    // Nothing is tagged before this: what has been sent is the content that was signed, or has no name.
+    await this.opened.sources.checkSeal();
+    return index;
   }
 
   async close(): Promise<void> {
@@ -214,6 +243,7 @@ class OpenedPackage implements ImagePackage {
       }
     }
     const known = { index, places };
+    await this.opened.sources.checkSeal();
     if (this.opened.cacheDir !== undefined) {
       await writeCachedIndex(this.opened.cacheDir, this.fingerprint, known);
     }

@@ -10,13 +10,18 @@ import { localPath } from "./localPath";
  * @throws MirrorError `FILE_UNREADABLE` naming the argument, the path as given and where it was looked for
  */
 export function readTextFile(path: string, argument: string): string {
+  return readBytes(path, argument).toString("utf8");
+}
+
+/** The same for a file that may be no text. */
+export function readBytes(path: string, argument: string): Buffer {
   const full = localPath(path);
   const where = full === path ? path : `${path} (that is ${full})`;
   try {
     if (!statSync(full).isFile()) {
       throw new Error("it is not a file");
     }
-    return readFileSync(full, "utf8");
+    return readFileSync(full);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const why =

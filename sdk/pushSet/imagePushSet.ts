@@ -7,6 +7,7 @@ import { inspectPackage } from "../../provider/resources/pushSet/package";
 import { checkCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
 import { checkSecrets, checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { shapes } from "../../provider/resources/pushSet/shapes";
+import { resolveSignature } from "../../provider/resources/pushSet/signature";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
 import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
@@ -27,6 +28,16 @@ export interface PushPreviewArgs {
   list?: boolean;
 }
 
+/** A detached signature of a package's file: ECDSA with SHA-256, as `openssl dgst -sha256 -verify` checks it. */
+export interface SignatureArgs {
+  /** The signature's file, DER or base64. Default: `PACKAGE.1.sig` beside the package. Only where there is one package. */
+  path?: pulumi.Input<string>;
+  /** The signer's EC public key: the path of a PEM or DER file. */
+  publicKeyPath?: pulumi.Input<string>;
+  /** The same as PEM text. */
+  publicKey?: pulumi.Input<string>;
+}
+
 /** What to push, and where to. */
 export interface ImagePushSetArgs {
   /**
@@ -38,6 +49,12 @@ export interface ImagePushSetArgs {
    * After a push the package need not be kept: while nothing else changes a missing one is a warning.
    */
   source: SourceArgs;
+  /**
+   * The detached signature that each package of `source` must have, as the publisher gives it beside the package. A package
+   * that it does not fit is pushed in no part: the preview says so already, and `up` checks again before it sends anything.
+   * Another key or signature of the same package pushes nothing. Default: none is asked for.
+   */
+  signature?: SignatureArgs;
   /** The registry, and how to reach it. */
   registry: RegistryArgs;
   /**
@@ -111,10 +128,14 @@ export class ImagePushSet extends MirrorResource {
     const ca = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(resolveCa);
     const credentials = pulumi.output({ username, dockerConfigPath, withPassword }).apply(checkCredentials);
     const { source, problems: sourceProblems } = liftSource(args.source);
+    const signature = pulumi.output(args.signature).apply(resolveSignature);
+    const required = signature.apply(({ value }) => value);
     // Nothing that is seen of it is a secret, although a registry's password may be needed to see it.
     const listing = packageListing(preview?.list);
     const seen = pulumi.unsecret(
-      pulumi.output({ source, spoolDir, maxDecodedBytes }).apply((given) => inspectPackage(given, listing)),
+      pulumi
+        .output({ source, signature: required, spoolDir, maxDecodedBytes })
+        .apply((given) => inspectPackage(given, listing)),
     );
     const settings = pulumi
       .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages, preview, check })
@@ -123,6 +144,7 @@ export class ImagePushSet extends MirrorResource {
     const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
     const wire: LiftedWire<PushSetWire> = {
       source,
+      signature: required,
       fingerprint: seen.apply((found) => found.value?.fingerprint),
       contents: seen.apply((found) => found.value?.contents),
       digests: seen.apply((found) => found.value?.digests),
@@ -145,7 +167,17 @@ export class ImagePushSet extends MirrorResource {
       spoolDir,
       maxDecodedBytes,
     };
-    const problems = problemsInput(endpoint, ca, credentials, ...sourceProblems, seen, settings, secrets, probe);
+    const problems = problemsInput(
+      endpoint,
+      ca,
+      credentials,
+      ...sourceProblems,
+      signature,
+      seen,
+      settings,
+      secrets,
+      probe,
+    );
     super(
       "ImagePushSet",
       "imagePushSet",

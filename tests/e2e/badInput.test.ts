@@ -7,6 +7,7 @@ import type { OperationResult } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { Lab, LabNode, Snapshot } from "../lab/lab";
 import { compareSnapshots, sharedLabOrSkip } from "../lab/lab";
+import { Signer } from "../unit/archive/make/signing";
 
 type Args = Record<string, unknown>;
 type ImagesArgs = Args & { registry: Args };
@@ -84,6 +85,19 @@ describe("bad input is refused with the thing, the value and the way out, and no
         mkdirSync(path);
         writeFileSync(join(path, "readme.txt"), "nothing here");
         images["source"] = path;
+      },
+    },
+    {
+      title: "S5: a package that its signature does not fit",
+      inPreview: true,
+      says: [/signed\.tar\.xz\.1\.sig" is not the signature of .*signed\.tar\.xz" by this key/, /\[SIGNATURE_WRONG\]/],
+      images: (images) => {
+        const signer = new Signer(folder);
+        const path = join(folder, "signed.tar.xz");
+        copyFileSync(lab.packages.tarXz.path, path);
+        signer.sign(signer.key("signer").secret, path);
+        images["source"] = path;
+        images["signature"] = { publicKeyPath: signer.key("stranger").pem };
       },
     },
     {

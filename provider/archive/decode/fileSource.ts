@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open, stat } from "node:fs/promises";
 
@@ -14,6 +15,8 @@ export class FileSource implements RandomSource {
     private readonly path: string,
     readonly size: number,
     readonly label: string = path,
+    /** What the file is, where it must be that very one, unchanged: then it is looked at whenever it is opened. */
+    private readonly sealed?: FileFacts,
   ) {}
 
   async readAt(position: number, max: number, _until?: number, into?: Buffer): Promise<Buffer> {
@@ -40,11 +43,23 @@ export class FileSource implements RandomSource {
 
   private async open(): Promise<FileHandle> {
     const handle = await open(this.path, "r");
-    if ((await handle.stat()).size !== this.size) {
+    const found = await handle.stat({ bigint: true });
+    if (Number(found.size) !== this.size || (this.sealed !== undefined && !isSameFile(factsOf(found), this.sealed))) {
       await handle.close();
       throw changedError(this.label);
     }
     return handle;
+  }
+
+  /**
+   * That what was read so far was the sealed file, and still is.
+   *
+   * @throws ArchiveError `ARCHIVE_CHANGED`
+   */
+  async checkSeal(): Promise<void> {
+    if (this.sealed !== undefined && !isSameFile(await statFile(this.path), this.sealed)) {
+      throw changedError(this.label);
+    }
   }
 
   async close(): Promise<void> {
@@ -70,6 +85,8 @@ export function changedError(label: string): ArchiveError {
 export interface FileFacts {
   size: number;
   mtimeNs: bigint;
+  /** Of the last change to the file or its place, which no program can set. */
+  ctimeNs: bigint;
   ino: bigint;
   dev: bigint;
   folder: boolean;
@@ -88,13 +105,17 @@ export async function statFile(path: string): Promise<FileFacts> {
       `Image package ${quoted(path)} is neither a file nor a folder. Give a .tar, .tar.xz, .tar.gz, .tar.zst or a folder.`,
     );
   }
-  return {
-    size: Number(found.size),
-    mtimeNs: found.mtimeNs,
-    ino: found.ino,
-    dev: found.dev,
-    folder: found.isDirectory(),
-  };
+  return factsOf(found);
+}
+
+function factsOf(found: BigIntStats): FileFacts {
+  const { size, mtimeNs, ctimeNs, ino, dev } = found;
+  return { size: Number(size), mtimeNs, ctimeNs, ino, dev, folder: found.isDirectory() };
+}
+
+/** The same file, with the content that it had. */
+export function isSameFile(a: FileFacts, b: FileFacts): boolean {
+  return (["size", "mtimeNs", "ctimeNs", "ino", "dev"] as const).every((fact) => a[fact] === b[fact]);
 }
 
 export function unreadableError(path: string, error: unknown): ArchiveError {

@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 
-import { changedError, FileSource, statFile, unreadableError } from "../decode/fileSource";
+import type { FileFacts } from "../decode/fileSource";
+import { changedError, FileSource, isSameFile, statFile, unreadableError } from "../decode/fileSource";
 import type { FolderFile } from "../scan/folderWalk";
 import { listFolder } from "../scan/folderWalk";
+import type { PackageSignature } from "../signature";
 import { defaultCacheFolder, readCached, writeCached } from "./cacheFolder";
 
 const version = 1;
@@ -26,6 +28,10 @@ export interface FingerprintOptions {
   signal?: AbortSignal;
   /** Called when a file's content has to be read, which takes a second or so for each GB. */
   onRead?: () => void;
+  /** Of a file: checked in the same pass. */
+  signature?: PackageSignature;
+  /** Where the signature fitted before, and nothing has changed since, the file is not read for it. Default false. */
+  trustEarlierCheck?: boolean;
 }
 
 /**
@@ -33,14 +39,15 @@ export interface FingerprintOptions {
  * file, except that OCI blobs count by name and size (the name is their digest). A file that has not changed (path,
  * size, time, inode) is not read again.
  *
- * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM`, `ARCHIVE_CHANGED`
+ * @throws ArchiveError `ARCHIVE_NOT_FOUND`, `ARCHIVE_UNREADABLE`, `ARCHIVE_UNKNOWN_FORM`, `ARCHIVE_CHANGED`,
+ * `SIGNATURE_WRONG`
  */
 export async function fingerprintPackage(source: string, options: FingerprintOptions = {}): Promise<string> {
   const cache = options.cacheDir === false ? undefined : (options.cacheDir ?? defaultCacheFolder());
   const facts = await statFile(source);
   return facts.folder
     ? fingerprintFolder(await listFolder(source), cache, options.signal)
-    : fingerprintFile(source, cache, options.signal, options.onRead);
+    : fingerprintFile(source, cache, options);
 }
 
 export async function fingerprintFolder(
@@ -55,7 +62,9 @@ export async function fingerprintFolder(
       JSON.stringify([
         path,
         size,
-        blob ? "" : await fingerprintFile(file, size < smallFile ? undefined : cache, signal),
+        blob
+          ? ""
+          : await fingerprintFile(file, size < smallFile ? undefined : cache, signal === undefined ? {} : { signal }),
       ]),
     );
   }
@@ -65,45 +74,60 @@ export async function fingerprintFolder(
 async function fingerprintFile(
   path: string,
   cache: string | undefined,
-  signal?: AbortSignal,
-  onRead?: () => void,
+  { signal, onRead, signature, trustEarlierCheck = false }: Omit<FingerprintOptions, "cacheDir">,
 ): Promise<string> {
   const before = await statFile(path);
   const real = await realpath(path).catch((error: unknown) => {
     throw unreadableError(path, error);
   });
   const key = [real, String(before.size), String(before.mtimeNs), String(before.ino), String(before.dev)];
-  const file =
-    cache === undefined ? undefined : join(cache, "fingerprints", createHash("sha256").update(real).digest("hex"));
-  const known = file === undefined ? undefined : await readCached(file, version);
-  if (
-    Array.isArray(known) &&
-    known.length === 6 &&
-    key.every((part, at) => known[at] === part) &&
-    /^[0-9a-f]{64}$/.test(String(known[5]))
-  ) {
-    return String(known[5]);
+  // With a signature it is another note: one that says that it fitted.
+  const facts = signature === undefined ? key : [...key, String(before.ctimeNs), signature.id];
+  const folder = signature === undefined ? "fingerprints" : "signatures";
+  const file = cache === undefined ? undefined : join(cache, folder, createHash("sha256").update(real).digest("hex"));
+  if (file !== undefined && (signature === undefined || trustEarlierCheck)) {
+    const known = await knownFingerprint(file, facts);
+    if (known !== undefined) {
+      return known;
+    }
   }
   onRead?.();
   const hash = createHash("sha256");
-  const content = new FileSource(path, before.size);
+  const signed = signature?.start();
+  const content = new FileSource(path, before.size, path, signature === undefined ? undefined : before);
   try {
     for await (const piece of readInTurn(content)) {
       signal?.throwIfAborted();
       hash.update(piece);
+      signed?.update(piece);
     }
   } finally {
     await content.close();
   }
   const after = await statFile(path);
-  if (after.size !== before.size || after.mtimeNs !== before.mtimeNs) {
+  if (signature === undefined ? !isSameContent(before, after) : !isSameFile(before, after)) {
     throw changedError(path);
+  }
+  if (signed !== undefined) {
+    signature?.check(signed);
   }
   const fingerprint = hash.digest("hex");
   if (file !== undefined && BigInt(Date.now()) * 1_000_000n - before.mtimeNs > settledNs) {
-    await writeCached(file, version, [...key, fingerprint]);
+    await writeCached(file, version, [...facts, fingerprint]);
   }
   return fingerprint;
+}
+
+function isSameContent(before: FileFacts, after: FileFacts): boolean {
+  return after.size === before.size && after.mtimeNs === before.mtimeNs;
+}
+
+async function knownFingerprint(file: string, facts: readonly string[]): Promise<string | undefined> {
+  const known = await readCached(file, version);
+  const fits =
+    Array.isArray(known) && known.length === facts.length + 1 && facts.every((fact, at) => known[at] === fact);
+  const fingerprint = fits ? String(known.at(-1)) : "";
+  return /^[0-9a-f]{64}$/.test(fingerprint) ? fingerprint : undefined;
 }
 
 /** A file's content, the next piece being read while one is used. A piece is valid until the next is asked for. */

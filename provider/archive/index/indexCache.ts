@@ -105,6 +105,11 @@ export async function writeCachedIndex(cacheDir: string, fingerprint: string, kn
   await prune(folder);
 }
 
+/** Where indexes of signed packages are kept: what was learnt of one that nobody vouched for is not believed of these. */
+export function signedFolder(cacheDir: string): string {
+  return join(cacheDir, "signed");
+}
+
 /** What is in several packages that are pushed as one, under the fingerprint of all of them. */
 export async function rememberIndex(fingerprint: string, index: PackageIndex): Promise<void> {
   await writeCachedIndex(defaultCacheFolder(), fingerprint, { index, places: new Map() });
@@ -112,7 +117,9 @@ export async function rememberIndex(fingerprint: string, index: PackageIndex): P
 
 /** What this machine knows of a package that need not be here any more. */
 export async function recallIndex(fingerprint: string): Promise<PackageIndex | undefined> {
-  return (await readCachedIndex(defaultCacheFolder(), fingerprint))?.index;
+  const folder = defaultCacheFolder();
+  const known = await readCachedIndex(folder, fingerprint);
+  return (known ?? (await readCachedIndex(signedFolder(folder), fingerprint)))?.index;
 }
 
 async function prune(folder: string): Promise<void> {

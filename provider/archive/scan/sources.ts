@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import type { FileFacts } from "../decode/fileSource";
 import { FileSource } from "../decode/fileSource";
 import { sizesInHeaders } from "../decode/xzBlockHeader";
 import type { XzDecoder } from "../decode/xzDecoder";
@@ -13,12 +14,13 @@ const mostOpen = 64;
 
 /** The sources of a package, opened once each and closed together. */
 export class Sources {
-  private readonly open = new Map<string, PlacedSource>();
+  private readonly open = new Map<string, PlacedFile>();
   private readonly unpacked = new Map<string, Promise<XzSource | undefined>>();
 
   /**
    * @param top the package's file, or its folder
    * @param sizes of the files in it, by path ("" for a single one)
+   * @param sealed the package's file as it was when its signature was checked
    */
   constructor(
     private readonly top: string,
@@ -26,6 +28,7 @@ export class Sources {
     private readonly sizes: ReadonlyMap<string, number>,
     private readonly threads: number,
     readonly decoder: XzDecoder,
+    private readonly sealed?: FileFacts,
   ) {}
 
   /** The source of an earlier run's place; undefined when the file is no longer of that form. */
@@ -79,11 +82,17 @@ export class Sources {
       return known;
     }
     const file = path === "" ? this.top : join(this.top, ...path.split("/"));
-    const source = new PlacedFile(file, size, path === "" ? this.label : `${this.label}/${path}`, path, (used) =>
-      this.used(used),
-    );
+    const label = path === "" ? this.label : `${this.label}/${path}`;
+    const source = new PlacedFile(file, size, label, path, (used) => this.used(used), this.sealed);
     this.open.set(path, source);
     return source;
+  }
+
+  /** @throws ArchiveError `ARCHIVE_CHANGED` where a sealed file is no longer what it was */
+  async checkSeal(): Promise<void> {
+    for (const file of this.open.values()) {
+      await file.checkSeal();
+    }
   }
 
   async close(): Promise<void> {
@@ -126,8 +135,9 @@ class PlacedFile extends FileSource implements PlacedSource {
     label: string,
     path: string,
     private readonly used: (source: PlacedFile) => void,
+    sealed?: FileFacts,
   ) {
-    super(file, size, label);
+    super(file, size, label, sealed);
     this.spec = { file: path };
   }
 

@@ -70,6 +70,23 @@ export const archiveCodes = {
     cause: "The config, a layer or a manifest of an image is not in the package.",
     wayOut: "Save the image again, with all layers.",
   },
+  SIGNATURE_MISSING: {
+    cause: "The package's detached signature is not where it should be, or cannot be read.",
+    wayOut: "Put it beside the package as PACKAGE.1.sig, or name its file as signature.path.",
+  },
+  SIGNATURE_WRONG: {
+    cause: "The signature does not fit package and key, or is none.",
+    wayOut: "Fetch package, signature and key again from where they are published; do not push this package.",
+  },
+  SIGNATURE_KEY_INVALID: {
+    cause: "The public key for the package's signature is missing, given twice, unreadable, or no EC key.",
+    wayOut: "Give the signer's EC public key as publicKeyPath or publicKey, in PEM form or DER.",
+  },
+  SIGNATURE_UNFIT: {
+    cause:
+      "A signature is declared for what cannot have it: a folder, images by name, or several packages with one path.",
+    wayOut: "Give the package's file, and one path for one package; or leave signature out.",
+  },
   ARCHIVE_SPOOL: {
     cause: "The folder for temporary files cannot be written.",
     wayOut: "Free space there, or set TMPDIR or spoolDir to a folder that can be written.",

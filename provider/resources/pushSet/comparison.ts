@@ -5,8 +5,9 @@ import type { PushSetInputs, PushSetOutputs } from "./state";
 
 /** What is compared to decide whether any argument changed. */
 export function comparedInputs(inputs: PushSetInputs): unknown {
-  const { source, registry, spoolDir, maxDecodedBytes, check } = inputs;
-  return { ...inputsForRegistry(inputs), source: sourcesOf(source), registry, spoolDir, maxDecodedBytes, check };
+  const { source, signature, registry, spoolDir, maxDecodedBytes, check } = inputs;
+  const other = { registry, spoolDir, maxDecodedBytes, check };
+  return { ...inputsForRegistry(inputs), source: sourcesOf(source), signature, ...other };
 }
 
 /** What decides whether the registry must be touched. */

@@ -1,5 +1,6 @@
 import type { ImagePackage, OpenOptions, PackageIndex } from "../../archive/imagePackage";
 import { rememberIndex } from "../../archive/index/indexCache";
+import type { RequiredSignature } from "../../archive/signature";
 import type { OperationContext } from "../../model/context";
 import { silentLog } from "../../model/context";
 import { MirrorError } from "../../model/errors";
@@ -10,12 +11,14 @@ import { shapeProblems } from "../arguments/shape";
 import type { Listing } from "./listing";
 import { listPackage } from "./listing";
 import { shapes } from "./shapes";
+import { checkSigned, signatureOption } from "./signature";
 import type { Digests, ImageSource } from "./sources";
 import { checkSources, openSources, resolveSources, sourceProblems, sourcesOf } from "./sources";
 
 /** The arguments that say which package, and how it is read. */
 export interface PackageArguments {
   source: ImageSource | ImageSource[];
+  signature?: RequiredSignature;
   spoolDir?: string;
   maxDecodedBytes?: number;
 }
@@ -51,10 +54,14 @@ export async function inspectPackage(
   return given.length > 0 ? { problems: given } : attemptAsync(() => inspect(args, listing));
 }
 
-async function inspect({ source, ...reading }: PackageArguments, listing: Listing): Promise<InspectedPackage> {
+async function inspect(
+  { source, signature, ...reading }: PackageArguments,
+  listing: Listing,
+): Promise<InspectedPackage> {
   const sources = sourcesOf(source);
   checkSources(sources);
-  const options: OpenOptions = reading;
+  checkSigned(sources, signature);
+  const options: OpenOptions = { ...reading, ...signatureOption(signature), trustEarlierCheck: true };
   const digests = await resolveSources(sources, context);
   const paths = sources.filter((one) => typeof one === "string");
   const first = (one: ImagePackage): Promise<unknown> => listPackage(one, listing, context.signal);

@@ -9,6 +9,7 @@ import { inspectImages } from "../../registry/sets/inspect";
 import { pushProbe } from "../../registry/sets/probe";
 import { PushSetBook } from "./book";
 import { describeImages, imageChanges, isChange } from "./imageChanges";
+import { signatureOption } from "./signature";
 import { describeSources, openSources, sourcesOf } from "./sources";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
@@ -26,6 +27,7 @@ export async function push(
     const options: OpenOptions = {
       ...(spoolDir === undefined ? {} : { spoolDir }),
       ...(maxDecodedBytes === undefined ? {} : { maxDecodedBytes }),
+      ...signatureOption(inputs.signature),
       signal: context.signal,
       readSoon: true,
     };

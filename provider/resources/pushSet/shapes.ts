@@ -31,6 +31,7 @@ export const shapes = {
   manifestOptions: { fields: { paths: { fields: {}, optional: true } } },
   /** Those of one kind in imagesIn's `paths`. */
   imagePaths: { list: text },
+  signature: { fields: { path: optionalText, publicKey: optionalText, publicKeyPath: optionalText } },
   ca: { fields: { caCert: optionalText, caCertPath: optionalText } },
   settings: {
     fields: {

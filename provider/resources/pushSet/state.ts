@@ -1,3 +1,4 @@
+import type { RequiredSignature } from "../../archive/signature";
 import type { RegistryConnection } from "../../registry/connection";
 import type { Probe, PushedImage } from "../../registry/push/pushResult";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
@@ -11,6 +12,8 @@ export interface PushSetInputs {
   digests?: Digests;
   /** Of the package's content; what decides whether a push is needed. Absent until the program can read the package. */
   fingerprint?: string;
+  /** What each package must be signed with; checked in the program, and again at a push, before anything is sent. */
+  signature?: RequiredSignature;
   /**
    * For the reviewer: `NAME DIGEST` an image, when it is known without decoding; absent otherwise, and then known at
    * push.

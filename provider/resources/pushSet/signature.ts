@@ -1,0 +1,63 @@
+import { ArchiveError } from "../../archive/archiveError";
+import type { RequiredSignature } from "../../archive/signature";
+import { readPublicKey } from "../../archive/signature";
+import { localPath } from "../../model/localPath";
+import { readBytes } from "../../model/textFile";
+import type { Resolved } from "../arguments/resolved";
+import { attemptWith } from "../arguments/resolved";
+import { shapes } from "./shapes";
+import type { ImageSource } from "./sources";
+
+/** `signature`, as a program gives it. */
+export interface GivenSignature {
+  path?: string;
+  publicKey?: string;
+  publicKeyPath?: string;
+}
+
+/** The key as PEM text, wherever it comes from; undefined where no signature is asked for. */
+export function resolveSignature(given: GivenSignature | undefined): Resolved<RequiredSignature | undefined> {
+  if (given === undefined) {
+    return { problems: [] };
+  }
+  return attemptWith(given, shapes.signature, "signature", () => {
+    const { path, publicKey, publicKeyPath } = given;
+    const key = readPublicKey(keyText(publicKey, publicKeyPath), keyArgument(publicKeyPath));
+    const text = key.export({ type: "spki", format: "pem" }).toString();
+    return path === undefined ? { publicKey: text } : { path, publicKey: text };
+  });
+}
+
+function keyText(publicKey: string | undefined, publicKeyPath: string | undefined): string | Buffer {
+  if ((publicKey === undefined) === (publicKeyPath === undefined)) {
+    const found =
+      publicKey === undefined ? "neither publicKey nor publicKeyPath is" : "both publicKey and publicKeyPath are";
+    throw new ArchiveError("SIGNATURE_KEY_INVALID", `signature: ${found} given; give one of them.`);
+  }
+  return publicKey ?? readBytes(publicKeyPath ?? "", "signature.publicKeyPath");
+}
+
+function keyArgument(publicKeyPath: string | undefined): string {
+  return publicKeyPath === undefined ? "signature.publicKey" : `signature.publicKeyPath ${publicKeyPath}`;
+}
+
+/** @throws ArchiveError `SIGNATURE_UNFIT` where no package can have it */
+export function checkSigned(sources: readonly ImageSource[], signature: RequiredSignature | undefined): void {
+  const packages = sources.filter((one) => typeof one === "string");
+  if (signature !== undefined && packages.length === 0) {
+    const text = "signature: source names no package, and images by name have none of this kind; leave it out.";
+    throw new ArchiveError("SIGNATURE_UNFIT", text);
+  }
+  if (signature?.path !== undefined && packages.length > 1) {
+    const text = `signature.path: one file cannot be the signature of ${packages.length} packages; leave path out, and put each one's beside it as PACKAGE.1.sig.`;
+    throw new ArchiveError("SIGNATURE_UNFIT", text);
+  }
+}
+
+/** As the package's reader takes it: with the path that a person means. */
+export function signatureOption(signature: RequiredSignature | undefined): { signature?: RequiredSignature } {
+  const { path, publicKey = "" } = signature ?? {};
+  return signature === undefined
+    ? {}
+    : { signature: path === undefined ? { publicKey } : { path: localPath(path), publicKey } };
+}
