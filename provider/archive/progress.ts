@@ -28,9 +28,9 @@ export class Progress {
       ...(body.place === undefined ? {} : { place: body.place }),
       reached: add,
       peek: (count) => body.peek(count),
-      async *pieces() {
+      async *pieces(checkedByDigest) {
         let position = 0;
-        for await (const piece of body.pieces()) {
+        for await (const piece of body.pieces(checkedByDigest)) {
           position += piece.length;
           add(position);
           yield piece;

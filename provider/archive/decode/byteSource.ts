@@ -6,9 +6,10 @@ export interface RandomSource {
   /**
    * At least one and at most `max` bytes from `position` on; empty only at the end. The buffer is the caller's to keep,
    * not to write. `until`: how far the caller means to go on, for reading ahead. `into`: at least `max` bytes of the
-   * caller's own memory, which a source may use instead of new memory.
+   * caller's own memory, which a source may use instead of new memory. `checkedByDigest`: the caller compares all it
+   * reads with a digest, so that a check of the source's own would be a second one.
    */
-  readAt(position: number, max: number, until?: number, into?: Buffer): Promise<Buffer>;
+  readAt(position: number, max: number, until?: number, into?: Buffer, checkedByDigest?: boolean): Promise<Buffer>;
   close(): Promise<void>;
 }
 
@@ -40,6 +41,7 @@ export class RegionCursor implements Cursor {
     private readonly offset = 0,
     private readonly length = source.size - offset,
     readonly label = source.label,
+    private readonly checkedByDigest = false,
   ) {}
 
   get position(): number {
@@ -54,6 +56,8 @@ export class RegionCursor implements Cursor {
         this.offset + this.at + this.held.length,
         Math.max(4096, wanted - this.held.length),
         this.offset + this.length,
+        undefined,
+        this.checkedByDigest,
       );
       if (more.length === 0) {
         break;
@@ -77,7 +81,13 @@ export class RegionCursor implements Cursor {
     const bytes =
       this.held.length > 0
         ? this.held.subarray(0, wanted)
-        : await this.source.readAt(this.offset + this.at, Math.min(wanted, pieceBytes), this.offset + this.length);
+        : await this.source.readAt(
+            this.offset + this.at,
+            Math.min(wanted, pieceBytes),
+            this.offset + this.length,
+            undefined,
+            this.checkedByDigest,
+          );
     this.drop(bytes.length);
     return bytes;
   }

@@ -2,6 +2,8 @@ import { messageOf } from "../../model/errors";
 import { ArchiveError } from "../archiveError";
 import type { PlacedSource, SourceSpec } from "../scan/place";
 import type { RandomSource } from "./byteSource";
+import type { StoredContent } from "./storedBlock";
+import { readStoredBlock } from "./storedBlock";
 import type { XzDecoder } from "./xzDecoder";
 import type { XzBlock } from "./xzIndex";
 
@@ -30,6 +32,15 @@ interface Group {
   size: number;
 }
 
+/** A group that is decoded, or being so. */
+interface Decoded {
+  content: Promise<Buffer>;
+  /** Of blocks that were only stored: not compared with their checks so far. */
+  unchecked: StoredContent[];
+  memory: Buffer | undefined;
+  stop: AbortController;
+}
+
 /**
  * The decoded content of an .xz file of many blocks: several are decoded at a time, and any place can be read by
  * decoding the block it lies in.
@@ -42,10 +53,7 @@ export class XzSource implements PlacedSource {
   reached: ((position: number) => void) | undefined;
 
   private readonly groups: Group[];
-  private readonly decoded = new Map<
-    number,
-    { content: Promise<Buffer>; memory: Buffer | undefined; stop: AbortController }
-  >();
+  private readonly decoded = new Map<number, Decoded>();
   /** Groups that have been decoded for somebody. */
   private readonly checked = new Set<number>();
   private readonly ahead: number;
@@ -71,7 +79,13 @@ export class XzSource implements PlacedSource {
     this.ahead = Math.max(0, Math.min(threads, Math.floor(heldBytes / this.largest) - 1));
   }
 
-  async readAt(position: number, max: number, until = position + max): Promise<Buffer> {
+  async readAt(
+    position: number,
+    max: number,
+    until = position + max,
+    _into?: Buffer,
+    checkedByDigest = false,
+  ): Promise<Buffer> {
     if (position >= this.size) {
       return Buffer.alloc(0);
     }
@@ -94,7 +108,11 @@ export class XzSource implements PlacedSource {
     for (let next = number; next <= last; next += 1) {
       this.decodeGroup(next);
     }
-    const content = await this.decoded.get(number)?.content;
+    const entry = this.decoded.get(number);
+    let content = await entry?.content;
+    if (entry !== undefined && !checkedByDigest) {
+      content = await this.compareWithChecks(group, entry);
+    }
     this.checked.add(number);
     this.reached?.(group.offset + group.length - this.fileOffset);
     // A copy: the group's own memory is used again, and left to the garbage collector it would pile up.
@@ -157,17 +175,24 @@ export class XzSource implements PlacedSource {
     }
     const stop = new AbortController();
     const memory = this.spare.pop() ?? Buffer.allocUnsafeSlow(this.largest);
-    const entry = {
-      content: this.decode(group, memory.subarray(0, group.size), stop.signal),
-      memory: undefined as Buffer | undefined,
-      stop,
-    };
-    entry.content.then(
+    const unchecked: StoredContent[] = [];
+    const content = this.decode(group, memory.subarray(0, group.size), stop.signal, unchecked);
+    const entry: Decoded = { content, unchecked, memory: undefined, stop };
+    content.then(
       () => (entry.memory = memory),
       // Read ahead: an error is for whoever comes to this group.
       () => undefined,
     );
     this.decoded.set(number, entry);
+  }
+
+  /** The group's content for a reader that compares it with nothing: the file's own checks must do. */
+  private compareWithChecks(group: Group, entry: Decoded): Promise<Buffer> {
+    const unchecked = entry.unchecked.splice(0);
+    if (!unchecked.every((stored) => stored.matches())) {
+      entry.content = entry.content.then((content) => this.decodeWhole(group, content, entry.stop.signal));
+    }
+    return entry.content;
   }
 
   private groupAt(position: number): number {
@@ -184,7 +209,21 @@ export class XzSource implements PlacedSource {
     return low;
   }
 
-  private async decode(group: Group, memory: Buffer, signal: AbortSignal): Promise<Buffer> {
+  private async decode(group: Group, memory: Buffer, signal: AbortSignal, unchecked: StoredContent[]): Promise<Buffer> {
+    let filled = 0;
+    for (const block of group.blocks) {
+      const stored = await readStoredBlock(this.file, block, memory.subarray(filled), signal);
+      if (stored === undefined) {
+        unchecked.length = 0;
+        return this.decodeWhole(group, memory, signal);
+      }
+      unchecked.push(stored);
+      filled += block.size;
+    }
+    return memory;
+  }
+
+  private async decodeWhole(group: Group, memory: Buffer, signal: AbortSignal): Promise<Buffer> {
     let content: Buffer;
     try {
       content = await this.decoder.blocks(this.file, group.blocks, memory, this.label, signal);

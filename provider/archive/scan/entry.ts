@@ -27,8 +27,12 @@ export interface Body {
   readonly reached?: (position: number) => void;
   /** Up to `count` first bytes, without taking them. Only before `pieces`. */
   peek(count: number): Promise<Buffer>;
-  /** The content from its start. Rejects when the archive ends too early. */
-  pieces(): AsyncGenerator<Buffer>;
+  /**
+   * The content from its start. Rejects when the archive ends too early.
+   *
+   * @param checkedByDigest the caller compares the whole with a digest: a check of the archive's own may be left out
+   */
+  pieces(checkedByDigest?: boolean): AsyncGenerator<Buffer>;
 }
 
 export class RegionBody implements Body {
@@ -49,8 +53,9 @@ export class RegionBody implements Body {
     return new RegionCursor(this.source, this.offset, this.size).peek(count);
   }
 
-  async *pieces(): AsyncGenerator<Buffer> {
-    yield* wholeContent(new RegionCursor(this.source, this.offset, this.size), this.size, this.label);
+  async *pieces(checkedByDigest = false): AsyncGenerator<Buffer> {
+    const { source, offset, size, label } = this;
+    yield* wholeContent(new RegionCursor(source, offset, size, source.label, checkedByDigest), size, label);
   }
 }
 

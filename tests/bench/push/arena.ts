@@ -4,6 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { usageOf } from "../processUsage";
+
+const lateMs = 2000;
+
 /**
  * Where a race takes place: a network of its own that has nothing but a loopback (so that the kernel's counters say
  * exactly what was sent), and in it a real registry with TLS, whose disk writes are as durable as it does them by
@@ -12,8 +16,11 @@ import { join } from "node:path";
 export class Arena {
   readonly folder = mkdtempSync(join(tmpdir(), "push-bench-"));
   readonly hostPort = "127.0.0.1:5000";
+  /** The same registry, each answer two seconds late; once `startLate` has been called. */
+  readonly lateHostPort = "127.0.0.1:5001";
   private holder: ChildProcess | undefined;
   private registry: ChildProcess | undefined;
+  private late: ChildProcess | undefined;
 
   constructor(private readonly registryProgram: string) {}
 
@@ -71,6 +78,28 @@ export class Arena {
       stdio: ["ignore", log, log],
       env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" },
     });
+    this.waitForPort(5000);
+  }
+
+  startLate(): void {
+    const [program, ...args] = this.inside([
+      process.execPath,
+      join(__dirname, "late.mjs"),
+      "5001",
+      "5000",
+      String(lateMs),
+      this.folder,
+    ]);
+    this.late ??= spawn(program as string, args, { stdio: ["ignore", "inherit", "inherit"] });
+    this.waitForPort(5001);
+  }
+
+  /** CPU seconds of the registry since it began. */
+  registryCpuSeconds(): number {
+    return this.registry?.pid === undefined ? 0 : (usageOf(this.registry.pid)?.cpuSeconds ?? 0);
+  }
+
+  private waitForPort(port: number): void {
     const deadline = Date.now() + 20_000;
     for (;;) {
       const probe = spawnSync("nsenter", [
@@ -78,14 +107,14 @@ export class Arena {
         "--",
         process.execPath,
         "-e",
-        "require('net').connect(5000,'127.0.0.1').on('connect',()=>process.exit(0)).on('error',()=>process.exit(1))",
+        `require('net').connect(${port},'127.0.0.1').on('connect',()=>process.exit(0)).on('error',()=>process.exit(1))`,
       ]);
       if (probe.status === 0) {
         return;
       }
       if (Date.now() > deadline) {
         throw new Error(
-          `the registry does not start: ${readFileSync(join(this.folder, "registry.log"), "utf8").slice(-2000)}`,
+          `nothing answers at port ${port}: ${readFileSync(join(this.folder, "registry.log"), "utf8").slice(-2000)}`,
         );
       }
     }
@@ -106,6 +135,7 @@ export class Arena {
 
   async close(): Promise<void> {
     await this.stopRegistry();
+    this.late?.kill("SIGKILL");
     this.holder?.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,0 +1,100 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Arena } from "./arena";
+import type { BenchPackage } from "./benchPackage";
+import type { Row, Tool, Work } from "./figures";
+import type { Cost } from "./measure";
+import { measure } from "./measure";
+
+/** One tool after the other, each on a registry that only it has touched. */
+export class Race {
+  constructor(
+    private readonly arena: Arena,
+    private readonly programs: { crane: string; skopeo: string },
+  ) {}
+
+  private get state(): string {
+    return join(this.arena.folder, "state");
+  }
+
+  /** As on a machine that has never seen the package. */
+  forget(): void {
+    rmSync(this.state, { recursive: true, force: true });
+    mkdirSync(join(this.state, "cache"), { recursive: true });
+    mkdirSync(join(this.state, "spool"), { recursive: true });
+  }
+
+  async run(work: Work, tool: Tool, pkg: BenchPackage): Promise<Row> {
+    const before = this.arena.bytes();
+    const cpuBefore = this.arena.registryCpuSeconds();
+    const hostPort = work === "slow" ? this.arena.lateHostPort : this.arena.hostPort;
+    const cost = tool === "ours" ? await this.ours(pkg, hostPort) : await this.peer(tool, pkg, hostPort);
+    const bytesSent = this.arena.bytes() - before;
+    const registryCpuSeconds = this.arena.registryCpuSeconds() - cpuBefore;
+    await this.check(pkg);
+    const unpacked = /^unpacked (\d+)$/m.exec(cost.output)?.[1];
+    const { seconds, peakMemoryBytes, extraDiskBytes, cpuSeconds } = cost;
+    return {
+      work,
+      tool,
+      seconds,
+      peakMemoryBytes,
+      extraDiskBytes,
+      bytesSent,
+      cpuSeconds,
+      registryCpuSeconds,
+      ...(unpacked === undefined ? {} : { unpackSeconds: Number(unpacked) / 1000 }),
+    };
+  }
+
+  private ours(pkg: BenchPackage, hostPort: string): Promise<Cost> {
+    const folders = [join(this.state, "cache"), join(this.state, "spool")];
+    const input = JSON.stringify({
+      connection: { endpoint: hostPort, caCertPath: this.arena.caPath },
+      source: pkg.path,
+      cacheDir: folders[0],
+      spoolDir: folders[1],
+    });
+    return measure(this.arena.inside([process.execPath, join(__dirname, "ours.mjs")]), { input, folders });
+  }
+
+  private async peer(tool: "crane" | "skopeo", pkg: BenchPackage, hostPort: string): Promise<Cost> {
+    const folder = join(this.state, "unpacked");
+    rmSync(folder, { recursive: true, force: true });
+    const { caPath } = this.arena;
+    const push = pkg.images.map(({ name, repository, tag, indexPath }, i) =>
+      tool === "skopeo"
+        ? `"${this.programs.skopeo}" --insecure-policy copy --quiet --all --preserve-digests --dest-cert-dir "${this.arena.folder}/certs.d" "oci:${folder}:${name}" "docker://${hostPort}/${repository}:${tag}"`
+        : `mkdir "${folder}/one-${i}" && ln -s ../blobs ../oci-layout "${folder}/one-${i}/" && cp "${indexPath}" "${folder}/one-${i}/index.json" && "${this.programs.crane}" push "${folder}/one-${i}" "${hostPort}/${repository}:${tag}" > /dev/null`,
+    );
+    const script = `set -e
+start=$(date +%s%N)
+mkdir -p "${folder}"
+xz -dc "${pkg.path}" | tar -C "${folder}" -xf -
+echo "unpacked $(( ($(date +%s%N) - start) / 1000000 ))"
+${push.join("\n")}`;
+    const cost = await measure(this.arena.inside(["sh", "-c", script]), {
+      env: { ...process.env, SSL_CERT_FILE: caPath },
+      folders: [folder],
+    });
+    rmSync(folder, { recursive: true, force: true });
+    return cost;
+  }
+
+  /** Whatever was fastest, it counts only when every image has its digest. */
+  private async check(pkg: BenchPackage): Promise<void> {
+    const script = `
+      const https = require("https"), fs = require("fs");
+      const ca = fs.readFileSync(process.argv[1]), images = JSON.parse(fs.readFileSync(0, "utf8")), agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
+      Promise.all(images.map(({repository, tag, digest}) => new Promise((resolve, reject) => {
+        https.request({ host: "127.0.0.1", port: 5000, method: "HEAD", path: "/v2/" + repository + "/manifests/" + tag, ca, agent, headers: { accept: "application/vnd.oci.image.manifest.v1+json" } },
+          (r) => (r.resume(), r.headers["docker-content-digest"] === digest) ? resolve() : reject(new Error(repository + ": " + r.statusCode + " " + r.headers["docker-content-digest"]))).on("error", reject).end();
+      }))).then(() => process.exit(0), (e) => { console.error(e.message); process.exit(1); });`;
+    const images = pkg.images.map(({ repository, tag, digest }) => ({ repository, tag, digest }));
+    await measure(this.arena.inside([process.execPath, "-e", script, this.arena.caPath]), {
+      input: JSON.stringify(images),
+      folders: [],
+    });
+  }
+}
