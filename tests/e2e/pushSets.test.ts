@@ -8,6 +8,11 @@ import { openStack } from "../engine/program";
 import type { Lab } from "../lab/lab";
 import { sharedLabOrSkip } from "../lab/lab";
 import { ask, readBack } from "../lab/registry/kit/readBack";
+import type { TestImage } from "../unit/archive/make/image";
+import { image } from "../unit/archive/make/image";
+import { writePackage } from "../unit/archive/make/pack";
+import { layout, named } from "../unit/archive/make/shapes";
+import { tar } from "../unit/archive/make/tar";
 
 /** What a push set says, and does, on the real engine. One stack, from step to step. */
 describe("push sets: what a preview says of images is what happens to them", function () {
@@ -32,11 +37,14 @@ describe("push sets: what a preview says of images is what happens to them", fun
     }
   });
 
-  function config(changes: Record<string, unknown> = {}): Record<string, ConfigValue> {
+  function registry(): Record<string, string | undefined> {
     const { caCertPath, username, password, hostPort } = lab.mirror;
-    const registry = { endpoint: `${hostPort}/${namespace}`, caCertPath, username, password };
+    return { endpoint: `${hostPort}/${namespace}`, caCertPath, username, password };
+  }
+
+  function config(changes: Record<string, unknown> = {}): Record<string, ConfigValue> {
     return {
-      images: { source: lab.packages.tarXz.path, registry, deleteImages: true, ...changes },
+      images: { source: lab.packages.tarXz.path, registry: registry(), deleteImages: true, ...changes },
     };
   }
 
@@ -152,6 +160,78 @@ describe("push sets: what a preview says of images is what happens to them", fun
     assert.match(printed(refused), /There is no image package at/);
     await stack.setConfig(config());
     good(await stack.up());
+  });
+
+  describe("a package of any size", () => {
+    // Above the size up to which 0.1.0 looked into a package. Zeros, so that it costs little.
+    const large = image("large", [tar([{ name: "zeros", content: Buffer.alloc(80 << 20) }])], "none");
+    const [kept, old, changed, added] = ["kept", "old", "changed", "added"].map((name) => image(name)) as [
+      TestImage,
+      TestImage,
+      TestImage,
+      TestImage,
+    ];
+    let first: string;
+    let any: ProgramStack;
+
+    const write = (name: string, images: Record<string, TestImage>): Promise<string> =>
+      writePackage(
+        folder,
+        layout(Object.entries(images).map(([image, content]) => named(content, `gcr.io/any/${image}:1`))),
+        "tar.xz",
+        name,
+      );
+    const declare = (source: string, more: object = {}): Promise<void> =>
+      any.setConfig(
+        config({ source, registry: { ...registry(), endpoint: `${lab.mirror.hostPort}/any-size` }, ...more }),
+      );
+    before(async () => {
+      first = await write("first", { large, kept, app: old, gone: old });
+      any = await openStack({
+        programDir: join(__dirname, "programs", "flexible"),
+        stateDir: join(folder, "any-size"),
+        // A user who has read no package yet.
+        env: { XDG_CACHE_HOME: join(folder, "cache") },
+      });
+    });
+
+    it("L3: with list: false the preview does not read it, and says so", async () => {
+      await declare(first, { preview: { list: false } });
+      const preview = printed(good(await any.preview()));
+      assert.match(
+        preview,
+        /which images are pushed is known at push: preview: \{ list: false \} keeps the preview from/,
+      );
+    });
+
+    it("L3: the first preview names every image, with totals", async () => {
+      await declare(first);
+      const preview = printed(good(await any.preview()));
+      for (const name of ["large", "kept", "app", "gone"]) {
+        assert.ok(preview.includes(`  + gcr.io/any/${name}:1\n`), preview);
+      }
+      assert.match(preview, /images: 4 added/);
+      assert.match(preview, /content: 83\.\d MB; of it, what the registry has already is not sent/);
+    });
+
+    it("L3: of another package it names what is added, changed, dropped and kept, in JSON too", async () => {
+      good(await any.up());
+      await declare(await write("second", { large, kept, app: changed, added }));
+      const change = good(await any.preview({ json: true }));
+      const told = JSON.parse(change.stdout) as { diagnostics: { message: string }[]; steps: unknown[] };
+      const notes = told.diagnostics.map(({ message }) => message).join("\n");
+      const lines = [
+        "images: 1 added, 1 changed, 1 dropped, 2 kept",
+        "  + gcr.io/any/added:1",
+        `  ~ gcr.io/any/app:1 ${old.root.digest.slice(0, 19)} -> ${changed.root.digest.slice(0, 19)}`,
+        "  - gcr.io/any/gone:1 (deleted from the registry, unless another push set has it)",
+        "  = gcr.io/any/kept:1",
+        "  = gcr.io/any/large:1",
+      ];
+      assert.ok(notes.includes(lines.join("\n")), notes);
+      assert.match(notes, /content: \d\.\d kB that this push set has not pushed before/);
+      assert.ok(JSON.stringify(told.steps).includes(`gcr.io/any/added:1 ${added.root.digest}`), "contents has digests");
+    });
   });
 
   it("destroy deletes all of them, and names each", async () => {

@@ -55,6 +55,8 @@ export interface StackOptions {
 export interface RunOptions {
   /** Every changed property in full. */
   diff?: boolean;
+  /** What is printed is JSON. */
+  json?: boolean;
   /** Read every resource first. */
   refresh?: boolean;
   /** Only these resources. */
@@ -155,6 +157,7 @@ export class ProgramStack {
       ...(name === "preview" ? [] : ["--yes", "--skip-preview"]),
       ...(this.options.parallel === undefined ? [] : ["--parallel", String(this.options.parallel)]),
       ...(run.diff === true ? ["--diff"] : []),
+      ...(run.json === true ? ["--json"] : []),
       ...(run.refresh === true ? ["--refresh"] : []),
       ...(run.replace ?? []).flatMap((urn) => ["--replace", urn]),
       ...(run.targets ?? []).flatMap((urn) => ["--target", urn]),
