@@ -105,7 +105,7 @@ describe("the boundary to Pulumi", () => {
     const rejects = () => Promise.resolve().then(fail);
     const p = provider({ check: fail, diff: fail, create: rejects, read: rejects, update: rejects, delete: rejects });
     const told = { message: "name both [IGNORE_CHANGES]\n  - a reason" };
-    assert.throws(() => p.diff?.("1", inputs, inputs), told);
+    await assert.rejects(async () => p.diff?.("1", inputs, inputs), told);
     await assert.rejects(p.create(inputs), told);
     await assert.rejects(async () => p.read?.("1", inputs), told);
     await assert.rejects(async () => p.update?.("1", inputs, inputs), told);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -30,6 +30,13 @@ export class Bench {
   spooled(): Promise<string[]> {
     return readdir(this.spoolDir);
   }
+}
+
+/** What a process has open below that folder, under the names that the files had; nothing where the system does not tell. */
+export async function spooledFiles(pid: number, folder: string): Promise<string[]> {
+  const handles = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  const files = await Promise.all(handles.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")));
+  return files.filter((file) => file.startsWith(folder));
 }
 
 export interface Reading {
