@@ -5,7 +5,7 @@ import * as toml from "@iarna/toml";
 import { builtIn } from "../containerd/layout/builtIn";
 import type { NodeLayout } from "../containerd/layout/layout";
 import type { LayoutChoice } from "../containerd/layout/layouts";
-import { candidates } from "../containerd/layout/layouts";
+import { candidates, layoutNames } from "../containerd/layout/layouts";
 import type { ObservedFile, ObservedNode } from "../containerd/observed";
 import { whatToObserve } from "../containerd/read/whatToObserve";
 import { MirrorError } from "../model/errors";
@@ -80,7 +80,7 @@ function directoriesToRead(hostsDirs: readonly string[]): string[] {
 
 /**
  * Reads a node: one round trip, and one more where its configuration names files or directories elsewhere.
- * Errors: `NODE_LAYOUT`, `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
+ * Errors: `NODE_LAYOUT`, `NODE_LAYOUT_AMBIGUOUS`, `NODE_LAYOUT_UNSUPPORTED`, `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
  */
 export async function observeNode(
   session: ShellSession,
@@ -93,6 +93,7 @@ export async function observeNode(
   const service = properties(seen.values["service"] ?? "");
   const layout = layoutOf(seen, options.layout);
   const unit = seen.values["unit"] ?? layout.units[0] ?? "";
+  requireOneLayout(node, layout, unit, seen.present);
   requireContainerd(node, seen, service, { unit, allowDown: options.allowDown === true });
 
   const dirs = [...new Set([...directoriesToRead(options.hostsDirs), layout.hostsDir])];
@@ -158,6 +159,8 @@ class Seen {
   readonly directories = new Set<string>();
   /** Of configuration files: path -> seconds since the epoch at which content or attributes last changed (ctime). */
   readonly changed: Record<string, number> = {};
+  /** Kinds of nodes that run there, or would at the next boot. */
+  readonly present: { kind: string; unit: string }[] = [];
   truncated = false;
 
   take(reply: Reply): void {
@@ -169,6 +172,8 @@ class Seen {
         this.directories.add(decodeValue(parts[1] ?? ""));
       } else if (parts[0] === "changed") {
         this.changed[decodeValue(parts[1] ?? "")] = Number(parts[2]);
+      } else if (parts[0] === "present") {
+        this.present.push({ kind: decodeValue(parts[1] ?? ""), unit: decodeValue(parts[2] ?? "") });
       } else if (parts[0] === "truncated") {
         this.truncated = true;
       } else if (parts[0] !== undefined) {
@@ -231,6 +236,34 @@ function properties(text: string): Record<string, string> {
 function layoutOf(seen: Seen, choice: LayoutChoice = "auto"): NodeLayout {
   const possible = candidates(choice);
   return possible.find(({ kind }) => kind === seen.values["layout"]) ?? (possible[0] as NodeLayout);
+}
+
+function requireOneLayout(
+  node: string,
+  layout: NodeLayout,
+  unit: string,
+  present: readonly { kind: string; unit: string }[],
+): void {
+  if (present.length > 1) {
+    const found = present.map((one) => `${one.kind} (${one.unit})`).join(" and ");
+    const names = layoutNames.filter((name) => present.some(({ kind }) => kind === name));
+    throw new NodeError(
+      "NODE_LAYOUT_AMBIGUOUS",
+      node,
+      `${found} are there, and only one of them is Kubernetes'; ` +
+        [
+          ...names.map((name) => `say layout: "${name}" if that is the one`),
+          "disable the unit of the other (systemctl disable --now)",
+        ].join(", or "),
+    );
+  }
+  if (layout.unsupported !== undefined) {
+    throw new NodeError(
+      "NODE_LAYOUT_UNSUPPORTED",
+      node,
+      `its containerd belongs to ${layout.kind} (${unit}), which is not configured here yet; ${layout.unsupported}`,
+    );
+  }
 }
 
 function requireContainerd(

@@ -31,4 +31,6 @@ export interface NodeLayout {
   otherWriter?: string;
   /** What of ours is there again after a restart of the unit. */
   survivesRestart: string;
+  /** Known, so that it is not taken for something else, and not configured here yet: what people can do there. */
+  unsupported?: string;
 }

@@ -1,7 +1,11 @@
 import { containerdLayout } from "./containerd";
 import type { LayoutPaths } from "./custom";
 import { customLayout } from "./custom";
+import { k0sLayout } from "./k0s";
+import { k3sLayout } from "./k3s";
 import type { NodeLayout } from "./layout";
+import { microk8sLayout } from "./microk8s";
+import { rke2Layout } from "./rke2";
 
 /** Kinds of nodes that can be named. */
 export type LayoutKind = "containerd";
@@ -10,6 +14,9 @@ export type LayoutKind = "containerd";
 export type LayoutChoice = "auto" | LayoutKind | LayoutPaths;
 
 const layouts: Readonly<Record<LayoutKind, NodeLayout>> = { containerd: containerdLayout };
+
+/** Those that a node is known by, and that cannot be named yet. */
+const unsupported: readonly NodeLayout[] = [k3sLayout, rke2Layout, k0sLayout, microk8sLayout];
 
 /** What `layout` may be, but for paths. */
 export const layoutNames: readonly string[] = ["auto", ...Object.keys(layouts)];
@@ -22,7 +29,7 @@ export function candidates(choice: LayoutChoice): readonly NodeLayout[] {
   if (typeof choice === "object") {
     return [customLayout(choice)];
   }
-  return choice === "auto" ? Object.values(layouts) : [layouts[choice]];
+  return choice === "auto" ? [...Object.values(layouts), ...unsupported] : [layouts[choice]];
 }
 
 /** What a choice came to on a node, for where it is asked for again: what was found stays, whatever comes beside it. */

@@ -168,6 +168,28 @@ describe("N5: layouts of nodes", function () {
   }
 
   describe("what a layout says, and what is there", () => {
+    it("another program's unit beside containerd's, and alone: named, until the layout is", async () => {
+      const node = lab.node("trixie");
+      const connection = connectionTo(lab, node, { dialErrorLimit: 1 });
+      const { credentials, ...declaration } = desired(lab);
+      const seen = (layout: "auto" | "containerd"): Promise<Look> =>
+        lookAtNode({ connection, declaration, credentials, layout, timeout: 20 }, context());
+      // Stands in for k3s: its unit, and nothing of what it does.
+      const unit = "[Service]\nExecStart=/bin/sleep infinity\n";
+      await node.writeFile("/etc/systemd/system/k3s-agent.service", unit);
+      await node.exec("systemctl daemon-reload");
+      assert.equal((await seen("auto")).problems, undefined, "it only lies there");
+      await node.exec("systemctl start k3s-agent");
+      const [both] = (await seen("auto")).problems ?? [];
+      assert.equal(both?.code, "NODE_LAYOUT_AMBIGUOUS");
+      assert.match(both?.text ?? "", /containerd \(containerd\.service\) and k3s \(k3s-agent\.service\)/);
+      assert.equal((await seen("containerd")).problems, undefined);
+      await node.exec("systemctl disable --now --quiet containerd");
+      const [alone] = (await seen("auto")).problems ?? [];
+      assert.equal(alone?.code, "NODE_LAYOUT_UNSUPPORTED");
+      await node.exec("systemctl disable --now --quiet k3s-agent; systemctl enable --now --quiet containerd");
+    });
+
     it("L1: a layout that names other places than containerd runs with is refused, in a look too", async () => {
       const node = lab.node("forky");
       const connection = connectionTo(lab, node, { dialErrorLimit: 1 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 
 import type { LayoutChoice } from "../../../provider/containerd/layout/layouts";
+import { candidates } from "../../../provider/containerd/layout/layouts";
 import { connectNode, type NodeObservation } from "../../../provider/node";
 import { closeIdleNodes } from "../../../provider/node/node";
 import { failure, testContext } from "./support/context";
@@ -162,6 +163,49 @@ describe("reading a node", function () {
       assert.equal((await observe({ layout })).configPath, "/o/c.toml");
       unit("/usr/bin/containerd", "active", "masked");
       await failure(observe({ layout }), "NODE_CONTAINERD_DOWN", /o\.service is masked.*systemctl unmask o,/);
+    });
+  });
+
+  describe("N5: which kind of node it is", () => {
+    const units = candidates("auto").flatMap((layout) => layout.units);
+    /** What systemd says of the units that are there; it knows nothing of the others. */
+    const there = (states: Record<string, string>): void =>
+      node.write(
+        "fake/unit",
+        units.map((name) => states[name] ?? "LoadState=not-found\nActiveState=inactive\nUnitFileState=").join("\n\n"),
+      );
+    const running = "LoadState=loaded\nActiveState=active\nUnitFileState=enabled";
+    const stopped = "LoadState=loaded\nActiveState=inactive\nUnitFileState=disabled";
+
+    for (const { kind, units: own, unsupported } of candidates("auto").filter((one) => one.unsupported !== undefined)) {
+      for (const name of own) {
+        it(`${kind} is known by ${name}, and what can be done there is said`, async () => {
+          there({ [name]: running });
+          const error = await failure(observe(), "NODE_LAYOUT_UNSUPPORTED");
+          assert.ok(
+            error.message.includes(`belongs to ${kind} (${name})`) && error.message.includes(unsupported ?? "?"),
+          );
+          there({ "containerd.service": stopped, [name]: running });
+          await failure(observe({ allowDown: true }), "NODE_LAYOUT_UNSUPPORTED");
+        });
+      }
+    }
+
+    it("two kinds on one node: both are named; one that is named is taken", async () => {
+      there({ "containerd.service": running, "k3s-agent.service": running });
+      await failure(
+        observe(),
+        "NODE_LAYOUT_AMBIGUOUS",
+        /containerd \(containerd\.service\) and k3s \(k3s-agent\.service\)/,
+        /layout: "containerd"/,
+      );
+      there({
+        "k0sworker.service": running,
+        "rke2-agent.service": "LoadState=loaded\nActiveState=failed\nUnitFileState=enabled",
+      });
+      await failure(observe(), "NODE_LAYOUT_AMBIGUOUS", /rke2 \(rke2-agent\.service\) and k0s \(k0sworker\.service\)/);
+      unit("/usr/bin/containerd");
+      assert.equal((await observe({ layout: "containerd" })).layout, "containerd");
     });
   });
 
