@@ -10,11 +10,11 @@ import { sourceRepository } from "./sourceRegistries";
  * What each name points at now, by one HEAD each: Docker Hub does not count those. A name with tag and digest is the
  * digest's image under the tag.
  *
- * @throws RegistryError `IMAGES_UNRESOLVED` with a line for each that cannot be had
+ * @throws RegistryError `PUSH_CONFLICT`, and `IMAGES_UNRESOLVED` with a line for each that cannot be had
  */
 export async function resolveImages(names: readonly string[], registries: SourceRegistries): Promise<ResolvedImage[]> {
   const failures: string[] = [];
-  const unique = new Map(names.map((name) => [sourceName(name), name]));
+  const unique = uniqueNames(names);
   const resolved = await mapConcurrently([...unique], async ([source, name]): Promise<ResolvedImage | undefined> => {
     const { host, repository, tag, digest } = parseReference(name);
     try {
@@ -42,10 +42,31 @@ export async function resolveImages(names: readonly string[], registries: Source
 
 /** Of names that say their digest themselves: nobody is asked. */
 export function statedImages(names: readonly string[]): ResolvedImage[] {
-  return names.flatMap((name) => {
+  return [...uniqueNames(names)].flatMap(([source, name]) => {
     const { digest } = parseReference(name);
-    return digest === undefined ? [] : [{ source: sourceName(name), digest }];
+    return digest === undefined ? [] : [{ source, digest }];
   });
+}
+
+/**
+ * What is written, by what it is pushed as.
+ *
+ * @throws RegistryError `PUSH_CONFLICT` for one tag with two digests, or with one and without
+ */
+function uniqueNames(names: readonly string[]): Map<string, string> {
+  const unique = new Map<string, string>();
+  for (const name of names) {
+    const source = sourceName(name);
+    const other = unique.get(source);
+    if (other !== undefined && parseReference(other).digest !== parseReference(name).digest) {
+      throw new RegistryError(
+        "PUSH_CONFLICT",
+        `images: "${other}" and "${name}" are both ${source} in the mirror, and a tag points at one image only. Take one away, or name it by its digest without the tag.`,
+      );
+    }
+    unique.set(source, name);
+  }
+  return unique;
 }
 
 /** The name that an image goes by: what the program wrote, with host and tag; the digest where there is no tag. */
