@@ -1,10 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { LayoutChoice } from "../../provider/containerd/layout/layouts";
 import { silentLog } from "../../provider/model/context";
 import type { NodeConnection } from "../../provider/node";
 import type { Resolved } from "../../provider/resources/arguments/resolved";
 import { shapeProblems } from "../../provider/resources/arguments/shape";
 import { imagesOnNode } from "../../provider/resources/node/imagesOn";
+import { layoutProblems } from "../../provider/resources/node/shapes";
 import { shapes } from "../../provider/resources/pushSet/shapes";
 import { imagesToCopy } from "../../provider/verify/coverage/imagesToCopy";
 import type { ConnectionArgs } from "../node/connection";
@@ -24,6 +26,8 @@ export interface ImagesOnArgs {
   exclude?: pulumi.Input<pulumi.Input<string>[]>;
   /** As of a list of images. Only asked for what the mirror does not have yet. */
   registries?: Record<string, SourceRegistryArgs>;
+  /** Where containerd is on these nodes, as NodeContainerd's `layout`. Default "auto". */
+  layout?: pulumi.Input<LayoutChoice>;
   /** Seconds for one node. Default 20. */
   timeout?: number;
   /** Most nodes that are asked side by side. Default 16. */
@@ -51,12 +55,12 @@ export class ImagesOnNodes implements ImageListArgs {
   readonly seen: pulumi.Output<Resolved<string[]>>;
 
   constructor(nodes: pulumi.Input<pulumi.Input<ConnectionArgs>[]>, args: ImagesOnArgs) {
-    const { hosts, running, exclude, registries, timeout = 20, maxParallel = 16 } = args;
+    const { hosts, running, exclude, layout, registries, timeout = 20, maxParallel = 16 } = args;
     const turns = new Turns(maxParallel);
     // What lies on a node is no secret, although a password may be needed to see it.
     this.seen = pulumi.unsecret(
       pulumi
-        .output({ nodes, choice: { hosts, running, exclude } })
+        .output({ nodes, layout, choice: { hosts, running, exclude } })
         .apply((given) => see(given as unknown as Given, timeout, turns)),
     );
     this.images = this.seen.apply(({ value = [] }) => value);
@@ -68,19 +72,21 @@ export class ImagesOnNodes implements ImageListArgs {
 
 interface Given {
   nodes: NodeConnection[];
+  layout?: LayoutChoice;
   choice: { hosts: string[]; running?: boolean; exclude?: string[] };
 }
 
 const context = { signal: new AbortController().signal, log: silentLog };
 
-async function see({ nodes, choice }: Given, timeout: number, turns: Turns): Promise<Resolved<string[]>> {
-  const wrong = shapeProblems({ nodes, ...choice }, shapes.imagesOn, "imagesOn");
+async function see({ nodes, layout, choice }: Given, timeout: number, turns: Turns): Promise<Resolved<string[]>> {
+  const wrong = [...shapeProblems({ nodes, ...choice }, shapes.imagesOn, "imagesOn"), ...layoutProblems(layout)];
   if (wrong.length > 0) {
     return { problems: wrong };
   }
   // Unit tests of programs, on Pulumi's mocks, have no engine: nothing must go out from those.
+  const options = { timeout, ...(layout === undefined ? {} : { layout }) };
   const asked = pulumi.runtime.getEngine() === undefined ? [] : nodes;
-  const found = await Promise.all(asked.map((node) => turns.run(() => imagesOnNode(node, timeout, context))));
+  const found = await Promise.all(asked.map((node) => turns.run(() => imagesOnNode(node, options, context))));
   const problems = found.flatMap(({ problems: some = [] }) => some);
   const held = found.flatMap(({ value }) => (value === undefined ? [] : [value]));
   return problems.length > 0 ? { problems } : { value: imagesToCopy(held, choice), problems };

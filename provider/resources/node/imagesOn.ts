@@ -1,3 +1,4 @@
+import type { LayoutChoice } from "../../containerd/layout/layouts";
 import type { OperationContext } from "../../model/context";
 import type { Problem } from "../../model/problem";
 import type { NodeConnection } from "../../node";
@@ -16,12 +17,12 @@ export interface NodeImages {
 /**
  * Asks one node over CRI for its images, read-only.
  *
- * @param timeout Seconds, from the first dial on.
+ * @param options `timeout`: seconds, from the first dial on. `layout`: default "auto".
  * @returns what lies there; where the node, or something on it, prevents that, the problems
  */
 export async function imagesOnNode(
   connection: NodeConnection,
-  timeout: number,
+  { timeout, layout }: { timeout: number; layout?: LayoutChoice },
   context: OperationContext,
 ): Promise<{ value: NodeImages; problems?: undefined } | { value?: undefined; problems: Problem[] }> {
   const declared = connectionProblems(connection);
@@ -29,7 +30,7 @@ export async function imagesOnNode(
     return { problems: declared };
   }
   return visitBriefly(connection, timeout, context, async (node) => {
-    const { socketPath } = await node.observe({ hostsDirs: [] });
+    const { socketPath } = await node.observe({ hostsDirs: [], ...(layout === undefined ? {} : { layout }) });
     const cri = node.cri(socketPath);
     try {
       const [images, containers] = await Promise.all([cri.listImages(), cri.listContainers()]);

@@ -1,50 +1,31 @@
-import type { DesiredRegistry } from "../../containerd/desired";
-import { canNameImages } from "../../containerd/hostNames";
-import type { LayoutChoice } from "../../containerd/layout/layouts";
-import { dialTimeoutRisk } from "../../containerd/plan/dialTimeout";
-import { planContainerd } from "../../containerd/plan/planContainerd";
-import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
-import { parseContainerdVersion } from "../../containerd/version";
 import type { OperationContext } from "../../model/context";
 import { messageOf, MirrorError } from "../../model/errors";
-import { type Finding, findingLines, findingText } from "../../model/finding";
+import { findingLines } from "../../model/finding";
 import type { Problem } from "../../model/problem";
 import { problemText } from "../../model/problem";
-import type {
-  ApplyResult,
-  CriClient,
-  Node,
-  NodeConnection,
-  NodeObservation,
-  NodeOwner,
-  TransactionStep,
-} from "../../node";
-import { applyToNode, connectNode, isNodeError, restoreNode } from "../../node";
+import type { Node, NodeObservation, NodeOwner } from "../../node";
+import { isNodeError, restoreNode } from "../../node";
 import type { Checked, Difference, Operations, Refreshed } from "../../pulumi/boundary";
 import { dynamicProvider, PartialFailure } from "../../pulumi/boundary";
 import { holdsUnknown, isUnknown, sameValue, unknownValue } from "../../pulumi/plainValue";
-import type { NodeCoverage } from "../../verify/coverage/coverage";
-import { gatherEvidence } from "../../verify/evidence";
-import type { NodeVerification } from "../../verify/nodeVerification";
-import { evaluate, isGood } from "../../verify/verdict";
 import { shapeProblems } from "../arguments/shape";
+import type { NodeChange } from "./configure";
+import { configure } from "./configure";
 import { connectionProblems } from "./connectionProblems";
-import type { NodeCoverages } from "./coverage";
 import { findDrift } from "./drift";
 import type { LookReview, LookWire } from "./lookReview";
 import { problemLines } from "./lookReview";
-import { ownerOf, passedOnText, restoreLater, takenOverText } from "./owner";
-import type { Prepulling, Prepulls } from "./prepull";
+import { ownerOf, passedOnText, restoreLater } from "./owner";
+import type { Prepulls } from "./prepull";
 import { reviewedFiles } from "./review";
 import { NodeRun } from "./run";
 import { layoutProblems, shapes } from "./shapes";
 import type { NodeVerify, ShownVerify } from "./shownVerify";
-import { readVerify, showVerify } from "./shownVerify";
-import type { Declaration, NodeContainerdInputs, NodeContainerdOutputs } from "./state";
+import { showVerify } from "./shownVerify";
+import type { NodeContainerdInputs, NodeContainerdOutputs } from "./state";
 import {
   addressOf,
   desiredBefore,
-  desiredOf,
   filesOf,
   isOtherLayout,
   layoutOf,
@@ -55,6 +36,7 @@ import {
 import { nodeStatus } from "./status";
 import type { StoredNode } from "./stored";
 import { recallNode, storeNode } from "./stored";
+import { criTimeout, logNotes, logSteps, withNode } from "./visit";
 import type { NodeWire, Stated } from "./wire";
 
 /** What Pulumi asks of a node's resource. */
@@ -152,16 +134,29 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
 
   async create(inputs: NodeContainerdInputs, context: OperationContext): Promise<{ id: string; outs: StoredNode }> {
     const id = addressOf(inputs.connection);
-    const { declarations, ledger, owners, coverages, prepulls } = this.run;
+    const { declarations, owners } = this.run;
     const declaration = declarations.get(inputs.mirror);
     if (inputs.hold === true) {
       owners.hold(context);
       return { id, outs: storeNode(stateOf(inputs, declaration)) };
     }
-    const outs = await ledger.track(inputs.connection.host, context.log, () =>
-      configure({ inputs, declaration, olds: undefined, owner: owners.create(context), coverages, prepulls }, context),
-    );
-    return { id, outs: storeNode(outs) };
+    const owner = owners.create(context);
+    return { id, outs: await this.configured({ inputs, declaration, olds: undefined, owner }, context) };
+  }
+
+  private configured(
+    change: Omit<NodeChange, "coverages" | "prepulls">,
+    context: OperationContext,
+  ): Promise<StoredNode> {
+    const { ledger, coverages, prepulls } = this.run;
+    const { connection } = change.inputs;
+    return ledger.track(connection.host, context.log, async () => {
+      const { outs, failure } = await configure({ ...change, coverages, prepulls }, context);
+      if (failure !== undefined) {
+        throw new PartialFailure(failure, storeNode(outs), addressOf(connection));
+      }
+      return storeNode(outs);
+    });
   }
 
   async read(
@@ -224,12 +219,8 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
       // Another key, password or time limit: nothing to do but to remember it.
       return storeNode(rememberedState(olds, news));
     }
-    const { declarations, ledger, coverages, prepulls } = this.run;
-    const declaration = declarations.get(news.mirror);
-    const outs = await ledger.track(news.connection.host, context.log, () =>
-      configure({ inputs: news, declaration, olds, owner: ownerOf(olds, context), coverages, prepulls }, context),
-    );
-    return storeNode(outs);
+    const declaration = this.run.declarations.get(news.mirror);
+    return this.configured({ inputs: news, declaration, olds, owner: ownerOf(olds, context) }, context);
   }
 
   async delete(_id: string, stored: StoredNode, context: OperationContext): Promise<void> {
@@ -333,204 +324,6 @@ function checkVerify(
     prepulls.remember(value.prepull);
   }
   return { verify: showVerify(value), problems };
-}
-
-function criTimeout(inputs: { criTimeout?: number }): { criTimeout: number } {
-  return { criTimeout: inputs.criTimeout ?? 120 };
-}
-
-function layoutGiven({ layout }: NodeContainerdInputs): { layout?: LayoutChoice } {
-  return layout === undefined ? {} : { layout };
-}
-
-async function withNode<T>(
-  connection: NodeConnection,
-  context: OperationContext,
-  work: (node: Node) => Promise<T>,
-): Promise<T> {
-  const node = await connectNode(connection, context);
-  try {
-    return await work(node);
-  } catch (error) {
-    throw withNodeName(connection.host, error);
-  } finally {
-    node.close();
-  }
-}
-
-/** What is wrong with a file does not say whose file it is; among fifty nodes that is what a person asks first. */
-function withNodeName(host: string, error: unknown): unknown {
-  return error instanceof MirrorError && !isNodeError(error)
-    ? new MirrorError(error.code, `Node ${host}: ${error.message}`, { cause: error, reasons: error.reasons })
-    : error;
-}
-
-/** One node's change. */
-interface NodeChange {
-  inputs: NodeContainerdInputs;
-  declaration: Declaration;
-  olds: NodeContainerdOutputs | undefined;
-  owner: NodeOwner;
-  coverages: NodeCoverages;
-  prepulls: Prepulls;
-}
-
-async function configure(
-  { inputs, declaration, olds, owner, coverages, prepulls }: NodeChange,
-  context: OperationContext,
-): Promise<NodeContainerdOutputs> {
-  context.log.progress(`connecting to ${addressOf(inputs.connection)}`);
-  const desired = desiredOf(inputs, declaration);
-  let coverage: NodeCoverage | undefined;
-  const result: ApplyResult<NodeVerification | undefined> = await withNode(inputs.connection, context, (node) =>
-    applyToNode(node, {
-      owner,
-      adopt: inputs.adopt === true,
-      hostsDirs: [desired.hostsDir],
-      ...layoutGiven(inputs),
-      plan: async (observed) => {
-        coverage = await coverages.before(node, observed, inputs.verify, desired, context);
-        return planContainerd(observed, desired);
-      },
-      verify: ({ cri, observed, plan, changed }) =>
-        verifyNode(node, inputs, desired, { cri, observed, version: plan.version, changed }, context),
-      ...criTimeout(inputs),
-      onStep: logSteps(context),
-    }),
-  );
-  logNotes(context, result.notes);
-  const taken = takenOverText(result.holder, result.observed.record?.owner);
-  if (taken !== undefined) {
-    // With every forced replacement the new resource takes over from the old one; an update of what has a state never
-    // should have to.
-    context.log[olds?.containerd === undefined ? "info" : "warn"](taken);
-  }
-  const early = await pullEarly(inputs, prepulls, result.observed, context);
-  const found = {
-    ...(coverage === undefined ? {} : { coverage }),
-    ...(early.prepulled === undefined ? {} : { prepulled: early.prepulled }),
-  };
-  const outs: NodeContainerdOutputs = {
-    ...stateOf(inputs, declaration),
-    token: owner.token,
-    containerd: {
-      version: result.plan.version,
-      configStyle: result.plan.style,
-      layout: result.observed.layout,
-      restarts: (olds?.containerd?.restarts ?? 0) + result.restarts,
-    },
-    ...(result.verification === undefined ? {} : { verification: { ...result.verification, ...found } }),
-  };
-  if (early.error !== undefined) {
-    const error = withNodeName(inputs.connection.host, early.error) as MirrorError;
-    throw new PartialFailure(error, storeNode(withoutPrepull(outs)), addressOf(inputs.connection));
-  }
-  return outs;
-}
-
-/**
- * The node is done, and unlocked: images may take their time, and no interruption takes the change back. So nothing is
- * thrown here: the state must have the node.
- */
-async function pullEarly(
-  { connection, verify }: NodeContainerdInputs,
-  prepulls: Prepulls,
-  { socketPath }: NodeObservation,
-  context: OperationContext,
-): Promise<Prepulling> {
-  const prepull = verify === false ? undefined : verify.prepull;
-  if (prepull === undefined) {
-    return {};
-  }
-  try {
-    return await withNode(connection, context, (node) => prepulls.pull(prepull, node.cri(socketPath), context));
-  } catch (error) {
-    if (error instanceof MirrorError) {
-      return { error };
-    }
-    throw error;
-  }
-}
-
-/** As if it had not been declared: that the state does not have it makes the next update pull what is missing. */
-function withoutPrepull(outs: NodeContainerdOutputs): NodeContainerdOutputs {
-  if (outs.verify === false) {
-    return outs;
-  }
-  const { prepull: _prepull, ...verify } = outs.verify;
-  return { ...outs, verify };
-}
-
-/** The verdict, from the node as it is now; a bad one undoes the change unless `onFailure` is "warn". */
-async function verifyNode(
-  node: Node,
-  inputs: NodeContainerdInputs,
-  desired: DesiredRegistry,
-  found: { cri: CriClient; observed: NodeObservation; version: string; changed: boolean },
-  context: OperationContext,
-): Promise<NodeVerification | undefined> {
-  if (inputs.verify === false) {
-    return undefined;
-  }
-  const now = found.changed
-    ? await node.observe({ hostsDirs: [desired.hostsDir], ...layoutGiven(inputs) })
-    : found.observed;
-  const { images, probe } = readVerify(inputs.verify);
-  const version = parseContainerdVersion(now.versionText);
-  const risk = dialTimeoutRisk(desired.hosts, version);
-  const wanted = {
-    hosts: desired.hosts,
-    images,
-    probe,
-    effective: effectiveRegistry(now),
-    remarks: risk === undefined ? [] : [risk],
-    canName: (authority: string) => canNameImages(authority, version),
-  };
-  const verification = evaluate(
-    inputs.connection.host,
-    found.version,
-    await gatherEvidence(found.cri, wanted, context),
-  );
-  if (!isGood(verification.verdict)) {
-    const reasons = verification.findings ?? [];
-    if (inputs.verify.onFailure !== "warn") {
-      throw new MirrorError(
-        "VERIFICATION_FAILED",
-        `verdict "${verification.verdict}". The node has been given back what it had. (verify.onFailure: "warn" would keep the change.)`,
-        { reasons },
-      );
-    }
-    context.log.warn(
-      `verdict "${verification.verdict}"; kept, because verify.onFailure is "warn"\n${reasons.map((reason) => `  - ${reason}`).join("\n")}`,
-    );
-  }
-  return verification;
-}
-
-const stepTexts: Record<string, string> = {
-  lock: "taking the node's lock",
-  observe: "reading the node's configuration",
-  stage: "writing the new files beside the old ones and letting containerd check them",
-  swap: "putting the new files in place",
-  restart: "restarting containerd",
-  cri: "waiting for containerd to serve again",
-  verify: "verifying",
-  undo: "giving the node back what it had",
-};
-
-function logSteps(context: OperationContext): (step: TransactionStep) => void {
-  return (step) => {
-    const text = stepTexts[step];
-    if (text !== undefined) {
-      context.log.progress(text);
-    }
-  };
-}
-
-function logNotes(context: OperationContext, notes: readonly Finding[]): void {
-  if (notes.length > 0) {
-    context.log.info(notes.map(findingText).join("\n"));
-  }
 }
 
 function withWayOut(error: unknown): unknown {
