@@ -9,6 +9,7 @@ import { nodeContainerd } from "../../../provider/resources/node/operations";
 import type { StoredNode } from "../../../provider/resources/node/stored";
 import type { Lab, LabNode, Snapshot } from "../lab";
 import { compareSnapshots, sharedLabOrSkip } from "../lab";
+import { nodeUrn } from "./support/work";
 
 type State = Record<string, unknown>;
 
@@ -78,7 +79,7 @@ describe("drift of a real node", function () {
           verify: stableText({ value: false }),
         },
         credentials: { [authority]: { username: lab.mirror.username, password: lab.mirror.password } },
-        resourceUrn: "urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::n",
+        resourceUrn: nodeUrn,
       },
     );
     assert.deepEqual(result?.failures ?? [], []);

@@ -12,7 +12,7 @@ import { MirrorQuestions } from "../../../provider/verify/coverage/mirrorQuestio
 import { compareSnapshots, type Lab, type LabNode, sharedLabOrSkip, type Snapshot } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
 import { layoutCases } from "./support/layouts";
-import { apply, connectionTo, context, desired, failure, restore, settled } from "./support/work";
+import { apply, connectionTo, context, desired, failure, nodeUrn, restore, settled } from "./support/work";
 
 type State = Record<string, unknown>;
 
@@ -158,7 +158,7 @@ describe("N5: layouts of nodes", function () {
             },
             credentials,
             ...(choice === "auto" ? {} : { layout: choice }),
-            resourceUrn: "urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::n",
+            resourceUrn: nodeUrn,
           },
         );
         assert.deepEqual(result?.failures ?? [], []);

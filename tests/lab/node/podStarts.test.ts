@@ -15,7 +15,7 @@ import { type Lab, sharedLabOrSkip } from "../lab";
 import { onContainerdSocket } from "./support/containerdSocket";
 import { Pod, runsPods } from "./support/pod";
 import { RunnableImages } from "./support/runnableImages";
-import { connectionTo } from "./support/work";
+import { connectionTo, nodeUrn } from "./support/work";
 
 const image = "gcr.io/pods/server:1.0";
 /** What each release's containerd takes for a sandbox when nobody says otherwise. */
@@ -82,7 +82,7 @@ describe("N6: a pod really starts", function () {
         },
         credentials: { [mirror.hostPort]: { username: mirror.username, password: mirror.password } },
         adopt: true,
-        resourceUrn: `urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::${machine.name}`,
+        resourceUrn: nodeUrn,
       },
     );
     assert.deepEqual(result?.failures ?? [], []);

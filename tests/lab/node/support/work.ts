@@ -15,6 +15,8 @@ import { compareSnapshots, type Lab, type LabNode, type Snapshot } from "../../l
 const hostsDir = "/etc/containerd/certs.d";
 export const gcrHosts = `${hostsDir}/gcr.io/hosts.toml`;
 export const config = "/etc/containerd/config.toml";
+/** Of every node's resource: a process is one deployment, in which a node has one resource. */
+export const nodeUrn = "urn:pulumi:dev::test::pulumi-nodejs:dynamic/registry-mirror:NodeContainerd::n";
 export const owner: NodeOwner = { urn: "lab/stack/node", token: "00000000000000aa" };
 
 export function context(said: string[] = []): OperationContext & { abort(): void } {
