@@ -4,6 +4,7 @@ import type { RandomSource } from "./byteSource";
 import { RegionCursor } from "./byteSource";
 import type { XzBlock } from "./xzIndex";
 import { longestBlockHeader } from "./xzIndex";
+import { XzIntegers } from "./xzInteger";
 
 /** Bytes of the check behind a block's data, by the number in the stream's flags (xz-file-format 1.2.1, section 2.1.1.2). */
 const checkBytes = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
@@ -43,22 +44,10 @@ function ownSizes(header: Buffer, flags: Buffer): Partial<Pick<XzBlock, "unpadde
   ) {
     return undefined;
   }
-  let at = 2;
-  const integer = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 63; shift += 7) {
-      const byte = header[at] ?? 0;
-      at += 1;
-      value += (byte & 0x7f) * 2 ** shift;
-      if ((byte & 0x80) === 0) {
-        break;
-      }
-    }
-    return value;
-  };
+  const integers = new XzIntegers(header, 2);
   const has = header[1] ?? 0;
-  const compressed = (has & 0x40) === 0 ? undefined : integer();
-  const size = (has & 0x80) === 0 ? undefined : integer();
+  const compressed = (has & 0x40) === 0 ? undefined : integers.next();
+  const size = (has & 0x80) === 0 ? undefined : integers.next();
   return {
     ...(compressed === undefined ? {} : { unpadded: length + compressed + (checkBytes[(flags[1] ?? 0) & 15] ?? 0) }),
     ...(size === undefined ? {} : { size }),

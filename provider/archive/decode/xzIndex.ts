@@ -3,6 +3,7 @@ import { crc32 } from "node:zlib";
 import { ArchiveError } from "../archiveError";
 import type { RandomSource } from "./byteSource";
 import { RegionCursor } from "./byteSource";
+import { XzIntegers } from "./xzInteger";
 import { largestDictionary } from "./xzProgram";
 
 /** One block of an .xz file: it can be decoded without the others. */
@@ -87,28 +88,16 @@ function readIndex(bytes: Buffer): { unpadded: number; size: number }[] | undefi
   if (body[0] !== 0 || bytes.readUInt32LE(bytes.length - 4) !== crc32(body)) {
     return undefined;
   }
-  let at = 1;
-  const count = integer();
-  function integer(): number {
-    let value = 0;
-    for (let shift = 0; shift < 63; shift += 7) {
-      const byte = body[at] ?? 0;
-      at += 1;
-      value += (byte & 0x7f) * 2 ** shift;
-      if ((byte & 0x80) === 0) {
-        break;
-      }
-    }
-    return value;
-  }
+  const integers = new XzIntegers(body, 1);
+  const count = integers.next();
   if (count * 2 > body.length) {
     return undefined;
   }
   const records: { unpadded: number; size: number }[] = [];
   for (let number = 0; number < count; number += 1) {
-    records.push({ unpadded: integer(), size: integer() });
+    records.push({ unpadded: integers.next(), size: integers.next() });
   }
-  return at <= body.length &&
+  return integers.at <= body.length &&
     records.every(({ unpadded, size }) => unpadded >= 5 && Number.isSafeInteger(unpadded) && Number.isSafeInteger(size))
     ? records
     : undefined;

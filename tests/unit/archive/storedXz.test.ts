@@ -10,8 +10,8 @@ import { xzDecoder } from "../../../provider/archive/decode/xzDecoder";
 import { readXzBlocks } from "../../../provider/archive/decode/xzIndex";
 import { XzSource } from "../../../provider/archive/decode/xzSource";
 import { openPackage } from "../../../provider/archive/openPackage";
-import type { PlacedSource } from "../../../provider/archive/scan/place";
 import { image, noise } from "./make/image";
+import { memory } from "./make/memory";
 import { xz, xzBlocks } from "./make/pack";
 import { Bench, contentOf } from "./make/read";
 import { layout, named } from "./make/shapes";
@@ -19,17 +19,6 @@ import { storeAsXz } from "./make/storedXz";
 import { tar } from "./make/tar";
 
 const signal = new AbortController().signal;
-
-function memory(bytes: Buffer): PlacedSource {
-  return {
-    label: "memory",
-    size: bytes.length,
-    plain: true,
-    spec: { file: "" },
-    readAt: (from, max) => Promise.resolve(bytes.subarray(from, from + max)),
-    close: () => Promise.resolve(),
-  };
-}
 
 async function stored(file: Buffer, number = 0): ReturnType<typeof readStoredBlock> {
   const block = (await readXzBlocks(memory(file), 0, file.length))?.[number];

@@ -10,23 +10,12 @@ import { xzDecoder } from "../../../provider/archive/decode/xzDecoder";
 import type { XzBlock } from "../../../provider/archive/decode/xzIndex";
 import { readXzBlocks, wrapBlocks } from "../../../provider/archive/decode/xzIndex";
 import { XzSource } from "../../../provider/archive/decode/xzSource";
-import type { PlacedSource } from "../../../provider/archive/scan/place";
 import { image, noise } from "./make/image";
+import { memory } from "./make/memory";
 import { xz, xzBlocks } from "./make/pack";
 import { Bench, readAll } from "./make/read";
 import { layout, named } from "./make/shapes";
 import { tar } from "./make/tar";
-
-function memory(bytes: Buffer): PlacedSource {
-  return {
-    label: "memory",
-    size: bytes.length,
-    plain: true,
-    spec: { file: "" },
-    readAt: (from, max) => Promise.resolve(bytes.subarray(from, from + max)),
-    close: () => Promise.resolve(),
-  };
-}
 
 async function blocksOf(bytes: Buffer): Promise<XzBlock[]> {
   const blocks = await readXzBlocks(memory(bytes), 0, bytes.length);
