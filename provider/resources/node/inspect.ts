@@ -7,7 +7,7 @@ import { findingText } from "../../model/finding";
 import type { Problem } from "../../model/problem";
 import { problemText } from "../../model/problem";
 import type { Node, NodeConnection } from "../../node";
-import { MirrorQuestions } from "../../verify/coverage/mirrorQuestions";
+import { SharedQuestions } from "../../verify/coverage/sharedQuestions";
 import { resolveCredentials } from "../mirror/credentials";
 import type { DeclaredMirror, DeclaredPrivateRegistry } from "../mirror/declared";
 import { withoutSecrets } from "../mirror/declared";
@@ -119,6 +119,9 @@ export interface InspectOptions {
   layout?: LayoutChoice;
 }
 
+/** Of all nodes that are inspected at the same time: an image is asked for once. */
+const shared = new SharedQuestions();
+
 /** Looks at one node, read-only. What goes wrong is a problem of its result, and no exception. */
 export async function inspectNode(
   connection: NodeConnection,
@@ -141,10 +144,9 @@ export async function inspectNode(
     return value;
   }
   // By itself, so that what an update would fail on does not hide what is there.
-  const questions = new MirrorQuestions(context);
   const at = layout === undefined ? {} : { layout };
-  const look = await lookAtNode({ connection, ...mirror, ...at, questions, timeout }, context).finally(() =>
-    questions.close(),
+  const look = await shared.use((questions) =>
+    lookAtNode({ connection, ...mirror, ...at, questions, timeout }, context),
   );
   return { ...value, ...(look.looked === undefined ? {} : { plan: look.looked }), problems: look.problems ?? [] };
 }
