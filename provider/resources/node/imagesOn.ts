@@ -3,7 +3,7 @@ import type { OperationContext } from "../../model/context";
 import type { Problem } from "../../model/problem";
 import type { NodeConnection } from "../../node";
 import type { HeldImage } from "../../verify/coverage/heldImages";
-import { heldImages } from "../../verify/coverage/heldImages";
+import { imagesHeld } from "../../verify/coverage/heldImages";
 import { visitBriefly } from "./briefly";
 import { connectionProblems } from "./connectionProblems";
 
@@ -33,8 +33,7 @@ export async function imagesOnNode(
     const { socketPath } = await node.observe({ hostsDirs: [], ...(layout === undefined ? {} : { layout }) });
     const cri = node.cri(socketPath);
     try {
-      const [images, containers] = await Promise.all([cri.listImages(), cri.listContainers()]);
-      return { node: connection.host, images: heldImages(images, containers) };
+      return { node: connection.host, images: await imagesHeld(cri) };
     } finally {
       cri.close();
     }

@@ -1,20 +1,11 @@
 import type { AuthKinds, Credentials, DesiredHost, DesiredMirror } from "../../containerd/desired";
 import { parseEndpointUrl } from "../../containerd/hostNames";
-import { MirrorError } from "../../model/errors";
-import type { Reference } from "../../model/reference";
-import { parseReference } from "../../model/reference";
 import type { RegistryConnection } from "../../registry/connection";
 import type { ImageCoverage, NodeCoverage } from "./coverage";
 import { summarizeImages } from "./coverage";
-import type { HeldImage, ListedContainer, ListedImage } from "./heldImages";
-import { heldImages } from "./heldImages";
+import type { HeldImage, ImageLists } from "./heldImages";
+import { imagesHeld, referenceOf } from "./heldImages";
 import type { MirrorQuestions } from "./mirrorQuestions";
-
-/** CRI's lists; provider/node's CriClient is one. */
-export interface ImageLists {
-  listImages(): Promise<ListedImage[]>;
-  listContainers(): Promise<ListedContainer[]>;
-}
 
 /** Which mirrors are asked for which host, and with what. */
 export interface CoverageRoutes {
@@ -37,8 +28,7 @@ export async function coverNode(
   routes: CoverageRoutes,
   questions: MirrorQuestions,
 ): Promise<NodeCoverage> {
-  const [images, containers] = await Promise.all([cri.listImages(), cri.listContainers()]);
-  const held = heldImages(images, containers);
+  const held = await imagesHeld(cri);
   return summarizeImages(await Promise.all(held.map((image) => coverImage(image, routes, questions))));
 }
 
@@ -115,21 +105,6 @@ function placesFor(host: string, routes: CoverageRoutes): RegistryConnection[] {
 function originOf(endpoint: string): string {
   const url = parseEndpointUrl(endpoint);
   return url === undefined ? endpoint : `${url.scheme}://${url.authority}`;
-}
-
-/** Undefined for an image that goes by its id alone. */
-function referenceOf(image: string): Reference | undefined {
-  if (/^sha256:[0-9a-f]{64}$/.test(image)) {
-    return undefined;
-  }
-  try {
-    return parseReference(image);
-  } catch (error) {
-    if (error instanceof MirrorError) {
-      return undefined;
-    }
-    throw error;
-  }
 }
 
 function connectionTo(

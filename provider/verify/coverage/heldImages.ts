@@ -1,8 +1,13 @@
 import { MirrorError } from "../../model/errors";
+import type { Reference } from "../../model/reference";
 import { parseReference } from "../../model/reference";
 import type { ImageCoverage } from "./coverage";
 
-/** An image as CRI lists it. */
+/**
+ * An image as CRI lists it.
+ *
+ * @internal Exported for its tests.
+ */
 export interface ListedImage {
   id: string;
   repoTags: string[];
@@ -10,7 +15,11 @@ export interface ListedImage {
   pinned: boolean;
 }
 
-/** A container, by the ids and names of its image. */
+/**
+ * A container, by the ids and names of its image.
+ *
+ * @internal Exported for its tests.
+ */
 export interface ListedContainer {
   images: string[];
 }
@@ -21,7 +30,38 @@ export interface HeldImage extends Pick<ImageCoverage, "image" | "digest" | "run
   also?: string[];
 }
 
-/** Every name of every image: a pod may ask for any of them. An image without a name stands with its id. */
+/** CRI's lists; provider/node's CriClient is one. */
+export interface ImageLists {
+  listImages(): Promise<ListedImage[]>;
+  listContainers(): Promise<ListedContainer[]>;
+}
+
+/** What lies on a node, by its CRI. */
+export async function imagesHeld(cri: ImageLists): Promise<HeldImage[]> {
+  const [images, containers] = await Promise.all([cri.listImages(), cri.listContainers()]);
+  return heldImages(images, containers);
+}
+
+/** Undefined for an image that goes by its id alone, or by a name that is none. */
+export function referenceOf(image: string): Reference | undefined {
+  if (/^sha256:[0-9a-f]{64}$/.test(image)) {
+    return undefined;
+  }
+  try {
+    return parseReference(image);
+  } catch (error) {
+    if (error instanceof MirrorError) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Every name of every image: a pod may ask for any of them. An image without a name stands with its id.
+ *
+ * @internal Exported for its tests.
+ */
 export function heldImages(images: readonly ListedImage[], containers: readonly ListedContainer[]): HeldImage[] {
   const used = new Set(containers.flatMap((container) => container.images));
   return images.flatMap(({ id, repoTags, repoDigests, pinned }): HeldImage[] => {
@@ -56,13 +96,6 @@ function splitDigest(name: string): [repository: string, digest: string] {
 }
 
 function repositoryOf(name: string): string {
-  try {
-    const { host, repository } = parseReference(name);
-    return `${host}/${repository}`;
-  } catch (error) {
-    if (error instanceof MirrorError) {
-      return name;
-    }
-    throw error;
-  }
+  const reference = referenceOf(name);
+  return reference === undefined ? name : `${reference.host}/${reference.repository}`;
 }

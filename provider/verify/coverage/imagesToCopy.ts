@@ -1,7 +1,6 @@
-import { MirrorError } from "../../model/errors";
-import { parseReference } from "../../model/reference";
 import { matchesPattern } from "../../registry/push/imageFilter";
 import type { HeldImage } from "./heldImages";
+import { referenceOf } from "./heldImages";
 
 /** Which of the images on nodes are meant. */
 export interface Choice {
@@ -24,7 +23,7 @@ export function imagesToCopy(nodes: readonly { images: readonly HeldImage[] }[],
   const hosts = new Set(choice.hosts);
   const counts = new Map<string, Map<string, number>>();
   for (const { image, digest, runs, pinned } of nodes.flatMap(({ images }) => images)) {
-    const known = digest !== undefined && hosts.has(hostOf(image) ?? "");
+    const known = digest !== undefined && hosts.has(referenceOf(image)?.host ?? "");
     const wanted = choice.running !== true || runs === true || pinned === true;
     if (!known || !wanted || choice.exclude?.some((pattern) => matchesPattern(pattern, image)) === true) {
       continue;
@@ -42,19 +41,4 @@ export function imagesToCopy(nodes: readonly { images: readonly HeldImage[] }[],
     return [`${image}@${first}`, ...others.map((digest) => `${repository}@${digest}`)];
   });
   return [...new Set(names)].sort();
-}
-
-/** Undefined for an image that goes by its id alone. */
-function hostOf(image: string): string | undefined {
-  if (image.startsWith("sha256:")) {
-    return undefined;
-  }
-  try {
-    return parseReference(image).host;
-  } catch (error) {
-    if (error instanceof MirrorError) {
-      return undefined;
-    }
-    throw error;
-  }
 }
