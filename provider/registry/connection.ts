@@ -9,8 +9,17 @@ export interface RegistryConnection {
   password?: string;
   /** A Docker config.json: auths, credHelpers, credsStore. Excludes username/password. */
   dockerConfigPath?: string;
+  /**
+   * Program and arguments of a command that prints the password of `username`, or user and password as
+   * docker-credential-helpers do.
+   */
+  credentialCommand?: string[];
   /** `http://[user:password@]host:port` or https://; default HTTPS_PROXY/HTTP_PROXY/NO_PROXY of the environment. */
   proxy?: string;
   /** Accept any TLS certificate. Default false. Plain HTTP is asked for by an `http://` endpoint, never by this. */
   insecure?: boolean;
+  /** Of content, both ways together. Default: none. */
+  maxBytesPerSecond?: number;
+  /** Requests at a time. Default: 6 at first, up to 16 as the registry keeps up. */
+  maxParallel?: number;
 }

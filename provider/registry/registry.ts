@@ -48,8 +48,6 @@ export class Registry {
   private readonly sender: Sender;
   /** Once one upload was too large for what stands in front of the registry, the later ones begin in chunks. */
   private readonly learnt = { chunks: undefined as number | undefined };
-  /** What a token is asked for where something is only read. */
-  private readonly access: "pull" | "pull,push";
 
   /**
    * @throws RegistryError for arguments that cannot be right (`ENDPOINT_INVALID`, `CA_...`, `CREDENTIALS_...`); nothing
@@ -62,7 +60,6 @@ export class Registry {
   ) {
     this.sender = new Sender(connection, context, options);
     this.endpoint = this.sender.endpoint;
-    this.access = options.access ?? "pull,push";
   }
 
   /**
@@ -128,7 +125,7 @@ export class Registry {
       method: "HEAD",
       url,
       headers: accept,
-      scopes: [{ repository, actions: this.access }],
+      scopes: [{ repository, actions: this.sender.access }],
     });
     if (response.status === 404) {
       return undefined;
@@ -154,7 +151,7 @@ export class Registry {
       method: "GET",
       url,
       headers: accept,
-      scopes: [{ repository, actions: this.access }],
+      scopes: [{ repository, actions: this.sender.access }],
     });
     if (response.status === 404) {
       return undefined;
@@ -254,7 +251,11 @@ export class Registry {
     const asked = new Set<string>();
     for (let url: URL | undefined = first; url !== undefined;) {
       asked.add(url.href);
-      const response = await this.sender.send({ method: "GET", url, scopes: [{ repository, actions: this.access }] });
+      const response = await this.sender.send({
+        method: "GET",
+        url,
+        scopes: [{ repository, actions: this.sender.access }],
+      });
       if (response.status === 404 && isNameUnknown(response)) {
         return tags;
       }
@@ -292,7 +293,11 @@ export class Registry {
     refusal: { isAbsence: boolean } = { isAbsence: true },
   ): Promise<boolean> {
     const url = this.sender.url(`${repository}/blobs/${digest}`);
-    const response = await this.sender.send({ method: "HEAD", url, scopes: [{ repository, actions: this.access }] });
+    const response = await this.sender.send({
+      method: "HEAD",
+      url,
+      scopes: [{ repository, actions: this.sender.access }],
+    });
     if (response.status === 200) {
       return true;
     }
@@ -354,9 +359,9 @@ export class Registry {
   downloadBlob(repository: string, blob: { digest: Digest; size: number }): Readable {
     const request = {
       url: this.sender.url(`${repository}/blobs/${blob.digest}`),
-      scopes: [{ repository, actions: this.access }],
+      scopes: [{ repository, actions: this.sender.access }],
     };
-    return Readable.from(new BlobDownload(this.sender, request, blob).pieces(), {
+    return Readable.from(this.sender.inTurn(new BlobDownload(this.sender, request, blob).pieces()), {
       objectMode: false,
       highWaterMark: 1 << 20,
     });
@@ -372,7 +377,7 @@ export class Registry {
     const asked = new Set<string>();
     for (let url: URL | undefined = first; url !== undefined;) {
       asked.add(url.href);
-      const scopes = [{ repository, actions: this.access }];
+      const scopes = [{ repository, actions: this.sender.access }];
       const response = await this.sender.send({ method: "GET", url, headers: accept, scopes });
       if (response.status !== 200 || mediaTypeOf(response.headers) !== mediaTypes.ociIndex) {
         const list = await this.getManifest(repository, referrersTag(digest));

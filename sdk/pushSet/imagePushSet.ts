@@ -122,11 +122,15 @@ export class ImagePushSet extends MirrorResource {
   constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
     plainErrors(() => requireArguments(args, shapes.required, "ImagePushSet"));
     const { registry, spoolDir, maxDecodedBytes, include, exclude, deleteImages, preview, check } = args;
-    const { username, password, dockerConfigPath, proxy, insecure } = registry;
+    const { username, password, dockerConfigPath, credentialCommand, proxy, insecure } = registry;
+    const { maxBytesPerSecond, maxParallel } = registry;
+    const reaching = { username, dockerConfigPath, credentialCommand, insecure, maxBytesPerSecond, maxParallel };
     const withPassword = password !== undefined;
     const endpoint = pulumi.output(registry.endpoint).apply(resolveEndpoint);
     const ca = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(resolveCa);
-    const credentials = pulumi.output({ username, dockerConfigPath, withPassword }).apply(checkCredentials);
+    const credentials = pulumi
+      .output({ username, dockerConfigPath, credentialCommand, withPassword })
+      .apply(checkCredentials);
     const { source, problems: sourceProblems } = liftSource(args.source);
     const signature = pulumi.output(args.signature).apply(resolveSignature);
     const required = signature.apply(({ value }) => value);
@@ -138,7 +142,7 @@ export class ImagePushSet extends MirrorResource {
         .apply((given) => inspectPackage(given, listing)),
     );
     const settings = pulumi
-      .output({ registry: { username, dockerConfigPath, insecure }, include, exclude, deleteImages, preview, check })
+      .output({ registry: reaching, include, exclude, deleteImages, preview, check })
       .apply(checkSettings);
     const secrets = pulumi.output({ registry: { password, proxy } }).apply(checkSecrets);
     const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
@@ -153,11 +157,9 @@ export class ImagePushSet extends MirrorResource {
       registry: {
         endpoint: registry.endpoint,
         caCert: ca.apply((found) => found.value),
-        username,
+        ...reaching,
         password: withPassword ? pulumi.secret(password) : undefined,
-        dockerConfigPath,
         proxy: proxy === undefined ? undefined : proxyInput(proxy),
-        insecure,
       },
       include,
       exclude,

@@ -27,9 +27,26 @@ export interface RegistryArgs {
    */
   dockerConfigPath?: pulumi.Input<string>;
   /**
+   * A command that prints a short-lived credential, as program and arguments; no shell is between. With `username` it prints
+   * the password or token alone: `["aws", "ecr", "get-login-password"]` with the user `AWS`, `["gcloud", "auth",
+   * "print-access-token"]` with `oauth2accesstoken`. Without, it prints what Docker's credential helpers do, `{"Username":
+   * "...", "Secret": "..."}`. Run when it is needed, with the program's environment and 60 s of time, and again when what
+   * it printed is older than 5 minutes or refused; what it prints is never kept. Excludes `password` and
+   * `dockerConfigPath`.
+   */
+  credentialCommand?: pulumi.Input<pulumi.Input<string>[]>;
+  /**
    * `http://[USER:PASSWORD@]HOST:PORT` of a proxy. Default: HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment.
    */
   proxy?: pulumi.Input<string>;
   /** Accept any TLS certificate. Default false. For plain HTTP write `http://` into the endpoint instead. */
   insecure?: pulumi.Input<boolean>;
+  /** Bytes of content a second, to and from this registry together, whatever is under way. Default: no limit. */
+  maxBytesPerSecond?: pulumi.Input<number>;
+  /**
+   * Requests to this registry at a time, from 1; of a registry that is read also downloads at a time. Default: 6 at first,
+   * up to 16 as it keeps up, fewer when it asks for that. A large layer that the registry does not mount flows into all of
+   * its repositories side by side, whatever is said here.
+   */
+  maxParallel?: pulumi.Input<number>;
 }

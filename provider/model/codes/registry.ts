@@ -71,8 +71,12 @@ export const registryCodes = {
     wayOut: "Give username and password, or a Docker config that has an entry for it.",
   },
   REGISTRY_DENIED: {
-    cause: "The registry knows the user and refuses what was asked (403).",
-    wayOut: "Give the user the right that the error names.",
+    cause: "The registry knows the user and refuses what was asked (403, or 401 to a token that was granted).",
+    wayOut: "Give the user the right that the error names, or make the repository or its project first.",
+  },
+  REGISTRY_REPOSITORY_MISSING: {
+    cause: "The registry has no such repository, and makes none on push.",
+    wayOut: "Make it first, or have the registry make it on push.",
   },
   REGISTRY_TOKEN_INVALID: {
     cause: "The registry's token server cannot be used.",
@@ -137,6 +141,10 @@ export const registryCodes = {
   DOCKER_CONFIG_IDENTITY_TOKEN: {
     cause: "The Docker config has only an identity token, which cannot stand in a node's configuration.",
     wayOut: "Give a user and a password, such as those of a robot account.",
+  },
+  CREDENTIAL_COMMAND_FAILED: {
+    cause: "The program of credentialCommand did not print a credential.",
+    wayOut: "Run it by hand to see why; it must print the password alone, or Username and Secret as JSON.",
   },
   CREDENTIAL_HELPER_FAILED: {
     cause: "The credential helper that the Docker config names did not give credentials.",

@@ -5,6 +5,7 @@ import type { HttpResponse } from "../http/httpExchange";
 import { RegistryError } from "../registryError";
 import type { Challenge } from "./challenge";
 import { parseChallenges } from "./challenge";
+import type { CredentialSource } from "./credentialSource";
 import type { RegistryCredentials } from "./registryCredentials";
 
 /** A right on one repository, in the token specification's words. */
@@ -45,11 +46,10 @@ export class Authorizer {
   private way: "unknown" | "none" | "basic" | "bearer" = "unknown";
   private challenge: Challenge | undefined;
   private readonly tokens = new Map<string, HeldToken>();
-  private credentials: Promise<RegistryCredentials | undefined> | undefined;
 
   constructor(
     private readonly endpoint: RegistryEndpoint,
-    private readonly loadCredentials: () => Promise<RegistryCredentials | undefined>,
+    private readonly credentials: CredentialSource,
     private readonly send: PlainSender,
   ) {}
 
@@ -58,8 +58,7 @@ export class Authorizer {
   }
 
   getCredentials(): Promise<RegistryCredentials | undefined> {
-    this.credentials ??= this.loadCredentials();
-    return this.credentials;
+    return this.credentials.current();
   }
 
   /** Says that an unauthenticated request was accepted. A later challenge still counts. */
@@ -117,8 +116,12 @@ export class Authorizer {
         return undefined;
       }
       this.way = "basic";
-      const header = await this.basic();
-      return header === used ? undefined : header;
+      const header = basicHeader(credentials);
+      if (header !== used) {
+        return header;
+      }
+      const renewed = await this.credentials.renew(credentials);
+      return renewed === undefined ? undefined : basicHeader(renewed);
     }
     throw new RegistryError(
       "REGISTRY_UNAUTHORIZED",
@@ -172,9 +175,58 @@ export class Authorizer {
   private async fetchToken(scopes: string[]): Promise<Token> {
     const parameters = (this.challenge as Challenge).parameters;
     const realm = realmUrl(parameters["realm"] as string, this.endpoint);
-    const service = parameters["service"];
-    const credentials = await this.getCredentials();
+    const server = { realm, service: parameters["service"] };
+    let credentials = await this.getCredentials();
     const askedAt = Date.now();
+    let response = await this.askTokenServer(server, scopes, credentials);
+    if (credentials !== undefined && (response.status === 401 || response.status === 403)) {
+      const renewed = await this.credentials.renew(credentials);
+      if (renewed !== undefined) {
+        credentials = renewed;
+        response = await this.askTokenServer(server, scopes, credentials);
+      }
+    }
+    if (response.status === 401 || response.status === 403) {
+      throw credentials === undefined
+        ? missingCredentials(this.endpoint)
+        : refusedCredentials(
+            this.endpoint,
+            credentials,
+            parseErrorBody(response).message,
+            `its token server ${redactUrl(realm)}`,
+          );
+    }
+    if (response.status !== 200) {
+      throw responseError(
+        credentials?.kind === "identityToken" ? "POST" : "GET",
+        realm,
+        response,
+        "This is the token server that the registry names.",
+      );
+    }
+    let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown };
+    try {
+      answer = JSON.parse(response.body.toString("utf8")) as typeof answer;
+    } catch {
+      answer = {};
+    }
+    const value = answer.token || answer.access_token;
+    if (typeof value !== "string") {
+      throw new RegistryError(
+        "REGISTRY_TOKEN_INVALID",
+        `the token server ${redactUrl(realm)} of ${this.endpoint.authority} answered without a token. Check its configuration.`,
+      );
+    }
+    const seconds =
+      typeof answer.expires_in === "number" && answer.expires_in > 0 ? answer.expires_in : defaultLifetimeSeconds;
+    return { value, lifetimeMs: seconds * 1000, expiresAt: askedAt + seconds * 1000 };
+  }
+
+  private async askTokenServer(
+    { realm, service }: { realm: URL; service: string | undefined },
+    scopes: string[],
+    credentials: RegistryCredentials | undefined,
+  ): Promise<HttpResponse> {
     let response: HttpResponse | undefined;
     if (credentials?.kind === "identityToken") {
       const form = new URLSearchParams({
@@ -212,40 +264,7 @@ export class Authorizer {
         credentials === undefined ? {} : { authorization: basicHeader(credentials) },
       );
     }
-    if (response.status === 401 || response.status === 403) {
-      throw credentials === undefined
-        ? missingCredentials(this.endpoint)
-        : refusedCredentials(
-            this.endpoint,
-            credentials,
-            parseErrorBody(response).message,
-            `its token server ${redactUrl(realm)}`,
-          );
-    }
-    if (response.status !== 200) {
-      throw responseError(
-        credentials?.kind === "identityToken" ? "POST" : "GET",
-        realm,
-        response,
-        "This is the token server that the registry names.",
-      );
-    }
-    let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown };
-    try {
-      answer = JSON.parse(response.body.toString("utf8")) as typeof answer;
-    } catch {
-      answer = {};
-    }
-    const value = answer.token || answer.access_token;
-    if (typeof value !== "string") {
-      throw new RegistryError(
-        "REGISTRY_TOKEN_INVALID",
-        `the token server ${redactUrl(realm)} of ${this.endpoint.authority} answered without a token. Check its configuration.`,
-      );
-    }
-    const seconds =
-      typeof answer.expires_in === "number" && answer.expires_in > 0 ? answer.expires_in : defaultLifetimeSeconds;
-    return { value, lifetimeMs: seconds * 1000, expiresAt: askedAt + seconds * 1000 };
+    return response;
   }
 }
 

@@ -1,19 +1,12 @@
-import { spawn } from "node:child_process";
-
 import { RegistryError } from "../registryError";
 import { saysNoCredentials } from "./credentialHelperText";
+import type { ProgramRun } from "./programRun";
+import { runProgram } from "./programRun";
 import type { RegistryCredentials } from "./registryCredentials";
 import { asCredentials } from "./registryCredentials";
 
 /** A helper may open a key store that asks its user; longer than this means that nobody answers. */
 const timeoutMs = 30_000;
-
-interface HelperRun {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-  late: boolean;
-}
 
 /**
  * Runs `docker-credential-HELPER get` with the server's name on its standard input (docker-credential-helpers'
@@ -29,35 +22,11 @@ export async function runCredentialHelper(
   limitMs: number = timeoutMs,
 ): Promise<RegistryCredentials | undefined> {
   const program = programOf(helper, serverUrl);
-  signal.throwIfAborted();
-  const run = await new Promise<HelperRun>((resolve, reject) => {
-    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "pipe"], windowsHide: true });
-    const done: HelperRun = { code: null, stdout: "", stderr: "", late: false };
-    const stop = (): void => void child.kill("SIGKILL");
-    const timer = setTimeout(() => {
-      done.late = true;
-      stop();
-    }, limitMs);
-    signal.addEventListener("abort", stop, { once: true });
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (done.stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (done.stderr += text));
-    // A helper that exits before it has read its input: its exit code tells more than EPIPE would.
-    child.stdin.on("error", () => {});
-    child.stdin.end(`${serverUrl}\n`);
-    const over = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", stop);
-    };
-    child.once("error", (error: NodeJS.ErrnoException) => {
-      over();
-      reject(notStarted(program, serverUrl, error));
-    });
-    child.once("close", (code) => {
-      over();
-      resolve({ ...done, code });
-    });
+  const input = { args: ["get"], stdin: `${serverUrl}\n`, signal, limitMs };
+  const run = await runProgram(program, input).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw notStarted(program, serverUrl, error as NodeJS.ErrnoException);
   });
-  signal.throwIfAborted();
   return answerOf(run, program, serverUrl, limitMs);
 }
 
@@ -86,7 +55,7 @@ function notStarted(program: string, serverUrl: string, error: NodeJS.ErrnoExcep
 }
 
 function answerOf(
-  run: HelperRun,
+  run: ProgramRun,
   program: string,
   serverUrl: string,
   limitMs: number,
@@ -105,9 +74,17 @@ function answerOf(
     }
     throw fail(`ended with code ${run.code ?? "(killed)"}: ${said.slice(0, 300) || "(no message)"}`);
   }
+  return parseHelperAnswer(run.stdout, fail);
+}
+
+/** What docker-credential-helpers' protocol has on standard output; undefined for an empty pair. */
+export function parseHelperAnswer(
+  stdout: string,
+  fail: (why: string) => RegistryError,
+): RegistryCredentials | undefined {
   let answer: unknown;
   try {
-    answer = JSON.parse(run.stdout);
+    answer = JSON.parse(stdout);
   } catch {
     throw fail("answered with something that is not JSON.");
   }

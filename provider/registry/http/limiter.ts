@@ -25,8 +25,17 @@ export class AdaptiveLimiter {
     try {
       return await work();
     } finally {
-      this.running--;
-      this.next();
+      this.leave();
+    }
+  }
+
+  /** Passes on what `content` gives, from when there is room to its end. @throws the signal's reason while waiting */
+  async *hold<T>(signal: AbortSignal, content: AsyncIterable<T>): AsyncGenerator<T> {
+    await this.enter(signal);
+    try {
+      yield* content;
+    } finally {
+      this.leave();
     }
   }
 
@@ -80,6 +89,11 @@ export class AdaptiveLimiter {
       this.waiting.push(waiter);
       this.next();
     });
+  }
+
+  private leave(): void {
+    this.running--;
+    this.next();
   }
 
   private next(): void {

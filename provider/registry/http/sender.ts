@@ -3,16 +3,17 @@ import { Readable } from "node:stream";
 import type { OperationContext } from "../../model/context";
 import type { Scope } from "../auth/authorizer";
 import { Authorizer, refusedCredentials, withoutDowngrade } from "../auth/authorizer";
-import { readDockerConfig } from "../auth/dockerConfig";
-import type { RegistryCredentials } from "../auth/registryCredentials";
-import { asCredentials } from "../auth/registryCredentials";
+import { CredentialSource } from "../auth/credentialSource";
+import { credentialProblem } from "../auth/givenCredentials";
 import type { RegistryConnection } from "../connection";
 import type { RegistryEndpoint } from "../endpoint";
 import { baseUrl, parseRegistryEndpoint } from "../endpoint";
 import { RegistryError } from "../registryError";
 import { redactUrl, responseError } from "./answer";
+import { deniedWayOut, insufficientScope } from "./denied";
 import type { HttpRequest, HttpResponse, HttpStreamResponse } from "./httpExchange";
 import { AdaptiveLimiter } from "./limiter";
+import { Pace } from "./pace";
 import type { RetryPolicy } from "./retry";
 import { defaultRetryPolicy, delayAfter, isTransientStatus, parseRetryAfter, sleep } from "./retry";
 import { collect, Transport } from "./transport";
@@ -90,19 +91,28 @@ export class Sender {
   readonly limiter: AdaptiveLimiter;
   readonly policy: RetryPolicy;
   readonly chunkBytes: number;
+  /** What a token is asked for where something is only read. */
+  readonly access: "pull" | "pull,push";
   private readonly transport: Transport;
+  private readonly pace: Pace | undefined;
+  /** Downloads at a time, each to its end; apart from the requests, so that none of them waits for a download. */
+  private readonly downloads: AdaptiveLimiter | undefined;
   private readonly base: URL;
   private readonly timeouts: { answer: number; commit: number };
   private breakdown: { error: RegistryError; count: number; at: number } | undefined;
 
   constructor(
-    private readonly connection: RegistryConnection,
+    connection: RegistryConnection,
     readonly ctx: OperationContext,
     options: RegistryOptions = {},
   ) {
     this.endpoint = parseRegistryEndpoint(connection.endpoint);
     this.base = new URL(baseUrl(this.endpoint));
-    const max = options.concurrency?.max ?? 16;
+    this.access = options.access ?? "pull,push";
+    const { maxBytesPerSecond, maxParallel } = connection;
+    const max = Math.min(options.concurrency?.max ?? 16, maxParallel ?? Infinity);
+    this.pace = maxBytesPerSecond === undefined ? undefined : new Pace(maxBytesPerSecond);
+    this.downloads = maxParallel === undefined ? undefined : new AdaptiveLimiter(maxParallel, maxParallel);
     this.limiter = new AdaptiveLimiter(Math.min(options.concurrency?.start ?? 6, max), max);
     this.policy = { ...defaultRetryPolicy, ...options.retry };
     this.chunkBytes = options.chunkBytes ?? defaultChunkBytes;
@@ -113,7 +123,7 @@ export class Sender {
     });
     this.authorizer = new Authorizer(
       this.endpoint,
-      () => this.loadCredentials(),
+      new CredentialSource(connection, this.endpoint, ctx.signal),
       (method, url, headers, body) => this.sendPlain(method, url, headers, body),
     );
     checkCredentials(connection);
@@ -186,6 +196,11 @@ export class Sender {
     );
   }
 
+  /** A content that is read from the registry, over however many connections: from its turn to its end. */
+  inTurn(content: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    return this.downloads === undefined ? content : this.downloads.hold(this.ctx.signal, content);
+  }
+
   private async readBody(body: Readable, request: HttpRequest): Promise<Buffer> {
     return collect(body).catch(async (error: unknown) => {
       throw await this.transport.explain(error, request);
@@ -193,10 +208,10 @@ export class Sender {
   }
 
   private explainedBody(body: Readable, request: HttpRequest): Readable {
-    const { transport } = this;
+    const { transport, pace } = this;
     async function* pieces(): AsyncGenerator<Buffer> {
       try {
-        yield* body as AsyncIterable<Buffer>;
+        yield* pace === undefined ? (body as AsyncIterable<Buffer>) : pace.slow(body, request.signal);
       } catch (error) {
         request.signal.throwIfAborted();
         throw await transport.explain(error, request);
@@ -206,29 +221,26 @@ export class Sender {
   }
 
   async close(): Promise<void> {
-    this.limiter.close(
-      new RegistryError("REGISTRY_CLOSED", `the connection to ${this.endpoint.authority} was closed.`),
-    );
+    const closed = new RegistryError("REGISTRY_CLOSED", `the connection to ${this.endpoint.authority} was closed.`);
+    this.limiter.close(closed);
+    this.downloads?.close(closed);
     await this.transport.close();
   }
 
   /** The error for an answer that is one. */
   async failure(method: string, response: SendResponse, wayOut = ""): Promise<RegistryError> {
-    if (response.status === 401) {
-      const credentials = await this.authorizer.getCredentials();
-      if (credentials !== undefined) {
-        return refusedCredentials(this.endpoint, credentials, `${method} ${redactUrl(response.url)}: 401`);
-      }
+    const { status, url } = response;
+    const { endpoint, access } = this;
+    if (status !== 401 && (status !== 403 || wayOut !== "")) {
+      return responseError(method, url, response, wayOut);
     }
-    const hint = wayOut !== "" ? wayOut : response.status === 403 ? await this.deniedHint() : "";
-    return responseError(method, response.url, response, hint);
-  }
-
-  private async deniedHint(): Promise<string> {
     const credentials = await this.authorizer.getCredentials();
-    return credentials?.kind === "password"
-      ? `User "${credentials.username}" lacks the right to this repository on ${this.endpoint.authority}; some registries want the project or repository made first.`
-      : `Credentials with the right to this repository are needed; give username and password, or dockerConfigPath.`;
+    if (status === 401 && credentials !== undefined) {
+      return this.authorizer.scheme === "bearer" && url.pathname !== "/v2/"
+        ? insufficientScope(method, url, response, endpoint, credentials, access)
+        : refusedCredentials(endpoint, credentials, `${method} ${redactUrl(url)}: 401`);
+    }
+    return responseError(method, url, response, status === 403 ? deniedWayOut(endpoint, credentials, access) : wayOut);
   }
 
   /** Waits as the policy says after a try that failed, or says that it is not worth another. */
@@ -330,7 +342,9 @@ export class Sender {
     body: Buffer | Readable | undefined,
   ): Promise<HttpResponse> {
     const http = this.httpRequest(request, url, authorization, signal, body);
-    return this.exchanged(() => this.transport.exchange(http));
+    const response = await this.exchanged(() => this.transport.exchange(http));
+    await this.pace?.take(response.body.length, signal);
+    return response;
   }
 
   private httpRequest(
@@ -348,14 +362,25 @@ export class Sender {
       // Some front ends answer 411 to an empty POST that does not say so.
       headers["content-length"] = "0";
     }
+    if (Buffer.isBuffer(body)) {
+      headers["content-length"] = String(body.length);
+    }
+    const content = body === undefined || this.pace === undefined ? body : this.paced(body, this.pace, signal);
     return {
       method: request.method,
       url,
       headers,
-      ...(body === undefined ? {} : { body }),
+      ...(content === undefined ? {} : { body: content }),
       headersTimeoutMs: request.commit === true ? this.timeouts.commit : this.timeouts.answer,
       signal,
     };
+  }
+
+  private paced(body: Buffer | Readable, pace: Pace, signal: AbortSignal): Readable {
+    const content = Readable.from(pace.slow(Buffer.isBuffer(body) ? [body] : body, signal), { objectMode: false });
+    // Nobody listens yet when the request fails before it takes its body.
+    content.on("error", () => {});
+    return content;
   }
 
   private async exchanged<T>(work: () => Promise<T>): Promise<T> {
@@ -406,14 +431,6 @@ export class Sender {
       url,
     }));
   }
-
-  private async loadCredentials(): Promise<RegistryCredentials | undefined> {
-    const { username, password, dockerConfigPath } = this.connection;
-    if (dockerConfigPath !== undefined) {
-      return readDockerConfig(dockerConfigPath, this.endpoint, this.ctx.signal);
-    }
-    return username === undefined || username === "" ? undefined : asCredentials(username, password ?? "");
-  }
 }
 
 /** Whether the same request may succeed a moment later. */
@@ -428,18 +445,9 @@ function exhausted(attempts: number, wait: number | undefined): string {
 }
 
 /** @throws RegistryError `CREDENTIALS_TWICE`, `CREDENTIALS_INCOMPLETE` */
-function checkCredentials(connection: RegistryConnection): void {
-  const { username, password, dockerConfigPath } = connection;
-  if (dockerConfigPath !== undefined && (username !== undefined || password !== undefined)) {
-    throw new RegistryError(
-      "CREDENTIALS_TWICE",
-      "registry.dockerConfigPath and registry.username or password are both given; give one of them.",
-    );
-  }
-  if ((username === undefined || username === "") !== (password === undefined || password === "")) {
-    throw new RegistryError(
-      "CREDENTIALS_INCOMPLETE",
-      `registry.${username === undefined || username === "" ? "password is given without username" : "username is given without password"}; give both, or neither.`,
-    );
+function checkCredentials({ password, ...given }: RegistryConnection): void {
+  const problem = credentialProblem({ ...given, withPassword: password !== undefined && password !== "" });
+  if (problem !== undefined) {
+    throw new RegistryError(problem.code, problem.text);
   }
 }

@@ -4,6 +4,7 @@ import { Transform } from "node:stream";
 import type { Digest } from "../../model/digest";
 import type { Scope } from "../auth/authorizer";
 import { redactUrl } from "../http/answer";
+import { missingRepository } from "../http/denied";
 import { isTransientStatus, parseRetryAfter } from "../http/retry";
 import type { Sender, SendResponse } from "../http/sender";
 import { isTransientFailure } from "../http/sender";
@@ -124,6 +125,9 @@ export class BlobUpload {
       scopes: this.scopes,
       signal: this.signal,
     });
+    if (response.status === 404) {
+      throw missingRepository(this.sender.endpoint, this.repository, response);
+    }
     if (response.status !== 202) {
       throw await this.sender.failure("POST", response);
     }

@@ -1,5 +1,6 @@
-import type { Problem } from "../../model/problem";
 import { readCertificates } from "../../model/textFile";
+import type { GivenCredentials } from "../../registry/auth/givenCredentials";
+import { credentialProblem } from "../../registry/auth/givenCredentials";
 import type { RegistryEndpoint } from "../../registry/endpoint";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { CheckedArguments, Resolved } from "../arguments/resolved";
@@ -16,24 +17,9 @@ export function resolveCa(args: { caCert?: string; caCertPath?: string }): Resol
   return attemptWith(args, shapes.ca, "registry", () => readCertificates(args, "registry"));
 }
 
-/** What is given of the credentials: of the secret ones only whether they are. */
-export interface GivenCredentials {
-  username?: string;
-  dockerConfigPath?: string;
-  withPassword: boolean;
-}
-
-export function checkCredentials({ username, dockerConfigPath, withPassword }: GivenCredentials): CheckedArguments {
-  const problems: Problem[] = [];
-  if (dockerConfigPath !== undefined && (username !== undefined || withPassword)) {
-    const text = "registry: both dockerConfigPath and username or password are given; leave one of them out.";
-    problems.push({ code: "CREDENTIALS_TWICE", text });
-  }
-  if ((username !== undefined) !== withPassword) {
-    const half = withPassword ? "password without username" : "username without password";
-    problems.push({ code: "CREDENTIALS_INCOMPLETE", text: `registry: ${half}; give both, or neither.` });
-  }
-  return { problems };
+export function checkCredentials(given: GivenCredentials): CheckedArguments {
+  const problem = credentialProblem(given);
+  return { problems: problem === undefined ? [] : [problem] };
 }
 
 /** A proxy's URL may carry a password. */

@@ -5,7 +5,7 @@ import { shapes } from "./shapes";
 
 /** What goes to the registry's client and into the filters as it is. */
 export function checkSettings(given: {
-  registry: { username?: unknown; dockerConfigPath?: unknown; insecure?: unknown };
+  registry: object;
   include?: unknown;
   exclude?: unknown;
   deleteImages?: unknown;

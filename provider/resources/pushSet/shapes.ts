@@ -4,6 +4,16 @@ import type { Shape } from "../arguments/shape";
 const manifestsWay = "the path of a file or folder of manifests, a text as { text }, or an object with a kind";
 const endpointWay = "a registry's address, HOST:PORT or HOST:PORT/NAMESPACE";
 
+/** How a registry is reached, apart from its address and what may be a secret. */
+const reaching = {
+  username: optionalText,
+  dockerConfigPath: optionalText,
+  credentialCommand: texts,
+  insecure: flag,
+  maxBytesPerSecond: { kind: "bytes", optional: true },
+  maxParallel: { kind: "count", optional: true },
+} as const satisfies Record<string, Shape>;
+
 /** Values as they are once they are known; names are the arguments'. `required`: nothing can be made without. */
 export const shapes = {
   required: { fields: { registry: any } },
@@ -18,11 +28,9 @@ export const shapes = {
   sourceRegistry: {
     fields: {
       endpoint: optionalText,
-      username: optionalText,
-      password: secret,
-      dockerConfigPath: optionalText,
       proxy: { ...secret, empty: false },
-      insecure: flag,
+      password: secret,
+      ...reaching,
     },
   },
   /** A source of imagesIn that is no object. */
@@ -35,7 +43,7 @@ export const shapes = {
   ca: { fields: { caCert: optionalText, caCertPath: optionalText } },
   settings: {
     fields: {
-      registry: { fields: { username: optionalText, dockerConfigPath: optionalText, insecure: flag } },
+      registry: { fields: reaching },
       include: texts,
       exclude: texts,
       deleteImages: flag,

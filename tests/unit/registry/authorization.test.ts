@@ -292,6 +292,37 @@ describe("authentication", () => {
       });
     });
 
+    it("P5: right credentials that may not push there: the error does not blame the password", async () => {
+      const registry = bench.registry(given());
+      await registry.ping();
+      // As Quay answers a robot account that may not create repositories, and Harbor where there is no such project.
+      server.script = ({ path, answer }) => {
+        answer(
+          path === "/token" ? 200 : 401,
+          path === "/token" ? { token: "narrow" } : refusal("UNAUTHORIZED", "access to the resource is not authorized"),
+          { "www-authenticate": `Bearer realm="${server.url}/token",scope="repository:ns/a:pull,push"` },
+        );
+        return true;
+      };
+      await rejects(
+        registry.uploadBlob("ns/a", { digest: sha256(blob), size: blob.length, bytes: blob }),
+        (error: RegistryError) => {
+          strictEqual(error.code, "REGISTRY_DENIED");
+          strictEqual(
+            error.message,
+            `POST ${server.url}/v2/ns/a/blobs/uploads/: 401, although the token server accepted the credentials (access to the resource is not authorized). ` +
+              `User "alice" may not push to this repository on ${server.hostPort}, or there is none of this name and none is made by a push. ` +
+              "Make it first (Quay: a repository of the organisation; Harbor: its project; ECR, Artifact Registry: a repository), or give the right to push and to create.",
+          );
+          return true;
+        },
+      );
+      await rejects(
+        bench.registry(given(), { access: "pull" }).getManifest("ns/a", "1"),
+        /User "alice" may not read this repository on .*, or there is none of this name\.$/,
+      );
+    });
+
     it("P5: an identity token goes by POST", async () => {
       const registry = bench.registry(given({ username: "<token>", password: "REFRESH" }));
       await registry.ping();

@@ -131,13 +131,13 @@ describe("the way to a registry: TLS", () => {
       "a password without a user",
       () => ({ password: "s3cret" }),
       "CREDENTIALS_INCOMPLETE",
-      /registry\.password is given without username/,
+      /registry: password is given without username/,
     ],
     [
       "a Docker config and a user",
       () => ({ dockerConfigPath: "c.json", username: "u", password: "p" }),
       "CREDENTIALS_TWICE",
-      /give one of them/,
+      /both dockerConfigPath and username or password are given; leave one/,
     ],
   ];
   for (const [title, connection, code, pattern] of unusable) {

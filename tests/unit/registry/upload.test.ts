@@ -31,6 +31,23 @@ describe("blob upload", () => {
   const isThere = (): void => ok(server.hasBlob("ns/a", digest), "the blob is not in the registry");
   const statuses = (): string[] => server.requests.map(({ method, status }) => `${method} ${status}`);
 
+  it("a registry that makes no repository on push: the error names it, and the way out", async () => {
+    server.script = ({ method, answer }) => {
+      const refused = refusal("NAME_UNKNOWN", "The repository with name 'ns/a' does not exist");
+      return method === "POST" && (answer(404, refused), true);
+    };
+    await rejects(bench.registry(server).uploadBlob("ns/a", held), (error: RegistryError) => {
+      strictEqual(error.code, "REGISTRY_REPOSITORY_MISSING");
+      strictEqual(
+        error.message,
+        `${server.hostPort} has no repository "ns/a", and a push makes none (The repository with name 'ns/a' does not exist). ` +
+          "Make it first, or have the registry make it on push (ECR: a repository creation template).",
+      );
+      return true;
+    });
+    deepStrictEqual(statuses(), ["POST 404"]);
+  });
+
   it("one POST and one PUT, with the upload's own query kept and the content counted", async () => {
     let sent = 0;
     await bench.registry(server).uploadBlob("ns/a", once(), { onTry: () => (n) => (sent += n) });

@@ -186,7 +186,7 @@ export class FakeRegistry {
       const found = this.blobs.get(`${blob[1] as string}@${blob[2] as string}`);
       call.answer(
         found === undefined ? 404 : 200,
-        undefined,
+        found,
         found === undefined ? {} : { "docker-content-digest": blob[2] as string },
       );
       return;
