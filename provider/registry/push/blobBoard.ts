@@ -102,6 +102,13 @@ export class BlobBoard {
     }
   }
 
+  /** Nobody who still wants this content will get it. */
+  fail(blob: BoardBlob, error: Error): void {
+    for (const repository of this.repositoriesIn(blob, "wanted")) {
+      this.markFailed(blob, repository, error);
+    }
+  }
+
   /** The registry lost a blob that was there a moment ago. */
   markLost(blob: BoardBlob, repository: string): void {
     blob.sources.delete(repository);

@@ -7,8 +7,8 @@ const tickMs = 500;
  * whatever is repeated: a blob counts as far as its best try got, and the total only grows.
  */
 export class PushProgress {
-  private images = { done: 0, total: 0 };
-  private bytes = { done: 0, total: 0 };
+  private readonly images = new Total();
+  private readonly bytes = new Total();
   private read = { done: 0, total: 0 };
   private readonly best = new Map<string, number>();
   private readonly startedAt = Date.now();
@@ -22,8 +22,9 @@ export class PushProgress {
     this.timer.unref();
   }
 
-  setImages(total: number): void {
-    this.images.total = Math.max(this.images.total, total);
+  /** @param of Whose they are: the line has the sum of all. */
+  setImages(total: number, of: object): void {
+    this.images.set(total, of);
     this.show();
   }
 
@@ -33,8 +34,8 @@ export class PushProgress {
   }
 
   /** Bytes that are to be sent, once known. */
-  setBytes(total: number): void {
-    this.bytes.total = Math.max(this.bytes.total, total);
+  setBytes(total: number, of: object): void {
+    this.bytes.set(total, of);
   }
 
   /** A counter for one try at one blob in one repository. */
@@ -114,6 +115,20 @@ export class PushProgress {
       this.last = text;
       this.log.progress(text);
     }
+  }
+}
+
+/** So much of so much, over all registries. */
+class Total {
+  done = 0;
+  private readonly parts = new Map<object, number>();
+
+  get total(): number {
+    return [...this.parts.values()].reduce((sum, part) => sum + part, 0);
+  }
+
+  set(total: number, of: object): void {
+    this.parts.set(of, Math.max(this.parts.get(of) ?? 0, total));
   }
 }
 

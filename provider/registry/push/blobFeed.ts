@@ -1,0 +1,250 @@
+import type { Readable } from "node:stream";
+
+import type { PackageBlob } from "../../archive/imagePackage";
+import type { Digest } from "../../model/digest";
+import type { BlobSource } from "../upload/blobUpload";
+import { ByteBudget } from "../upload/byteBudget";
+import { fanOut } from "../upload/fanOut";
+
+/** How much of a package may be in memory. */
+export interface PushMemory {
+  /** Blobs up to this size are held in memory and sent side by side; larger ones flow. Default 16 MiB. */
+  blobBytes?: number;
+  /** All blobs in memory together, however many registries they go to. Default 64 MiB. */
+  totalBytes?: number;
+}
+
+const defaultMemory: Required<PushMemory> = { blobBytes: 16 * 1024 * 1024, totalBytes: 64 * 1024 * 1024 };
+
+/**
+ * Blobs in memory on their way, however small: a package of many small ones would have all of them on their way at
+ * once.
+ */
+const blobsAtOnce = 256;
+
+/** Files of a folder or plain tar that are sent side by side. */
+const filesAtOnce = 6;
+
+/** One registry that is to have a content. */
+export interface Taker {
+  /** A content that can be had as often as it takes. */
+  bring(source: BlobSource): Promise<void>;
+  /** One function for each repository that a content has to flow into; `alone`: it is the only one that reads it. */
+  flows(): ((source: BlobSource, alone: boolean) => Promise<void>)[];
+  /** After its flows. */
+  flowed(): Promise<void>;
+  /** The content cannot be had. */
+  failed(error: Error): void;
+}
+
+/** One that may turn out to have it. */
+export interface Searcher extends Taker {
+  found(): Promise<boolean>;
+}
+
+/**
+ * Takes contents out of a package's pass and gives each to all registries that lack it: read once, however many these
+ * are. The pass goes at the pace of the slowest of them; how far it may be ahead is bounded.
+ */
+export class BlobFeed {
+  private readonly budget: ByteBudget;
+  private readonly files: ByteBudget;
+  private readonly underWay = new Set<Promise<void>>();
+  private readonly heldBytes: number;
+  /** What a blob counts for besides its content. */
+  private readonly overhead: number;
+
+  constructor(memory: PushMemory, signal: AbortSignal) {
+    const { blobBytes, totalBytes } = { ...defaultMemory, ...memory };
+    this.heldBytes = blobBytes;
+    this.overhead = Math.floor(totalBytes / blobsAtOnce);
+    this.budget = new ByteBudget(totalBytes, signal);
+    this.files = new ByteBudget(filesAtOnce, signal);
+  }
+
+  /**
+   * Takes one blob out of the package's pass. Resolves when the pass may go on: as soon as the content is in memory,
+   * can be read at any time, or has flowed by.
+   */
+  async deliver(given: PackageBlob, takers: readonly Taker[]): Promise<void> {
+    const [only] = takers;
+    if (only === undefined) {
+      return;
+    }
+    const isSmall = given.size <= this.heldBytes;
+    if (!given.reopenable) {
+      await (isSmall ? this.hold(given, (source) => bringAll(takers, source)) : this.pass(given, takers));
+      return;
+    }
+    const giveBack = await this.files.take(1);
+    if (takers.length === 1) {
+      this.start(only.bring(reopening(given)).finally(giveBack));
+    } else if (isSmall) {
+      const giveBytes = await this.budget.take(given.size + this.overhead);
+      this.start(this.readThenBring(given, takers).finally(giveBytes).finally(giveBack));
+    } else {
+      this.start(this.flowThenBring(given, takers).finally(giveBack));
+    }
+  }
+
+  /** The same for what is sent only where it is not found. */
+  async deliverUnlessFound(given: PackageBlob, searchers: readonly Searcher[]): Promise<void> {
+    if (given.size <= this.heldBytes && !given.reopenable) {
+      await this.hold(given, (source) => Promise.all(searchers.map((one) => bringUnlessFound(one, source))));
+      return;
+    }
+    const found = await Promise.all(
+      searchers.map((one) =>
+        one.found().catch((error: unknown) => {
+          one.failed(error as Error);
+          return true;
+        }),
+      ),
+    );
+    const lacking = searchers.filter((_, at) => found[at] !== true);
+    if (lacking.length > 0) {
+      await this.pass(given, lacking);
+    }
+  }
+
+  /** Waits for everything that was begun. */
+  async waitForUploads(): Promise<void> {
+    while (this.underWay.size > 0) {
+      await Promise.all(this.underWay);
+    }
+  }
+
+  private start(work: Promise<unknown>): void {
+    const settled: Promise<void> = work
+      .then(() => undefined)
+      .catch(() => undefined)
+      .finally(() => this.underWay.delete(settled));
+    this.underWay.add(settled);
+  }
+
+  /** In memory until all have it. */
+  private async hold(given: PackageBlob, send: (source: BlobSource) => Promise<unknown>): Promise<void> {
+    const giveBack = await this.budget.take(given.size + this.overhead);
+    try {
+      const { digest, size } = given;
+      const bytes = await collect(given.open(), size);
+      this.start(send({ digest, size, bytes }).finally(giveBack));
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  }
+
+  /** A content that flows by, as large as it may be. */
+  private async pass(given: PackageBlob, takers: readonly Taker[]): Promise<void> {
+    const passing = new PassingContent(given);
+    const done = flow(passing, takers);
+    this.start(done);
+    await passing.waitUntilTaken(done);
+  }
+
+  /** A content that can be opened again costs one reading each time; of a registry's blob, another download. */
+  private async readThenBring(given: PackageBlob, takers: readonly Taker[]): Promise<void> {
+    const { digest, size } = given;
+    try {
+      const bytes = await collect(given.open(), size);
+      await bringAll(takers, { digest, size, bytes });
+    } catch (error) {
+      for (const taker of takers) {
+        taker.failed(error as Error);
+      }
+    }
+  }
+
+  /** One reading for all; what broke on its way to one of them is read once more for that one. */
+  private async flowThenBring(given: PackageBlob, takers: readonly Taker[]): Promise<void> {
+    const { digest, size } = given;
+    await flow({ digest, size, open: () => given.open() }, takers);
+    await bringAll(takers, reopening(given));
+  }
+}
+
+function reopening(given: PackageBlob): BlobSource {
+  return { digest: given.digest, size: given.size, open: () => given.open(), reopenable: true };
+}
+
+function bringAll(takers: readonly Taker[], source: BlobSource): Promise<unknown> {
+  return Promise.all(takers.map((taker) => taker.bring(source)));
+}
+
+async function bringUnlessFound(searcher: Searcher, source: BlobSource): Promise<void> {
+  if (!(await searcher.found())) {
+    await searcher.bring(source);
+  }
+}
+
+/** One reading of a content into all places that it has to flow to, side by side. */
+async function flow(content: BlobSource & { open: () => Readable }, takers: readonly Taker[]): Promise<void> {
+  const flows = takers.map((taker) => taker.flows());
+  const count = flows.flat().length;
+  const branches = count > 1 ? fanOut(content.open(), count) : [];
+  await Promise.all(
+    takers.map(async (taker, at) => {
+      await Promise.all(
+        (flows[at] ?? []).map((into) => {
+          const branch = branches.shift();
+          if (branch === undefined) {
+            return into(content, true);
+          }
+          const { digest, size } = content;
+          // An upload that failed before it read anything would hold up the others.
+          return into({ digest, size, open: () => branch }, false).finally(() => void branch.destroy());
+        }),
+      );
+      await taker.flowed();
+    }),
+  );
+}
+
+/** The content of a blob in the package's pass, which goes on once the content has been read to its end. */
+class PassingContent implements BlobSource {
+  readonly digest: Digest;
+  readonly size: number;
+  private over = false;
+  private failure: Error | undefined;
+  private end: () => void = () => {};
+  private readonly ended = new Promise<void>((resolve) => (this.end = resolve));
+
+  constructor(private readonly given: PackageBlob) {
+    this.digest = given.digest;
+    this.size = given.size;
+  }
+
+  /** Some packages can give it again, but only until the pass goes on. */
+  get reopenable(): boolean {
+    return this.given.reopenable || (this.given.reopenableUntilResolved && !this.over);
+  }
+
+  readonly open = (): Readable => {
+    const content = this.given.open();
+    content.once("end", this.end);
+    content.once("error", (error) => {
+      this.failure = error;
+      this.end();
+    });
+    return content;
+  };
+
+  /** Resolves when the pass may go on; rejects with the package's own failure. */
+  async waitUntilTaken(done: Promise<unknown>): Promise<void> {
+    await Promise.race([this.ended, done.catch(() => undefined)]);
+    this.over = true;
+    if (this.failure !== undefined) {
+      throw this.failure;
+    }
+  }
+}
+
+async function collect(content: Readable, size: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for await (const chunk of content as AsyncIterable<Buffer>) {
+    at += chunk.copy(bytes, at);
+  }
+  return at === size ? bytes : bytes.subarray(0, at);
+}
