@@ -1,5 +1,5 @@
 import type { Digest } from "../../model/digest";
-import type { ManifestsByRepository } from "../sets/pushSetRecord";
+import type { ManifestsByRepository, RecordedImage } from "../sets/pushSetRecord";
 
 /** One image as the registry has it after a push; element of ImagePushSet's `images` output. */
 export interface PushedImage {
@@ -48,6 +48,8 @@ export interface PushResult {
   left: { name: string; reason: string }[];
   /** Everything that the push set has now. */
   manifests: ManifestsByRepository;
+  /** The same by image: of those that are there, and of `kept`. */
+  recorded: RecordedImage[];
   stats: { blobsSent: number; blobsMounted: number; blobsPresent: number; bytesSent: number; manifestsSent: number };
 }
 

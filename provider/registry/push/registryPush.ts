@@ -7,8 +7,8 @@ import { RegistryError } from "../registryError";
 import { defaultProbeRepository, repositoryBesideProbe } from "../sets/besideProbe";
 import type { Keeper } from "../sets/deletePushed";
 import { deleteImages } from "../sets/deletePushed";
-import type { ManifestsByRepository } from "../sets/pushSetRecord";
-import { addManifest } from "../sets/pushSetRecord";
+import type { ManifestsByRepository, RecordedImage } from "../sets/pushSetRecord";
+import { addManifest, manifestsOf } from "../sets/pushSetRecord";
 import type { BlobSource } from "../upload/blobUpload";
 import { ByteBudget } from "../upload/byteBudget";
 import { BlobBoard } from "./blobBoard";
@@ -38,7 +38,7 @@ export interface RegistryPushOptions {
    */
   keeper?: () => Promise<Keeper>;
   /** Told which manifests the push set is going to have, before any of them is put or taken for granted. */
-  beforePush?: (manifests: ManifestsByRepository) => Promise<void>;
+  beforePush?: (images: readonly RecordedImage[]) => Promise<void>;
   /** Public names of images of which the registry is known to have lost something below an intact tag. */
   damaged?: readonly string[];
   /** The images of the last push, as the state has them. */
@@ -82,6 +82,7 @@ export class RegistryPush {
   private stagingRefused: Error | undefined;
   private index!: PackageIndex;
   private plan!: PushPlan;
+  private planned: RecordedImage[] = [];
   private manifests: ManifestsByRepository = new Map();
   private readonly outcomes = new Map<string, PushedImage | Error>();
   private pending: Pending[] = [];
@@ -163,7 +164,8 @@ export class RegistryPush {
   planImages(index: PackageIndex, chosen: readonly PackageImage[]): void {
     this.index = index;
     this.plan = planPush(index, chosen, this.registry.endpoint);
-    this.manifests = manifestsOf(this.plan.images);
+    this.planned = this.plan.images.map(recordedImage);
+    this.manifests = manifestsOf(this.planned);
     this.progress.setImages(this.plan.images.length + this.plan.failures.length, this.registry);
     for (const { source, error } of this.plan.failures) {
       this.outcomes.set(source, error);
@@ -172,7 +174,7 @@ export class RegistryPush {
 
   /** Finds out what is there; afterwards the board has what is wanted from the package. */
   async findLacking(): Promise<void> {
-    await this.options.beforePush?.(this.manifests);
+    await this.options.beforePush?.(this.planned);
     await this.findPending();
     if (this.pending.length > 0) {
       this.fillBoard();
@@ -291,7 +293,16 @@ export class RegistryPush {
   /** What became of it. With `deleteImages` it is only now that anything is deleted. */
   async finish(chosen: readonly PackageImage[]): Promise<PushResult> {
     const { manifests, stats } = this;
-    const result: PushResult = { images: [], failures: [], kept: [], deleted: [], left: [], manifests, stats };
+    const result: PushResult = {
+      images: [],
+      failures: [],
+      kept: [],
+      deleted: [],
+      left: [],
+      manifests,
+      recorded: [],
+      stats,
+    };
     const before = new Map((this.options.previous ?? []).map((image) => [image.source, image]));
     for (const { source } of chosen) {
       const outcome = this.outcomes.get(source);
@@ -303,9 +314,14 @@ export class RegistryPush {
         result.images.push(outcome);
       }
     }
-    for (const { source, digest } of [...result.images, ...result.kept]) {
+    const plans = new Map(this.planned.map((image) => [image.source, image]));
+    for (const image of [...result.images, ...result.kept]) {
+      const { source, digest } = image;
+      const { repository } = targetOf(this.registry.endpoint, source);
       // Of an index that was reduced to what the package has, or of an earlier push.
-      addManifest(manifests, targetOf(this.registry.endpoint, source).repository, digest);
+      addManifest(manifests, repository, digest);
+      const own = result.kept.includes(image) ? [] : (plans.get(source)?.manifests ?? []);
+      result.recorded.push({ source, repository, digest, manifests: [...new Set([digest, ...own])] });
     }
     await this.deleteDropped(result);
     return result;
@@ -340,12 +356,11 @@ export class RegistryPush {
   }
 }
 
-function manifestsOf(images: readonly PlannedImage[]): ManifestsByRepository {
-  const manifests: ManifestsByRepository = new Map();
-  for (const { target, below, root, referrers } of images) {
-    for (const { digest } of [...below, root, ...referrers]) {
-      addManifest(manifests, target.repository, digest);
-    }
-  }
-  return manifests;
+function recordedImage({ image, target, below, root, referrers }: PlannedImage): RecordedImage {
+  return {
+    source: image.source,
+    repository: target.repository,
+    digest: root.digest,
+    manifests: [root, ...below, ...referrers].map(({ digest }) => digest),
+  };
 }

@@ -21,6 +21,20 @@ export interface PushSetRecord {
   owner: string;
   /** Manifests by repository (the registry's full path): roots, the children of indexes, referrers. */
   manifests: ManifestsByRepository;
+  /** Which of them belong to which image; none in the record of an earlier version. */
+  images: RecordedImage[];
+}
+
+/** One image of a push set, with every manifest that came with it. */
+export interface RecordedImage {
+  /** Public name. */
+  source: string;
+  /** The registry's full path. */
+  repository: string;
+  /** What the tag was given. */
+  digest: Digest;
+  /** That one, the children of an index, signatures and other referrers. */
+  manifests: Digest[];
 }
 
 export type ManifestsByRepository = Map<string, Set<Digest>>;
@@ -52,14 +66,27 @@ export async function writeRecord(
   record: Omit<PushSetRecord, "token">,
 ): Promise<void> {
   const repository = repositoryBelow(registry.endpoint, place.repository);
+  // Without "sha256:", which would stand there thousands of times.
+  const manifests = new Map(
+    [...union(record.manifests, manifestsOf(record.images))].map(([name, digests]) => [
+      name,
+      [...digests].map(withoutAlgorithm).sort(),
+    ]),
+  );
+  const numbers = new Map([...manifests].map(([name, digests]) => [name, new Map(digests.map((one, n) => [one, n]))]));
   const text = JSON.stringify({
     version: 1,
     token: place.token,
     owner: record.owner,
-    // Without "sha256:", which would stand there thousands of times.
-    manifests: Object.fromEntries(
-      [...record.manifests].map(([name, digests]) => [name, [...digests].map(withoutAlgorithm).sort()]),
-    ),
+    manifests: Object.fromEntries(manifests),
+    // By their numbers in the lists above: digests do not compress.
+    images: record.images.map(({ source, repository, digest, manifests: own }) => [
+      source,
+      repository,
+      ...[digest, ...own.filter((one) => one !== digest)].map((one) =>
+        numbers.get(repository)?.get(withoutAlgorithm(one)),
+      ),
+    ]),
   });
   const bytes = await tinyManifest(registry, repository, "what a push set of pulumi-registry-mirror has here", {
     [annotation]: gzipSync(text).toString("base64"),
@@ -152,6 +179,7 @@ function parseRecord(manifest: Buffer): PushSetRecord | undefined {
       token: string;
       owner: string;
       manifests: Record<string, string[]>;
+      images?: [source: string, repository: string, ...numbers: number[]][];
     };
     if (json.version !== 1) {
       return undefined;
@@ -159,7 +187,11 @@ function parseRecord(manifest: Buffer): PushSetRecord | undefined {
     const manifests = new Map(
       Object.entries(json.manifests).map(([name, digests]) => [name, new Set(digests.map(withAlgorithm))]),
     );
-    return { token: json.token, owner: json.owner, manifests };
+    const images = (json.images ?? []).map(([source, repository, ...numbers]): RecordedImage => {
+      const own = numbers.map((n) => withAlgorithm(json.manifests[repository]?.[n] as string));
+      return { source, repository, digest: own[0] as Digest, manifests: own };
+    });
+    return { token: json.token, owner: json.owner, manifests, images };
   } catch {
     return undefined;
   }
@@ -171,6 +203,15 @@ function withoutAlgorithm(digest: Digest): string {
 
 function withAlgorithm(text: string): Digest {
   return text.includes(":") ? text : `sha256:${text}`;
+}
+
+/** All manifests of images, by repository. */
+export function manifestsOf(images: readonly RecordedImage[]): ManifestsByRepository {
+  const all: ManifestsByRepository = new Map();
+  for (const { repository, manifests } of images) {
+    manifests.forEach((digest) => addManifest(all, repository, digest));
+  }
+  return all;
 }
 
 /** What is in either. */

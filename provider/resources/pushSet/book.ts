@@ -5,10 +5,11 @@ import type { Registry } from "../../registry/registry";
 import { RegistryError } from "../../registry/registryError";
 import type { Keeper } from "../../registry/sets/deletePushed";
 import { keeperOf } from "../../registry/sets/deletePushed";
-import type { ManifestsByRepository, RecordPlace } from "../../registry/sets/pushSetRecord";
+import type { PushSetRecord, RecordedImage, RecordPlace } from "../../registry/sets/pushSetRecord";
 import {
   defaultRecordRepository,
   deleteRecord,
+  manifestsOf,
   readOtherRecords,
   readRecord,
   recordRepository,
@@ -30,8 +31,8 @@ export interface RecordWanted {
  */
 export class PushSetBook {
   readonly place: RecordPlace | undefined;
-  private written: ManifestsByRepository | undefined;
-  private before: ManifestsByRepository = new Map();
+  private written: RecordContents | undefined;
+  private before: RecordContents = { manifests: new Map(), images: [] };
 
   constructor(
     private readonly registry: Registry,
@@ -45,14 +46,13 @@ export class PushSetBook {
   }
 
   /** Before a push: what there was, and what is to come. */
-  async recordPlanned(manifests: ManifestsByRepository): Promise<void> {
+  async recordPlanned(images: readonly RecordedImage[]): Promise<void> {
     if (this.place === undefined) {
       return;
     }
     try {
-      this.before =
-        (this.old === undefined ? undefined : (await readRecord(this.registry, this.old))?.manifests) ?? this.before;
-      await this.write(union(this.before, manifests));
+      this.before = (this.old === undefined ? undefined : await readRecord(this.registry, this.old)) ?? this.before;
+      await this.write(both(this.before, images));
     } catch (error) {
       this.context.signal.throwIfAborted();
       if (this.wanted.deleteImages === true) {
@@ -68,12 +68,12 @@ export class PushSetBook {
   }
 
   /** After it. Gives the place of the record for the state; undefined where none could be written. */
-  async recordPushed(manifests: ManifestsByRepository, complete: boolean): Promise<RecordPlace | undefined> {
+  async recordPushed(images: readonly RecordedImage[], complete: boolean): Promise<RecordPlace | undefined> {
     if (this.place === undefined || this.written === undefined) {
       await this.forget(this.old);
       return undefined;
     }
-    await this.write(complete ? manifests : union(this.before, manifests));
+    await this.write(complete ? both(nothing, images) : both(this.before, images));
     if (this.old !== undefined && this.old.repository !== this.place.repository) {
       await this.forget(this.old);
     }
@@ -85,12 +85,17 @@ export class PushSetBook {
     return readKeeper(this.registry, this.wanted, this.place);
   }
 
-  private async write(manifests: ManifestsByRepository): Promise<void> {
-    if (this.place === undefined || (this.written !== undefined && isSame(this.written, manifests))) {
+  /** What this push set has had, each image with its manifests, as far as a record has told. */
+  get known(): readonly RecordedImage[] {
+    return this.written?.images ?? this.before.images;
+  }
+
+  private async write(contents: RecordContents): Promise<void> {
+    if (this.place === undefined || (this.written !== undefined && isSame(this.written, contents))) {
       return;
     }
-    await writeRecord(this.registry, this.place, { owner: this.context.urn ?? "", manifests });
-    this.written = manifests;
+    await writeRecord(this.registry, this.place, { owner: this.context.urn ?? "", ...contents });
+    this.written = contents;
   }
 
   private async forget(place: RecordPlace | undefined): Promise<void> {
@@ -138,10 +143,27 @@ export async function keeperForDelete(
   }
 }
 
-function isSame(a: ManifestsByRepository, b: ManifestsByRepository): boolean {
-  const flat = (all: ManifestsByRepository): string =>
-    [...all]
-      .flatMap(([name, digests]) => [...digests].map((digest) => `${name}@${digest}`))
+/** What a record says that there is. */
+type RecordContents = Pick<PushSetRecord, "manifests" | "images">;
+
+const nothing: RecordContents = { manifests: new Map(), images: [] };
+
+function both({ manifests, images }: RecordContents, others: readonly RecordedImage[]): RecordContents {
+  const all = new Map<string, RecordedImage>();
+  for (const image of [...images, ...others]) {
+    const key = `${image.source} ${image.digest}`;
+    const own = new Set([...(all.get(key)?.manifests ?? []), ...image.manifests]);
+    all.set(key, { ...image, manifests: [...own] });
+  }
+  return { manifests: union(manifests, manifestsOf(others)), images: [...all.values()] };
+}
+
+function isSame(a: RecordContents, b: RecordContents): boolean {
+  const flat = ({ manifests, images }: RecordContents): string =>
+    [
+      ...[...manifests].flatMap(([name, digests]) => [...digests].map((digest) => `${name}@${digest}`)),
+      ...images.map(({ source, manifests: own }) => `${source} ${own.join(" ")}`),
+    ]
       .sort()
       .join("\n");
   return flat(a) === flat(b);

@@ -49,7 +49,7 @@ export async function push(
         deleteImages: inputs.deleteImages === true,
         previous,
         damaged: olds?.damaged ?? [],
-        beforePush: (manifests) => book.recordPlanned(manifests),
+        beforePush: (images) => book.recordPlanned(images),
         keeper: () => book.keeper(),
         ...(inputs.probeRepository === false
           ? {}
@@ -60,7 +60,7 @@ export async function push(
         inputs.probeRepository === false
           ? undefined
           : await keepOrPushProbe(registry, inputs.probeRepository, olds?.probe, context);
-      const record = await book.recordPushed(result.manifests, result.failures.length === 0);
+      const record = await book.recordPushed(result.recorded, result.failures.length === 0);
       const { drift: _drift, ...rest } = inputs;
       const outs: PushSetOutputs = {
         ...rest,
