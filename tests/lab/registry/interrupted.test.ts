@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { RegistryConnection } from "../../../provider/registry/connection";
+import type { ImageList } from "../../../provider/registry/source/imageList";
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { runTypeScript } from "../lab/runTypeScript";
 import { Layout } from "./kit/layout";
-import { mustHave, pushTo } from "./kit/pushing";
+import { copyTo, mustHave, pushTo } from "./kit/pushing";
 import { ask } from "./kit/readBack";
 
 describe("a push that is killed and run again", function () {
@@ -43,7 +44,12 @@ describe("a push that is killed and run again", function () {
    * Runs the push in a process of its own and kills it when the registry has taken `after` contents and is in the
    * middle of the next.
    */
-  async function pushAndKill(connection: RegistryConnection, source: string, after: number): Promise<void> {
+  async function pushAndKill(
+    connection: RegistryConnection,
+    source: string | ImageList,
+    after: number,
+    andThenMs = 0,
+  ): Promise<void> {
     proxy.script(
       // Slow enough that the kill comes between two contents, or in one.
       { name: "slow", method: "PUT", path: /\/blobs\/uploads\//, fault: { delay: 100 } },
@@ -64,6 +70,7 @@ describe("a push that is killed and run again", function () {
     while (taken() < after && child.exitCode === null && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+    await new Promise((resolve) => setTimeout(resolve, andThenMs));
     child.kill("SIGKILL");
     strictEqual(await ended, "SIGKILL", "the push was over before it could be killed");
     ok(taken() >= after && taken() < layout.blobs.size, `${taken()} contents were taken`);
@@ -118,4 +125,47 @@ describe("a push that is killed and run again", function () {
       deepStrictEqual([third.stats.bytesSent, third.stats.manifestsSent], [0, 0]);
     });
   }
+
+  it("S1: a copy, killed at random moments: every tag is whole, nothing that arrived is sent again, and all comes", async () => {
+    const trusted = { caCertPath: lab.privateAuthority.certPath };
+    const filled = await pushTo({ endpoint: `${registry.hostPort}/public`, ...trusted }, layout.root);
+    deepStrictEqual(filled.failures, []);
+    const list: ImageList = {
+      images: [...layout.images.keys()],
+      registries: { "gcr.io": { endpoint: `${registry.hostPort}/public`, ...trusted } },
+    };
+    const namespace = "k-copied";
+    // To the registry by another address, so that nothing can be mounted.
+    const connection = { endpoint: `${proxy.hostPort}/${namespace}`, ...trusted };
+    for (let round = 1; round <= 3; round++) {
+      const already = (await digestsThere(namespace)).size;
+      const left = layout.blobs.size - already;
+      const moment = {
+        contents: Math.floor(Math.random() * Math.min(4, left - 3)),
+        ms: Math.floor(Math.random() * 90),
+      };
+      await pushAndKill(connection, list, moment.contents, moment.ms);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const tagged: string[] = [];
+      for (const name of list.images) {
+        const path = /^gcr\.io\/(.+):1$/.exec(name)?.[1] as string;
+        if ((await ask(registry, "HEAD", `/v2/${namespace}/${path}/manifests/1`)).status === 200) {
+          tagged.push(name);
+        }
+      }
+      await mustHave(registry, namespace, layout, tagged).catch((error: unknown) => {
+        throw new Error(`killed after ${JSON.stringify(moment)}, round ${round}`, { cause: error });
+      });
+    }
+    const before = await digestsThere(namespace);
+    proxy.script();
+    const result = await copyTo(connection, list);
+    deepStrictEqual(result.failures, []);
+    await mustHave(registry, namespace, layout);
+    deepStrictEqual(
+      digestsPut().filter((digest) => before.has(digest)),
+      [],
+      "sent again",
+    );
+  });
 });

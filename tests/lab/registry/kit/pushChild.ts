@@ -7,20 +7,24 @@ import { text } from "node:stream/consumers";
 
 import { messageOf } from "../../../../provider/model/errors";
 import type { RegistryConnection } from "../../../../provider/registry/connection";
-import { pushTo } from "./pushing";
+import type { ImageList } from "../../../../provider/registry/source/imageList";
+import { copyTo, pushTo } from "./pushing";
 
 async function main(): Promise<void> {
   const { connection, source, cacheDir, spoolDir } = JSON.parse(await text(process.stdin)) as {
     connection: RegistryConnection;
-    source: string;
+    source: string | ImageList;
     cacheDir?: string;
     spoolDir?: string;
   };
   try {
-    const result = await pushTo(connection, source, {
-      ...(cacheDir === undefined ? {} : { cacheDir }),
-      ...(spoolDir === undefined ? {} : { spoolDir }),
-    });
+    const result =
+      typeof source === "string"
+        ? await pushTo(connection, source, {
+            ...(cacheDir === undefined ? {} : { cacheDir }),
+            ...(spoolDir === undefined ? {} : { spoolDir }),
+          })
+        : await copyTo(connection, source);
     process.stdout.write(
       JSON.stringify({
         failures: result.failures.map(({ error }) => messageOf(error)),
