@@ -1,3 +1,5 @@
+import type { LockedConfig } from "./layout/layout";
+
 /** What was found on a node before anything is planned. Texts only: parsing is containerd/'s work. */
 export interface ObservedNode {
   /** `containerd --version` as printed. */
@@ -6,6 +8,8 @@ export interface ObservedNode {
   configPath: string;
   /** Where the node's layout wants hosts.toml files; undefined where the mirror says it. */
   hostsDir?: string;
+  /** Of the node's layout: the configuration is not ours to edit. */
+  lockedConfig?: LockedConfig;
   /**
    * Every text file that matters by absolute path: main config, files named by `imports`, everything small below the
    * hosts directories.

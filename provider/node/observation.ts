@@ -5,7 +5,7 @@ import * as toml from "@iarna/toml";
 import { builtIn } from "../containerd/layout/builtIn";
 import type { NodeLayout } from "../containerd/layout/layout";
 import type { LayoutChoice } from "../containerd/layout/layouts";
-import { candidates, layoutNames } from "../containerd/layout/layouts";
+import { candidates, layoutNames, usualLayout } from "../containerd/layout/layouts";
 import type { ObservedFile, ObservedNode } from "../containerd/observed";
 import { whatToObserve } from "../containerd/read/whatToObserve";
 import { MirrorError } from "../model/errors";
@@ -19,6 +19,8 @@ export interface NodeObservation extends ObservedNode {
   layout: string;
   /** systemd unit that runs containerd. */
   unit: string;
+  /** The layout's link, where it is not there: what lies below it is gone, or being copied. */
+  missingLink?: string;
   /** containerd's program on the node. */
   binary: string;
   /** `active`, `failed`, `inactive`, … of the unit. */
@@ -70,8 +72,8 @@ export function observeCommand(hostsDirs: string[], layout: LayoutChoice = "auto
 }
 
 /** One candidate as `layout` of observe.sh reads it. */
-function encodeLayout({ kind, units, configPath, hostsDir, binary, paths }: NodeLayout): string {
-  return encodeValue([kind, units.join(" "), configPath, hostsDir, binary, paths].join("\n"));
+function encodeLayout({ kind, units, configPath, hostsDir, binary, paths, link = "" }: NodeLayout): string {
+  return encodeValue([kind, units.join(" "), configPath, hostsDir, binary, paths, link].join("\n"));
 }
 
 function directoriesToRead(hostsDirs: readonly string[]): string[] {
@@ -94,10 +96,19 @@ export async function observeNode(
   const layout = layoutOf(seen, options.layout);
   const unit = seen.values["unit"] ?? layout.units[0] ?? "";
   requireOneLayout(node, layout, unit, seen.present);
-  requireContainerd(node, seen, service, { unit, allowDown: options.allowDown === true });
+  const allowDown = options.allowDown === true;
+  if (!allowDown && service["LoadState"] === "not-found" && options.layout === layout.kind && layout !== usualLayout) {
+    throw new NodeError(
+      "NODE_LAYOUT",
+      node,
+      `layout: "${layout.kind}" is declared, and the node has no unit ${layout.units.join(" and no ")}; leave layout out, so that what is there is found, or name what is there`,
+    );
+  }
+  requireContainerd(node, seen, service, { unit, allowDown });
 
   const dirs = [...new Set([...directoriesToRead(options.hostsDirs), layout.hostsDir])];
   const configPath = seen.values["config"] ?? layout.configPath;
+  seen.nameByLink(layout.link, configPath);
   const looked = new Set<string>();
   const soFar = (): ObservedNode => ({
     versionText: seen.values["version"] ?? "",
@@ -133,6 +144,8 @@ export async function observeNode(
     versionText: seen.values["version"] ?? "",
     configPath,
     ...(layout.hostsDirFrom === "layout" ? { hostsDir: layout.hostsDir } : {}),
+    ...(layout.lockedConfig === undefined ? {} : { lockedConfig: layout.lockedConfig }),
+    ...(layout.link !== undefined && !seen.values["link"] ? { missingLink: layout.link } : {}),
     layout: layout.kind,
     unit,
     files: seen.files,
@@ -141,7 +154,9 @@ export async function observeNode(
     binary: seen.values["binary"] ?? "",
     serviceState: service["ActiveState"] ?? "unknown",
     unitState: service["LoadState"] ?? "unknown",
-    notLoaded: service["ActiveState"] === "active" && changedSinceStart(seen, record),
+    // What another program writes at its start, it writes before it starts containerd.
+    notLoaded:
+      layout.lockedConfig === undefined && service["ActiveState"] === "active" && changedSinceStart(seen, record),
     socketPath: layout.paths === "fixed" ? layout.socketPath : (running.socketPath ?? layout.socketPath),
     record,
     unfinished: seen.values["unfinished"] !== undefined,
@@ -182,6 +197,22 @@ class Seen {
           parts[0] === "record" || parts[0] === "dump" ? "\n" : "",
         );
       }
+    }
+  }
+
+  /** Configuration and process name the folder that a link points to; everything of ours is known by the link. */
+  nameByLink(link: string | undefined, configPath: string): void {
+    const target = this.values["link"];
+    if (link === undefined || !target) {
+      return;
+    }
+    const named = (text: string): string => text.replaceAll(`${target}/`, `${link}/`);
+    for (const name of ["arguments", "dump"]) {
+      this.values[name] = named(this.values[name] ?? "");
+    }
+    const config = this.files[configPath];
+    if (config?.text !== undefined) {
+      config.text = named(config.text);
     }
   }
 

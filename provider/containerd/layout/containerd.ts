@@ -6,7 +6,6 @@ export const containerdLayout: NodeLayout = {
   kind: "containerd",
   units: ["containerd.service"],
   configPath: builtIn.configPath,
-  configEditable: true,
   hostsDir: builtIn.hostsDirs[0],
   hostsDirFrom: "mirror",
   socketPath: builtIn.socketPath,

@@ -20,7 +20,6 @@ export function customLayout({ configPath, hostsDir, socketPath, unit }: LayoutP
     kind: "custom",
     units: [unit.endsWith(".service") ? unit : `${unit}.service`],
     configPath,
-    configEditable: true,
     hostsDir,
     hostsDirFrom: "layout",
     socketPath,

@@ -5,7 +5,10 @@ export const k0sLayout: NodeLayout = {
   kind: "k0s",
   units: ["k0scontroller.service", "k0sworker.service"],
   configPath: "/etc/k0s/containerd.toml",
-  configEditable: false,
+  lockedConfig: {
+    writer: "k0s",
+    wayOut: "put a drop-in with config_path into /etc/k0s/containerd.d",
+  },
   hostsDir: "/etc/k0s/containerd.d/certs.d",
   hostsDirFrom: "layout",
   socketPath: "/run/k0s/containerd.sock",

@@ -5,7 +5,10 @@ export const k3sLayout: NodeLayout = {
   kind: "k3s",
   units: ["k3s.service", "k3s-agent.service"],
   configPath: "/var/lib/rancher/k3s/agent/etc/containerd/config.toml",
-  configEditable: false,
+  lockedConfig: {
+    writer: "k3s",
+    wayOut: "upgrade it",
+  },
   hostsDir: "/var/lib/rancher/k3s/agent/etc/containerd/certs.d",
   hostsDirFrom: "layout",
   socketPath: "/run/k3s/containerd/containerd.sock",

@@ -12,12 +12,17 @@ export interface NodeLayout {
   units: readonly string[];
   /** Main configuration, where `paths` does not find another. */
   configPath: string;
-  /** Whether the configuration is ours to edit; otherwise somebody writes it anew at each start. */
-  configEditable: boolean;
+  /** Set where the configuration is not ours to edit, because a program writes it anew at each of its starts. */
+  lockedConfig?: LockedConfig;
   /** Where hosts.toml files go, where the configuration names no directory yet. */
   hostsDir: string;
   /** "mirror": a hosts directory that RegistryMirror names comes before the usual one; "layout": the layout's own stands. */
   hostsDirFrom: "mirror" | "layout";
+  /**
+   * A symbolic link in these paths that an upgrade points elsewhere, having copied what lies below it. Everything is kept
+   * by its name, so that it is the same after an upgrade.
+   */
+  link?: string;
   /** Socket of CRI, where `paths` does not find another. */
   socketPath: string;
   /** containerd's program: a name on root's PATH, or a path; where the unit's own process is none. */
@@ -33,4 +38,12 @@ export interface NodeLayout {
   survivesRestart: string;
   /** Known, so that it is not taken for something else, and not configured here yet: what people can do there. */
   unsupported?: string;
+}
+
+/** A configuration that is not ours to edit. */
+export interface LockedConfig {
+  /** The program that writes it. */
+  writer: string;
+  /** What people can do where it does not name the hosts directory, or lacks something else that is needed. */
+  wayOut: string;
 }

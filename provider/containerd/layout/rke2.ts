@@ -5,7 +5,10 @@ export const rke2Layout: NodeLayout = {
   kind: "rke2",
   units: ["rke2-server.service", "rke2-agent.service"],
   configPath: "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
-  configEditable: false,
+  lockedConfig: {
+    writer: "RKE2",
+    wayOut: "upgrade it",
+  },
   hostsDir: "/var/lib/rancher/rke2/agent/etc/containerd/certs.d",
   hostsDirFrom: "layout",
   socketPath: "/run/k3s/containerd/containerd.sock",

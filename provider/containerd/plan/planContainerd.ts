@@ -6,6 +6,7 @@ import type { ContainerdFinding } from "../containerdFinding";
 import type { ContainerdPlan, PlannedFile } from "../containerdPlan";
 import type { ConfigStyle, DesiredRegistry } from "../desired";
 import { parseEndpointUrl } from "../hostNames";
+import type { LockedConfig } from "../layout/layout";
 import type { ObservedFile, ObservedNode } from "../observed";
 import { type ConfigFiles, readConfigFiles, saysNothing } from "../read/configFiles";
 import { type CriSettings, criSettings } from "../read/criSettings";
@@ -13,6 +14,7 @@ import { effectiveRegistry } from "../read/effectiveRegistry";
 import { markedFiles } from "../read/markedFiles";
 import { missingAccess } from "../read/missingAccess";
 import { managedComment } from "../render/hostsToml";
+import type { TomlEdit } from "../toml/editToml";
 import { editToml } from "../toml/editToml";
 import { splitManagedBlock, withoutManagedBlock } from "../toml/managedBlock";
 import { quote, stringAt, tableAt } from "../toml/toml";
@@ -167,6 +169,9 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
     const text = configText(before?.text ?? "", edits, path, version, input);
     const holdsOurs = edits.some((edit) => edit.op === "table" && edit.path.at(-1) === "auth");
     const changed = text !== (before?.text ?? "");
+    if (changed && path === observed.configPath && observed.lockedConfig !== undefined) {
+      throw notOurs(path, edits, observed.lockedConfig);
+    }
     if (changed) {
       restart = true;
     }
@@ -202,6 +207,18 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
   };
   checkOutcome(observed, desired, plan);
   return plan;
+}
+
+function notOurs(path: string, edits: readonly TomlEdit[], { writer, wayOut }: LockedConfig): ContainerdError {
+  const settings = [...new Set(edits.map((edit) => edit.path.slice(2).join(".")))].sort().join(", ");
+  return new ContainerdError(
+    "CONTAINERD_CONFIG_LOCKED",
+    `what is declared needs ${settings} in ${path}, which ${writer} writes anew at each start; nothing was changed. ${upperFirst(wayOut)}, or declare it without that (docs/nodes.md)`,
+  );
+}
+
+function upperFirst(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 function configText(

@@ -26,6 +26,10 @@ export const containerdCodes = {
     cause: "A configuration file cannot be edited without touching more than the registry part.",
     wayOut: "Write its registry settings as [table] headers, as containerd config default prints them.",
   },
+  CONTAINERD_CONFIG_LOCKED: {
+    cause: "What is declared needs a setting in a configuration that another program writes at each start.",
+    wayOut: "Declare it without that setting, or set it where that program takes it from (docs/nodes.md).",
+  },
   CONTAINERD_PLAN: {
     cause: "The node's configuration is broken already, or cannot be brought to do what is declared.",
     wayOut: "Correct on the node what the error names.",

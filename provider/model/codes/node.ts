@@ -51,7 +51,7 @@ export const nodeCodes = {
     wayOut: 'Mend what the lines below the error name, or set look.onProblem to "warn".',
   },
   NODE_LAYOUT: {
-    cause: "The layout names other files than the node's containerd runs with.",
+    cause: "The layout names other files than the node's containerd runs with, or a kind of node that it is not.",
     wayOut: "Give the paths that the error names, or the unit that is meant (docs/nodes.md).",
   },
   NODE_LAYOUT_AMBIGUOUS: {

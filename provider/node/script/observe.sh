@@ -4,6 +4,17 @@
 # CONTENT `-` (not read: too large, outside, no regular file) or `.` and base64.
 
 entries=0
+# The layout's link; none before a layout was chosen.
+y_link=
+
+# plain PATH: sets plain to it, with the layout's link resolved: that one is part of the path, and any other is not.
+plain() {
+  plain=$1
+  [ -n "$y_link" ] || return 0
+  case $1 in
+    "$root$y_link"/*) p_to=$(realpath -e -- "$root$y_link" 2>/dev/null) && plain=$p_to${1#"$root$y_link"} ;;
+  esac
+}
 
 # show PATH CAP INSIDE: one file. A link is read only where it stays below INSIDE.
 show() {
@@ -36,15 +47,16 @@ show() {
 list() {
   if [ -L "$1" ]; then show "$1" 0 /nowhere; return; fi
   [ -d "$1" ] || return
-  show "$1" 0 "$1"
+  plain "$1"; l_dir=$plain
+  show "$1" 0 "$l_dir"
   for l_entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
     [ -e "$l_entry" ] || [ -L "$l_entry" ] || continue
-    show "$l_entry" 262144 "$1"
+    show "$l_entry" 262144 "$l_dir"
     [ -d "$l_entry" ] || continue
-    case $(realpath -e -- "$l_entry" 2>/dev/null) in "$1"/*) ;; *) continue ;; esac
+    case $(realpath -e -- "$l_entry" 2>/dev/null) in "$l_dir"/*) ;; *) continue ;; esac
     for l_file in "$l_entry"/* "$l_entry"/.[!.]* "$l_entry"/..?*; do
       [ -e "$l_file" ] || [ -L "$l_file" ] || continue
-      show "$l_file" 262144 "$1"
+      show "$l_file" 262144 "$l_dir"
     done
     [ "$entries" -le 1000 ] || return
   done
@@ -78,7 +90,7 @@ layout() {
   dec "$1"
   {
     IFS= read -r y_kind; IFS= read -r y_units; IFS= read -r y_config
-    IFS= read -r y_hosts; IFS= read -r y_binary; IFS= read -r y_paths
+    IFS= read -r y_hosts; IFS= read -r y_binary; IFS= read -r y_paths; IFS= read -r y_link
   } <<EOT
 $dec
 EOT
@@ -129,6 +141,11 @@ do_observe() {
   choose $o_layouts
   value layout "$y_kind"
   value unit "$unit"
+  # Where it points; empty where it is not there.
+  if [ -n "$y_link" ]; then
+    o_link=$(realpath -e -- "$root$y_link" 2>/dev/null) || o_link=
+    value link "${o_link#"$root"}"
+  fi
   enc "$y_hosts"
   case " $* " in *" $enc "*) ;; *) set -- "$@" "$enc" ;; esac
   o_service=$(systemctl show "$unit" -p LoadState -p ActiveState -p SubState -p MainPID -p ExecStart -p Result 2>&1)

@@ -112,16 +112,17 @@ do_journal() {
   emit ok
 }
 
-# real_parent: refuses a path that goes through a link, and names the link.
+# real_parent: refuses a path that goes through a link that is not the layout's own, and names it.
 last_dir=
 real_parent() {
   p_dir=${t_path%/*}
   [ "$p_dir" != "$last_dir" ] || return 0
-  if [ "$(realpath -m -- "$p_dir")" != "$p_dir" ]; then
+  plain "$p_dir"
+  if [ "$(realpath -m -- "$p_dir")" != "$plain" ]; then
     p_at=$p_dir
     p_link=
     while [ -n "$p_at" ] && [ "$p_at" != "$root" ]; do
-      [ ! -L "$p_at" ] || p_link=$p_at
+      [ ! -L "$p_at" ] || [ "$p_at" = "$root$y_link" ] || p_link=$p_at
       p_at=${p_at%/*}
     done
     fail NODE_SYMLINK "${p_link#"$root"} -> $(readlink -- "$p_link")"

@@ -23,9 +23,10 @@ import { secretValues } from "./secretValues";
  * - `original-outdated`: what others changed since cannot be told from what we wrote.
  * - `left-alone`: something else stands in the place of a file of ours.
  * - `not-restarted`: containerd was not running.
+ * - `gone`: what the node's containerd belonged to was removed, with all that lay there.
  */
 type ChangeNote = Finding<
-  "version-kept" | "record-lost" | "part-taken-out" | "original-outdated" | "left-alone" | "not-restarted"
+  "version-kept" | "record-lost" | "part-taken-out" | "original-outdated" | "left-alone" | "not-restarted" | "gone"
 >;
 
 /** What one transaction does. Empty `operations`: nothing to do. */
@@ -168,6 +169,15 @@ class Builder {
       this.keeps.push({ kind: "k", path, had, suffix });
     }
     this.note("version-kept", "warning", path, `${what}; that version is kept as ${before ?? `${path}.${suffix}`}`);
+  }
+
+  /** What we saved of a file is not needed any more. */
+  forget({ original, written }: OwnedFile): void {
+    for (const id of [original, written]) {
+      if (id !== undefined) {
+        this.afterwards.push({ kind: "f", id });
+      }
+    }
   }
 
   note(kind: ChangeNote["kind"], severity: ChangeNote["severity"], path: string, text: string): void {
@@ -325,11 +335,26 @@ export function changeToPlan(
  */
 export function changeToRestore(node: string, observed: NodeObservation, tx: string, saved: SavedTexts): ChangeSet {
   const builder = new Builder(node, observed, tx);
-  const record = observed.record;
-  for (const file of record?.files ?? []) {
-    restoreOriginal(builder, file, observed, saved);
+  const { record, missingLink } = observed;
+  const isGone = (path: string): boolean => missingLink !== undefined && path.startsWith(`${missingLink}/`);
+  if (missingLink !== undefined && record?.files.some(({ path }) => isGone(path)) === true) {
+    if (observed.directories.includes(posix.dirname(missingLink))) {
+      throw new NodeError(
+        "NODE_LAYOUT",
+        node,
+        `${missingLink} is not there: an upgrade is at work, or was broken off, and what lies below it comes back with it; run again then`,
+      );
+    }
+    builder.note("gone", "note", missingLink, "was removed, with all that lay below it: nothing there to bring back");
   }
-  const directories = record?.directories ?? [];
+  for (const file of record?.files ?? []) {
+    if (isGone(file.path)) {
+      builder.forget(file);
+    } else {
+      restoreOriginal(builder, file, observed, saved);
+    }
+  }
+  const directories = (record?.directories ?? []).filter((path) => !isGone(path));
   // Without a record nobody knows what was there before; what bears our mark is ours all the same.
   for (const { path, original } of record ? [] : markedFiles(observed)) {
     const had = builder.target(path);
@@ -368,12 +393,7 @@ function restoreOriginal(builder: Builder, file: OwnedFile, observed: NodeObserv
   const had = builder.target(path);
   const restart = file.restart;
   const changed = had !== file.digest && had !== "absent";
-  if (original !== undefined) {
-    builder.afterwards.push({ kind: "f", id: original });
-  }
-  if (file.written !== undefined) {
-    builder.afterwards.push({ kind: "f", id: file.written });
-  }
+  builder.forget(file);
   // The same bytes may have got other rights from us: the original brings back its own.
   const onlyMode = !restart && had === file.originalDigest && file.digest === file.originalDigest;
   if (had === file.originalDigest && !onlyMode) {

@@ -1,5 +1,6 @@
 import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
 import type { LabNode } from "../../lab";
+import { microk8sCase } from "./microk8sStandIn";
 
 /** A kind of node, as a lab node becomes one. */
 export interface LayoutCase {
@@ -15,6 +16,12 @@ export interface LayoutCase {
   /** Folders that must be as before in the end. */
   folders: readonly string[];
   prepare?: (node: LabNode) => Promise<unknown>;
+  /** What a first configuration costs. */
+  restarts: 0 | 1;
+  /** Where config_path stands then, and what it says; default `configPath` and `hostsDir`. */
+  pointer?: { path: string; dir: string };
+  /** What the node's owner does that might undo us: its next start, an upgrade. Default: a restart of the unit. */
+  next?: { title: string; run: (node: LabNode) => Promise<unknown> };
 }
 
 const elsewhere = {
@@ -42,6 +49,7 @@ const custom = (release: LayoutCase["release"]): LayoutCase => ({
   ...elsewhere,
   unit: "opt-ctr.service",
   folders: ["/opt/ctr", "/etc"],
+  restarts: 1,
   prepare: (node) => node.exec(move),
 });
 
@@ -57,7 +65,9 @@ export const layoutCases: readonly LayoutCase[] = [
     hostsDir: "/etc/containerd/certs.d",
     socketPath: "/run/containerd/containerd.sock",
     folders: ["/etc"],
+    restarts: 1,
   },
   custom("bookworm"),
+  microk8sCase("forky"),
   custom("forky"),
 ];

@@ -5,7 +5,7 @@ import type { NodeOwner } from "../../../../provider/node";
 import { type ApplyResult, applyToNode, connectNode, restoreNode } from "../../../../provider/node";
 import type { NodeTuning } from "../../../../provider/node/node";
 import { closeIdleNodes } from "../../../../provider/node/node";
-import type { ApplyOptions, RestoreResult } from "../../../../provider/node/transaction/apply";
+import type { ApplyOptions, RestoreOptions, RestoreResult } from "../../../../provider/node/transaction/apply";
 import { testContext } from "./context";
 import { FakeCri } from "./fakeCri";
 import { FakeNode } from "./fakeNode";
@@ -90,7 +90,7 @@ export class Fixture {
       tuning,
     );
 
-  readonly restore = (options: { owner?: NodeOwner } = {}, tuning: NodeTuning = {}): Promise<RestoreResult> =>
+  readonly restore = (options: Partial<RestoreOptions> = {}, tuning: NodeTuning = {}): Promise<RestoreResult> =>
     this.withNode((n) => restoreNode(n, { owner: mine, criTimeout: 5, ...options }), tuning);
 
   readonly nothingLeft = (): void => {
