@@ -63,7 +63,7 @@ export type { ConnectionArgs, ConnectionOverrides } from "./node/connection";
 export type { LookArgs } from "./node/look";
 export type { ContainerdState, MirrorSource, NodeContainerdArgs, PrepullArgs, VerifyArgs } from "./node/nodeContainerd";
 export { NodeContainerd } from "./node/nodeContainerd";
-export type { ImagePushSetArgs, PushPreviewArgs, SignatureArgs } from "./pushSet/imagePushSet";
+export type { ImagePushSetArgs, PushPreviewArgs, RequireSignedArgs, SignatureArgs } from "./pushSet/imagePushSet";
 export { ImagePushSet } from "./pushSet/imagePushSet";
 export type { ImagesInOptions, ManifestSourceArgs, ManifestText } from "./pushSet/imagesIn";
 export { imagePlacesIn, imagesIn } from "./pushSet/imagesIn";

@@ -17,6 +17,10 @@ export interface PackageImage {
   preserved: boolean | "unknown";
   /** Why `preserved` is not true. */
   reason?: string;
+  /** The index that `root` was reduced from; a signature is for that one. */
+  madeFrom?: Digest;
+  /** `HOST:PORT/REPOSITORY` of an image that is read from a registry. */
+  from?: string;
 }
 
 /** Everything about a package except the large blobs: known before, or only after, the one pass over it. */
@@ -34,6 +38,8 @@ export interface PackageIndex {
   missing: Map<Digest, Digest[]>;
   /** What lies under a tag of its own beside an image and belongs to it, as cosign's sha256-HEX.sig: by the subject. */
   attached?: Map<Digest, { tag: string; digest: Digest }[]>;
+  /** The content of layers that are an image's signatures; those are small. Absent: nobody asked for it. */
+  signatures?: Map<Digest, Buffer>;
   /** Blobs that lie in a registry already: where the mirror is that registry, they are mounted from there. */
   origins?: Map<Digest, BlobOrigin>;
 }

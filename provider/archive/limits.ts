@@ -11,6 +11,9 @@ export const largestList = 32 << 20;
 /** All manifests of a package are kept in memory until it is pushed. */
 export const largestManifestsTotal = 256 << 20;
 
+/** Content of signatures that a stream has in it, kept until it is known whose they are. */
+export const largestSignaturesTotal = 64 << 20;
+
 /** Archives in archives: package, bundle, image archive. */
 export const deepestArchive = 3;
 

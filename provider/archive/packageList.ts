@@ -101,6 +101,7 @@ class PackageList implements ImagePackage {
       missing: new Map(),
       attached: new Map(indexes.flatMap(({ attached = noneAttached }) => [...attached])),
       origins: new Map(indexes.flatMap(({ origins = noOrigins }) => [...origins])),
+      signatures: new Map(indexes.flatMap(({ signatures = noSignatures }) => [...signatures])),
     };
     const places = new Map<string, { digest: Digest; source: string }>();
     for (const [at, { images, referrers, missing }] of indexes.entries()) {
@@ -138,6 +139,7 @@ class PackageList implements ImagePackage {
 }
 
 const noneAttached: NonNullable<PackageIndex["attached"]> = new Map();
+const noSignatures: NonNullable<PackageIndex["signatures"]> = new Map();
 const noOrigins: NonNullable<PackageIndex["origins"]> = new Map();
 
 async function closeAll(packages: readonly ImagePackage[]): Promise<void> {

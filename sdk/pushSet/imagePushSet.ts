@@ -5,6 +5,7 @@ import { requireArguments } from "../../provider/resources/arguments/resolved";
 import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
 import { inspectPackage } from "../../provider/resources/pushSet/package";
 import { checkCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
+import { resolveRequireSigned } from "../../provider/resources/pushSet/requireSigned";
 import { checkSecrets, checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { shapes } from "../../provider/resources/pushSet/shapes";
 import { resolveSignature } from "../../provider/resources/pushSet/signature";
@@ -38,6 +39,18 @@ export interface SignatureArgs {
   publicKey?: pulumi.Input<string>;
 }
 
+/** A key, and the images that must be signed with it: `cosign sign --key`, checked as `cosign verify --key` does. */
+export interface RequireSignedArgs {
+  /** The signer's public key, as cosign writes it into `cosign.pub`: the path of a PEM or DER file; EC, RSA or Ed25519. */
+  publicKeyPath?: pulumi.Input<string>;
+  /** The same as PEM text. */
+  publicKey?: pulumi.Input<string>;
+  /**
+   * Public names, in the form of `include`. Default: all images of the push set. A pattern that fits nothing is an error.
+   */
+  images?: pulumi.Input<pulumi.Input<string>[]>;
+}
+
 /** What to push, and where to. */
 export interface ImagePushSetArgs {
   /**
@@ -55,6 +68,13 @@ export interface ImagePushSetArgs {
    * Another key or signature of the same package pushes nothing. Default: none is asked for.
    */
   signature?: SignatureArgs;
+  /**
+   * Keys that images must be signed with by cosign (docs/signatures.md): each image that an entry selects must have a
+   * signature by its key for its digest, where the image comes from. One that has none stops the push before anything is
+   * sent, and the preview, as far as it can know. Another key, or other images, check again and send nothing else. Default:
+   * none is asked for.
+   */
+  requireSigned?: RequireSignedArgs | RequireSignedArgs[];
   /** The registry, and how to reach it. */
   registry: RegistryArgs;
   /**
@@ -133,12 +153,16 @@ export class ImagePushSet extends MirrorResource {
       .apply(checkCredentials);
     const { source, problems: sourceProblems } = liftSource(args.source);
     const signature = pulumi.output(args.signature).apply(resolveSignature);
+    const requireSigned = pulumi.output(args.requireSigned).apply(resolveRequireSigned);
+    const signers = requireSigned.apply(({ value }) => value);
+    // Patterns that are not known yet are no reason not to look at the package.
+    const checked = args.requireSigned === undefined ? {} : { requireSigned: signers, include, exclude };
     const required = signature.apply(({ value }) => value);
     // Nothing that is seen of it is a secret, although a registry's password may be needed to see it.
     const listing = packageListing(preview?.list);
     const seen = pulumi.unsecret(
       pulumi
-        .output({ source, signature: required, spoolDir, maxDecodedBytes })
+        .output({ source, signature: required, ...checked, spoolDir, maxDecodedBytes })
         .apply((given) => inspectPackage(given, listing)),
     );
     const settings = pulumi
@@ -149,6 +173,7 @@ export class ImagePushSet extends MirrorResource {
     const wire: LiftedWire<PushSetWire> = {
       source,
       signature: required,
+      requireSigned: signers,
       fingerprint: seen.apply((found) => found.value?.fingerprint),
       contents: seen.apply((found) => found.value?.contents),
       digests: seen.apply((found) => found.value?.digests),
@@ -175,6 +200,7 @@ export class ImagePushSet extends MirrorResource {
       credentials,
       ...sourceProblems,
       signature,
+      requireSigned,
       seen,
       settings,
       secrets,

@@ -3,10 +3,11 @@ import { createHash } from "node:crypto";
 import type { Descriptor } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
 import { isManifest, mediaTypes } from "../../model/mediaType";
+import { largestSignature } from "../../model/signatureLayer";
 import { ArchiveError, bytesText } from "../archiveError";
 import type { Compression, UnsupportedForm } from "../decode/compression";
 import { mismatch } from "../delivery";
-import { largestManifest, largestManifestsTotal } from "../limits";
+import { largestManifest, largestManifestsTotal, largestSignaturesTotal } from "../limits";
 import type { Body } from "../scan/entry";
 import { readSmall } from "../scan/entry";
 import type { Scope, Within } from "./scope";
@@ -47,9 +48,12 @@ export class Findings {
   readonly manifests = new Map<Digest, StoredManifest>();
   /** rootfs.diff_ids of each config that was looked at. */
   readonly diffIds = new Map<Digest, Digest[]>();
+  /** Content of signatures that a stream had in it. */
+  readonly signatures = new Map<Digest, Buffer>();
   /** Some names of what was met, for the error that says there are no images. */
   readonly sample: string[] = [];
   private manifestBytes = 0;
+  private signatureBytes = 0;
 
   scope(label: string, path: string, within: Within | undefined): Scope {
     const scope = emptyScope(label, path, within);
@@ -84,6 +88,26 @@ export class Findings {
     const manifest = { bytes: Buffer.from(bytes), json, mediaType };
     this.manifests.set(digest, manifest);
     return manifest;
+  }
+
+  /** Keeps the content of a signature, which comes by once; not of more than any real package has. */
+  addSignature(digest: Digest, bytes: Buffer): void {
+    this.signatureBytes += bytes.length;
+    if (this.signatureBytes <= largestSignaturesTotal) {
+      this.signatures.set(digest, Buffer.from(bytes));
+    }
+  }
+
+  /** Of a layer that its manifest calls a signature; undefined when the package lacks it. */
+  async signature(digest: Digest): Promise<Buffer | undefined> {
+    const known = this.signatures.get(digest);
+    const blob = this.blobs.get(digest);
+    if (known !== undefined || blob?.body === undefined || blob.size > largestSignature) {
+      return known;
+    }
+    const bytes = await readSmall(blob.body, largestSignature, "a signature");
+    checkDigestOf(digest, bytes, blob.label);
+    return Buffer.from(bytes);
   }
 
   /**

@@ -15,6 +15,7 @@ import { kindOf } from "./kind";
 import { originOf } from "./origin";
 import type { DockerImage, Scope } from "./scope";
 import { isInLayer, joinPath } from "./scope";
+import { addSignatures } from "./signatures";
 
 type Layout = Scope["layouts"][number];
 
@@ -75,6 +76,7 @@ export async function makeIndex(findings: Findings, source: string): Promise<Pac
     );
   }
   await graph.addReferrers();
+  await addSignatures(findings, index);
   index.images = images;
   return index;
 }

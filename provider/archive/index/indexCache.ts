@@ -8,7 +8,7 @@ import type { SourceSpec } from "../scan/place";
 import { defaultCacheFolder, readCached, writeCached } from "./cacheFolder";
 
 /** Raised when the same package gives another index. */
-const version = 2;
+const version = 3;
 
 /** Packages remembered; the least recently used go first. */
 const kept = 64;
@@ -35,6 +35,7 @@ interface Stored {
   specs: SourceSpec[];
   referrers: [Digest, Digest[]][];
   missing: [Digest, Digest[]][];
+  signatures: [Digest, string][];
 }
 
 /** The index of a package with this fingerprint, from an earlier run. Damaged or foreign files count as none. */
@@ -51,6 +52,10 @@ export async function readCachedIndex(cacheDir: string, fingerprint: string): Pr
       return undefined;
     }
     manifests.set(digest, { mediaType, bytes });
+  }
+  const signatures = stored.signatures.map(([digest, text]) => [digest, Buffer.from(text, "base64")] as const);
+  if (signatures.some(([digest, bytes]) => digest.startsWith("sha256:") && sha256(bytes) !== digest)) {
+    return undefined;
   }
   const places: KnownPackage["places"] = new Map();
   for (const [digest, , spec, offset, label] of stored.blobs) {
@@ -69,6 +74,7 @@ export async function readCachedIndex(cacheDir: string, fingerprint: string): Pr
       blobs: new Map(stored.blobs.map(([digest, size]) => [digest, size])),
       referrers: new Map(stored.referrers),
       missing: new Map(stored.missing),
+      signatures: new Map(signatures),
     },
     places,
   };
@@ -99,6 +105,7 @@ export async function writeCachedIndex(cacheDir: string, fingerprint: string, kn
     specs,
     referrers: [...index.referrers],
     missing: [...index.missing],
+    signatures: [...(index.signatures ?? [])].map(([digest, bytes]) => [digest, bytes.toString("base64")]),
   };
   const folder = join(cacheDir, "indexes");
   await writeCached(join(folder, fingerprint), version, stored);

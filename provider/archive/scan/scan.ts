@@ -10,6 +10,7 @@ import { checkDigestOf, diffIdsOf } from "../formats/findings";
 import { readList } from "../formats/lists";
 import type { Scope, Within } from "../formats/scope";
 import { addLink, holdsImages, joinPath, layerPaths, withoutEnding } from "../formats/scope";
+import { mayBeSignature } from "../formats/signatures";
 import type { DecodedBudget } from "../limits";
 import { deepestArchive, largestManifest } from "../limits";
 import type { Body, Entry } from "./entry";
@@ -195,6 +196,8 @@ export class Scan {
       const diffIds = diffIdsOf(bytes);
       if (diffIds !== undefined) {
         this.findings.diffIds.set(digest, diffIds);
+      } else if (body.place === undefined && mayBeSignature(bytes)) {
+        this.findings.addSignature(digest, bytes);
       }
       await this.deliver(digest, new BufferBody(bytes, body.label, body.place));
     } else {

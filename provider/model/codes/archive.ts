@@ -79,8 +79,10 @@ export const archiveCodes = {
     wayOut: "Fetch package, signature and key again from where they are published; do not push this package.",
   },
   SIGNATURE_KEY_INVALID: {
-    cause: "The public key for the package's signature is missing, given twice, unreadable, or no EC key.",
-    wayOut: "Give the signer's EC public key as publicKeyPath or publicKey, in PEM form or DER.",
+    cause:
+      "The public key of signature or requireSigned is missing, given twice, unreadable, or of a kind that makes no such signatures.",
+    wayOut:
+      "Give the signer's public key as publicKeyPath or publicKey, in PEM form or DER: EC for signature; EC, RSA or Ed25519 for requireSigned.",
   },
   SIGNATURE_UNFIT: {
     cause:

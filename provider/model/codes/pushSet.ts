@@ -31,8 +31,16 @@ export const pushCodes = {
     wayOut: "Write a public name, with * or ** where it stands for several.",
   },
   PUSH_FILTER_UNMATCHED: {
-    cause: "A pattern of include or exclude fits no image of the package.",
+    cause: "A pattern of include, exclude or requireSigned.images fits no image.",
     wayOut: "Correct the pattern; * stays within one part of the path, ** does not.",
+  },
+  IMAGE_UNSIGNED: {
+    cause: "An image lies where it comes from without any cosign signature, and requireSigned asks for one.",
+    wayOut: "Sign it with cosign sign --key, take it from where its signature is, or leave it out.",
+  },
+  IMAGE_SIGNATURE_WRONG: {
+    cause: "None of an image's signatures is by the key of requireSigned and for this image.",
+    wayOut: "Do not push it: fetch image and key again from where they are published. The error says what was found.",
   },
   PUSH_CONFLICT: {
     cause: "Two different images would have one name in the mirror. Nothing was tagged.",

@@ -21,6 +21,8 @@ export interface PushedImage {
   preserved: boolean | "unknown";
   /** Why `preserved` is not true. */
   reason?: string;
+  /** That it has the signatures that requireSigned asks of it; absent where none is asked for. */
+  signed?: true;
 }
 
 /** An image of random content that only the mirror can have. */

@@ -5,6 +5,7 @@ import { sha256 } from "../../model/digest";
 import { textWithCode } from "../../model/errors";
 import { isIndex } from "../../model/mediaType";
 import { parseReference } from "../../model/reference";
+import { signatureLayers } from "../../model/signatureLayer";
 import type { ManifestParts } from "../push/manifest";
 import { manifestParts } from "../push/manifest";
 import { mapConcurrently } from "../push/mapConcurrently";
@@ -47,6 +48,8 @@ export class ImageCopies {
     form: string,
     /** What it has by digest is read there. */
     private readonly mirror: Registry | undefined = undefined,
+    /** Whether the content of the images' signatures is gathered too. */
+    private readonly signatures = false,
   ) {
     this.index = {
       form,
@@ -57,7 +60,29 @@ export class ImageCopies {
       missing: new Map(),
       attached: new Map(),
       origins: new Map(),
+      signatures: new Map(),
     };
+  }
+
+  /**
+   * Nothing but the signatures of these images, for who asks whether they are signed and copies nothing.
+   *
+   * @throws RegistryError those of the registries
+   */
+  async gatherSignatures(images: readonly ResolvedImage[]): Promise<void> {
+    const found = await mapConcurrently(
+      images,
+      async ({ source, digest }) => {
+        const repository = await this.placeOf(source, digest);
+        await this.gatherReferrers(repository, digest);
+        await this.gatherAttached(repository, digest);
+        const root = { mediaType: "", digest, size: 0 };
+        return { source, root, preserved: true as const, from: nameOfPlace(repository) };
+      },
+      imagesAtOnce,
+    );
+    this.index.images.push(...found);
+    await this.readSignatures(images);
   }
 
   /** @throws RegistryError `IMAGES_UNRESOLVED`, `PLATFORM_MISSING`, and those of the registries */
@@ -87,6 +112,9 @@ export class ImageCopies {
       );
     }
     this.index.images.push(...found.flat());
+    if (this.signatures) {
+      await this.readSignatures(images);
+    }
   }
 
   /** Where an image is read. */
@@ -113,7 +141,8 @@ export class ImageCopies {
     }
     const { reason, ...chosen } = this.choose(source, root);
     await Promise.all(chosen.children.map((child) => this.gatherChild(repository, root.digest, child)));
-    if (chosen.root === root) {
+    // Those of an index that is reduced are not copied; the images in it are signed by them all the same.
+    if (chosen.root === root || this.signatures) {
       await this.gatherReferrers(repository, digest);
     }
     if (await this.gatherAttached(repository, digest)) {
@@ -122,6 +151,8 @@ export class ImageCopies {
     }
     return {
       source,
+      from: nameOfPlace(repository),
+      ...(chosen.root === root ? {} : { madeFrom: digest }),
       root: { mediaType: root.mediaType, digest: chosen.root.digest, size: chosen.root.bytes.length },
       preserved: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
@@ -221,6 +252,27 @@ export class ImageCopies {
     return attached.length > 0;
   }
 
+  /** What the signatures of these images say. */
+  private async readSignatures(images: readonly ResolvedImage[]): Promise<void> {
+    const { referrers, attached, manifests, signatures } = this.index;
+    const about = images.flatMap(({ digest }) => [
+      ...(referrers.get(digest) ?? []),
+      ...(attached.get(digest) ?? []).map((one) => one.digest),
+    ]);
+    const layers = about.flatMap((digest) => signatureLayers(manifests.get(digest)?.bytes ?? Buffer.alloc(0)));
+    await mapConcurrently([...new Set(layers.map(({ digest }) => digest))], async (digest) => {
+      const place = this.origins.get(digest);
+      if (place !== undefined) {
+        const { registry, path } = place.repository;
+        const pieces: Buffer[] = [];
+        for await (const piece of registry.downloadBlob(path, { digest, size: place.size })) {
+          pieces.push(piece as Buffer);
+        }
+        signatures.set(digest, Buffer.concat(pieces));
+      }
+    });
+  }
+
   /** A manifest with its blobs, each fetched once however many images share it. */
   private load(repository: SourceRepository, digest: Digest): Promise<Loaded | undefined> {
     const key = `${repository.registry.endpoint.authority}/${repository.path}@${digest}`;
@@ -252,6 +304,10 @@ export class ImageCopies {
     }
     return { ...read, parts };
   }
+}
+
+function nameOfPlace({ registry, path }: SourceRepository): string {
+  return `${registry.endpoint.authority}/${path}`;
 }
 
 /** Images whose manifests are fetched side by side; each asks for several. */

@@ -24,6 +24,24 @@ export async function resolveList(list: ImageList, context: OperationContext): P
 }
 
 /**
+ * The signatures of those images of a list that are chosen, and nothing else of them.
+ */
+export async function readSignatures(
+  list: ImageList,
+  images: readonly ResolvedImage[],
+  context: OperationContext,
+): Promise<PackageIndex> {
+  const registries = new SourceRegistries(list.registries ?? {}, context, {});
+  try {
+    const copies = new ImageCopies(registries, "all", describeList(images));
+    await copies.gatherSignatures(images);
+    return copies.index;
+  } finally {
+    await registries.close();
+  }
+}
+
+/**
  * Images of other registries as a package: what is in it is known before its pass, and each blob can be opened at any
  * time. Nothing of it lies on the local disk.
  */
@@ -39,17 +57,18 @@ export class RegistryImages implements ImagePackage {
     list: ImageList,
     private readonly images: readonly ResolvedImage[],
     mirror: Registry | undefined,
+    signatures: boolean,
   ) {
     const { platforms = "all", held } = list;
     this.mayBeEmpty = held === true;
     this.source = describeList(images);
     this.fingerprint = fingerprintOf(images, platforms);
-    this.copies = new ImageCopies(registries, platforms, this.source, held === true ? mirror : undefined);
+    this.copies = new ImageCopies(registries, platforms, this.source, held === true ? mirror : undefined, signatures);
   }
 
   /**
    * @param given `resolved`: what the names pointed at when they were looked up; absent: they are looked up now. `mirror`:
-   *   where the images go.
+   *   where the images go. `signatures`: whether their signatures are read.
    * @throws RegistryError `IMAGES_UNRESOLVED`, and for a connection that cannot be right
    */
   static async open(
@@ -58,14 +77,15 @@ export class RegistryImages implements ImagePackage {
     {
       resolved,
       mirror,
+      signatures = false,
       limits = {},
-    }: { resolved?: readonly ResolvedImage[]; mirror?: Registry; limits?: RegistryOptions } = {},
+    }: { resolved?: readonly ResolvedImage[]; mirror?: Registry; signatures?: boolean; limits?: RegistryOptions } = {},
   ): Promise<RegistryImages> {
     const registries = new SourceRegistries(list.registries ?? {}, context, limits);
     try {
       const images =
         resolved ?? (list.held === true ? statedImages(list.images) : await resolveImages(list.images, registries));
-      return new RegistryImages(registries, list, images, mirror);
+      return new RegistryImages(registries, list, images, mirror, signatures);
     } catch (error) {
       await registries.close();
       throw error;

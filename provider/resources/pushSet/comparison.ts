@@ -12,8 +12,8 @@ export function comparedInputs(inputs: PushSetInputs): unknown {
 
 /** What decides whether the registry must be touched. */
 function inputsForRegistry(inputs: PushSetInputs): object {
-  const { include, exclude, probeRepository, deleteImages, fingerprint } = inputs;
-  return { include, exclude, probeRepository, deleteImages, fingerprint };
+  const { include, exclude, probeRepository, deleteImages, fingerprint, requireSigned } = inputs;
+  return { include, exclude, probeRepository, deleteImages, fingerprint, requireSigned };
 }
 
 /** True when the registry need not be touched: same content, same filters, nothing missing. */

@@ -157,7 +157,8 @@ export const imagePushSet = dynamicProvider(new PushSetOperations());
 function withoutPackage(olds: Partial<PushSetInputs>, inputs: PushSetInputs, missing: string): Checked<PushSetInputs> {
   const { fingerprint = "", contents, source } = olds;
   const pushed = fingerprint !== "" && source !== undefined && sameValue(sourcesOf(source), sourcesOf(inputs.source));
-  if (!pushed || !sameValue(filters(olds), filters(inputs))) {
+  const asked = sameValue(olds.requireSigned, inputs.requireSigned);
+  if (!pushed || !asked || !sameValue(filters(olds), filters(inputs))) {
     return { inputs, problems: [{ code: "ARCHIVE_NOT_FOUND", text: missing }] };
   }
   return {

@@ -5,11 +5,13 @@ import type { OperationContext } from "../../model/context";
 import { silentLog } from "../../model/context";
 import { MirrorError } from "../../model/errors";
 import { lacksOf } from "../../registry/push/pushPlan";
+import type { RequiredSigner } from "../../registry/signed/requiredSigners";
 import type { Resolved } from "../arguments/resolved";
 import { attemptAsync } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import type { Listing } from "./listing";
 import { listPackage } from "./listing";
+import { checkInPreview } from "./requireSigned";
 import { shapes } from "./shapes";
 import { checkSigned, signatureOption } from "./signature";
 import type { Digests, ImageSource } from "./sources";
@@ -19,6 +21,10 @@ import { checkSources, openSources, resolveSources, sourceProblems, sourcesOf } 
 export interface PackageArguments {
   source: ImageSource | ImageSource[];
   signature?: RequiredSignature;
+  /** Who must have signed which of the images that `include` and `exclude` choose. */
+  requireSigned?: RequiredSigner[];
+  include?: string[];
+  exclude?: string[];
   spoolDir?: string;
   maxDecodedBytes?: number;
 }
@@ -55,7 +61,7 @@ export async function inspectPackage(
 }
 
 async function inspect(
-  { source, signature, ...reading }: PackageArguments,
+  { source, signature, requireSigned, include, exclude, ...reading }: PackageArguments,
   listing: Listing,
 ): Promise<InspectedPackage> {
   const sources = sourcesOf(source);
@@ -63,6 +69,13 @@ async function inspect(
   checkSigned(sources, signature);
   const options: OpenOptions = { ...reading, ...signatureOption(signature), trustEarlierCheck: true };
   const digests = await resolveSources(sources, context);
+  const checkImages = async (index: PackageIndex | undefined): Promise<void> => {
+    const chosen = { ...(include === undefined ? {} : { include }), ...(exclude === undefined ? {} : { exclude }) };
+    if (requireSigned !== undefined && shapeProblems(chosen, shapes.patterns, "").length === 0) {
+      // An update asks other registries in its push, if there is any.
+      await checkInPreview(index, listing.read ? sources : [], digests, requireSigned, chosen, context);
+    }
+  };
   const paths = sources.filter((one) => typeof one === "string");
   const first = (one: ImagePackage): Promise<unknown> => listPackage(one, listing, context.signal);
   const named = paths.length < sources.length;
@@ -76,9 +89,11 @@ async function inspect(
       // What lists name is known by now; their manifests are not fetched for that.
       const packages = paths.length === 0 ? undefined : await openSources(paths, {}, options, context, { first });
       const index = packages === undefined ? noPackages : await packages.index().finally(() => packages.close());
+      await checkImages(index);
       return { fingerprint, digests, ...listed(index, digests) };
     }
     const index = await opened.index();
+    await checkImages(index);
     if (paths.length > 1 && index !== undefined && listing.read) {
       await rememberIndex(fingerprint, index);
     }

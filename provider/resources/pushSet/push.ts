@@ -9,6 +9,7 @@ import { inspectImages } from "../../registry/sets/inspect";
 import { pushProbe } from "../../registry/sets/probe";
 import { PushSetBook } from "./book";
 import { describeImages, imageChanges, isChange } from "./imageChanges";
+import { checkBeforePush, withSigned } from "./requireSigned";
 import { signatureOption } from "./signature";
 import { describeSources, openSources, sourcesOf } from "./sources";
 import type { PushSetInputs, PushSetOutputs } from "./state";
@@ -33,6 +34,7 @@ export async function push(
     };
     const opened = await openSources(sourcesOf(inputs.source), inputs.digests ?? {}, options, context, {
       mirror: registry,
+      signatures: inputs.requireSigned !== undefined,
     });
     try {
       if (inputs.fingerprint !== undefined && inputs.fingerprint !== opened.fingerprint) {
@@ -41,6 +43,7 @@ export async function push(
           `${describeSources(inputs.source)}: the package has changed since the program read it; run pulumi preview again to see what the new one holds.`,
         );
       }
+      const signed = await checkBeforePush(opened, inputs.requireSigned, inputs, context);
       const previous = olds?.images ?? [];
       const book = new PushSetBook(registry, inputs, olds?.record, context);
       const result = await pushPackage(opened, registry, {
@@ -66,7 +69,7 @@ export async function push(
         ...rest,
         fingerprint: opened.fingerprint,
         endpoint: inputs.registry.endpoint,
-        images: [...result.images, ...result.kept],
+        images: [...withSigned(result.images, signed), ...result.kept],
         probe,
         record,
       };
@@ -74,6 +77,9 @@ export async function push(
       context.log.info(
         `${result.images.length} images in ${inputs.registry.endpoint}: ${stats.blobsSent} blobs (${stats.bytesSent} bytes) sent, ${stats.blobsMounted} mounted, ${stats.blobsPresent} there already`,
       );
+      if (signed.size > 0) {
+        context.log.info(`${signed.size} of them signed as requireSigned asks`);
+      }
       const changes = imageChanges(previous, result.images);
       if (isChange(changes)) {
         context.log.info(describeImages(changes, (source) => describeOutcome(source, result)).join("\n"));

@@ -40,6 +40,7 @@ export const shapes = {
   /** Those of one kind in imagesIn's `paths`. */
   imagePaths: { list: text },
   signature: { fields: { path: optionalText, publicKey: optionalText, publicKeyPath: optionalText } },
+  requiredSigner: { fields: { publicKey: optionalText, publicKeyPath: optionalText, images: texts } },
   ca: { fields: { caCert: optionalText, caCertPath: optionalText } },
   settings: {
     fields: {

@@ -2,17 +2,16 @@ import { ArchiveError } from "../../archive/archiveError";
 import type { RequiredSignature } from "../../archive/signature";
 import { readPublicKey } from "../../archive/signature";
 import { localPath } from "../../model/localPath";
-import { readBytes } from "../../model/textFile";
 import type { Resolved } from "../arguments/resolved";
 import { attemptWith } from "../arguments/resolved";
 import { shapes } from "./shapes";
+import type { GivenKey } from "./signerKeys";
+import { keyArgument, keyText } from "./signerKeys";
 import type { ImageSource } from "./sources";
 
 /** `signature`, as a program gives it. */
-export interface GivenSignature {
+export interface GivenSignature extends GivenKey {
   path?: string;
-  publicKey?: string;
-  publicKeyPath?: string;
 }
 
 /** The key as PEM text, wherever it comes from; undefined where no signature is asked for. */
@@ -21,24 +20,11 @@ export function resolveSignature(given: GivenSignature | undefined): Resolved<Re
     return { problems: [] };
   }
   return attemptWith(given, shapes.signature, "signature", () => {
-    const { path, publicKey, publicKeyPath } = given;
-    const key = readPublicKey(keyText(publicKey, publicKeyPath), keyArgument(publicKeyPath));
+    const { path } = given;
+    const key = readPublicKey(keyText(given, "signature"), keyArgument(given, "signature"));
     const text = key.export({ type: "spki", format: "pem" }).toString();
     return path === undefined ? { publicKey: text } : { path, publicKey: text };
   });
-}
-
-function keyText(publicKey: string | undefined, publicKeyPath: string | undefined): string | Buffer {
-  if ((publicKey === undefined) === (publicKeyPath === undefined)) {
-    const found =
-      publicKey === undefined ? "neither publicKey nor publicKeyPath is" : "both publicKey and publicKeyPath are";
-    throw new ArchiveError("SIGNATURE_KEY_INVALID", `signature: ${found} given; give one of them.`);
-  }
-  return publicKey ?? readBytes(publicKeyPath ?? "", "signature.publicKeyPath");
-}
-
-function keyArgument(publicKeyPath: string | undefined): string {
-  return publicKeyPath === undefined ? "signature.publicKey" : `signature.publicKeyPath ${publicKeyPath}`;
 }
 
 /** @throws ArchiveError `SIGNATURE_UNFIT` where no package can have it */

@@ -88,16 +88,17 @@ export async function resolveSources(sources: readonly ImageSource[], context: O
  * Opens all sources as one package.
  *
  * @param digests As `resolveSources` gave them; what is missing there is looked up now.
- * @param also `mirror`: where the images go; `first`: done with each package before the next is opened.
+ * @param also `mirror`: where the images go; `first`: done with each package before the next is opened; `signatures`:
+ *   whether those of named images are read.
  */
 export function openSources(
   sources: readonly ImageSource[],
   digests: Digests,
   options: OpenOptions,
   context: OperationContext,
-  also: { mirror?: Registry; first?: (opened: ImagePackage) => Promise<unknown> } = {},
+  also: { mirror?: Registry; first?: (opened: ImagePackage) => Promise<unknown>; signatures?: boolean } = {},
 ): Promise<ImagePackage> {
-  const { mirror, first } = also;
+  const { mirror, first, signatures = false } = also;
   const { spoolDir } = options;
   const local = { ...options, ...(spoolDir === undefined ? {} : { spoolDir: localPath(spoolDir) }) };
   return openAsOne(
@@ -114,6 +115,7 @@ export function openSources(
       }
       const resolved = knownImages(source, digests);
       return RegistryImages.open(source, context, {
+        signatures,
         ...(resolved === undefined ? {} : { resolved }),
         ...(mirror === undefined ? {} : { mirror }),
       });
@@ -122,7 +124,7 @@ export function openSources(
 }
 
 /** Undefined where one of them is not known. */
-function knownImages({ images }: ImageList, digests: Digests): ResolvedImage[] | undefined {
+export function knownImages({ images }: ImageList, digests: Digests): ResolvedImage[] | undefined {
   const names = [...new Set(images.map(sourceName))];
   const known = names.flatMap((source) => {
     const digest = digests[source];

@@ -2,6 +2,7 @@ import type { RequiredSignature } from "../../archive/signature";
 import type { RegistryConnection } from "../../registry/connection";
 import type { Probe, PushedImage } from "../../registry/push/pushResult";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
+import type { RequiredSigner } from "../../registry/signed/requiredSigners";
 import type { Digests, ImageSource } from "./sources";
 
 /** ImagePushSet's arguments as check leaves them: what Pulumi shows, and keeps as the resource's inputs. */
@@ -14,6 +15,8 @@ export interface PushSetInputs {
   fingerprint?: string;
   /** What each package must be signed with; checked in the program, and again at a push, before anything is sent. */
   signature?: RequiredSignature;
+  /** Who must have signed which images; checked in a preview as far as it can, and before anything is sent. */
+  requireSigned?: RequiredSigner[];
   /**
    * For the reviewer: `NAME DIGEST` an image, when it is known without decoding; absent otherwise, and then known at
    * push.

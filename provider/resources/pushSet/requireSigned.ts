@@ -1,0 +1,122 @@
+import type { ImagePackage, PackageIndex } from "../../archive/imagePackage";
+import type { OperationContext } from "../../model/context";
+import { matchesPattern, selectImages } from "../../registry/push/imageFilter";
+import type { PushedImage } from "../../registry/push/pushResult";
+import type { RequiredSigner, UnsignedImage } from "../../registry/signed/requiredSigners";
+import { checkPatterns, checkSigned, isAsked, requireNoneUnsigned } from "../../registry/signed/requiredSigners";
+import { SignerKey } from "../../registry/signed/signerKey";
+import { readSignatures } from "../../registry/source/registryImages";
+import type { Resolved } from "../arguments/resolved";
+import { allProblems, attemptWith } from "../arguments/resolved";
+import { listPackage } from "./listing";
+import { shapes } from "./shapes";
+import type { GivenKey } from "./signerKeys";
+import { keyArgument, keyText } from "./signerKeys";
+import type { Digests, ImageSource } from "./sources";
+import { knownImages } from "./sources";
+
+/** An entry of `requireSigned`, as a program gives it. */
+export interface GivenSigner extends GivenKey {
+  images?: string[];
+}
+
+/** With each key as PEM text; undefined where no signature is asked for. */
+export function resolveRequireSigned(
+  given: GivenSigner | GivenSigner[] | undefined,
+): Resolved<RequiredSigner[] | undefined> {
+  const entries = given === undefined ? [] : Array.isArray(given) ? given : [given];
+  const resolved = entries.map((one, at) =>
+    resolveSigner(one, Array.isArray(given) ? `requireSigned[${at}]` : "requireSigned"),
+  );
+  const problems = allProblems(resolved);
+  const signers = resolved.flatMap(({ value }) => value ?? []);
+  return problems.length > 0 || signers.length === 0 ? { problems } : { value: signers, problems };
+}
+
+function resolveSigner(given: GivenSigner, name: string): Resolved<RequiredSigner> {
+  return attemptWith(given, shapes.requiredSigner, name, () => {
+    const { images = [] } = given;
+    const { pem } = SignerKey.read(keyText(given, name), keyArgument(given, name));
+    return images.length === 0 ? { publicKey: pem } : { publicKey: pem, images };
+  });
+}
+
+/** What of a package or its images is chosen. */
+interface Chosen {
+  include?: string[];
+  exclude?: string[];
+}
+
+/**
+ * Before a push sends anything. Of a package whose images are known only once it is read, it is read for that.
+ *
+ * @returns the names of the images that are signed as it is asked
+ * @throws MirrorError `IMAGE_UNSIGNED`, `IMAGE_SIGNATURE_WRONG`, `PUSH_FILTER_UNMATCHED`, and the package's own
+ */
+export async function checkBeforePush(
+  opened: ImagePackage,
+  required: readonly RequiredSigner[] | undefined,
+  { include = [], exclude = [] }: Chosen,
+  { signal }: OperationContext,
+): Promise<ReadonlySet<string>> {
+  if (required === undefined) {
+    return new Set();
+  }
+  const index = await listPackage(opened, { read: true }, signal);
+  const images = index?.images ?? [];
+  checkPatterns(
+    images.map(({ source }) => source),
+    required,
+  );
+  const { signed, unsigned } =
+    index === undefined
+      ? { signed: new Set<string>(), unsigned: [] }
+      : checkSigned(index, selectImages(images, include, exclude), required);
+  requireNoneUnsigned(unsigned);
+  return signed;
+}
+
+/**
+ * In a preview: of packages whose images are known, and of lists whose registries can be asked. What nodes hold is read in
+ * the mirror first, which the push alone knows.
+ *
+ * @param packages Undefined while it is not known what is in them.
+ * @throws MirrorError as checkBeforePush
+ */
+export async function checkInPreview(
+  packages: PackageIndex | undefined,
+  sources: readonly ImageSource[],
+  digests: Digests,
+  required: readonly RequiredSigner[],
+  chosen: Chosen,
+  context: OperationContext,
+): Promise<void> {
+  if (packages !== undefined) {
+    checkPatterns([...packages.images.map(({ source }) => source), ...Object.keys(digests)], required);
+  }
+  const unsigned = packages === undefined ? [] : unsignedIn(packages, required, chosen);
+  for (const source of sources) {
+    const images = typeof source === "string" || source.held === true ? [] : (knownImages(source, digests) ?? []);
+    const asked = images.filter((one) => isChosen(one.source, chosen) && isAsked(one.source, required));
+    if (typeof source !== "string" && asked.length > 0) {
+      unsigned.push(...unsignedIn(await readSignatures(source, asked, context), required, {}));
+    }
+  }
+  requireNoneUnsigned(unsigned);
+}
+
+function unsignedIn(index: PackageIndex, required: readonly RequiredSigner[], chosen: Chosen): UnsignedImage[] {
+  const images = index.images.filter(({ source }) => isChosen(source, chosen));
+  return checkSigned(index, images, required).unsigned;
+}
+
+/** A pattern that fits nothing is for another check to refuse. */
+function isChosen(source: string, { include = [], exclude = [] }: Chosen): boolean {
+  const fits = (pattern: string): boolean => matchesPattern(pattern, source);
+  return (include.length === 0 || include.some(fits)) && !exclude.some(fits);
+}
+
+/** The images with what is known of their signatures. */
+export function withSigned(images: readonly PushedImage[], signed: ReadonlySet<string>): PushedImage[] {
+  return images.map((image) => (signed.has(image.source) ? { ...image, signed: true } : image));
+}
