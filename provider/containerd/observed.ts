@@ -1,4 +1,4 @@
-import type { LockedConfig } from "./layout/layout";
+import type { GeneratedHosts, LockedConfig } from "./layout/layout";
 
 /** What was found on a node before anything is planned. Texts only: parsing is containerd/'s work. */
 export interface ObservedNode {
@@ -10,6 +10,10 @@ export interface ObservedNode {
   hostsDir?: string;
   /** Of the node's layout: the configuration is not ours to edit. */
   lockedConfig?: LockedConfig;
+  /** Of the node's layout: another program makes hosts.toml files, too. */
+  generatedHosts?: GeneratedHosts;
+  /** What that program prints as its release; empty where it cannot be run. */
+  programText?: string;
   /**
    * Every text file that matters by absolute path: main config, files named by `imports`, everything small below the
    * hosts directories.

@@ -72,8 +72,9 @@ export function observeCommand(hostsDirs: string[], layout: LayoutChoice = "auto
 }
 
 /** One candidate as `layout` of observe.sh reads it. */
-function encodeLayout({ kind, units, configPath, hostsDir, binary, paths, link = "" }: NodeLayout): string {
-  return encodeValue([kind, units.join(" "), configPath, hostsDir, binary, paths, link].join("\n"));
+function encodeLayout({ link = "", versionCommand = "", ...one }: NodeLayout): string {
+  const { kind, units, configPath, hostsDir, binary, paths } = one;
+  return encodeValue([kind, units.join(" "), configPath, hostsDir, binary, paths, link, versionCommand].join("\n"));
 }
 
 function directoriesToRead(hostsDirs: readonly string[]): string[] {
@@ -118,7 +119,9 @@ export async function observeNode(
   });
   // A config may import files that import files; containerd itself follows them all, nobody has more than a few.
   for (let depth = 0; depth < 5; depth++) {
-    const wanted = [...references(soFar(), dirs), ...ownedElsewhere(seen)].filter((item) => !looked.has(item));
+    const wanted = [...references(soFar(), dirs), ...alsoRead(layout), ...ownedElsewhere(seen)].filter(
+      (item) => !looked.has(item),
+    );
     if (wanted.length === 0) {
       break;
     }
@@ -146,6 +149,9 @@ export async function observeNode(
     ...(layout.hostsDirFrom === "layout" ? { hostsDir: layout.hostsDir } : {}),
     ...(layout.lockedConfig === undefined ? {} : { lockedConfig: layout.lockedConfig }),
     ...(layout.link !== undefined && !seen.values["link"] ? { missingLink: layout.link } : {}),
+    ...(layout.generatedHosts === undefined
+      ? {}
+      : { generatedHosts: layout.generatedHosts, programText: seen.values["program"] ?? "" }),
     layout: layout.kind,
     unit,
     files: seen.files,
@@ -395,6 +401,14 @@ function references(observed: ObservedNode, hostsDirs: string[]): string[] {
     }
     throw error;
   }
+}
+
+/** What the program that runs containerd makes its files from; Rancher's own file has secrets in it, and is only looked for. */
+function alsoRead({ generatedHosts }: NodeLayout): string[] {
+  const { registriesPath, provisionedPath } = generatedHosts ?? {};
+  return registriesPath === undefined || provisionedPath === undefined
+    ? []
+    : [encodeValue(registriesPath), `E:${encodeValue(provisionedPath)}`];
 }
 
 function ownedElsewhere(seen: Seen): string[] {

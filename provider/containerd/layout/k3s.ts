@@ -7,7 +7,8 @@ export const k3sLayout: NodeLayout = {
   configPath: "/var/lib/rancher/k3s/agent/etc/containerd/config.toml",
   lockedConfig: {
     writer: "k3s",
-    wayOut: "upgrade it",
+    wayOut:
+      'upgrade k3s, which names its hosts directory there since its releases of January 2024 (1.26.13, 1.27.10, 1.28.6, 1.29.1), or begin a template of your own with the built-in one ({{ template "base" . }}), and restart it',
   },
   hostsDir: "/var/lib/rancher/k3s/agent/etc/containerd/certs.d",
   hostsDirFrom: "layout",
@@ -15,7 +16,13 @@ export const k3sLayout: NodeLayout = {
   binary: "/var/lib/rancher/k3s/data/current/bin/containerd",
   paths: "fixed",
   otherWriter: "k3s, at each start: config.toml, and the hosts.toml of every host that registries.yaml lists",
+  versionCommand: "k3s --version",
+  generatedHosts: {
+    program: "k3s",
+    registriesPath: "/etc/rancher/k3s/registries.yaml",
+    provisionedPath: "/etc/rancher/k3s/config.yaml.d/50-rancher.yaml",
+    keepsOthersSince: ["1.28.14", "1.29.9", "1.30.5", "1.31.1"],
+  },
   survivesRestart:
     "hosts.toml files of hosts that registries.yaml does not list, as long as they do not begin as those of k3s do",
-  unsupported: "declare its mirrors in /etc/rancher/k3s/registries.yaml and restart it",
 };

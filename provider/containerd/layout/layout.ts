@@ -34,6 +34,10 @@ export interface NodeLayout {
   paths: "process" | "fixed";
   /** Which other program writes to configuration or hosts directory, and when; undefined where only people do. */
   otherWriter?: string;
+  /** Prints the release of the program that runs containerd: its name, as the unit starts it, and what it is called with. */
+  versionCommand?: string;
+  /** Set where that program makes hosts.toml files at each of its starts. */
+  generatedHosts?: GeneratedHosts;
   /** What of ours is there again after a restart of the unit. */
   survivesRestart: string;
   /** Known, so that it is not taken for something else, and not configured here yet: what people can do there. */
@@ -46,4 +50,19 @@ export interface LockedConfig {
   writer: string;
   /** What people can do where it does not name the hosts directory, or lacks something else that is needed. */
   wayOut: string;
+}
+
+/** hosts.toml files that a program makes at each of its starts from a file of the node's owner. */
+export interface GeneratedHosts {
+  /** The program, as the first line of each file names it. */
+  program: string;
+  /** From which it makes them. */
+  registriesPath: string;
+  /** There where Rancher provisioned the node, and writes that file itself. */
+  provisionedPath: string;
+  /**
+   * Releases from which on a start deletes those files alone, one of each line: before, it deleted every folder of the
+   * hosts directory.
+   */
+  keepsOthersSince: readonly string[];
 }

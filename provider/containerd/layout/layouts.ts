@@ -8,18 +8,20 @@ import { microk8sLayout } from "./microk8s";
 import { rke2Layout } from "./rke2";
 
 /** Kinds of nodes that can be named. */
-export type LayoutKind = "containerd" | "microk8s";
+export type LayoutKind = "containerd" | "k3s" | "rke2" | "microk8s";
 
 /** Where containerd is on a node: found there ("auto"), a kind by its name, or any other place by its paths. */
 export type LayoutChoice = "auto" | LayoutKind | LayoutPaths;
 
 const layouts: Readonly<Record<LayoutKind, NodeLayout>> = {
   containerd: containerdLayout,
+  k3s: k3sLayout,
+  rke2: rke2Layout,
   microk8s: microk8sLayout,
 };
 
 /** Those that a node is known by, and that cannot be named yet. */
-const unsupported: readonly NodeLayout[] = [k3sLayout, rke2Layout, k0sLayout];
+const unsupported: readonly NodeLayout[] = [k0sLayout];
 
 /** What `layout` may be, but for paths. */
 export const layoutNames: readonly string[] = ["auto", ...Object.keys(layouts)];

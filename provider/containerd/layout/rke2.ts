@@ -7,15 +7,22 @@ export const rke2Layout: NodeLayout = {
   configPath: "/var/lib/rancher/rke2/agent/etc/containerd/config.toml",
   lockedConfig: {
     writer: "RKE2",
-    wayOut: "upgrade it",
+    wayOut:
+      'upgrade RKE2, which names its hosts directory there since its releases of January 2024 (1.26.13, 1.27.10, 1.28.6, 1.29.1), or begin a template of your own with the built-in one ({{ template "base" . }}), and restart it',
   },
   hostsDir: "/var/lib/rancher/rke2/agent/etc/containerd/certs.d",
   hostsDirFrom: "layout",
   socketPath: "/run/k3s/containerd/containerd.sock",
   binary: "/var/lib/rancher/rke2/bin/containerd",
   paths: "fixed",
-  otherWriter: "rke2, at each start: config.toml, and the hosts.toml of every host that registries.yaml lists",
+  otherWriter: "RKE2, at each start: config.toml, and the hosts.toml of every host that registries.yaml lists",
+  versionCommand: "rke2 --version",
+  generatedHosts: {
+    program: "rke2",
+    registriesPath: "/etc/rancher/rke2/registries.yaml",
+    provisionedPath: "/etc/rancher/rke2/config.yaml.d/50-rancher.yaml",
+    keepsOthersSince: ["1.28.14", "1.29.9", "1.30.5", "1.31.1"],
+  },
   survivesRestart:
-    "hosts.toml files of hosts that registries.yaml does not list, as long as they do not begin as those of k3s do",
-  unsupported: "declare its mirrors in /etc/rancher/rke2/registries.yaml and restart it",
+    "hosts.toml files of hosts that registries.yaml does not list, as long as they do not begin as those of RKE2 do",
 };

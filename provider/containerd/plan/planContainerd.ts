@@ -24,6 +24,7 @@ import { configTomlDraft } from "./configTomlDraft";
 import { materialize, placeholdersIn } from "./credentials";
 import { dialTimeoutRisk } from "./dialTimeout";
 import type { Draft, DraftInput } from "./draft";
+import { lastingDraft } from "./generatedHosts";
 import { hostsDirDraft } from "./hostsDirDraft";
 
 /**
@@ -54,7 +55,7 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
     configPath: stringAt(pointed.registry, "config_path") ?? "",
     mirrorsNow: Object.keys(tableAt(now.registry, "mirrors") ?? {}).length > 0,
   };
-  const draft = chooseStyle(input) === "hosts-dir" ? hostsDirDraft(input) : configTomlDraft(input);
+  const draft = chooseStyle(input) === "hosts-dir" ? lastingDraft(input, hostsDirDraft(input)) : configTomlDraft(input);
   const risk = dialTimeoutRisk(desired.hosts, version);
   draft.notes.push(...(risk === undefined ? [] : [risk]));
   return assemble(input, draft);

@@ -14,6 +14,8 @@ import { type Finding, findingAbout } from "../../model/finding";
  * - `other-place`: the files or settings go elsewhere than declared, or than one would look for them.
  * - `old-form`: this release needs what is declared in another form.
  * - `no-dial-timeout`: this release does not know the setting.
+ * - `release-unknown`: the program that runs containerd does not say its release.
+ * - `not-shared`: images of a host no longer come from other nodes of the cluster.
  */
 type PlanNoteKind =
   | "gives-way"
@@ -27,13 +29,15 @@ type PlanNoteKind =
   | "not-placed"
   | "other-place"
   | "old-form"
-  | "no-dial-timeout";
+  | "no-dial-timeout"
+  | "release-unknown"
+  | "not-shared";
 
 /** The subject is a host, a path, or containerd's release. No secrets. */
 export type PlanNote = Finding<PlanNoteKind>;
 
 /** Where only a person can tell whether it is meant so. */
-const warnings: readonly PlanNoteKind[] = ["not-copied", "second-writer", "awakened"];
+const warnings: readonly PlanNoteKind[] = ["not-copied", "second-writer", "awakened", "release-unknown", "not-shared"];
 
 /** A sentence that speaks for itself. */
 export function planNote(kind: PlanNoteKind, subject: string, text: string): PlanNote {

@@ -42,6 +42,15 @@ export const containerdCodes = {
     cause: "What is declared for a node cannot be written in a containerd configuration.",
     wayOut: "Correct what the error names.",
   },
+  CONTAINERD_NOT_LASTING: {
+    cause: "k3s or RKE2 would delete at its next start what is declared for the node.",
+    wayOut:
+      "Do what the error says: upgrade it, or take the hosts that it names out of registries.yaml (docs/nodes.md).",
+  },
+  CONTAINERD_REGISTRIES: {
+    cause: "registries.yaml of the node cannot be read as k3s reads it.",
+    wayOut: "Correct it on the node; the error has the place.",
+  },
   CONTAINERD_CREDENTIAL: {
     cause: "A credential is missing that a file of the node needs, or cannot stand there.",
     wayOut: "Give pullCredentialConfigPath, or a username without a colon and a password.",

@@ -91,6 +91,7 @@ layout() {
   {
     IFS= read -r y_kind; IFS= read -r y_units; IFS= read -r y_config
     IFS= read -r y_hosts; IFS= read -r y_binary; IFS= read -r y_paths; IFS= read -r y_link
+    IFS= read -r y_program
   } <<EOT
 $dec
 EOT
@@ -168,6 +169,13 @@ EOT
   fi
   if [ -z "$o_args" ]; then o_args=$(printf %s "$o_start" | tr ' ' '\n'); fi
   value arguments "$o_args"
+  if [ -n "$y_program" ]; then
+    # The very program that the unit starts, where it has that name.
+    o_program=${o_start%% *}
+    case $o_program in */"${y_program%% *}") o_program=$root$o_program ;; *) o_program=${y_program%% *} ;; esac
+    # shellcheck disable=SC2086 # words without blanks
+    value program "$(timeout 20 "$o_program" ${y_program#* } 2>/dev/null | head -c 300)"
+  fi
   o_config=$y_config; o_binary=; o_next=
   while IFS= read -r o_line; do
     if [ -n "$o_next" ]; then o_named=$o_line; o_next=; else
@@ -182,7 +190,10 @@ EOT
   done <<EOT
 $o_args
 EOT
-  [ -n "$o_binary" ] && [ -x "$root$o_binary" ] || o_binary=$(command -v "$y_binary") || o_binary=
+  if [ -z "$o_binary" ] || [ ! -x "$root$o_binary" ]; then
+    case $y_binary in /*) o_binary=$root$y_binary ;; *) o_binary=$y_binary ;; esac
+    o_binary=$(command -v "$o_binary") || o_binary=
+  fi
   o_binary=${o_binary#"$root"}
   value binary "$o_binary"
   value config "$o_config"
@@ -211,11 +222,16 @@ show_state() {
   if [ -d "$state/journal" ]; then value unfinished yes; fi
 }
 
-# look PATTERN...: further files (a config's imports), F:PATH for one file exactly, or D:DIR for further hosts directories.
+# look PATTERN...: further files (a config's imports), F:PATH for one file exactly, E:PATH for whether there is one, or
+# D:DIR for further hosts directories.
 do_look() {
   for k_item in "$@"; do
     case $k_item in
       D:*) dec "${k_item#D:}"; parents "$dec/x"; list "$root$dec"; continue ;;
+      E:*)
+        dec "${k_item#E:}"
+        if [ -e "$root$dec" ]; then show "$root$dec" -1 /nowhere; fi
+        continue ;;
       F:*)
         dec "${k_item#F:}"
         if [ -e "$root$dec" ] || [ -L "$root$dec" ]; then show "$root$dec" 4194304 /nowhere; fi

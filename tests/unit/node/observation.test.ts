@@ -209,6 +209,24 @@ describe("reading a node", function () {
     });
   });
 
+  it("N1: a node of k3s: the release that its unit runs, registries.yaml, and whether Rancher provisioned it", async () => {
+    node.write("usr/local/bin/k3s", '#!/bin/sh\necho "k3s version v1.35.1+k3s1 ($*)"\n', 0o755);
+    const containerd = "#!/bin/sh\necho containerd github.com/k3s-io/containerd v2.1.5-k3s1\n";
+    node.write("var/lib/rancher/k3s/data/current/bin/containerd", containerd, 0o755);
+    node.write("etc/rancher/k3s/registries.yaml", "mirrors: {}\n");
+    node.write("etc/rancher/k3s/config.yaml.d/50-rancher.yaml", "token: secret\n");
+    unit("/usr/local/bin/k3s agent --config /etc/other.yaml");
+    const seen = await observe({ layout: "k3s" });
+    assert.match(seen.versionText, /v2\.1\.5-k3s1/);
+    assert.equal(seen.programText, "k3s version v1.35.1+k3s1 (--version)");
+    assert.equal(seen.configPath, "/var/lib/rancher/k3s/agent/etc/containerd/config.toml");
+    assert.equal(seen.socketPath, "/run/k3s/containerd/containerd.sock");
+    assert.equal(seen.files["/etc/rancher/k3s/registries.yaml"]?.text, "mirrors: {}\n");
+    const provisioned = seen.files["/etc/rancher/k3s/config.yaml.d/50-rancher.yaml"];
+    assert.ok(provisioned !== undefined && provisioned.text === undefined, "its secrets are not read");
+    assert.equal(seen.notLoaded, false);
+  });
+
   it("more than a thousand files in a hosts directory are cut short, and said so", async function () {
     this.timeout(120_000);
     for (let i = 0; i < 1050; i++) {

@@ -1,6 +1,7 @@
 import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
 import type { LabNode } from "../../lab";
 import { microk8sCase } from "./microk8sStandIn";
+import { rancherCase } from "./rancherStandIn";
 
 /** A kind of node, as a lab node becomes one. */
 export interface LayoutCase {
@@ -55,6 +56,8 @@ const custom = (release: LayoutCase["release"]): LayoutCase => ({
 
 /** What must be the same wherever a node has its containerd. */
 export const layoutCases: readonly LayoutCase[] = [
+  rancherCase("k3s", "k3s-agent.service", "trixie"),
+  rancherCase("rke2", "rke2-server.service", "forky"),
   {
     title: "trixie as it is",
     release: "trixie",

@@ -1,0 +1,130 @@
+import { ContainerdError } from "../containerdError";
+import { isLocalhost, namespaceOfDirectory } from "../hostNames";
+import type { GeneratedHosts } from "../layout/layout";
+import { readRegistries, type Registries } from "../registries/registriesYaml";
+import { mirrorsByAuthority } from "../render/renderFiles";
+import type { Draft, DraftInput } from "./draft";
+import { nameList } from "./nameList";
+import { type PlanNote, planNote, planNoteOn } from "./planNote";
+
+/**
+ * On a node whose containerd is run by a program that makes hosts.toml files at each of its starts: sees to it that what
+ * is drafted is there after the next one, and says what becomes of the program's own.
+ *
+ * @throws ContainerdError CONTAINERD_NOT_LASTING, CONTAINERD_REGISTRIES
+ */
+export function lastingDraft(input: DraftInput, draft: Draft): Draft {
+  const { observed, desired } = input;
+  const { generatedHosts, hostsDir } = observed;
+  // In a directory of the owner's own choice the program deletes nothing.
+  if (generatedHosts === undefined || hostsDir === undefined || draft.hostsDir !== hostsDir) {
+    return draft;
+  }
+  const notes: PlanNote[] = [...draft.notes, ...releaseNotes(observed.programText ?? "", generatedHosts, hostsDir)];
+  const { registriesPath, provisionedPath, program } = generatedHosts;
+  const registries = readRegistries(observed.files[registriesPath]?.text, registriesPath);
+  const listed = listedHosts(registries);
+  const hosts = desired.hosts.map(({ host }) => host);
+  const taken = [...hosts, ...mirrorsByAuthority(desired.hosts).keys()].filter((host) => listed.has(host));
+  if (taken.length > 0) {
+    throw new ContainerdError(
+      "CONTAINERD_NOT_LASTING",
+      `${registriesPath} lists ${nameList(taken)}, so ${program} deletes the files of ${taken.length === 1 ? "it" : "these"} ` +
+        `in ${hostsDir} at each of its starts; take ${taken.length === 1 ? "it" : "them"} out of that file, restart ${program}, and run again`,
+    );
+  }
+  if (observed.files[provisionedPath] !== undefined) {
+    notes.push(
+      planNote(
+        "second-writer",
+        registriesPath,
+        `Rancher provisioned this node (${provisionedPath}) and writes ${registriesPath} itself: a host that is listed ` +
+          `there at some time is no longer asked as declared after the next start of ${program}; leave the declared hosts out of the cluster's registries in Rancher`,
+      ),
+    );
+  }
+  notes.push(...wildcardNotes(registries, hosts, generatedHosts, embeddedRegistry(input, generatedHosts)));
+  return { ...draft, notes };
+}
+
+/** Hosts whose folder is written anew at each start. */
+function listedHosts({ mirrors, configs }: Registries): ReadonlySet<string> {
+  return new Set([...Object.keys(mirrors), ...Object.keys(configs)].map((host) => (host === "*" ? "_default" : host)));
+}
+
+function releaseNotes(text: string, { program, keepsOthersSince }: GeneratedHosts, hostsDir: string): PlanNote[] {
+  const found = /\bv?(\d+)\.(\d+)\.(\d+)/.exec(text);
+  const since = nameList([...keepsOthersSince]);
+  if (found === null) {
+    return [
+      planNote(
+        "release-unknown",
+        program,
+        `${program} does not say its release (${JSON.stringify(text.slice(0, 80))}); before ${since} it deletes every folder of ${hostsDir} at each start`,
+      ),
+    ];
+  }
+  const release = found.slice(1, 4).map(Number) as [number, number, number];
+  if (!keepsOthers(release, keepsOthersSince)) {
+    throw new ContainerdError(
+      "CONTAINERD_NOT_LASTING",
+      `${program} ${release.join(".")} deletes every folder of ${hostsDir} at each of its starts, so nothing written there would last; upgrade it to ${since} or later`,
+    );
+  }
+  return [];
+}
+
+function keepsOthers([major, minor, patch]: [number, number, number], since: readonly string[]): boolean {
+  const lines = since.map((one) => one.split(".").map(Number) as [number, number, number]);
+  const line = lines.find((one) => one[0] === major && one[1] === minor);
+  if (line !== undefined) {
+    return patch >= line[2];
+  }
+  const [lastMajor, lastMinor] = lines.at(-1) ?? [0, 0];
+  return major > lastMajor || (major === lastMajor && minor > lastMinor);
+}
+
+/** Where containerd asks the registry that the program has in itself, by the file that it makes for it. */
+function embeddedRegistry({ observed }: DraftInput, { program }: GeneratedHosts): string | undefined {
+  const dir = `${observed.hostsDir ?? ""}/`;
+  return Object.entries(observed.files)
+    .filter(([path, { text }]) => path.startsWith(dir) && text?.startsWith(generatedHeader(program)) === true)
+    .map(([path, { text }]) => ({ host: namespaceOfDirectory(path.slice(dir.length).split("/")[0] ?? ""), text }))
+    .find(({ host, text }) => isLocalhost(host) && /^client = /m.test(text ?? ""))?.host;
+}
+
+/** How a file begins that the program made. */
+function generatedHeader(program: string): string {
+  return `# File generated by ${program}. DO NOT EDIT.\n`;
+}
+
+function wildcardNotes(
+  { mirrors }: Registries,
+  hosts: string[],
+  { registriesPath, program }: GeneratedHosts,
+  embedded: string | undefined,
+): PlanNote[] {
+  const wildcard = mirrors["*"];
+  const named = hosts.filter((host) => host !== "_default");
+  if (wildcard === undefined || named.length === 0) {
+    return [];
+  }
+  const asked = wildcard.endpoints.length === 0 ? "" : ` (${wildcard.endpoints.join(", ")})`;
+  const notes = [
+    planNoteOn(
+      "gives-way",
+      nameList(named),
+      `leaves the "*" entry of ${registriesPath}${asked}: only what is declared is asked, until delete`,
+    ),
+  ];
+  if (embedded !== undefined) {
+    notes.push(
+      planNote(
+        "not-shared",
+        program,
+        `the embedded registry of ${program} (${embedded}) no longer serves images of ${nameList(named)} from other nodes: the declared mirrors are asked alone, until delete`,
+      ),
+    );
+  }
+  return notes;
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { LabNode } from "../../lab";
+import type { LayoutCase } from "./layouts";
+
+const socketPath = "/run/k3s/containerd/containerd.sock";
+const serving = `for n in $(seq 200); do ctr -a ${socketPath} version >/dev/null 2>&1 && break; sleep 0.05; done`;
+
+/**
+ * k3s or RKE2: the real containerd of the release below its paths, run by a stand-in for its start-up (k3sStandIn.pl says
+ * what it was made from, and what is not there).
+ */
+async function install(node: LabNode, kind: "k3s" | "rke2", unit: string): Promise<void> {
+  await node.writeFile(`/usr/local/bin/${kind}`, readFileSync(join(__dirname, "k3sStandIn.pl"), "utf8"), "0755");
+  await node.writeFile(
+    `/etc/systemd/system/${unit}`,
+    `[Service]\nExecStart=/usr/local/bin/${kind} agent\nDelegate=yes\n[Install]\nWantedBy=multi-user.target\n`,
+  );
+  const bin = kind === "k3s" ? "/var/lib/rancher/k3s/data/current/bin" : "/var/lib/rancher/rke2/bin";
+  await node.exec(
+    `set -e
+systemctl disable --now --quiet containerd
+rm -r /etc/containerd
+mkdir -p ${bin} /etc/rancher/${kind}
+ln -s /usr/bin/containerd ${bin}/containerd
+systemctl daemon-reload
+systemctl enable --now --quiet ${unit}
+${serving}`,
+  );
+}
+
+export function rancherCase(kind: "k3s" | "rke2", unit: string, release: LayoutCase["release"]): LayoutCase {
+  const etc = `/var/lib/rancher/${kind}/agent/etc`;
+  return {
+    title: `${release} as a node of ${kind} (a stand-in)`,
+    release,
+    choice: "auto",
+    found: kind,
+    unit,
+    configPath: `${etc}/containerd/config.toml`,
+    hostsDir: `${etc}/containerd/certs.d`,
+    socketPath,
+    restarts: 0,
+    folders: ["/etc", etc],
+    prepare: (node) => install(node, kind, unit),
+    next: { title: `the next start of ${kind}`, run: (node) => node.exec(`systemctl restart ${unit}; ${serving}`) },
+  };
+}
