@@ -20,10 +20,6 @@ export class CosignKey {
     this.secret = privateKey;
   }
 
-  get der(): Buffer {
-    return this.secret.export({ type: "pkcs8", format: "der" });
-  }
-
   sign(content: Buffer, hash = "sha256"): Buffer {
     return sign(this.secret.asymmetricKeyType === "ed25519" ? null : hash, content, this.secret);
   }

@@ -12,7 +12,8 @@ import type { MirrorError } from "../../../../provider/model/errors";
 import { judgeBundle } from "../../../../provider/registry/signed/bundleSignature";
 import { SignerKey } from "../../../../provider/registry/signed/signerKey";
 import { judgeSimpleSignature } from "../../../../provider/registry/signed/simpleSignature";
-import { bundle, CosignKey, preAuthentication, simpleLayer, simpleText } from "../kit/cosign";
+import { bundle, bundleType, CosignKey, preAuthentication, simpleLayer, simpleText } from "../kit/cosign";
+import vectors from "./sigstoreVectors.json";
 
 const digest = `sha256:${"a1".repeat(32)}`;
 const other = `sha256:${"b2".repeat(32)}`;
@@ -119,6 +120,24 @@ describe("one signature of an image", () => {
       assert.equal(judgeBundle(bundle(signer, digest, { hash: "sha1" }), read, digest).is, "otherKey");
     }
   });
+
+  for (const { kind, publicKey, text, signature, envelope } of vectors) {
+    // Its verifiers took ours for valid when these were made.
+    it(`S5: what the Go library of cosign signed (sigstore/sigstore 1.10.0), ${kind}`, () => {
+      const read = SignerKey.read(publicKey, "key");
+      const layer = { annotations: { "dev.cosignproject.cosign/signature": signature } };
+      assert.equal(judgeSimpleSignature(layer as never, Buffer.from(text), read, digest).is, "valid");
+      const whole = Buffer.from(
+        JSON.stringify({
+          mediaType: bundleType,
+          verificationMaterial: { publicKey: { hint: "any" } },
+          dsseEnvelope: envelope,
+        }),
+      );
+      assert.equal(judgeBundle(whole, read, digest).is, "valid");
+      assert.equal(judgeBundle(whole, key, digest).is, "otherKey");
+    });
+  }
 
   it("S5: Sigstore's own verifier judges the bundles alike", () => {
     const accepts = (bytes: Buffer): boolean => {
