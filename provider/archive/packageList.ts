@@ -26,15 +26,23 @@ export async function openAsOne(openers: readonly (() => Promise<ImagePackage>)[
   return only !== undefined && packages.length === 1 ? only : new PackageList(packages);
 }
 
+/** Of packages that are pushed as one, in whatever order they are listed: the content is the same. */
+export function combinedFingerprint(fingerprints: readonly string[]): string {
+  const [only] = fingerprints;
+  return only !== undefined && fingerprints.length === 1
+    ? only
+    : createHash("sha256")
+        .update([...fingerprints].sort().join("\n"))
+        .digest("hex");
+}
+
 class PackageList implements ImagePackage {
   readonly source: string;
   readonly fingerprint: string;
 
   constructor(private readonly packages: readonly ImagePackage[]) {
     this.source = packages.map(({ source }) => source).join(", ");
-    // In whatever order they are listed: the content is the same.
-    const prints = packages.map(({ fingerprint }) => fingerprint).sort();
-    this.fingerprint = createHash("sha256").update(prints.join("\n")).digest("hex");
+    this.fingerprint = combinedFingerprint(packages.map(({ fingerprint }) => fingerprint));
   }
 
   get mayBeEmpty(): boolean {

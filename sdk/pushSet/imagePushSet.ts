@@ -178,6 +178,7 @@ export class ImagePushSet extends MirrorResource {
       contents: seen.apply((found) => found.value?.contents),
       digests: seen.apply((found) => found.value?.digests),
       missing: seen.apply((found) => found.value?.missing),
+      packages: seen.apply((found) => found.value?.packages),
       unread: preview?.list === false && pulumi.runtime.isDryRun() ? true : undefined,
       registry: {
         endpoint: registry.endpoint,

@@ -29,6 +29,12 @@ export interface ImageListArgs {
    */
   platforms?: pulumi.Input<pulumi.Input<string>[]> | "all";
   /**
+   * Keep the digests that the names had at the last push, until a name or this changes: a tag that was moved is told in the
+   * preview, and not copied. What is new in the list is looked up. Default false: a tag that was moved is a change, which
+   * the preview names.
+   */
+  pin?: pulumi.Input<boolean>;
+  /**
    * By the host of the names, `docker.io` or `registry.example:5000`: credentials, CA, proxy or address of a registry.
    * Default: its name, a certificate that this machine trusts, and nobody's credentials.
    */

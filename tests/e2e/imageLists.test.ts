@@ -93,12 +93,21 @@ describe("S1: a push set of images by name", function () {
     );
   });
 
-  it("a tag that points at something else by now is a change that the preview names, and up copies", async () => {
+  it("S1: a tag that points at something else by now is a change that the preview names, and up copies; pin keeps it", async () => {
     const moved = new Layout();
     const [, name = ""] = names;
     try {
       moved.image(name, [moved.layer(30_000)]);
       assert.deepEqual((await pushTo(upstream(), moved.root)).failures, []);
+      const { source } = (config() as { images: { source: object } }).images;
+      await stack.setConfig(config({ source: { ...source, pin: true } }));
+      const pinned = good(await stack.preview());
+      const digests = `${moved.images.get(name) ?? ""} now; pin keeps ${layout.images.get(name) ?? ""}`;
+      assert.ok(printed(pinned).includes(`${name} points at ${digests}, which was pushed`), printed(pinned));
+      assert.ok(!printed(pinned).includes(`  ~ ${name}`), printed(pinned));
+      good(await stack.up());
+      await mustLie(name);
+      await stack.setConfig(config());
       const preview = good(await stack.preview());
       const short = (of: Layout): string => of.images.get(name)?.slice(0, 19) as string;
       assert.ok(printed(preview).includes(`  ~ ${name} ${short(layout)} -> ${short(moved)}\n`), printed(preview));

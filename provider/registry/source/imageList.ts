@@ -7,6 +7,8 @@ export interface ImageList {
   images: string[];
   /** Platforms to copy of an index, `linux/amd64` or `linux/arm64/v8`; "all" (default) copies it whole. */
   platforms?: string[] | "all";
+  /** Names keep the digests that they had at the last push. */
+  pin?: boolean;
   /**
    * The names are those of images that nodes hold, with their digests. An image that the mirror has by that digest is
    * read there, so that its own registry need not be reached; and there may be none at all.

@@ -59,11 +59,12 @@ export class RegistryImages implements ImagePackage {
     mirror: Registry | undefined,
     signatures: boolean,
   ) {
-    const { platforms = "all", held } = list;
+    const { platforms, held } = list;
     this.mayBeEmpty = held === true;
     this.source = describeList(images);
-    this.fingerprint = fingerprintOf(images, platforms);
-    this.copies = new ImageCopies(registries, platforms, this.source, held === true ? mirror : undefined, signatures);
+    this.fingerprint = listFingerprint(images, platforms);
+    const near = held === true ? mirror : undefined;
+    this.copies = new ImageCopies(registries, platforms ?? "all", this.source, near, signatures);
   }
 
   /**
@@ -125,7 +126,10 @@ function describeList(images: readonly ResolvedImage[]): string {
 }
 
 /** What a push of the list brings: another order of the names, or another way to the same registry, brings the same. */
-function fingerprintOf(images: readonly ResolvedImage[], platforms: readonly string[] | "all"): string {
+export function listFingerprint(
+  images: readonly ResolvedImage[],
+  platforms: readonly string[] | "all" = "all",
+): string {
   const lines = images.map(({ source, digest }: { source: string; digest: Digest }) => `${source} ${digest}`).sort();
   const limit = platforms === "all" ? "all" : [...platforms].sort().join(",");
   return createHash("sha256")

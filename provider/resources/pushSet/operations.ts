@@ -15,6 +15,7 @@ import type { ManifestsByRepository, RecordPlace } from "../../registry/sets/pus
 import { deleteRecord, hasRecord, readRecord, recordTag } from "../../registry/sets/pushSetRecord";
 import { keeperForDelete } from "./book";
 import { comparedInputs, filters, isUpToDate, placeOf } from "./comparison";
+import { pinDigests } from "./pin";
 import { push } from "./push";
 import { filterProblems, firstPushNotes, imageNotes } from "./review";
 import { PushSetRun } from "./run";
@@ -28,8 +29,9 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
 
   async check(
     olds: Partial<PushSetInputs>,
-    { missing, unread, ...news }: PushSetWire,
+    { missing, unread, packages, ...given }: PushSetWire,
   ): Promise<Checked<PushSetInputs>> {
+    const { inputs: news, notes: pins } = pinDigests(olds, given, packages);
     this.run.remember({ ...news, unread });
     if (missing !== undefined && !isUnknown(missing)) {
       return withoutPackage(olds, news, missing);
@@ -40,9 +42,10 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     // is.
     if (!isUnknown(news.fingerprint) && olds.fingerprint === news.fingerprint) {
       const { contents: _ignored, ...rest } = news;
-      return { inputs: olds.contents === undefined ? rest : { ...rest, contents: olds.contents }, problems };
+      const inputs = olds.contents === undefined ? rest : { ...rest, contents: olds.contents };
+      return { inputs, problems, notes: pins };
     }
-    return { inputs: news, problems, notes };
+    return { inputs: news, problems, notes: [...pins, ...notes] };
   }
 
   async diff(olds: PushSetOutputs, news: PushSetInputs): Promise<Difference> {

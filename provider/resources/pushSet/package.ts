@@ -37,6 +37,8 @@ export interface InspectedPackage {
   contents?: string[];
   /** What the names of the lists point at. */
   digests?: Digests;
+  /** Fingerprints of the packages beside lists that pin. */
+  packages?: string[];
   /** Images that are only partly in the package. */
   lacks?: Lack[];
 }
@@ -87,10 +89,13 @@ async function inspect(
     const { fingerprint } = opened;
     if (named) {
       // What lists name is known by now; their manifests are not fetched for that.
-      const packages = paths.length === 0 ? undefined : await openSources(paths, {}, options, context, { first });
+      const prints: string[] = [];
+      const each = (one: ImagePackage): Promise<unknown> => (prints.push(one.fingerprint), first(one));
+      const packages = paths.length === 0 ? undefined : await openSources(paths, {}, options, context, { first: each });
       const index = packages === undefined ? noPackages : await packages.index().finally(() => packages.close());
       await checkImages(index);
-      return { fingerprint, digests, ...listed(index, digests) };
+      const pins = sources.some((one) => typeof one !== "string" && one.pin === true);
+      return { fingerprint, digests, ...(pins ? { packages: prints } : {}), ...listed(index, digests) };
     }
     const index = await opened.index();
     await checkImages(index);

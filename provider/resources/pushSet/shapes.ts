@@ -22,7 +22,7 @@ export const shapes = {
   /** An entry of `source` that is a path. */
   path: { kind: "text", way: "the path of an image package, or images by name as { images: [...] }" },
   /** An entry of `source` that lists images. */
-  imageList: { fields: { images: { list: text }, registries: { fields: {}, optional: true } } },
+  imageList: { fields: { images: { list: text }, pin: flag, registries: { fields: {}, optional: true } } },
   imagesOn: { fields: { nodes: { list: any }, hosts: { list: text }, running: flag, exclude: texts } },
   platforms: { list: "text", optional: true },
   sourceRegistry: {

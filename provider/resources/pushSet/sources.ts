@@ -123,7 +123,7 @@ export function openSources(
   );
 }
 
-/** Undefined where one of them is not known. */
+/** What a list's names point at; undefined where that is not known of one of them. */
 export function knownImages({ images }: ImageList, digests: Digests): ResolvedImage[] | undefined {
   const names = [...new Set(images.map(sourceName))];
   const known = names.flatMap((source) => {
