@@ -36,6 +36,7 @@ export function readMirrors(header: Field | undefined, nodeConfig: Field, rules:
       ? checkAgreement(header, inHeader, nodeConfig, inSpec)
       : (inHeader ?? inSpec ?? []);
   checkCombinations(mirrors);
+  checkSecrets(mirrors, inSpec ?? []);
   return mirrors.map(({ mirror }) => mirror);
 }
 
@@ -157,6 +158,28 @@ function checkCombinations(mirrors: readonly ReadMirror[]): void {
           );
       }
     });
+  }
+}
+
+/** What bmctl makes of a path in the Cluster it creates: a Secret of the admin cluster, which is not in the file. */
+const secretFields = {
+  caCertSecretRef: "caCertPath",
+  pullCredentialSecretRef: "pullCredentialConfigPath",
+} as const;
+
+/** A Secret that stands for a path which no place of the file names: without it the nodes would get none. */
+function checkSecrets(mirrors: readonly ReadMirror[], inSpec: readonly ReadMirror[]): void {
+  for (const { at, mirror } of inSpec) {
+    const merged = mirrors.find((one) => one.mirror.endpoint === mirror.endpoint)?.mirror ?? mirror;
+    for (const [field, path] of Object.entries(secretFields)) {
+      const secret = at.get(field);
+      if (secret.present && merged[path] === undefined) {
+        secret.problem(
+          "CLUSTER_FIELD_UNSUPPORTED",
+          `this stands in a Secret of the admin cluster, which is not read here: give ${path} for ${mirror.endpoint} in registryMirrors of the header, or here`,
+        );
+      }
+    }
   }
 }
 

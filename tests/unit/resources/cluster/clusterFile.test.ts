@@ -163,6 +163,15 @@ describe("cluster file", () => {
     assert.deepEqual(parseClusterFile(text, "c.yaml", { overridden: ["privateRegistries"] }).privateRegistries, []);
   });
 
+  it("C8: a mirror's Secrets, which bmctl makes of the header's paths, add nothing", () => {
+    const paths = "    caCertPath: /ca.crt\n    pullCredentialConfigPath: /config.json\n";
+    const made =
+      "  nodeConfig:\n    registryMirrors:\n      - endpoint: https://172.18.0.20:5000\n        caCertSecretRef: {name: ca, namespace: n}\n        pullCredentialSecretRef: {name: p, namespace: n}\n";
+    const text = file(`registryMirrors:\n  - endpoint: https://172.18.0.20:5000\n${paths}`, cluster(made));
+    const [mirror] = parseClusterFile(text, "c.yaml", unchecked).registryMirrors;
+    assert.deepEqual([mirror?.caCertPath, mirror?.pullCredentialConfigPath], ["/ca.crt", "/config.json"]);
+  });
+
   it("C9: the login user is root unless spec.nodeAccess.loginUser says otherwise", () => {
     assert.equal(parseClusterFile(file(cluster()), "c.yaml").loginUser, "root");
     assert.equal(parseClusterFile(file(cluster("  nodeAccess:\n    loginUser: abm\n")), "c.yaml").loginUser, "abm");

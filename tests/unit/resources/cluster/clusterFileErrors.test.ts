@@ -72,6 +72,18 @@ const table: { title: string; text: string; message: string; code: string }[] = 
       "c.yaml:13:11, document 1 (Cluster admin1), spec.nodeConfig.privateRegistries[0].caCertSecretRef: the CA and the credentials of x.example:5007 stand in Secrets of the admin cluster, which are not read here: give MirroredCluster privateRegistries with caCertPath and pullCredentialConfigPath instead ([] for none)",
   },
   {
+    title: "C8: a mirror's credentials in a Secret, which are not in the file",
+    text: file(
+      header(mirror()),
+      cluster(
+        "  nodeConfig:\n    registryMirrors:\n      - endpoint: https://172.18.0.20:5000\n        pullCredentialSecretRef: { name: p, namespace: n }\n",
+      ),
+    ),
+    code: "CLUSTER_FIELD_UNSUPPORTED",
+    message:
+      "c.yaml:15:34, document 2 (Cluster admin1), spec.nodeConfig.registryMirrors[0].pullCredentialSecretRef: this stands in a Secret of the admin cluster, which is not read here: give pullCredentialConfigPath for https://172.18.0.20:5000 in registryMirrors of the header, or here",
+  },
+  {
     title: "C11: another container runtime",
     text: file(header(mirror()), cluster("  nodeConfig:\n    containerRuntime: docker\n")),
     code: "CLUSTER_RUNTIME_UNSUPPORTED",
