@@ -5,7 +5,7 @@ import { requireArguments } from "../../provider/resources/arguments/resolved";
 import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
 import { inspectPackage } from "../../provider/resources/pushSet/package";
 import { checkCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
-import { resolveRequireSigned } from "../../provider/resources/pushSet/requireSigned";
+import { resolveRequireSigned, signaturesNote } from "../../provider/resources/pushSet/requireSigned";
 import { checkSecrets, checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { shapes } from "../../provider/resources/pushSet/shapes";
 import { resolveSignature } from "../../provider/resources/pushSet/signature";
@@ -229,6 +229,9 @@ export class ImagePushSet extends MirrorResource {
       const warning = found === undefined ? undefined : warningOfLacks(found, patterns);
       if (warning !== undefined && pulumi.runtime.isDryRun()) {
         void pulumi.log.warn(warning, this);
+      }
+      if (found?.signatures !== undefined && pulumi.runtime.isDryRun()) {
+        void pulumi.log.info(signaturesNote(found.signatures), this);
       }
     });
   }

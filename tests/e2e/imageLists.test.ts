@@ -3,14 +3,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { silentLog } from "../../provider/model/context";
 import type { RegistryConnection } from "../../provider/registry/connection";
+import { Registry } from "../../provider/registry/registry";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { Lab } from "../lab/lab";
 import { sharedLabOrSkip } from "../lab/lab";
+import { attach } from "../lab/registry/kit/attach";
 import { Layout } from "../lab/registry/kit/layout";
 import { pushTo } from "../lab/registry/kit/pushing";
 import { readBack } from "../lab/registry/kit/readBack";
+import { CosignKey, signatureImage, signatureTagOf, simpleLayer, simpleText } from "../unit/registry/kit/cosign";
 
 /** Images by name, from a registry that asks for a password, on the real engine. One stack, from step to step. */
 describe("S1: a push set of images by name", function () {
@@ -117,6 +121,37 @@ describe("S1: a push set of images by name", function () {
     } finally {
       moved.remove();
     }
+  });
+
+  it("S5: an image that is not signed is an error of the preview; signed it is kept, and the state says so", async () => {
+    const [name = ""] = names;
+    const digest = layout.images.get(name) as string;
+    const key = new CosignKey();
+    await stack.setConfig(config({ requireSigned: { publicKey: key.pem, images: ["public.example/a/one"] } }));
+    const refused = await stack.preview();
+    assert.equal(refused.ok, false);
+    assert.match(
+      printed(refused),
+      /1 image has no signature by the key of requireSigned; nothing was sent.*\[IMAGE_UNSIGNED\]/,
+    );
+    const place = `${lab.mirror.hostPort}/upstream/a/one`;
+    assert.ok(
+      printed(refused).includes(`${name}: no signature in ${place}: neither the tag ${signatureTagOf(digest)} `),
+    );
+    const context = { signal: new AbortController().signal, log: silentLog };
+    const signed = new Registry(upstream(), context);
+    try {
+      const signature = signatureImage([simpleLayer(key, simpleText(digest))]);
+      await attach(signed, "upstream/a/one", signature, signatureTagOf(digest));
+    } finally {
+      await signed.close();
+    }
+    assert.match(printed(good(await stack.preview())), /1 image is signed as requireSigned asks/);
+    const up = good(await stack.up());
+    assert.match(printed(up), /1 of them signed as requireSigned asks/);
+    const [first, second] = (up.outputs["images"] ?? []) as { source: string; signed?: boolean }[];
+    assert.deepEqual([first?.signed, second?.signed], [true, undefined]);
+    await stack.setConfig(config());
   });
 
   it("a package and a list are pushed as one; names that cannot be had are errors of the preview", async () => {

@@ -11,6 +11,7 @@ import { attemptAsync } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import type { Listing } from "./listing";
 import { listPackage } from "./listing";
+import type { SignaturesSeen } from "./requireSigned";
 import { checkInPreview } from "./requireSigned";
 import { shapes } from "./shapes";
 import { checkSigned, signatureOption } from "./signature";
@@ -41,6 +42,8 @@ export interface InspectedPackage {
   packages?: string[];
   /** Images that are only partly in the package. */
   lacks?: Lack[];
+  /** With requireSigned. */
+  signatures?: SignaturesSeen;
 }
 
 /** An image, and the names of what the package lacks of it. */
@@ -71,12 +74,14 @@ async function inspect(
   checkSigned(sources, signature);
   const options: OpenOptions = { ...reading, ...signatureOption(signature), trustEarlierCheck: true };
   const digests = await resolveSources(sources, context);
-  const checkImages = async (index: PackageIndex | undefined): Promise<void> => {
+  const checkImages = async (index: PackageIndex | undefined): Promise<Pick<InspectedPackage, "signatures">> => {
     const chosen = { ...(include === undefined ? {} : { include }), ...(exclude === undefined ? {} : { exclude }) };
-    if (requireSigned !== undefined && shapeProblems(chosen, shapes.patterns, "").length === 0) {
-      // An update asks other registries in its push, if there is any.
-      await checkInPreview(index, listing.read ? sources : [], digests, requireSigned, chosen, context);
+    if (requireSigned === undefined || shapeProblems(chosen, shapes.patterns, "").length > 0) {
+      return {};
     }
+    // An update asks other registries in its push, if there is any.
+    const asked = listing.read ? sources : [];
+    return { signatures: await checkInPreview(index, asked, digests, requireSigned, chosen, context) };
   };
   const paths = sources.filter((one) => typeof one === "string");
   const first = (one: ImagePackage): Promise<unknown> => listPackage(one, listing, context.signal);
@@ -93,16 +98,21 @@ async function inspect(
       const each = (one: ImagePackage): Promise<unknown> => (prints.push(one.fingerprint), first(one));
       const packages = paths.length === 0 ? undefined : await openSources(paths, {}, options, context, { first: each });
       const index = packages === undefined ? noPackages : await packages.index().finally(() => packages.close());
-      await checkImages(index);
       const pins = sources.some((one) => typeof one !== "string" && one.pin === true);
-      return { fingerprint, digests, ...(pins ? { packages: prints } : {}), ...listed(index, digests) };
+      return {
+        fingerprint,
+        digests,
+        ...(pins ? { packages: prints } : {}),
+        ...listed(index, digests),
+        ...(await checkImages(index)),
+      };
     }
     const index = await opened.index();
-    await checkImages(index);
+    const signatures = await checkImages(index);
     if (paths.length > 1 && index !== undefined && listing.read) {
       await rememberIndex(fingerprint, index);
     }
-    return { fingerprint, ...listed(index, digests) };
+    return { fingerprint, ...listed(index, digests), ...signatures };
   } finally {
     await opened.close();
   }

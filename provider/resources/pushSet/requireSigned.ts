@@ -2,9 +2,10 @@ import type { ImagePackage, PackageIndex } from "../../archive/imagePackage";
 import type { OperationContext } from "../../model/context";
 import { matchesPattern, selectImages } from "../../registry/push/imageFilter";
 import type { PushedImage } from "../../registry/push/pushResult";
-import type { RequiredSigner, UnsignedImage } from "../../registry/signed/requiredSigners";
+import type { RequiredSigner, SignedImages } from "../../registry/signed/requiredSigners";
 import { checkPatterns, checkSigned, isAsked, requireNoneUnsigned } from "../../registry/signed/requiredSigners";
 import { SignerKey } from "../../registry/signed/signerKey";
+import type { ImageList } from "../../registry/source/imageList";
 import { readSignatures } from "../../registry/source/registryImages";
 import type { Resolved } from "../arguments/resolved";
 import { allProblems, attemptWith } from "../arguments/resolved";
@@ -76,9 +77,16 @@ export async function checkBeforePush(
   return signed;
 }
 
+/** What a preview knows of signatures. */
+export interface SignaturesSeen {
+  /** Images that have all that is asked of them. */
+  signed: number;
+  /** Whether others are left for the push to check. */
+  moreInPush: boolean;
+}
+
 /**
- * In a preview: of packages whose images are known, and of lists whose registries can be asked. What nodes hold is read in
- * the mirror first, which the push alone knows.
+ * In a preview: of packages whose images are known, and of lists whose registries can be asked.
  *
  * @param packages Undefined while it is not known what is in them.
  * @throws MirrorError as checkBeforePush
@@ -90,24 +98,38 @@ export async function checkInPreview(
   required: readonly RequiredSigner[],
   chosen: Chosen,
   context: OperationContext,
-): Promise<void> {
+): Promise<SignaturesSeen> {
   if (packages !== undefined) {
     checkPatterns([...packages.images.map(({ source }) => source), ...Object.keys(digests)], required);
   }
-  const unsigned = packages === undefined ? [] : unsignedIn(packages, required, chosen);
-  for (const source of sources) {
-    const images = typeof source === "string" || source.held === true ? [] : (knownImages(source, digests) ?? []);
+  const found = packages === undefined ? [] : [checkChosen(packages, required, chosen)];
+  const lists = sources.filter((source) => typeof source !== "string");
+  for (const source of lists.filter((one) => !isForPush(one))) {
+    const images = knownImages(source, digests) ?? [];
     const asked = images.filter((one) => isChosen(one.source, chosen) && isAsked(one.source, required));
-    if (typeof source !== "string" && asked.length > 0) {
-      unsigned.push(...unsignedIn(await readSignatures(source, asked, context), required, {}));
+    if (asked.length > 0) {
+      found.push(checkChosen(await readSignatures(source, asked, context), required, {}));
     }
   }
-  requireNoneUnsigned(unsigned);
+  requireNoneUnsigned(found.flatMap(({ unsigned }) => unsigned));
+  const signed = found.reduce((sum, one) => sum + one.signed.size, 0);
+  return { signed, moreInPush: packages === undefined || lists.some(isForPush) };
 }
 
-function unsignedIn(index: PackageIndex, required: readonly RequiredSigner[], chosen: Chosen): UnsignedImage[] {
+/** What nodes hold is read in the mirror first, and pinned digests stand in the state: the push alone knows both. */
+function isForPush({ held, pin }: ImageList): boolean {
+  return held === true || pin === true;
+}
+
+/** For who reads a preview. */
+export function signaturesNote({ signed, moreInPush }: SignaturesSeen): string {
+  const seen = `${signed} ${signed === 1 ? "image is" : "images are"} signed as requireSigned asks`;
+  return moreInPush ? `${seen}; what is not known yet is checked in the update, before anything is sent` : seen;
+}
+
+function checkChosen(index: PackageIndex, required: readonly RequiredSigner[], chosen: Chosen): SignedImages {
   const images = index.images.filter(({ source }) => isChosen(source, chosen));
-  return checkSigned(index, images, required).unsigned;
+  return checkSigned(index, images, required);
 }
 
 /** A pattern that fits nothing is for another check to refuse. */

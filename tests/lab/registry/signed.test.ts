@@ -23,6 +23,7 @@ import {
   simpleText,
 } from "../../unit/registry/kit/cosign";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
+import { attach } from "./kit/attach";
 import { Layout } from "./kit/layout";
 import { pushTo } from "./kit/pushing";
 import { acceptManifests, ask } from "./kit/readBack";
@@ -55,7 +56,8 @@ describe("images that must be signed with cosign, from registry to registry", fu
     registry = new Registry(connection, context);
 
     const sigOf = (key: CosignKey, digest: string): Rooted => signatureImage([simpleLayer(key, simpleText(digest))]);
-    const put = (path: string, what: Rooted): Promise<void> => attach(path, what, signatureTagOf(digestOf(path)));
+    const put = (path: string, what: Rooted): Promise<void> =>
+      attach(registry, repositoryOf(path), what, signatureTagOf(digestOf(path)));
     await put("x/tag:1", sigOf(mine, digestOf("x/tag:1")));
     await put("x/moved:1", sigOf(mine, digestOf("x/tag:1")));
     await put("x/other:1", sigOf(other, digestOf("x/other:1")));
@@ -75,25 +77,18 @@ describe("images that must be signed with cosign, from registry to registry", fu
     layout?.remove();
   });
 
+  const repositoryOf = (path: string): string => path.slice(0, path.indexOf(":"));
   const digestOf = (path: string): string => layout.images.get(`public.example/${path}`) ?? "";
-  const attach = async (path: string, { root, blobs }: Rooted, reference: string): Promise<void> => {
-    const repository = path.slice(0, path.indexOf(":"));
-    for (const [digest, bytes] of blobs) {
-      if (digest !== root.digest) {
-        await registry.uploadBlob(repository, { digest, size: bytes.length, bytes });
-      }
-    }
-    const bytes = blobs.get(root.digest) as Buffer;
-    await registry.putManifest(repository, reference, { mediaType: root.mediaType, bytes, digest: root.digest });
-  };
   /** The registry has no list of referrers: the tag of the specification stands in for it. */
   const refer = async (path: string, referrer: Rooted): Promise<void> => {
-    await attach(path, referrer, referrer.root.digest);
+    const repository = repositoryOf(path);
+    await attach(registry, repository, referrer, referrer.root.digest);
     const bytes = Buffer.from(
       JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [referrer.root] }),
     );
     const list = { root: { mediaType: mediaTypes.ociIndex, digest: sha256(bytes), size: bytes.length } };
-    await attach(path, { ...list, blobs: new Map([[list.root.digest, bytes]]) }, digestOf(path).replace(":", "-"));
+    const whole = { ...list, blobs: new Map([[list.root.digest, bytes]]) };
+    await attach(registry, repository, whole, digestOf(path).replace(":", "-"));
   };
   const list = (paths: string[], more: Partial<ImageList> = {}): ImageList => ({
     images: paths.map((path) => `public.example/${path}`),
@@ -151,7 +146,7 @@ describe("images that must be signed with cosign, from registry to registry", fu
       const images = list(["x/tag:1", path]);
       const [, told = ""] = await preview(images);
       ok(told.startsWith(`public.example/${path}: `) && told.endsWith(` [${code}]`), told);
-      ok(told.includes(`${source.hostPort}/${path.slice(0, path.indexOf(":"))}`), told);
+      ok(told.includes(`${source.hostPort}/${repositoryOf(path)}`), told);
       match(told.slice(0, -` [${code}]`.length), text);
       const mark = mirror.mark();
       await rejects(up(images), (error: MirrorError) => error.code === code && error.reasons.length === 1);
@@ -161,6 +156,28 @@ describe("images that must be signed with cosign, from registry to registry", fu
       );
     });
   }
+
+  it("S5: what nodes hold is checked where it is read: in the mirror that has it with its signatures", async () => {
+    const paths = ["x/tag:1", "x/bundle:1"];
+    const first = await up(list(paths));
+    strictEqual(first.failure, undefined);
+    const held = {
+      images: paths.map((path) => `public.example/${path}@${digestOf(path)}`),
+      registries: { "public.example": { endpoint: "127.0.0.1:1" } },
+      held: true as const,
+    };
+    const { value } = await inspectPackage({ source: held, requireSigned: required(mine) }, { read: true });
+    deepStrictEqual(value?.signatures, { signed: 0, moreInPush: true });
+    round--;
+    const again = await up(held);
+    strictEqual(again.failure, undefined);
+    deepStrictEqual(
+      again.outs.images.map(({ signed }) => signed),
+      [true, true],
+    );
+    round--;
+    await rejects(up(held, other), { code: "IMAGE_SIGNATURE_WRONG" });
+  });
 
   it("S5: of an index that platforms reduces the whole is checked; its signature stays behind", async () => {
     const images = list(["y/multi:2"], { platforms: ["linux/arm64"] });

@@ -8,7 +8,7 @@ import type { PackageArguments } from "../../../../provider/resources/pushSet/pa
 import { inspectPackage } from "../../../../provider/resources/pushSet/package";
 import { push } from "../../../../provider/resources/pushSet/push";
 import type { GivenSigner } from "../../../../provider/resources/pushSet/requireSigned";
-import { resolveRequireSigned } from "../../../../provider/resources/pushSet/requireSigned";
+import { resolveRequireSigned, signaturesNote } from "../../../../provider/resources/pushSet/requireSigned";
 import type { PushSetInputs, PushSetOutputs } from "../../../../provider/resources/pushSet/state";
 import type { TestDescriptor, TestImage } from "../../archive/make/image";
 import { image, layer, multi } from "../../archive/make/image";
@@ -182,6 +182,9 @@ describe("images of a package that must be signed with cosign, without a Pulumi 
     const key = { publicKey: mine.pem };
     assert.deepEqual(new Set(await codes(source)), new Set(["IMAGE_UNSIGNED"]));
     assert.deepEqual(await codes(source, { ...key, images: ["gcr.io/a/*"] }), []);
+    const args = { source, requireSigned: ask({ ...key, images: ["gcr.io/a/*"] }), spoolDir: bench.spoolDir };
+    const { signatures = { signed: -1, moreInPush: true } } = (await inspectPackage(args, { read: true })).value ?? {};
+    assert.equal(signaturesNote(signatures), "1 image is signed as requireSigned asks");
     assert.deepEqual(await codes(source, key, { exclude: ["gcr.io/b/**"] }), []);
     assert.deepEqual(await codes(source, key, { include: ["gcr.io/a/*"] }), []);
     assert.deepEqual(await codes(source, { ...key, images: ["gcr.io/c/*"] }), ["PUSH_FILTER_UNMATCHED"]);
@@ -233,6 +236,29 @@ describe("images of a package that must be signed with cosign, without a Pulumi 
         ["gcr.io/b/two:2", undefined],
       ]);
     }
+  });
+
+  it("S5: a preview that leaves a package unread says that its signatures are checked in the update", async () => {
+    const source = await pack(layout([named(image("unread"), name)]), "tar.xz");
+    const args = { source, requireSigned: ask({ publicKey: mine.pem }), spoolDir: bench.spoolDir };
+    const { value, problems } = await inspectPackage(args, { read: false });
+    assert.deepEqual([value?.signatures, problems], [{ signed: 0, moreInPush: true }, []]);
+    assert.match(signaturesNote({ signed: 0, moreInPush: true }), /checked in the update, before anything is sent$/);
+  });
+
+  it("S5: of pinned images the digests of the state count, so the update checks them", async () => {
+    const server = await registries.server();
+    server.tags.set("x/one:1", one.root.digest);
+    const bytes = one.blobs.get(one.root.digest) as Buffer;
+    server.manifests.set(`x/one@${one.root.digest}`, { mediaType: one.root.mediaType, bytes });
+    const list = {
+      images: ["public.example/x/one:1"],
+      registries: { "public.example": { endpoint: server.url } },
+    };
+    const see = (pin: boolean) =>
+      inspectPackage({ source: { ...list, pin }, requireSigned: ask({ publicKey: mine.pem }) }, { read: true });
+    assert.deepEqual((await see(true)).value?.signatures, { signed: 0, moreInPush: true });
+    assert.equal((await see(false)).problems[0]?.code, "IMAGE_UNSIGNED");
   });
 
   it("S5: another key is a reason to check again", () => {
