@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { getCACertificates, rootCertificates } from "node:tls";
+import type { SecureContext } from "node:tls";
+import { createSecureContext, getCACertificates, rootCertificates } from "node:tls";
 
 import { messageOf } from "../../model/errors";
 import type { RegistryConnection } from "../connection";
@@ -75,6 +76,24 @@ function parseCertificates(text: string, where: string): GivenCertificates {
   return { where, pem: blocks.join("\n"), certificates };
 }
 
+/** Contexts by what was given: parsing several hundred CAs takes longer than a handshake. */
+const contexts = new Map<string, SecureContext>();
+const contextsKept = 16;
+
+/** For TLS with those CAs and the machine's; one for all connections that were given the same. */
+export function contextFor(given: GivenCertificates | undefined): SecureContext {
+  const key = given?.pem ?? "";
+  let context = contexts.get(key);
+  if (context === undefined) {
+    if (contexts.size >= contextsKept) {
+      contexts.clear();
+    }
+    context = createSecureContext({ ca: [...trustedCertificates(), ...(given === undefined ? [] : [given.pem])] });
+    contexts.set(key, context);
+  }
+  return context;
+}
+
 /** `CN=lab CA, O=x` in one line. */
 export function oneLine(name: string): string {
   return name.split("\n").reverse().join(", ");
@@ -86,7 +105,7 @@ let trusted: string[] | undefined;
  * What this machine trusts: Node's own list, NODE_EXTRA_CA_CERTS, and the system's store (where most companies put
  * their CA). The system's store takes some 50 ms to read, so once per process.
  */
-export function trustedCertificates(): string[] {
+function trustedCertificates(): string[] {
   if (trusted === undefined) {
     const lists: string[][] = [];
     for (const kind of ["default", "system"] as const) {

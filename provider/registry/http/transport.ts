@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import type { SecureContext } from "node:tls";
-import { createSecureContext } from "node:tls";
 
 import type { Dispatcher } from "undici";
 import { Agent, buildConnector, Pool, ProxyAgent } from "undici";
@@ -9,7 +8,7 @@ import { Agent, buildConnector, Pool, ProxyAgent } from "undici";
 import type { RegistryConnection } from "../connection";
 import type { RegistryError } from "../registryError";
 import type { GivenCertificates } from "./certificates";
-import { givenCertificates, trustedCertificates } from "./certificates";
+import { contextFor, givenCertificates } from "./certificates";
 import type { HttpRequest, HttpResponse, HttpStreamResponse } from "./httpExchange";
 import { proxyFor } from "./proxyChoice";
 import { explainFailure } from "./transportFailure";
@@ -29,7 +28,6 @@ const maxAnswerBytes = 32 * 1024 * 1024;
 export class Transport {
   private readonly dispatchers = new Map<string, Dispatcher>();
   private readonly given: GivenCertificates | undefined;
-  private context: SecureContext | undefined;
 
   constructor(
     private readonly connection: RegistryConnection,
@@ -116,12 +114,8 @@ export class Transport {
   }
 
   private get tls(): { secureContext: SecureContext; rejectUnauthorized: boolean; timeout: number } {
-    // One context for all connections: parsing several hundred CAs takes longer than a handshake.
-    this.context ??= createSecureContext({
-      ca: [...trustedCertificates(), ...(this.given === undefined ? [] : [this.given.pem])],
-    });
     return {
-      secureContext: this.context,
+      secureContext: contextFor(this.given),
       rejectUnauthorized: this.connection.insecure !== true,
       timeout: this.options.connectTimeoutMs,
     };

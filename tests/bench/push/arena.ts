@@ -18,8 +18,11 @@ export class Arena {
   readonly hostPort = "127.0.0.1:5000";
   /** The same registry, each answer two seconds late; once `startLate` has been called. */
   readonly lateHostPort = "127.0.0.1:5001";
+  /** Another registry, which images are copied from; once `startSource` has been called. */
+  readonly sourceHostPort = "127.0.0.1:5002";
   private holder: ChildProcess | undefined;
   private registry: ChildProcess | undefined;
+  private source: ChildProcess | undefined;
   private late: ChildProcess | undefined;
 
   constructor(private readonly registryProgram: string) {}
@@ -55,10 +58,18 @@ export class Arena {
 
   async startFreshRegistry(): Promise<void> {
     await this.stopRegistry();
-    const data = join(this.folder, "data");
+    this.registry = this.serve("data", 5000);
+  }
+
+  startSource(): void {
+    this.source ??= this.serve("source", 5002);
+  }
+
+  private serve(name: string, port: number): ChildProcess {
+    const data = join(this.folder, name);
     rmSync(data, { recursive: true, force: true });
     mkdirSync(data);
-    const config = join(this.folder, "config.yml");
+    const config = join(this.folder, `${name}.yml`);
     writeFileSync(
       config,
       JSON.stringify({
@@ -66,7 +77,7 @@ export class Arena {
         log: { level: "error", accesslog: { disabled: true } },
         storage: { filesystem: { rootdirectory: data }, delete: { enabled: true } },
         http: {
-          addr: this.hostPort,
+          addr: `127.0.0.1:${port}`,
           secret: "benchmark",
           tls: { certificate: join(this.folder, "server.crt"), key: join(this.folder, "server.key") },
         },
@@ -74,11 +85,12 @@ export class Arena {
     );
     const [program, ...args] = this.inside([this.registryProgram, "serve", config]);
     const log = openSync(join(this.folder, "registry.log"), "a");
-    this.registry = spawn(program as string, args, {
+    const registry = spawn(program as string, args, {
       stdio: ["ignore", log, log],
       env: { PATH: process.env["PATH"], OTEL_TRACES_EXPORTER: "none" },
     });
-    this.waitForPort(5000);
+    this.waitForPort(port);
+    return registry;
   }
 
   startLate(): void {
@@ -136,6 +148,7 @@ export class Arena {
   async close(): Promise<void> {
     await this.stopRegistry();
     this.late?.kill("SIGKILL");
+    this.source?.kill("SIGKILL");
     this.holder?.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -8,6 +8,8 @@ export type Work =
   | "nothing of hundred"
   | "incompressible"
   | "slow"
+  | "copy"
+  | "nothing of copy"
   | "many"
   | "nothing of many";
 export type Tool = "ours" | "crane" | "skopeo";
@@ -51,7 +53,7 @@ export function figures(rows: readonly Row[]): string {
         .filter((row) => row.work === work)
         .map((row) => [
           work,
-          row.tool === "ours" ? "ours" : `unpack + ${row.tool}`,
+          row.tool === "ours" || row.unpackSeconds === undefined ? row.tool : `unpack + ${row.tool}`,
           row.seconds.toFixed(2),
           ours.has(work) ? `${(row.seconds / (ours.get(work) as number)).toFixed(2)}x` : "-",
           row.cpuSeconds.toFixed(1),

@@ -1,22 +1,12 @@
 import { execFileSync } from "node:child_process";
-import type { Cipheriv } from "node:crypto";
-import { createCipheriv, createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 import { storeAsXz } from "../../unit/archive/make/storedXz";
 import type { BenchPackage } from "./benchPackage";
+import { writeNoise } from "./noise";
 
 /** Raise when what is built here changes. */
 const version = 1;
@@ -107,22 +97,4 @@ export function incompressibleImages(scale: number, log: (line: string) => void)
       indexPath: join(final, `index-${i}.json`),
     })),
   };
-}
-
-/** @returns its digest */
-function writeNoise(blobs: string, number: number, size: number): string {
-  const noise: Cipheriv = createCipheriv("aes-128-ctr", Buffer.alloc(16, number + 1), Buffer.alloc(16));
-  const zeros = Buffer.alloc(1 << 20);
-  const hash = createHash("sha256");
-  const unnamed = join(blobs, `unnamed-${number}`);
-  const file = openSync(unnamed, "w");
-  for (let left = size; left > 0; left -= zeros.length) {
-    const piece = noise.update(zeros.subarray(0, Math.min(left, zeros.length)));
-    hash.update(piece);
-    writeSync(file, piece);
-  }
-  closeSync(file);
-  const hex = hash.digest("hex");
-  renameSync(unnamed, join(blobs, hex));
-  return `sha256:${hex}`;
 }

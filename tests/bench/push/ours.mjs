@@ -5,9 +5,11 @@ import { text } from "node:stream/consumers";
 
 const require = createRequire(import.meta.url);
 const { openPackage } = require("../../../dist/provider/archive/openPackage.js");
+const { RegistryImages } = require("../../../dist/provider/registry/source/registryImages.js");
 const { pushPackage } = require("../../../dist/provider/registry/push/push.js");
 const { Registry } = require("../../../dist/provider/registry/registry.js");
 
+// `source`: a package's path, or a list of images in another registry.
 const { connection, source, cacheDir, spoolDir } = JSON.parse(await text(process.stdin));
 const quiet = () => {};
 /* global AbortController */
@@ -17,7 +19,10 @@ const context = {
 };
 const registry = new Registry(connection, context);
 await registry.ping();
-const pkg = await openPackage(source, { cacheDir, spoolDir, readSoon: true });
+const pkg =
+  typeof source === "string"
+    ? await openPackage(source, { cacheDir, spoolDir, readSoon: true })
+    : await RegistryImages.open(source, context);
 const result = await pushPackage(pkg, registry, { context });
 await pkg.close();
 await registry.close();

@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { ImageList } from "../../../provider/registry/source/imageList";
 import type { Arena } from "./arena";
 import type { BenchPackage } from "./benchPackage";
 import type { Row, Tool, Work } from "./figures";
@@ -25,11 +26,17 @@ export class Race {
     mkdirSync(join(this.state, "spool"), { recursive: true });
   }
 
+  /** Puts the images into the registry that they are copied from. */
+  async fillSource(pkg: BenchPackage): Promise<void> {
+    this.forget();
+    await this.ours(pkg.path, this.arena.sourceHostPort);
+  }
+
   async run(work: Work, tool: Tool, pkg: BenchPackage): Promise<Row> {
     const before = this.arena.bytes();
     const cpuBefore = this.arena.registryCpuSeconds();
     const hostPort = work === "slow" ? this.arena.lateHostPort : this.arena.hostPort;
-    const cost = tool === "ours" ? await this.ours(pkg, hostPort) : await this.peer(tool, pkg, hostPort);
+    const cost = await this.cost(work, tool, pkg, hostPort);
     const bytesSent = this.arena.bytes() - before;
     const registryCpuSeconds = this.arena.registryCpuSeconds() - cpuBefore;
     await this.check(pkg);
@@ -48,15 +55,46 @@ export class Race {
     };
   }
 
-  private ours(pkg: BenchPackage, hostPort: string): Promise<Cost> {
+  private cost(work: Work, tool: Tool, pkg: BenchPackage, hostPort: string): Promise<Cost> {
+    if (work === "copy" || work === "nothing of copy") {
+      return tool === "ours" ? this.ours(this.listOf(pkg), hostPort) : this.peerCopy(tool, pkg, hostPort);
+    }
+    return tool === "ours" ? this.ours(pkg.path, hostPort) : this.peer(tool, pkg, hostPort);
+  }
+
+  private listOf({ images }: BenchPackage): ImageList {
+    const reached = { endpoint: this.arena.sourceHostPort, caCertPath: this.arena.caPath };
+    return { images: images.map(({ name }) => name), registries: { "gcr.io": reached } };
+  }
+
+  private ours(source: string | ImageList, hostPort: string): Promise<Cost> {
     const folders = [join(this.state, "cache"), join(this.state, "spool")];
     const input = JSON.stringify({
       connection: { endpoint: hostPort, caCertPath: this.arena.caPath },
-      source: pkg.path,
+      source,
       cacheDir: folders[0],
       spoolDir: folders[1],
     });
     return measure(this.arena.inside([process.execPath, join(__dirname, "ours.mjs")]), { input, folders });
+  }
+
+  /** crane knows one image at a time; skopeo takes a list. */
+  private async peerCopy(tool: "crane" | "skopeo", { images }: BenchPackage, hostPort: string): Promise<Cost> {
+    const { caPath, folder, sourceHostPort } = this.arena;
+    const list = join(this.state, "images.yaml");
+    const wanted = Object.fromEntries(images.map(({ repository, tag }) => [repository, [tag]]));
+    writeFileSync(list, JSON.stringify({ [sourceHostPort]: { images: wanted, "cert-dir": `${folder}/certs.d` } }));
+    const copies = images.map(
+      ({ repository, tag }) =>
+        `"${this.programs.crane}" copy "${sourceHostPort}/${repository}:${tag}" "${hostPort}/${repository}:${tag}"`,
+    );
+    // skopeo keeps the last part of a repository alone.
+    const sync = `"${this.programs.skopeo}" --insecure-policy sync --all --preserve-digests --dest-cert-dir "${folder}/certs.d" --src yaml --dest docker "${list}" "${hostPort}/bench"`;
+    const script = ["set -e", ...(tool === "crane" ? copies : [sync])].join("\n");
+    return measure(this.arena.inside(["sh", "-c", script]), {
+      env: { ...process.env, SSL_CERT_FILE: caPath },
+      folders: [this.state],
+    });
   }
 
   private async peer(tool: "crane" | "skopeo", pkg: BenchPackage, hostPort: string): Promise<Cost> {
