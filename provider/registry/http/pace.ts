@@ -3,8 +3,8 @@ import { sleep } from "./retry";
 /** Pieces are at most so long in time, so that the pace is even and a small one does not wait behind a large one. */
 const pieceSeconds = 0.02;
 
-/** After a pause this much may go at once; what was not used before that is gone. */
-const burstMs = 50;
+/** What a busy machine could not send in time may be made up for, so much of it and no more. */
+const burstMs = 200;
 
 /** Lets so many bytes a second through, of all that flow side by side. */
 export class Pace {

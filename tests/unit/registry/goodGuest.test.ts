@@ -53,12 +53,12 @@ describe("limits that a program sets for a registry", () => {
     const { signal } = new AbortController();
     const pace = new Pace(megabyte);
     await pace.take(1000, signal);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
     const began = performance.now();
     for await (const piece of pace.slow([content("p").subarray(0, megabyte / 2)], signal)) {
       ok(piece.length <= 20_000);
     }
-    ok(performance.now() - began > 400, String(performance.now() - began));
+    ok(performance.now() - began > 250, String(performance.now() - began));
   });
 
   it("maxBytesPerSecond: an abort does not wait for its turn", async () => {
