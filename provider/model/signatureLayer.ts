@@ -31,6 +31,12 @@ export function isAttachedName(name: string): boolean {
   return /:sha256-[0-9a-f]{64}\.(?:sig|att|sbom)$/.test(name);
 }
 
+/** Whether the annotations of a manifest, or of its descriptor, call it an attestation. */
+export function saysOtherPredicate(annotations: Readonly<Record<string, unknown>> | null | undefined): boolean {
+  const predicate = annotations?.["dev.sigstore.bundle.predicateType"];
+  return predicate !== undefined && predicate !== signPredicate;
+}
+
 /** The layers of a manifest that may be signatures; none where it is no manifest of signatures. */
 export function signatureLayers(manifest: Buffer): Descriptor[] {
   let json: { layers?: unknown; annotations?: Record<string, unknown> | null } | null;
@@ -39,8 +45,7 @@ export function signatureLayers(manifest: Buffer): Descriptor[] {
   } catch {
     return [];
   }
-  const predicate = json?.annotations?.["dev.sigstore.bundle.predicateType"];
-  if (!Array.isArray(json?.layers) || (predicate !== undefined && predicate !== signPredicate)) {
+  if (!Array.isArray(json?.layers) || saysOtherPredicate(json.annotations)) {
     return [];
   }
   return json.layers.slice(0, mostLayers).filter(isSignatureLayer);

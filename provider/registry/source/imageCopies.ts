@@ -15,7 +15,8 @@ import type { ManifestRead, Registry } from "../registry";
 import { RegistryError } from "../registryError";
 import type { ResolvedImage } from "./imageList";
 import type { SourceRegistries, SourceRepository } from "./sourceRegistries";
-import { sourceRepository } from "./sourceRegistries";
+import { nameOfPlace, sourceRepository } from "./sourceRegistries";
+import { readSignatureLayer } from "./sourceSignatures";
 
 /** Where a blob can be read. */
 interface ReadableBlob {
@@ -62,27 +63,6 @@ export class ImageCopies {
       origins: new Map(),
       signatures: new Map(),
     };
-  }
-
-  /**
-   * Nothing but the signatures of these images, for who asks whether they are signed and copies nothing.
-   *
-   * @throws RegistryError those of the registries
-   */
-  async gatherSignatures(images: readonly ResolvedImage[]): Promise<void> {
-    const found = await mapConcurrently(
-      images,
-      async ({ source, digest }) => {
-        const repository = await this.placeOf(source, digest);
-        await this.gatherReferrers(repository, digest);
-        await this.gatherAttached(repository, digest);
-        const root = { mediaType: "", digest, size: 0 };
-        return { source, root, preserved: true as const, from: nameOfPlace(repository) };
-      },
-      imagesAtOnce,
-    );
-    this.index.images.push(...found);
-    await this.readSignatures(images);
   }
 
   /** @throws RegistryError `IMAGES_UNRESOLVED`, `PLATFORM_MISSING`, and those of the registries */
@@ -263,12 +243,7 @@ export class ImageCopies {
     await mapConcurrently([...new Set(layers.map(({ digest }) => digest))], async (digest) => {
       const place = this.origins.get(digest);
       if (place !== undefined) {
-        const { registry, path } = place.repository;
-        const pieces: Buffer[] = [];
-        for await (const piece of registry.downloadBlob(path, { digest, size: place.size })) {
-          pieces.push(piece as Buffer);
-        }
-        signatures.set(digest, Buffer.concat(pieces));
+        signatures.set(digest, await readSignatureLayer(place.repository, { digest, size: place.size }));
       }
     });
   }
@@ -304,10 +279,6 @@ export class ImageCopies {
     }
     return { ...read, parts };
   }
-}
-
-function nameOfPlace({ registry, path }: SourceRepository): string {
-  return `${registry.endpoint.authority}/${path}`;
 }
 
 /** Images whose manifests are fetched side by side; each asks for several. */

@@ -24,24 +24,6 @@ export async function resolveList(list: ImageList, context: OperationContext): P
 }
 
 /**
- * The signatures of those images of a list that are chosen, and nothing else of them.
- */
-export async function readSignatures(
-  list: ImageList,
-  images: readonly ResolvedImage[],
-  context: OperationContext,
-): Promise<PackageIndex> {
-  const registries = new SourceRegistries(list.registries ?? {}, context, {});
-  try {
-    const copies = new ImageCopies(registries, "all", describeList(images));
-    await copies.gatherSignatures(images);
-    return copies.index;
-  } finally {
-    await registries.close();
-  }
-}
-
-/**
  * Images of other registries as a package: what is in it is known before its pass, and each blob can be opened at any
  * time. Nothing of it lies on the local disk.
  */

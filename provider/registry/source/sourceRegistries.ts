@@ -45,3 +45,8 @@ export function sourceRepository(registries: SourceRegistries, host: string, nam
   const registry = registries.of(host);
   return { registry, path: repositoryBelow(registry.endpoint, name) };
 }
+
+/** `HOST:PORT/REPOSITORY` */
+export function nameOfPlace({ registry, path }: SourceRepository): string {
+  return `${registry.endpoint.authority}/${path}`;
+}

@@ -6,7 +6,7 @@ import type { RequiredSigner, SignedImages } from "../../registry/signed/require
 import { checkPatterns, checkSigned, isAsked, requireNoneUnsigned } from "../../registry/signed/requiredSigners";
 import { SignerKey } from "../../registry/signed/signerKey";
 import type { ImageList } from "../../registry/source/imageList";
-import { readSignatures } from "../../registry/source/registryImages";
+import { readSourceSignatures } from "../../registry/source/sourceSignatures";
 import type { Resolved } from "../arguments/resolved";
 import { allProblems, attemptWith } from "../arguments/resolved";
 import { listPackage } from "./listing";
@@ -108,7 +108,7 @@ export async function checkInPreview(
     const images = knownImages(source, digests) ?? [];
     const asked = images.filter((one) => isChosen(one.source, chosen) && isAsked(one.source, required));
     if (asked.length > 0) {
-      found.push(checkChosen(await readSignatures(source, asked, context), required, {}));
+      found.push(checkChosen(await readSourceSignatures(source, asked, context), required, {}));
     }
   }
   requireNoneUnsigned(found.flatMap(({ unsigned }) => unsigned));

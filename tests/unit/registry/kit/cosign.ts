@@ -25,7 +25,7 @@ export class CosignKey {
   }
 }
 
-export const simpleType = "application/vnd.dev.cosign.simplesigning.v1+json";
+const simpleType = "application/vnd.dev.cosign.simplesigning.v1+json";
 export const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const signPredicate = "https://sigstore.dev/cosign/sign/v1";
 
