@@ -38,6 +38,8 @@ export interface PlannedFile {
   /** 0o644; 0o600 where the text holds a secret. */
   mode: number;
   secret: boolean;
+  /** Read only at a start of the unit, although it is no configuration of containerd's own. */
+  restart?: true;
 }
 
 /** The effective registry configuration of a node, from config.toml, its imports and hosts.toml alike (V2). */

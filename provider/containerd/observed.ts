@@ -12,6 +12,8 @@ export interface ObservedNode {
   lockedConfig?: LockedConfig;
   /** Of the node's layout: another program makes hosts.toml files, too. */
   generatedHosts?: GeneratedHosts;
+  /** What stood in its registries file before us, with what others changed there since; absent where we changed nothing. */
+  registriesBefore?: string;
   /** What that program prints as its release; empty where it cannot be run. */
   programText?: string;
   /**

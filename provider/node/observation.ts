@@ -10,8 +10,9 @@ import type { ObservedFile, ObservedNode } from "../containerd/observed";
 import { whatToObserve } from "../containerd/read/whatToObserve";
 import { MirrorError } from "../model/errors";
 import { NodeError, quoteRemote } from "./nodeError";
-import { type NodeRecord, parseRecord } from "./record";
+import { type NodeRecord, type OwnedFile, parseRecord, savedPath } from "./record";
 import { decodeValue, encodeValue, type Reply, type ShellSession } from "./session/session";
+import { revertChange } from "./transaction/revert";
 
 /** An ObservedNode and what the node room itself needs to know. */
 export interface NodeObservation extends ObservedNode {
@@ -119,7 +120,7 @@ export async function observeNode(
   });
   // A config may import files that import files; containerd itself follows them all, nobody has more than a few.
   for (let depth = 0; depth < 5; depth++) {
-    const wanted = [...references(soFar(), dirs), ...alsoRead(layout), ...ownedElsewhere(seen)].filter(
+    const wanted = [...references(soFar(), dirs), ...alsoRead(layout, seen), ...ownedElsewhere(seen)].filter(
       (item) => !looked.has(item),
     );
     if (wanted.length === 0) {
@@ -140,6 +141,7 @@ export async function observeNode(
     );
   }
   const running = runningPaths(seen, configPath, dump);
+  const before = registriesBefore(layout, seen);
   if (layout.paths === "fixed" && options.allowMoved !== true) {
     requireAgreement(node, unit, layout, running);
   }
@@ -152,6 +154,7 @@ export async function observeNode(
     ...(layout.generatedHosts === undefined
       ? {}
       : { generatedHosts: layout.generatedHosts, programText: seen.values["program"] ?? "" }),
+    ...(before === undefined ? {} : { registriesBefore: before }),
     layout: layout.kind,
     unit,
     files: seen.files,
@@ -404,11 +407,31 @@ function references(observed: ObservedNode, hostsDirs: string[]): string[] {
 }
 
 /** What the program that runs containerd makes its files from; Rancher's own file has secrets in it, and is only looked for. */
-function alsoRead({ generatedHosts }: NodeLayout): string[] {
-  const { registriesPath, provisionedPath } = generatedHosts ?? {};
-  return registriesPath === undefined || provisionedPath === undefined
-    ? []
-    : [encodeValue(registriesPath), `E:${encodeValue(provisionedPath)}`];
+function alsoRead({ generatedHosts }: NodeLayout, seen: Seen): string[] {
+  if (generatedHosts === undefined) {
+    return [];
+  }
+  const { registriesPath, provisionedPath, caDir } = generatedHosts;
+  const { original, written } = ownedFile(seen, registriesPath) ?? {};
+  const saved = [original, written].filter((id) => id !== undefined).map((id) => `F:${encodeValue(savedPath(id))}`);
+  return [encodeValue(registriesPath), `E:${encodeValue(provisionedPath)}`, `D:${encodeValue(caDir)}`, ...saved];
+}
+
+function ownedFile(seen: Seen, path: string): OwnedFile | undefined {
+  return parseRecord(seen.values["record"] ?? "")?.files.find((file) => file.path === path);
+}
+
+/** What stood in registries.yaml before us, and what others changed there since. */
+function registriesBefore({ generatedHosts }: NodeLayout, seen: Seen): string | undefined {
+  const path = generatedHosts?.registriesPath ?? "";
+  const { original, written } = ownedFile(seen, path) ?? {};
+  const saved = (id: string | undefined): string | undefined =>
+    id === undefined ? undefined : seen.files[savedPath(id)]?.text;
+  const [first, ours, current] = [saved(original), saved(written), seen.files[path]?.text];
+  if (first === undefined || ours === undefined || current === undefined) {
+    return first;
+  }
+  return revertChange(first, ours, current) ?? first;
 }
 
 function ownedElsewhere(seen: Seen): string[] {

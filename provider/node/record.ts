@@ -29,6 +29,10 @@ export interface OwnedFile {
 export const statePath = "/var/lib/registry-mirror";
 export const recordPath = `${statePath}/record`;
 
+export function savedPath(id: string): string {
+  return `${statePath}/originals/${id}`;
+}
+
 const header = "registry-mirror record 1";
 
 export function formatRecord(record: NodeRecord): string {

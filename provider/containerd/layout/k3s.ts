@@ -20,9 +20,10 @@ export const k3sLayout: NodeLayout = {
   generatedHosts: {
     program: "k3s",
     registriesPath: "/etc/rancher/k3s/registries.yaml",
+    caDir: "/etc/rancher/k3s/registry-mirror",
     provisionedPath: "/etc/rancher/k3s/config.yaml.d/50-rancher.yaml",
     keepsOthersSince: ["1.28.14", "1.29.9", "1.30.5", "1.31.1"],
   },
   survivesRestart:
-    "hosts.toml files of hosts that registries.yaml does not list, as long as they do not begin as those of k3s do",
+    "hosts.toml files of hosts that registries.yaml does not list, and what k3s makes of it for the others",
 };

@@ -58,6 +58,8 @@ export interface GeneratedHosts {
   program: string;
   /** From which it makes them. */
   registriesPath: string;
+  /** Where CA files go that cannot lie in a folder which it deletes. */
+  caDir: string;
   /** There where Rancher provisioned the node, and writes that file itself. */
   provisionedPath: string;
   /**

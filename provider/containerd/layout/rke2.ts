@@ -20,9 +20,10 @@ export const rke2Layout: NodeLayout = {
   generatedHosts: {
     program: "rke2",
     registriesPath: "/etc/rancher/rke2/registries.yaml",
+    caDir: "/etc/rancher/rke2/registry-mirror",
     provisionedPath: "/etc/rancher/rke2/config.yaml.d/50-rancher.yaml",
     keepsOthersSince: ["1.28.14", "1.29.9", "1.30.5", "1.31.1"],
   },
   survivesRestart:
-    "hosts.toml files of hosts that registries.yaml does not list, as long as they do not begin as those of RKE2 do",
+    "hosts.toml files of hosts that registries.yaml does not list, and what RKE2 makes of it for the others",
 };

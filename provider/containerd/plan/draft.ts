@@ -29,6 +29,10 @@ export interface Draft {
    */
   edits: Map<string, TomlEdit[]>;
   notes: PlanNote[];
+  /** containerd needs a restart, although none of its files is written here. */
+  restart?: true;
+  /** Edits that its owner makes at that restart. */
+  pending?: Map<string, TomlEdit[]>;
   /** Hosts directory that is in use afterwards. */
   hostsDir?: string;
 }
@@ -37,4 +41,6 @@ export interface DraftFile {
   text: string;
   /** Set for a copy of a foreign file, whose mode is kept. */
   mode?: number;
+  /** Its owner has to be restarted for it. */
+  restart?: true;
 }

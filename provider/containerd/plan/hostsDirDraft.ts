@@ -5,6 +5,7 @@ import { directoriesOf, namespacesIn } from "../read/hostsDirectory";
 import { type LegacyRegistry, legacyRegistry, legacyRemovals } from "../read/legacy";
 import { otherWriter } from "../read/otherWriter";
 import { filesWithRegistry, registryOwner } from "../read/registryOwner";
+import { generatedHeader } from "../registries/generateHosts";
 import { carriedComment, managedComment } from "../render/hostsToml";
 import { headerCredentials, mirrorsByAuthority, renderFiles } from "../render/renderFiles";
 import type { TomlEdit } from "../toml/editToml";
@@ -196,7 +197,10 @@ function noteForeign(input: DraftInput, dir: string, files: Map<string, DraftFil
   const writers = new Map<string, string[]>();
   for (const [path, file] of files) {
     const before = observed.files[path]?.text;
-    const foreign = before !== undefined && !before.startsWith(managedComment) && !Object.hasOwn(observed.owned, path);
+    const { program } = observed.generatedHosts ?? {};
+    const generated = program !== undefined && before?.startsWith(generatedHeader(program)) === true;
+    const known = before?.startsWith(managedComment) === true || generated || Object.hasOwn(observed.owned, path);
+    const foreign = before !== undefined && !known;
     if (foreign && (file.text.startsWith(managedComment) || file.text.startsWith(carriedComment))) {
       notes.push(planNoteOn("replaced", path, "is not ours: it is replaced, kept aside, and comes back on delete"));
       const writer = file.text.startsWith(managedComment) ? otherWriter(before, file.text) : undefined;

@@ -13,6 +13,7 @@ import { type CriSettings, criSettings } from "../read/criSettings";
 import { effectiveRegistry } from "../read/effectiveRegistry";
 import { markedFiles } from "../read/markedFiles";
 import { missingAccess } from "../read/missingAccess";
+import { generatedHeader } from "../registries/generateHosts";
 import { managedComment } from "../render/hostsToml";
 import type { TomlEdit } from "../toml/editToml";
 import { editToml } from "../toml/editToml";
@@ -24,7 +25,7 @@ import { configTomlDraft } from "./configTomlDraft";
 import { materialize, placeholdersIn } from "./credentials";
 import { dialTimeoutRisk } from "./dialTimeout";
 import type { Draft, DraftInput } from "./draft";
-import { lastingDraft } from "./generatedHosts";
+import { lastingHosts } from "./generatedHosts";
 import { hostsDirDraft } from "./hostsDirDraft";
 
 /**
@@ -55,10 +56,13 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
     configPath: stringAt(pointed.registry, "config_path") ?? "",
     mirrorsNow: Object.keys(tableAt(now.registry, "mirrors") ?? {}).length > 0,
   };
-  const draft = chooseStyle(input) === "hosts-dir" ? lastingDraft(input, hostsDirDraft(input)) : configTomlDraft(input);
+  const lasting = lastingHosts(input);
+  const own = lasting === undefined ? input : { ...input, desired: lasting.desired };
+  const styled = chooseStyle(own) === "hosts-dir" ? hostsDirDraft(own) : configTomlDraft(own);
+  const draft = lasting?.complete(styled) ?? styled;
   const risk = dialTimeoutRisk(desired.hosts, version);
   draft.notes.push(...(risk === undefined ? [] : [risk]));
-  return assemble(input, draft);
+  return assemble(own, draft);
 }
 
 /** Whether our marked tables are those that we wrote: known by the digest of the file that holds them. */
@@ -154,7 +158,8 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
   for (const [path, file] of draft.files) {
     const text = materialize(file.text, desired.credentials, path);
     const secret = placeholdersIn(file.text).length > 0 || (file.mode !== undefined && (file.mode & 0o077) === 0);
-    wanted.set(path, { path, text, mode: file.mode ?? (secret ? 0o600 : 0o644), secret });
+    const restarts = file.restart === true ? { restart: true as const } : {};
+    wanted.set(path, { path, text, mode: file.mode ?? (secret ? 0o600 : 0o644), secret, ...restarts });
   }
   const configFiles = new Set([observed.configPath, ...input.config.files.map((file) => file.path)]);
   const edited = new Map(draft.edits);
@@ -164,7 +169,7 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
       edited.set(path, []);
     }
   }
-  let restart = false;
+  let restart = draft.restart === true;
   for (const [path, edits] of edited) {
     const before = observed.files[path];
     const text = configText(before?.text ?? "", edits, path, version, input);
@@ -206,7 +211,7 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
     recognised: markedFiles(observed).filter(({ path }) => wanted.has(path)),
     notes: draft.notes,
   };
-  checkOutcome(observed, desired, plan);
+  checkOutcome(observed, desired, plan, draft.pending);
   return plan;
 }
 
@@ -255,6 +260,14 @@ function isStale(
   wanted: Map<string, PlannedFile>,
   configFiles: Set<string>,
 ): boolean {
+  const { generatedHosts } = observed;
+  if (generatedHosts !== undefined) {
+    const { registriesPath, caDir, program } = generatedHosts;
+    const made = observed.files[path]?.text?.startsWith(generatedHeader(program)) === true;
+    if (path === registriesPath || path.startsWith(`${caDir}/`) || made) {
+      return true;
+    }
+  }
   const declared = (one: string): boolean => {
     const text = observed.files[one]?.text;
     return (
@@ -272,13 +285,22 @@ function isStale(
 }
 
 /** Plays the plan through, and refuses it unless containerd then asks what was declared. */
-function checkOutcome(observed: ObservedNode, desired: DesiredRegistry, plan: ContainerdPlan): void {
+function checkOutcome(
+  observed: ObservedNode,
+  desired: DesiredRegistry,
+  plan: ContainerdPlan,
+  pending: Draft["pending"] = new Map(),
+): void {
   const files: Record<string, ObservedFile> = { ...observed.files };
   for (const path of plan.remove) {
     delete files[path];
   }
   for (const file of plan.write) {
     files[file.path] = { text: file.text, mode: file.mode };
+  }
+  for (const [path, edits] of pending) {
+    const file = files[path];
+    files[path] = { mode: 0o600, ...file, text: editToml(file?.text ?? "", edits, path) };
   }
   const after: ObservedNode = { versionText: observed.versionText, configPath: observed.configPath, files, owned: {} };
   const effective = effectiveRegistry(after);

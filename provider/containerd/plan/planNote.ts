@@ -10,6 +10,7 @@ import { type Finding, findingAbout } from "../../model/finding";
  * - `replaced`: a file of others is replaced; `second-writer`: it looks like that of another program.
  * - `awakened`: files of others have an effect from now on.
  * - `in-config`: what is declared stands in containerd's configuration, so that a change of it is a restart.
+ * - `in-registries`: the same, of the file from which another program makes its own at each start.
  * - `not-placed`: a credential that would never be asked for.
  * - `other-place`: the files or settings go elsewhere than declared, or than one would look for them.
  * - `old-form`: this release needs what is declared in another form.
@@ -26,6 +27,7 @@ type PlanNoteKind =
   | "second-writer"
   | "awakened"
   | "in-config"
+  | "in-registries"
   | "not-placed"
   | "other-place"
   | "old-form"

@@ -10,17 +10,17 @@ export interface Registries {
   configs: Record<string, RegistriesConfig>;
 }
 
-interface RegistriesMirror {
+export interface RegistriesMirror {
   /** Asked in this order, as written. */
   endpoints: string[];
   /** Pattern -> replacement, of repository names. */
   rewrites: Record<string, string>;
 }
 
-interface RegistriesConfig {
+export interface RegistriesConfig {
   tls?: { caFile: string; certFile: string; keyFile: string; insecureSkipVerify: boolean };
-  /** Whether there is a credential; it lands in containerd's own configuration. */
-  auth: boolean;
+  /** A credential, which lands in containerd's own configuration; empty texts where it has another form. */
+  auth?: { username: string; password: string };
 }
 
 type Fields = Record<string, unknown>;
@@ -49,13 +49,14 @@ export function readRegistries(text: string | undefined, path: string): Registri
     ] as const;
   });
   const configs = Object.entries(fields(said["configs"], `${path}: configs`)).map(([host, value]) => {
-    const config = fields(value, `${path}: configs."${host}"`);
-    const tls = fields(config["tls"], `${path}: configs."${host}".tls`);
+    const where = `${path}: configs."${host}"`;
+    const config = fields(value, where);
+    const tls = fields(config["tls"], `${where}.tls`);
     const text = (key: string): string => scalarText(tls[key]);
     return [
       host,
       {
-        auth: config["auth"] !== undefined && config["auth"] !== null,
+        ...(config["auth"] === undefined || config["auth"] === null ? {} : { auth: authOf(config["auth"], where) }),
         ...(config["tls"] === undefined || config["tls"] === null
           ? {}
           : {
@@ -70,6 +71,11 @@ export function readRegistries(text: string | undefined, path: string): Registri
     ] as const;
   });
   return { mirrors: Object.fromEntries(mirrors), configs: Object.fromEntries(configs) };
+}
+
+function authOf(value: unknown, where: string): { username: string; password: string } {
+  const auth = fields(value, `${where}.auth`);
+  return { username: scalarText(auth["username"]), password: scalarText(auth["password"]) };
 }
 
 function fields(value: unknown, where: string): Fields {

@@ -16,6 +16,9 @@ const inLine = new RegExp(
   "gi",
 );
 
+/** The same keys in YAML: `password: x`, quoted or not, or `auth: { … }` on one line. */
+const inYaml = /^(\s*["']?(?:password|auth|identity_token)["']?\s*:[ \t]+)(\S.*)$/gim;
+
 /** Stands in a shown text for a secret. */
 const hidden = "(secret)";
 
@@ -28,7 +31,10 @@ export function hideSecrets(text: string): string {
   for (const secret of secretsIn(text).sort((a, b) => b.length - a.length)) {
     shown = shown.replaceAll(secret, hidden);
   }
-  return shown.replace(inLine, `$1${hidden}`).replace(/(Basic|Bearer)\s+[A-Za-z0-9+/_.=-]{4,}/gi, `$1 ${hidden}`);
+  return shown
+    .replace(inYaml, `$1${hidden}`)
+    .replace(inLine, `$1${hidden}`)
+    .replace(/(Basic|Bearer)\s+[A-Za-z0-9+/_.=-]{4,}/gi, `$1 ${hidden}`);
 }
 
 /** Values that stand under a secret key, by parsing: this finds those that go over several lines. */

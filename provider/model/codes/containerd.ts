@@ -43,13 +43,12 @@ export const containerdCodes = {
     wayOut: "Correct what the error names.",
   },
   CONTAINERD_NOT_LASTING: {
-    cause: "k3s or RKE2 would delete at its next start what is declared for the node.",
-    wayOut:
-      "Do what the error says: upgrade it, or take the hosts that it names out of registries.yaml (docs/nodes.md).",
+    cause: "k3s or RKE2 would undo at its next start what is declared for the node.",
+    wayOut: "Do what the error says: upgrade it, restart it, or take hosts out of registries.yaml (docs/nodes.md).",
   },
   CONTAINERD_REGISTRIES: {
-    cause: "registries.yaml of the node cannot be read as k3s reads it.",
-    wayOut: "Correct it on the node; the error has the place.",
+    cause: "registries.yaml of the node cannot be read as k3s reads it, or not be edited.",
+    wayOut: "Correct it on the node, as the error says.",
   },
   CONTAINERD_CREDENTIAL: {
     cause: "A credential is missing that a file of the node needs, or cannot stand there.",

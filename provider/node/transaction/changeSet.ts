@@ -3,13 +3,14 @@ import { posix } from "node:path";
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { markedFiles } from "../../containerd/read/markedFiles";
 import { otherWriter } from "../../containerd/read/otherWriter";
+import { generatedHeader } from "../../containerd/registries/generateHosts";
 import { managedComment } from "../../containerd/render/hostsToml";
 import { splitManagedBlock, withoutManagedBlock } from "../../containerd/toml/managedBlock";
 import { type Finding, findingAbout } from "../../model/finding";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
-import { formatRecord, type NodeRecord, type OwnedFile, recordPath, statePath } from "../record";
+import { formatRecord, type NodeRecord, type OwnedFile, recordPath, savedPath, statePath } from "../record";
 import { digestOf, type JournalOperation, requirePath } from "./journal";
 import { revertChange } from "./revert";
 import { secretValues } from "./secretValues";
@@ -52,10 +53,6 @@ export function savedTextsWanted(observed: NodeObservation): string[] {
     .flatMap((f) => [f.original, f.written].filter((id) => id !== undefined));
 }
 
-export function savedPath(id: string): string {
-  return `${statePath}/originals/${id}`;
-}
-
 /** `absent`, `link`, `other`, or the hex digest. */
 function currentDigest(observed: NodeObservation, path: string): string {
   const stat = observed.stats[path];
@@ -68,6 +65,17 @@ function currentDigest(observed: NodeObservation, path: string): string {
 /** Read by containerd at its start only: the main configuration and its imports, not what lies in a hosts directory. */
 function restartRelevant(observed: NodeObservation, path: string): boolean {
   return path === observed.configPath || (path.endsWith(".toml") && posix.basename(path) !== "hosts.toml");
+}
+
+/** A text of the node's owner in which our part can be told from theirs: what they change there stays. */
+function isShared(observed: NodeObservation, path: string): boolean {
+  return restartRelevant(observed, path) || path === observed.generatedHosts?.registriesPath;
+}
+
+/** Made by the program that runs containerd: it can make it again. */
+function isGenerated({ generatedHosts, files }: NodeObservation, path: string): boolean {
+  const header = generatedHosts === undefined ? undefined : generatedHeader(generatedHosts.program);
+  return header !== undefined && files[path]?.text?.startsWith(header) === true;
 }
 
 /**
@@ -190,7 +198,7 @@ class Builder {
    */
   keepForeign(path: string, had: string, wanted: string): void {
     const found = this.observed.files[path]?.text;
-    if (found?.startsWith(managedComment) === true) {
+    if (found?.startsWith(managedComment) === true || isGenerated(this.observed, path)) {
       return;
     }
     const writer =
@@ -258,7 +266,8 @@ export function changeToPlan(
     }
     const had = builder.target(path);
     const mine = owned.get(path);
-    const restart = restartRelevant(observed, path);
+    const shared = isShared(observed, path);
+    const restart = restartRelevant(observed, path) || file?.restart === true || mine?.restart === true;
     const entry: OwnedFile = mine ?? {
       path,
       digest: had,
@@ -281,7 +290,7 @@ export function changeToPlan(
       entry.original = `${tx}-${next++}`;
       entry.originalDigest = had;
       builder.saves.push({ kind: "s", id: entry.original, path, had });
-    } else if (mine?.original !== undefined && had !== mine.digest && restart) {
+    } else if (mine?.original !== undefined && had !== mine.digest && shared) {
       rebaseOriginal(builder, mine, observed, saved);
     }
     if (file) {
@@ -289,7 +298,7 @@ export function changeToPlan(
       if (file.secret) {
         builder.secrets.push(...secretValues(file.text));
       }
-      if (mine && !restart && had !== mine.digest && had !== "absent") {
+      if (mine && !shared && had !== mine.digest && had !== "absent") {
         builder.keepForeign(path, had, file.text);
       }
       builder.parents(path);
@@ -298,14 +307,15 @@ export function changeToPlan(
         path,
         had,
         text: file.text,
-        mode: restart ? modeFor(file, entry, observed) : file.mode,
+        mode: shared ? modeFor(file, entry, observed) : file.mode,
         restart,
       });
       entry.digest = digest;
     } else {
       entry.digest = had;
     }
-    if (restart && entry.original !== undefined && (file || entry.written === undefined || had !== mine?.digest)) {
+    entry.restart = restart;
+    if (shared && entry.original !== undefined && (file || entry.written === undefined || had !== mine?.digest)) {
       if (entry.written !== undefined) {
         builder.afterwards.push({ kind: "f", id: entry.written });
       }
@@ -399,7 +409,7 @@ function restoreOriginal(builder: Builder, file: OwnedFile, observed: NodeObserv
   if (had === file.originalDigest && !onlyMode) {
     return;
   }
-  if (changed && restart && original !== undefined) {
+  if (changed && isShared(observed, path) && original !== undefined) {
     // An administrator's later edit of config.toml is theirs: only our part goes.
     const current = observed.files[path]?.text;
     const first = saved[original];
@@ -424,7 +434,7 @@ function restoreOriginal(builder: Builder, file: OwnedFile, observed: NodeObserv
       return;
     }
   }
-  if (changed) {
+  if (changed && !isGenerated(observed, path)) {
     builder.keep(path, had);
   }
   if (original !== undefined) {

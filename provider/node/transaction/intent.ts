@@ -2,8 +2,9 @@ import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { NodeError } from "../nodeError";
 import type { NodeObservation } from "../observation";
 import type { NodeOwner } from "../ownership";
+import { savedPath } from "../record";
 import { decodeValue, encodeValue, type ShellSession } from "../session/session";
-import { type ChangeSet, changeToPlan, savedPath, type SavedTexts, savedTextsWanted } from "./changeSet";
+import { type ChangeSet, changeToPlan, type SavedTexts, savedTextsWanted } from "./changeSet";
 
 /** What is to become of a node, from what is there: an update carries it out, a preview shows it. */
 export interface Intent {

@@ -35,7 +35,15 @@ describe("N5: layouts of nodes", function () {
       let node: LabNode;
       let connection: NodeConnection;
       let pristine: Snapshot[];
-      const { unit, configPath, hostsDir, choice, restarts, pointer = { path: configPath, dir: hostsDir } } = layout;
+      const {
+        unit,
+        configPath,
+        hostsDir,
+        choice,
+        restarts,
+        listed,
+        pointer = { path: configPath, dir: hostsDir },
+      } = layout;
       const { next = { title: "the next start", run: (at: LabNode) => at.exec(`systemctl restart ${unit}`) } } = layout;
       // The last step of a change at which the node can lose its power.
       const last = restarts > 0 ? "restart" : "swapped";
@@ -59,7 +67,9 @@ describe("N5: layouts of nodes", function () {
         connection = connectionTo(lab, node, { dialErrorLimit: 1 });
         // Foreign files, also one for a host of ours.
         await node.writeFile(`${hostsDir}/foreign.example/hosts.toml`, 'server = "https://foreign.example"\n');
-        await node.writeFile(gcr, '# put here by others\nserver = "https://gcr.io"\n', "0640");
+        if (listed === undefined) {
+          await node.writeFile(gcr, '# put here by others\nserver = "https://gcr.io"\n', "0640");
+        }
         pristine = snapshots();
       });
 
@@ -104,7 +114,8 @@ describe("N5: layouts of nodes", function () {
         const first = await look();
         assert.ok(first.looked !== undefined, JSON.stringify(first.problems));
         assert.equal(first.looked.restart, restarts > 0);
-        const here = (path: string): boolean => path.startsWith(`${hostsDir}/`);
+        const places = [`${hostsDir}/`, ...(listed === undefined ? [] : [listed.path, `${listed.certificates}/`])];
+        const here = (path: string): boolean => places.some((place) => path.startsWith(place));
         assert.ok(first.looked.files.every(({ path }) => (restarts > 0 && path === pointer.path) || here(path)));
         assert.match(summarizeLook(first.looked), restarts > 0 ? /restarts once$/ : /does not restart$/);
         assert.equal(summarizeLook(first.looked).includes(`(${unit})`), layout.found !== "containerd");
@@ -120,14 +131,17 @@ describe("N5: layouts of nodes", function () {
         assert.match((await node.readFile(pointer.path)) ?? "", pointing);
         const configured = await process();
 
-        const reached = await connectNode(connection, context());
-        const cri = reached.cri(layout.socketPath);
-        try {
-          await cri.pullImage(image);
-        } finally {
-          cri.close();
-          reached.close();
-        }
+        const pull = async (): Promise<void> => {
+          const reached = await connectNode(connection, context());
+          const cri = reached.cri(layout.socketPath);
+          try {
+            await cri.pullImage(image);
+          } finally {
+            cri.close();
+            reached.close();
+          }
+        };
+        await pull();
         const again = await look();
         await questions.close();
         assert.deepEqual([again.looked?.changed, again.looked?.files], [false, []]);
@@ -138,7 +152,7 @@ describe("N5: layouts of nodes", function () {
           return ((outs["drift"] as string[] | undefined) ?? []).join("\n");
         };
         assert.equal(await refresh(), "");
-        await node.exec(`rm ${gcr} ${hostsDir}/*/ca.crt`);
+        await node.exec(`rm ${gcr} ${listed?.certificates ?? hostsDir}/*/ca.crt`);
         assert.match(await refresh(), /ca\.crt: missing[\s\S]*gcr\.io\/hosts\.toml: missing/);
         assert.equal((await nodeContainerd.diff?.("id", outs, inputs))?.changes, true);
         outs = (await nodeContainerd.update?.("id", outs, inputs))?.outs as State;
@@ -147,7 +161,12 @@ describe("N5: layouts of nodes", function () {
 
         await next.run(node);
         assert.equal(await refresh(), "", `after ${next.title}`);
+        await pull();
         await nodeContainerd.delete?.("id", outs);
+        if (listed !== undefined) {
+          // Credentials that its owner put into the configuration go with its next start.
+          await next.run(node);
+        }
         asBefore("after the delete");
         assert.equal(node.snapshot("/var/lib/registry-mirror").size, 0);
         assert.equal((await restore(connection, options)).changed, false, "a second delete is no error");

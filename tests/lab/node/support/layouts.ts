@@ -1,7 +1,7 @@
 import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
 import type { LabNode } from "../../lab";
 import { microk8sCase } from "./microk8sStandIn";
-import { rancherCase } from "./rancherStandIn";
+import { listing, rancherCase } from "./rancherStandIn";
 
 /** A kind of node, as a lab node becomes one. */
 export interface LayoutCase {
@@ -21,6 +21,8 @@ export interface LayoutCase {
   restarts: 0 | 1;
   /** Where config_path stands then, and what it says; default `configPath` and `hostsDir`. */
   pointer?: { path: string; dir: string };
+  /** Where hosts are listed for another program, and CA files lie then; nothing of others stands in the place of ours. */
+  listed?: { path: string; certificates: string };
   /** What the node's owner does that might undo us: its next start, an upgrade. Default: a restart of the unit. */
   next?: { title: string; run: (node: LabNode) => Promise<unknown> };
 }
@@ -57,7 +59,7 @@ const custom = (release: LayoutCase["release"]): LayoutCase => ({
 /** What must be the same wherever a node has its containerd. */
 export const layoutCases: readonly LayoutCase[] = [
   rancherCase("k3s", "k3s-agent.service", "trixie"),
-  rancherCase("rke2", "rke2-server.service", "forky"),
+  rancherCase("rke2", "rke2-server.service", "forky", listing),
   {
     title: "trixie as it is",
     release: "trixie",

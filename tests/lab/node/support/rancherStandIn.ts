@@ -30,10 +30,37 @@ ${serving}`,
   );
 }
 
-export function rancherCase(kind: "k3s" | "rke2", unit: string, release: LayoutCase["release"]): LayoutCase {
+/** A registries.yaml that lists what is declared, and more. */
+export const listing = `# by the platform team
+mirrors:
+  gcr.io: # from the old mirror
+    endpoint:
+      - "https://old.example:5000"
+  somehost.io:
+    endpoint:
+      - https://old.example:5000
+    rewrite:
+      "^library/(.*)": "lib/$1"
+  quay.io:
+    endpoint:
+    - https://quay.example
+configs:
+  old.example:5000:
+    tls:
+      ca_file: /etc/old.crt # theirs
+`;
+
+/** @param registries of the node before us; "" for none */
+export function rancherCase(
+  kind: "k3s" | "rke2",
+  unit: string,
+  release: LayoutCase["release"],
+  registries = "",
+): LayoutCase {
+  const path = `/etc/rancher/${kind}/registries.yaml`;
   const etc = `/var/lib/rancher/${kind}/agent/etc`;
   return {
-    title: `${release} as a node of ${kind} (a stand-in)`,
+    title: `${release} as a node of ${kind} (a stand-in)${registries === "" ? "" : ", whose registries.yaml lists the hosts"}`,
     release,
     choice: "auto",
     found: kind,
@@ -43,7 +70,13 @@ export function rancherCase(kind: "k3s" | "rke2", unit: string, release: LayoutC
     socketPath,
     restarts: 0,
     folders: ["/etc", etc],
-    prepare: (node) => install(node, kind, unit),
+    ...(registries === "" ? {} : { listed: { path, certificates: `/etc/rancher/${kind}/registry-mirror` } }),
+    prepare: async (node) => {
+      if (registries !== "") {
+        await node.writeFile(path, registries);
+      }
+      await install(node, kind, unit);
+    },
     next: { title: `the next start of ${kind}`, run: (node) => node.exec(`systemctl restart ${unit}; ${serving}`) },
   };
 }
