@@ -80,6 +80,33 @@ describe("one signature of an image", () => {
     assert.equal(judge(Buffer.from(JSON.stringify(retyped))), "otherKey", "the type is signed as well");
   });
 
+  it("S5: whatever is changed in a signature, nothing else than what was signed is taken for signed", () => {
+    const { layer, content } = simpleLayer(mine, simpleText(digest));
+    for (let at = 0; at < content.bytes.length * 8; at += 7) {
+      const changed = Buffer.from(content.bytes);
+      changed.writeUInt8(changed.readUInt8(at >> 3) ^ (1 << (at & 7)), at >> 3);
+      assert.equal(judgeSimpleSignature(layer as never, changed, key, digest).is, "otherKey", `bit ${at}`);
+    }
+    const whole = bundle(mine, digest);
+    const payloadOf = (bytes: Buffer): string => {
+      const { dsseEnvelope } = JSON.parse(bytes.toString()) as {
+        dsseEnvelope: { payload: string; payloadType: string };
+      };
+      return `${dsseEnvelope.payloadType} ${Buffer.from(dsseEnvelope.payload, "base64").toString("hex")}`;
+    };
+    let taken = 0;
+    for (let at = 0; at < whole.length * 8; at += 5) {
+      const changed = Buffer.from(whole);
+      changed.writeUInt8(changed.readUInt8(at >> 3) ^ (1 << (at & 7)), at >> 3);
+      if (judgeBundle(changed, key, digest).is === "valid") {
+        taken++;
+        assert.equal(payloadOf(changed), payloadOf(whole), `bit ${at}`);
+      }
+    }
+    // The hint and the key's id are nobody's word.
+    assert.ok(taken > 0);
+  });
+
   for (const kind of kinds) {
     it(`S5: a key of kind ${kind}, and openssl judges alike`, () => {
       const signer = new CosignKey(kind);

@@ -261,6 +261,43 @@ describe("images of a package that must be signed with cosign, without a Pulumi 
     assert.equal((await see(false)).problems[0]?.code, "IMAGE_UNSIGNED");
   });
 
+  it("S5: a registry with a list of referrers: the attestations in it are not fetched, and content that lies is told", async () => {
+    const server = await registries.server();
+    const { root } = one;
+    const slsa = "https://slsa.dev/provenance/v1";
+    const signature = bundleReferrer(root, bundle(mine, root.digest));
+    const attestation = bundleReferrer(root, bundle(mine, root.digest, { predicateType: slsa }), slsa);
+    const contents = new Map([...signature.blobs, ...attestation.blobs, ...one.blobs]);
+    const annotated = { ...attestation.root, annotations: { "dev.sigstore.bundle.predicateType": slsa } };
+    let lying = false;
+    server.tags.set("x/one:1", root.digest);
+    server.script = ({ path, answer }) => {
+      const referrers = path.includes("/referrers/");
+      const [, kind = "", digest = ""] = /\/(manifests|blobs)\/(sha256:.*)$/.exec(path) ?? [];
+      const bytes = referrers
+        ? Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [annotated, signature.root] }))
+        : contents.get(path.endsWith("/manifests/1") ? root.digest : digest);
+      if (bytes === undefined) {
+        return false;
+      }
+      const sent = lying && kind === "blobs" ? Buffer.alloc(bytes.length, 1) : bytes;
+      answer(200, sent, {
+        "content-type": referrers ? "application/vnd.oci.image.index.v1+json" : root.mediaType,
+        ...(referrers ? {} : { "docker-content-digest": digest === "" ? root.digest : digest }),
+      });
+      return true;
+    };
+    const source = { images: ["public.example/x/one:1"], registries: { "public.example": { endpoint: server.url } } };
+    const see = () => inspectPackage({ source, requireSigned: ask({ publicKey: mine.pem }) }, { read: true });
+    assert.deepEqual((await see()).value?.signatures, { signed: 1, moreInPush: false });
+    assert.deepEqual(server.seen("GET", new RegExp(attestation.root.digest)), []);
+    lying = true;
+    assert.deepEqual(
+      (await see()).problems.map(({ code }) => code),
+      ["REGISTRY_DIGEST_MISMATCH"],
+    );
+  });
+
   it("S5: another key is a reason to check again", () => {
     const olds = { fingerprint: "a", requireSigned: ask({ publicKey: mine.pem }), registry: {}, images: [] };
     const news = { ...olds, requireSigned: ask({ publicKey: other.pem }) } as unknown as PushSetInputs;
