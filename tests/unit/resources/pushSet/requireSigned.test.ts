@@ -92,6 +92,19 @@ describe("images of a package that must be signed with cosign, without a Pulumi 
           ]),
         ],
         ["referrer", layout([named(one, name), beside(simpleReferrer(one.root, [simple(mine, one.root.digest)]))])],
+        [
+          // cosign save of version 3 lists the image alone.
+          "bundle in no list",
+          layout([
+            named(
+              {
+                root: one.root,
+                blobs: new Map([...one.blobs, ...bundleReferrer(one.root, bundle(mine, one.root.digest)).blobs]),
+              },
+              name,
+            ),
+          ]),
+        ],
         ["bundle", layout([named(one, name), beside(bundleReferrer(one.root, bundle(mine, one.root.digest)))])],
       ];
       for (const [what, files] of wholes) {
