@@ -33,6 +33,7 @@ export type { InspectedContainerd, InspectedHost, NodeInspection } from "../prov
 export type { LookedFile, NodeLook, RecordedOwner } from "../provider/resources/node/look";
 export type { DeclaredImagePaths } from "../provider/resources/pushSet/manifestSources";
 export { ManifestError } from "../provider/resources/pushSet/manifestSources";
+export type { PushedRegistry } from "../provider/resources/pushSet/state";
 export type { ClusterVerification } from "../provider/verify/clusterVerification";
 export type { ClusterCoverage, ClusterGap } from "../provider/verify/coverage/clusterCoverage";
 export type { CoverageStatus, ImageCoverage, NodeCoverage } from "../provider/verify/coverage/coverage";

@@ -11,43 +11,39 @@ const login = {
 };
 const registries = list("registries").map((endpoint) => ({ endpoint, ...login }));
 
-// Every registry gets all images, so that each can serve alone.
-const pushed = registries.map(
-  (registry, n) =>
-    new mirror.ImagePushSet(`images-${n + 1}`, { source: config.get("source") ?? "./bmpackages.tar.xz", registry }),
-);
-const [images] = pushed;
-if (images === undefined) {
+if (registries.length === 0) {
   throw new pulumi.RunError("registries is empty: name at least one private registry");
 }
+
+// Every registry gets all images, so that each can serve alone; the package is read once for all of them.
+const images = new mirror.ImagePushSet("images", {
+  source: config.get("source") ?? "./bmpackages.tar.xz",
+  registry: registries,
+});
 
 // No cluster file here: the same as an object. The nodes ask the registries in this order, and nobody else: an image
 // that none of them has fails to pull, instead of waiting for a public registry that cannot be reached.
 const nodes = (addresses: string[]) => ({ nodes: addresses.map((address) => ({ address })) });
-const cluster = new mirror.MirroredCluster(
-  "site",
-  {
-    clusterConfig: {
-      cluster: {
-        metadata: { name: "site" },
-        spec: {
-          nodeAccess: { loginUser: config.get("user") ?? "root" },
-          controlPlane: { nodePoolSpec: nodes(list("controlPlane")) },
-        },
+const cluster = new mirror.MirroredCluster("site", {
+  clusterConfig: {
+    cluster: {
+      metadata: { name: "site" },
+      spec: {
+        nodeAccess: { loginUser: config.get("user") ?? "root" },
+        controlPlane: { nodePoolSpec: nodes(list("controlPlane")) },
       },
-      nodePools: [{ metadata: { name: "workers" }, spec: nodes(list("workers")) }],
     },
-    registryMirrors: registries.map((registry) => ({
-      ...registry,
-      hosts: ["gcr.io", ...list("hosts")],
-      skipFallback: true,
-    })),
-    images,
-    verify: { images: 3 },
-    connection: { privateKeyPath: text("privateKeyPath"), knownHostsPath: text("knownHostsPath") },
+    nodePools: [{ metadata: { name: "workers" }, spec: nodes(list("workers")) }],
   },
-  { dependsOn: pushed },
-);
+  registryMirrors: registries.map((registry) => ({
+    ...registry,
+    hosts: ["gcr.io", ...list("hosts")],
+    skipFallback: true,
+  })),
+  images,
+  verify: { images: 3 },
+  connection: { privateKeyPath: text("privateKeyPath"), knownHostsPath: text("knownHostsPath") },
+});
 
 export const verdict = cluster.verdict;
 export const verification = cluster.verification;

@@ -1,23 +1,25 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
-import { requireArguments } from "../../provider/resources/arguments/resolved";
 import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
+import type { InspectedPackage } from "../../provider/resources/pushSet/package";
 import { inspectPackage } from "../../provider/resources/pushSet/package";
-import { checkCredentials, resolveCa, resolveEndpoint } from "../../provider/resources/pushSet/registry";
+import { registryAt, shownRegistries } from "../../provider/resources/pushSet/registries";
+import { requireRegistry } from "../../provider/resources/pushSet/registry";
 import { resolveRequireSigned, signaturesNote } from "../../provider/resources/pushSet/requireSigned";
-import { checkSecrets, checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
-import { shapes } from "../../provider/resources/pushSet/shapes";
+import { checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { resolveSignature } from "../../provider/resources/pushSet/signature";
+import type { PushedRegistry } from "../../provider/resources/pushSet/state";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
 import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 import type { SourceArgs } from "./imageSource";
-import { liftSource, proxyInput } from "./imageSource";
+import { liftSource } from "./imageSource";
 import { packageListing } from "./packageListing";
 import { rememberPlanned } from "./plannedImages";
 import type { RegistryArgs } from "./registryArgs";
+import { liftRegistry } from "./registryInput";
 
 /** What a preview of a push set may take. */
 export interface PushPreviewArgs {
@@ -75,8 +77,12 @@ export interface ImagePushSetArgs {
    * none is asked for.
    */
   requireSigned?: RequireSignedArgs | RequireSignedArgs[];
-  /** The registry, and how to reach it. */
-  registry: RegistryArgs;
+  /**
+   * The registry, and how to reach it. Or a list: each gets all images, from one reading of the package, and its result and
+   * failures are its own (docs/push-sets.md). To add, drop or exchange one of a list is a change in place that leaves the
+   * others alone; with one that is no list another endpoint replaces. Errors: `REGISTRY_TWICE`.
+   */
+  registry: RegistryArgs | RegistryArgs[];
   /**
    * Public names to push, `*` standing for any text within one part of the path, `**` for any text at all, `?` for one
    * character: `["gcr.io/anthos-baremetal-release/*"]`. Without a tag it covers all tags. Default: all. A pattern that
@@ -131,26 +137,23 @@ export interface ImagePushSetArgs {
  * @group Resources
  */
 export class ImagePushSet extends MirrorResource {
-  /** What lies in the registry now, in the package's order. */
+  /** What lies in the registry now, in the package's order. Of a list of registries: in the first one. */
   declare readonly images: pulumi.Output<PushedImage[]>;
-  /** The probe image; undefined with `probeRepository: false`. */
+  /** The probe image, the same in all registries; undefined with `probeRepository: false`. */
   declare readonly probe: pulumi.Output<Probe | undefined>;
 
-  /** The endpoint as given. */
+  /** The endpoint as given; of a list the first one. */
   declare readonly endpoint: pulumi.Output<string>;
+  /** Each registry by itself, in the order of `registry`: what lies in it, and what it lacks. */
+  declare readonly registries: pulumi.Output<PushedRegistry[]>;
+
+  /** What is known of the package while the program runs. */
+  private readonly seen: pulumi.Output<InspectedPackage | undefined>;
 
   constructor(name: string, args: ImagePushSetArgs, opts?: pulumi.CustomResourceOptions) {
-    plainErrors(() => requireArguments(args, shapes.required, "ImagePushSet"));
-    const { registry, spoolDir, maxDecodedBytes, include, exclude, deleteImages, preview, check } = args;
-    const { username, password, dockerConfigPath, credentialCommand, proxy, insecure } = registry;
-    const { maxBytesPerSecond, maxParallel } = registry;
-    const reaching = { username, dockerConfigPath, credentialCommand, insecure, maxBytesPerSecond, maxParallel };
-    const withPassword = password !== undefined;
-    const endpoint = pulumi.output(registry.endpoint).apply(resolveEndpoint);
-    const ca = pulumi.output({ caCert: registry.caCert, caCertPath: registry.caCertPath }).apply(resolveCa);
-    const credentials = pulumi
-      .output({ username, dockerConfigPath, credentialCommand, withPassword })
-      .apply(checkCredentials);
+    plainErrors(() => requireRegistry(args));
+    const { spoolDir, maxDecodedBytes, include, exclude, deleteImages, preview, check } = args;
+    const { registry, endpoint, problems: registryProblems } = liftRegistry(args.registry);
     const { source, problems: sourceProblems } = liftSource(args.source);
     const signature = pulumi.output(args.signature).apply(resolveSignature);
     const requireSigned = pulumi.output(args.requireSigned).apply(resolveRequireSigned);
@@ -165,10 +168,7 @@ export class ImagePushSet extends MirrorResource {
         .output({ source, signature: required, ...checked, spoolDir, maxDecodedBytes })
         .apply((given) => inspectPackage(given, listing)),
     );
-    const settings = pulumi
-      .output({ registry: reaching, include, exclude, deleteImages, preview, check })
-      .apply(checkSettings);
-    const secrets = pulumi.output({ registry: { password, proxy } }).apply(checkSecrets);
+    const settings = pulumi.output({ include, exclude, deleteImages, preview, check }).apply(checkSettings);
     const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
     const wire: LiftedWire<PushSetWire> = {
       source,
@@ -180,13 +180,7 @@ export class ImagePushSet extends MirrorResource {
       missing: seen.apply((found) => found.value?.missing),
       packages: seen.apply((found) => found.value?.packages),
       unread: preview?.list === false && pulumi.runtime.isDryRun() ? true : undefined,
-      registry: {
-        endpoint: registry.endpoint,
-        caCert: ca.apply((found) => found.value),
-        ...reaching,
-        password: withPassword ? pulumi.secret(password) : undefined,
-        proxy: proxy === undefined ? undefined : proxyInput(proxy),
-      },
+      registry,
       include,
       exclude,
       probeRepository: probe.apply((found) => found.value),
@@ -196,15 +190,12 @@ export class ImagePushSet extends MirrorResource {
       maxDecodedBytes,
     };
     const problems = problemsInput(
-      endpoint,
-      ca,
-      credentials,
+      ...registryProblems,
       ...sourceProblems,
       signature,
       requireSigned,
       seen,
       settings,
-      secrets,
       probe,
     );
     super(
@@ -216,16 +207,19 @@ export class ImagePushSet extends MirrorResource {
         drift: undefined,
         images: undefined,
         probe: undefined,
-        endpoint: registry.endpoint,
+        registries: undefined,
+        endpoint,
         problems: pulumi.unsecret(problems),
       },
-      opts,
+      // How to reach a registry that is still to be cleaned after it was taken out of the list.
+      pulumi.mergeOptions(opts, { additionalSecretOutputs: ["dropped"] }),
     );
-    rememberPlanned(
-      this.images,
-      seen.apply(({ value }) => value),
-    );
-    pulumi.output({ found: seen.apply(({ value }) => value), include, exclude }).apply(({ found, ...patterns }) => {
+    this.registries = pulumi
+      .all([this.registries, this.endpoint, this.images, this.probe])
+      .apply(([several, ...only]) => shownRegistries(several, ...only));
+    this.seen = seen.apply(({ value }) => value);
+    rememberPlanned(this.images, this.seen);
+    pulumi.output({ found: this.seen, include, exclude }).apply(({ found, ...patterns }) => {
       const warning = found === undefined ? undefined : warningOfLacks(found, patterns);
       if (warning !== undefined && pulumi.runtime.isDryRun()) {
         void pulumi.log.warn(warning, this);
@@ -234,5 +228,21 @@ export class ImagePushSet extends MirrorResource {
         void pulumi.log.info(signaturesNote(found.signatures), this);
       }
     });
+  }
+
+  /**
+   * What lies in one of several registries, for nodes that ask that one: as `images` of MirroredCluster, or in the arguments
+   * of NodeContainerd, `{ ...images.at("10.0.0.6:5000"), ... }`.
+   *
+   * @param endpoint Of the registry, in any way of writing it.
+   * @throws MirrorError `REGISTRY_NOT_LISTED` which ends the program
+   */
+  at(endpoint: pulumi.Input<string>): Pick<ImagePushSet, "images" | "probe"> {
+    const found = pulumi
+      .all([this.registries, endpoint])
+      .apply(([all, wanted]) => plainErrors(() => registryAt(all, wanted)));
+    const images = found.apply((one) => one.images);
+    rememberPlanned(images, this.seen);
+    return { images, probe: found.apply(({ probe }) => probe) };
   }
 }

@@ -8,6 +8,7 @@
  *   (all there), and the same for a hundred small images
  * - `incompressible`: twelve images of one 256 MB layer of random bytes
  * - `slow`: cold's package, each of the registry's answers two seconds late
+ * - `two-registries`: cold's package, or with --scale incompressible's, into two registries at once, beside one and two runs
  * - `copy`: twenty images that share a layer, from one registry to another; then again, with nothing to copy
  * - `many`: 5,000 small images, for the memory that they take
  */
@@ -27,7 +28,7 @@ import { manyImages } from "./push/manyImages";
 import { Race } from "./push/race";
 import { sharedImages } from "./push/sharedImages";
 
-const rounds = ["cold", "incompressible", "slow", "copy", "many"] as const;
+const rounds = ["cold", "incompressible", "slow", "two-registries", "copy", "many"] as const;
 type Round = (typeof rounds)[number];
 
 const log = (line: string): void => console.log(line);
@@ -123,6 +124,15 @@ async function runRound(round: Round, field: Field, scale: number): Promise<Row[
       return runWorks(field, field.tools, [["incompressible", incompressibleImages(scale, log)]]);
     case "slow":
       return runWorks(field, field.tools, [["slow", (await benchPackages(log)).cold]]);
+    case "two-registries": {
+      const pkg = scale === 1 ? (await benchPackages(log)).cold : incompressibleImages(scale, log);
+      const rows: Row[] = [];
+      for (const work of ["one registry", "two registries", "two runs"] as const) {
+        await field.arena.startFreshSource();
+        rows.push(...(await runWorks(field, ["ours"], [[work, pkg]])));
+      }
+      return rows;
+    }
     case "copy": {
       const shared = sharedImages(log);
       field.arena.startSource();
@@ -206,6 +216,15 @@ function goalsOf(round: Round, rows: readonly Row[]): void {
     case "slow":
       faster("slow", "crane", 3);
       break;
+    case "two-registries": {
+      const seconds = (work: Work): number => row(work, "ours")?.seconds ?? NaN;
+      const ratio = seconds("two registries") / seconds("one registry");
+      goal("two registries at most 1.4 times one", ratio <= 1.4, `${ratio.toFixed(2)}x`);
+      const runs = seconds("two runs") / seconds("two registries");
+      log(`two runs take ${runs.toFixed(2)} times as long as one into both`);
+      frugal(1e6, "two registries");
+      break;
+    }
     case "copy":
       for (const tool of ["crane", "skopeo"] as const) {
         faster("copy", tool, 1.3);

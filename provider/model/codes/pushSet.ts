@@ -26,6 +26,14 @@ export const pushCodes = {
     cause: "A manifest in the package is not what its media type says.",
     wayOut: "Fetch or make the package again.",
   },
+  REGISTRY_TWICE: {
+    cause: "Two entries of a push set's registry are the same place.",
+    wayOut: "Take one of them away, or give it a namespace of its own.",
+  },
+  REGISTRY_NOT_LISTED: {
+    cause: "at() of a push set was asked for a registry that it does not have.",
+    wayOut: "Name one of its registry's endpoints, which the error lists.",
+  },
   PUSH_FILTER_INVALID: {
     cause: "include or exclude has an empty pattern.",
     wayOut: "Write a public name, with * or ** where it stands for several.",

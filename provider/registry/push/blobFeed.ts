@@ -2,19 +2,30 @@ import type { Readable } from "node:stream";
 
 import type { PackageBlob } from "../../archive/imagePackage";
 import type { Digest } from "../../model/digest";
+import { RegistryError } from "../registryError";
 import type { BlobSource } from "../upload/blobUpload";
+import { StreamSpent } from "../upload/blobUpload";
 import { ByteBudget } from "../upload/byteBudget";
 import { fanOut } from "../upload/fanOut";
 
-/** How much of a package may be in memory. */
-export interface PushMemory {
+/** How much of a package may be in memory, and how long one registry may hold up the others. */
+export interface FeedLimits {
   /** Blobs up to this size are held in memory and sent side by side; larger ones flow. Default 16 MiB. */
   blobBytes?: number;
   /** All blobs in memory together, however many registries they go to. Default 64 MiB. */
   totalBytes?: number;
+  /**
+   * A registry that takes nothing of a content for so long, while another one waits for the rest of it, gets it in a pass of
+   * its own. Default 30 s.
+   */
+  patienceMs?: number;
 }
 
-const defaultMemory: Required<PushMemory> = { blobBytes: 16 * 1024 * 1024, totalBytes: 64 * 1024 * 1024 };
+const defaults: Required<FeedLimits> = {
+  blobBytes: 16 * 1024 * 1024,
+  totalBytes: 64 * 1024 * 1024,
+  patienceMs: 30_000,
+};
 
 /**
  * Blobs in memory on their way, however small: a package of many small ones would have all of them on their way at
@@ -51,12 +62,14 @@ export class BlobFeed {
   private readonly files: ByteBudget;
   private readonly underWay = new Set<Promise<void>>();
   private readonly heldBytes: number;
+  private readonly patienceMs: number;
   /** What a blob counts for besides its content. */
   private readonly overhead: number;
 
-  constructor(memory: PushMemory, signal: AbortSignal) {
-    const { blobBytes, totalBytes } = { ...defaultMemory, ...memory };
+  constructor(limits: FeedLimits, signal: AbortSignal) {
+    const { blobBytes, totalBytes, patienceMs } = { ...defaults, ...limits };
     this.heldBytes = blobBytes;
+    this.patienceMs = patienceMs;
     this.overhead = Math.floor(totalBytes / blobsAtOnce);
     this.budget = new ByteBudget(totalBytes, signal);
     this.files = new ByteBudget(filesAtOnce, signal);
@@ -83,7 +96,9 @@ export class BlobFeed {
       const giveBytes = await this.budget.take(given.size + this.overhead);
       this.start(this.readThenBring(given, takers).finally(giveBytes).finally(giveBack));
     } else {
-      this.start(this.flowThenBring(given, takers).finally(giveBack));
+      // What breaks on its way to one of them stays wanted, and the next pass opens it for that one alone.
+      const content = { digest: given.digest, size: given.size, open: () => given.open() };
+      this.start(flow(content, takers, this.patienceMs).finally(giveBack));
     }
   }
 
@@ -138,7 +153,7 @@ export class BlobFeed {
   /** A content that flows by, as large as it may be. */
   private async pass(given: PackageBlob, takers: readonly Taker[]): Promise<void> {
     const passing = new PassingContent(given);
-    const done = flow(passing, takers);
+    const done = flow(passing, takers, this.patienceMs);
     this.start(done);
     await passing.waitUntilTaken(done);
   }
@@ -154,13 +169,6 @@ export class BlobFeed {
         taker.failed(error as Error);
       }
     }
-  }
-
-  /** One reading for all; what broke on its way to one of them is read once more for that one. */
-  private async flowThenBring(given: PackageBlob, takers: readonly Taker[]): Promise<void> {
-    const { digest, size } = given;
-    await flow({ digest, size, open: () => given.open() }, takers);
-    await bringAll(takers, reopening(given));
   }
 }
 
@@ -178,11 +186,19 @@ async function bringUnlessFound(searcher: Searcher, source: BlobSource): Promise
   }
 }
 
-/** One reading of a content into all places that it has to flow to, side by side. */
-async function flow(content: BlobSource & { open: () => Readable }, takers: readonly Taker[]): Promise<void> {
+/**
+ * One reading of a content into all places that it has to flow to, side by side. What breaks on its way to one of them, or
+ * is left behind, stays wanted there.
+ */
+async function flow(
+  content: BlobSource & { open: () => Readable },
+  takers: readonly Taker[],
+  patienceMs: number,
+): Promise<void> {
   const flows = takers.map((taker) => taker.flows());
   const count = flows.flat().length;
-  const branches = count > 1 ? fanOut(content.open(), count) : [];
+  const branches =
+    count > 1 ? fanOut(content.open(), count, { patienceMs, reason: () => leftBehind(content, patienceMs) }) : [];
   await Promise.all(
     takers.map(async (taker, at) => {
       await Promise.all(
@@ -199,6 +215,11 @@ async function flow(content: BlobSource & { open: () => Readable }, takers: read
       await taker.flowed();
     }),
   );
+}
+
+function leftBehind({ digest }: BlobSource, patienceMs: number): StreamSpent {
+  const text = `nothing of it was taken for ${patienceMs / 1000} s while another registry waited.`;
+  return new StreamSpent(digest, new RegistryError("REGISTRY_TIMEOUT", text));
 }
 
 /** The content of a blob in the package's pass, which goes on once the content has been read to its end. */

@@ -2,7 +2,7 @@ import type { ImagePackage, PackageBlob, PackageImage, PackageIndex } from "../.
 import type { OperationContext } from "../../model/context";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
-import type { PushMemory } from "./blobFeed";
+import type { FeedLimits } from "./blobFeed";
 import { BlobFeed } from "./blobFeed";
 import { selectImages } from "./imageFilter";
 import { lackWarning } from "./pushPlan";
@@ -16,12 +16,10 @@ export interface PackagePushOptions {
   /** Patterns on public names, see selectImages(). None: every image of the package. */
   include?: readonly string[];
   exclude?: readonly string[];
-  /** Memory for contents on their way. */
-  memory?: PushMemory;
+  /** Memory and patience for contents on their way. */
+  memory?: FeedLimits;
   context: OperationContext;
 }
-
-export interface PushOptions extends PackagePushOptions, RegistryPushOptions {}
 
 /** One of the registries that a package is pushed to. */
 export interface PushTarget extends RegistryPushOptions {
@@ -35,27 +33,17 @@ export type PushOutcome = { result: PushResult } | { error: Error };
 const maxPasses = 4;
 
 /**
- * Brings the chosen images of a package into a registry. What the registry has is not sent: an image that is in place
- * costs one HEAD, a package of which everything is in place is not decoded. One pass over the package; blobs are sent
- * while it is decoded.
+ * Brings the chosen images of a package into registries. What a registry has is not sent there: an image that is in place
+ * costs one HEAD, a package of which everything is in place everywhere is not decoded. One pass over the package for all
+ * registries; blobs are sent while it is decoded.
  *
  * One image that cannot be pushed does not stop the others: `failures` names each, and everything else is in the
- * registry.
- *
- * @throws RegistryError `PUSH_FILTER_UNMATCHED`, `PUSH_CONFLICT`, `ARCHIVE_EMPTY`, before anything is tagged; the
- * context's reason when aborted; the package's own error when it cannot be read and its images are not known by then.
- */
-export async function pushPackage(pkg: ImagePackage, registry: Registry, options: PushOptions): Promise<PushResult> {
-  const [outcome] = await pushToAll(pkg, [{ ...options, registry }], options);
-  return resultOf(outcome as PushOutcome);
-}
-
-/**
- * The same for several registries: the package is read once for all of them, and each gets what it lacks. What one of them
- * refuses, or loses on the way, is that one's failure; contents that broke on their way to one are read once more for it.
+ * registry. What one registry refuses, or loses on the way, is that one's failure; contents that broke on their way to one
+ * are read once more for it.
  *
  * @returns the outcomes in the targets' order
- * @throws as above, but for what is one registry's own
+ * @throws RegistryError `PUSH_FILTER_UNMATCHED`, `PUSH_CONFLICT`, `ARCHIVE_EMPTY`, before anything is tagged; the
+ * context's reason when aborted; the package's own error when it cannot be read and its images are not known by then.
  */
 export async function pushToAll(
   pkg: ImagePackage,

@@ -1,3 +1,4 @@
+import type { Descriptor } from "../../model/descriptor";
 import { sha256 } from "../../model/digest";
 import { mediaTypes } from "../../model/mediaType";
 import type { Registry } from "../registry";
@@ -41,6 +42,17 @@ export async function tinyManifest(
       ...(annotations === undefined ? {} : { annotations }),
     }),
   );
+}
+
+/** The one layer of such a manifest. */
+export function tinyLayer(manifest: Buffer): Descriptor | undefined {
+  return (JSON.parse(manifest.toString("utf8")) as { layers?: Descriptor[] }).layers?.[0];
+}
+
+/** What stands in the layer's one file. */
+export function textOfLayer(layer: Buffer): string {
+  const size = Number.parseInt(layer.toString("latin1", 124, 135), 8);
+  return layer.toString("utf8", 512, 512 + size);
 }
 
 /** A POSIX tar with one small file. */

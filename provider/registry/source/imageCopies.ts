@@ -47,8 +47,8 @@ export class ImageCopies {
     private readonly registries: SourceRegistries,
     private readonly platforms: readonly string[] | "all",
     form: string,
-    /** What it has by digest is read there. */
-    private readonly mirror: Registry | undefined = undefined,
+    /** What one of them has by digest is read there. Undefined: images that were listed by hand. */
+    private readonly mirrors: readonly Registry[] | undefined = undefined,
     /** Whether the content of the images' signatures is gathered too. */
     private readonly signatures = false,
   ) {
@@ -75,7 +75,7 @@ export class ImageCopies {
           return [await this.gatherImage(image)];
         } catch (error) {
           // Of images that nobody listed by hand, all that cannot be had are told at once.
-          if (this.mirror === undefined || !(error instanceof RegistryError)) {
+          if (this.mirrors === undefined || !(error instanceof RegistryError)) {
             throw error;
           }
           failures.push(new RegistryError(error.code, `${image.source}: ${error.message}`, { cause: error }));
@@ -99,8 +99,7 @@ export class ImageCopies {
 
   /** Where an image is read. */
   private async placeOf(source: string, digest: Digest): Promise<SourceRepository> {
-    const { mirror } = this;
-    if (mirror !== undefined) {
+    for (const mirror of this.mirrors ?? []) {
       const near = { registry: mirror, path: targetOf(mirror.endpoint, source).repository };
       if ((await this.load(near, digest)) !== undefined) {
         return near;

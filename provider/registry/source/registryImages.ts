@@ -38,19 +38,19 @@ export class RegistryImages implements ImagePackage {
     private readonly registries: SourceRegistries,
     list: ImageList,
     private readonly images: readonly ResolvedImage[],
-    mirror: Registry | undefined,
+    mirrors: readonly Registry[],
     signatures: boolean,
   ) {
     const { platforms, held } = list;
     this.mayBeEmpty = held === true;
     this.source = describeList(images);
     this.fingerprint = listFingerprint(images, platforms);
-    const near = held === true ? mirror : undefined;
+    const near = held === true ? mirrors : undefined;
     this.copies = new ImageCopies(registries, platforms ?? "all", this.source, near, signatures);
   }
 
   /**
-   * @param given `resolved`: what the names pointed at when they were looked up; absent: they are looked up now. `mirror`:
+   * @param given `resolved`: what the names pointed at when they were looked up; absent: they are looked up now. `mirrors`:
    *   where the images go. `signatures`: whether their signatures are read.
    * @throws RegistryError `IMAGES_UNRESOLVED`, and for a connection that cannot be right
    */
@@ -59,16 +59,21 @@ export class RegistryImages implements ImagePackage {
     context: OperationContext,
     {
       resolved,
-      mirror,
+      mirrors = [],
       signatures = false,
       limits = {},
-    }: { resolved?: readonly ResolvedImage[]; mirror?: Registry; signatures?: boolean; limits?: RegistryOptions } = {},
+    }: {
+      resolved?: readonly ResolvedImage[];
+      mirrors?: readonly Registry[];
+      signatures?: boolean;
+      limits?: RegistryOptions;
+    } = {},
   ): Promise<RegistryImages> {
     const registries = new SourceRegistries(list.registries ?? {}, context, limits);
     try {
       const images =
         resolved ?? (list.held === true ? statedImages(list.images) : await resolveImages(list.images, registries));
-      return new RegistryImages(registries, list, images, mirror, signatures);
+      return new RegistryImages(registries, list, images, mirrors, signatures);
     } catch (error) {
       await registries.close();
       throw error;

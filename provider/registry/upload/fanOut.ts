@@ -1,16 +1,24 @@
 import type { Readable } from "node:stream";
 import { PassThrough } from "node:stream";
 
+/** When a reader that holds up the others drops out. */
+interface Patience {
+  patienceMs: number;
+  /** What its stream is destroyed with. */
+  reason: () => Error;
+}
+
 /**
- * One content into several readers that flow at the pace of the slowest. A reader that is destroyed drops out; the
- * content's own failure reaches all that are left.
+ * One content into several readers that flow at the pace of the slowest. A reader that is destroyed drops out, and so does
+ * one that takes nothing for a while when another one has taken all there is; the content's own failure reaches all that
+ * are left.
  */
-export function fanOut(content: Readable, count: number): Readable[] {
+export function fanOut(content: Readable, count: number, patience: Patience): Readable[] {
   const outs = Array.from({ length: count }, () => new PassThrough({ highWaterMark: 1024 * 1024 }));
   const live = new Set(outs);
   const pump = async (): Promise<void> => {
     for await (const chunk of content as AsyncIterable<Buffer>) {
-      await Promise.all([...live].map((out) => write(out, chunk)));
+      await writeAll(live, chunk, patience);
       if (live.size === 0) {
         // Leaving the loop destroys the content.
         return;
@@ -32,10 +40,31 @@ export function fanOut(content: Readable, count: number): Readable[] {
   return outs;
 }
 
-function write(out: PassThrough, chunk: Buffer): Promise<void> {
-  if (out.destroyed || out.write(chunk)) {
-    return Promise.resolve();
+async function writeAll(
+  live: ReadonlySet<PassThrough>,
+  chunk: Buffer,
+  { patienceMs, reason }: Patience,
+): Promise<void> {
+  const late = new Set([...live].filter((out) => !out.destroyed && !out.write(chunk)));
+  if (late.size === 0) {
+    return;
   }
+  const isAll = late.size === live.size;
+  const drained = [...late].map((out) => drain(out).then(() => late.delete(out)));
+  const timer = setTimeout(() => {
+    // While all are late, nobody waits for anybody.
+    for (const out of isAll && late.size === drained.length ? [] : late) {
+      out.destroy(reason());
+    }
+  }, patienceMs);
+  try {
+    await Promise.all(drained);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function drain(out: PassThrough): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       out.off("drain", done).off("close", done);

@@ -6,10 +6,11 @@ import { problemOf } from "../../model/problem";
 import { holdsUnknown, sameValue } from "../../pulumi/plainValue";
 import { selectImages } from "../../registry/push/imageFilter";
 import type { PushedImage } from "../../registry/push/pushResult";
-import { filters } from "./comparison";
+import { compareRegistries, filters } from "./comparison";
 import type { NamedImage } from "./imageChanges";
 import { describeImages, imageChanges, isChange } from "./imageChanges";
 import { newContent } from "./newContent";
+import { newRegistriesNote } from "./registryNotes";
 import type { PushSetRun } from "./run";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
@@ -44,9 +45,14 @@ export function filterProblems(news: PushSetInputs, run: PushSetRun): Problem[] 
 /** For the reviewer of a push set that is new. */
 export async function firstPushNotes(news: PushSetInputs, run: PushSetRun): Promise<string[]> {
   const wanted = wantedImages(news, run);
+  const several = newRegistriesNote(news);
   return wanted === undefined
-    ? [`which images are pushed ${whenTold(news, run)}`]
-    : [...describeImages(imageChanges([], wanted), () => ""), ...(await contentNotes(news, wanted, { had: [] }))];
+    ? [...several, `which images are pushed ${whenTold(news, run)}`]
+    : [
+        ...several,
+        ...describeImages(imageChanges([], wanted), () => ""),
+        ...(await contentNotes(news, wanted, { had: [] })),
+      ];
 }
 
 /** Why the images are not known in this preview, and when they are. */
@@ -57,8 +63,27 @@ function whenTold({ fingerprint }: PushSetInputs, run: PushSetRun): string {
   return "is known in the update: what that depends on is not known yet";
 }
 
-/** For the reviewer of a change: which images it adds, changes and drops. */
+/**
+ * For the reviewer of a change: which images it adds, changes and drops. What is the same in several registries is said
+ * once; of one that is new `registryNotes` says that it gets all.
+ */
 export async function imageNotes(olds: PushSetOutputs, news: PushSetInputs, run: PushSetRun): Promise<string[]> {
+  const said = new Map<string, { lines: string[]; endpoints: string[] }>();
+  for (const { connection, before, isSettled } of compareRegistries(olds, news).entries) {
+    if (before !== undefined && !isSettled) {
+      const { images, fingerprint = "" } = before;
+      const lines = await changesOf({ ...olds, images, fingerprint }, news, run);
+      const key = lines.join("\n");
+      const { endpoints = [] } = said.get(key) ?? {};
+      said.set(key, { lines, endpoints: [...endpoints, connection.endpoint] });
+    }
+  }
+  return [...said.values()].flatMap(({ lines, endpoints }) =>
+    lines.length > 0 && said.size > 1 ? [`${endpoints.join(", ")}:`, ...lines] : lines,
+  );
+}
+
+async function changesOf(olds: PushSetOutputs, news: PushSetInputs, run: PushSetRun): Promise<string[]> {
   const fate = (): string =>
     news.deleteImages === true ? "deleted from the registry, unless another push set has it" : "stays in the registry";
   const samePackage = olds.fingerprint === news.fingerprint;

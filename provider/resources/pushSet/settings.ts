@@ -3,9 +3,8 @@ import type { CheckedArguments, Resolved } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import { shapes } from "./shapes";
 
-/** What goes to the registry's client and into the filters as it is. */
+/** What goes into the filters, and to the operations, as it is. */
 export function checkSettings(given: {
-  registry: object;
   include?: unknown;
   exclude?: unknown;
   deleteImages?: unknown;
@@ -13,11 +12,6 @@ export function checkSettings(given: {
   check?: unknown;
 }): CheckedArguments {
   return { problems: shapeProblems(given, shapes.settings, "") };
-}
-
-/** Apart from the others, which a secret among them would hide. */
-export function checkSecrets(given: { registry: { password?: unknown; proxy?: unknown } }): CheckedArguments {
-  return { problems: shapeProblems(given, shapes.secrets, "") };
 }
 
 /** Where the probe goes; false for none. */

@@ -17,6 +17,7 @@ const reaching = {
 /** Values as they are once they are known; names are the arguments'. `required`: nothing can be made without. */
 export const shapes = {
   required: { fields: { registry: any } },
+  requiredList: { fields: { registry: { list: any } } },
   endpoint: { kind: "text", way: endpointWay },
   reading: { fields: { spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } } },
   /** An entry of `source` that is a path. */
@@ -44,7 +45,6 @@ export const shapes = {
   ca: { fields: { caCert: optionalText, caCertPath: optionalText } },
   settings: {
     fields: {
-      registry: { fields: reaching },
       include: texts,
       exclude: texts,
       deleteImages: flag,
@@ -54,5 +54,6 @@ export const shapes = {
   },
   patterns: { fields: { include: texts, exclude: texts } },
   probe: { kind: "text", optional: true, way: "a repository, or false for no probe" },
-  secrets: { fields: { registry: { fields: { password: secret, proxy: { ...secret, empty: false } } } } },
+  reaching: { fields: reaching },
+  secrets: { fields: { password: secret, proxy: { ...secret, empty: false } } },
 } as const satisfies Record<string, Shape>;

@@ -88,7 +88,7 @@ export async function resolveSources(sources: readonly ImageSource[], context: O
  * Opens all sources as one package.
  *
  * @param digests As `resolveSources` gave them; what is missing there is looked up now.
- * @param also `mirror`: where the images go; `first`: done with each package before the next is opened; `signatures`:
+ * @param also `mirrors`: where the images go; `first`: done with each package before the next is opened; `signatures`:
  *   whether those of named images are read.
  */
 export function openSources(
@@ -96,9 +96,13 @@ export function openSources(
   digests: Digests,
   options: OpenOptions,
   context: OperationContext,
-  also: { mirror?: Registry; first?: (opened: ImagePackage) => Promise<unknown>; signatures?: boolean } = {},
+  also: {
+    mirrors?: readonly Registry[];
+    first?: (opened: ImagePackage) => Promise<unknown>;
+    signatures?: boolean;
+  } = {},
 ): Promise<ImagePackage> {
-  const { mirror, first, signatures = false } = also;
+  const { mirrors = [], first, signatures = false } = also;
   const { spoolDir } = options;
   const local = { ...options, ...(spoolDir === undefined ? {} : { spoolDir: localPath(spoolDir) }) };
   return openAsOne(
@@ -117,7 +121,7 @@ export function openSources(
       return RegistryImages.open(source, context, {
         signatures,
         ...(resolved === undefined ? {} : { resolved }),
-        ...(mirror === undefined ? {} : { mirror }),
+        mirrors,
       });
     }),
   );

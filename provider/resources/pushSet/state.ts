@@ -22,7 +22,7 @@ export interface PushSetInputs {
    * push.
    */
   contents?: string[];
-  registry: RegistryConnection;
+  registry: RegistryConnection | RegistryConnection[];
   include?: string[];
   exclude?: string[];
   probeRepository: string | false;
@@ -38,6 +38,36 @@ export interface PushSetInputs {
   drift?: string[];
 }
 
+/** One of the registries of a push set, and what lies in it; element of ImagePushSet's `registries` output. */
+export interface PushedRegistry {
+  /** As given. */
+  endpoint: string;
+  /** `HOST:PORT`, or `HOST`: the first part of the names of its images. */
+  host: string;
+  /** What lies in it, in the package's order. */
+  images: PushedImage[];
+  /** The probe image, the same in all registries; undefined with `probeRepository: false`. */
+  probe?: Probe;
+  /** Why the last push to it is not complete, a line each. Absent when it is. */
+  failures?: string[];
+  /** What a refresh found that it lost, or has otherwise. Absent when there is nothing. */
+  drift?: string[];
+}
+
+/** What the state keeps of one of them. */
+export interface RegistryState extends PushedRegistry {
+  /** Of the package that it has all chosen images of; absent when it has not. */
+  fingerprint?: string;
+  record?: RecordPlace;
+  damaged?: string[];
+}
+
+/** A registry that was taken out of the list, and how to reach it. */
+export interface DroppedRegistry {
+  connection: RegistryConnection;
+  before: RegistryState;
+}
+
 /** What the state keeps of a push set. */
 export interface PushSetOutputs extends PushSetInputs {
   endpoint: string;
@@ -50,4 +80,8 @@ export interface PushSetOutputs extends PushSetInputs {
   record?: RecordPlace;
   /** With `drift`: images of which the registry lost something below an intact tag. */
   damaged?: string[];
+  /** Where `registry` is a list: each one's own, in its order. `images` and `probe` are the first one's then. */
+  registries?: RegistryState[];
+  /** Registries that are declared no longer, and still have what is to be deleted there. Secret, for their passwords. */
+  dropped?: DroppedRegistry[];
 }

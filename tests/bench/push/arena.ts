@@ -65,6 +65,14 @@ export class Arena {
     this.source ??= this.serve("source", 5002);
   }
 
+  /** The other registry as one that has nothing yet. */
+  async startFreshSource(): Promise<void> {
+    const { source } = this;
+    this.source = undefined;
+    await ended(source);
+    this.startSource();
+  }
+
   private serve(name: string, port: number): ChildProcess {
     const data = join(this.folder, name);
     rmSync(data, { recursive: true, force: true });
@@ -135,12 +143,7 @@ export class Arena {
   async stopRegistry(): Promise<void> {
     const { registry } = this;
     this.registry = undefined;
-    if (registry?.exitCode === null) {
-      await new Promise((resolve) => {
-        registry.once("exit", resolve);
-        registry.kill("SIGKILL");
-      });
-    }
+    await ended(registry);
     // What the registry has written must not be written out during the next race.
     spawnSync("sync");
   }
@@ -196,6 +199,16 @@ export class Arena {
     );
     mkdirSync(join(this.folder, "certs.d"));
     writeFileSync(join(this.folder, "certs.d", "ca.crt"), readFileSync(this.caPath));
+  }
+}
+
+/** Kills it, and waits until it is gone. */
+async function ended(child: ChildProcess | undefined): Promise<void> {
+  if (child?.exitCode === null) {
+    await new Promise((resolve) => {
+      child.once("exit", resolve);
+      child.kill("SIGKILL");
+    });
   }
 }
 

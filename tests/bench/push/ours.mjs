@@ -6,29 +6,32 @@ import { text } from "node:stream/consumers";
 const require = createRequire(import.meta.url);
 const { openPackage } = require("../../../dist/provider/archive/openPackage.js");
 const { RegistryImages } = require("../../../dist/provider/registry/source/registryImages.js");
-const { pushPackage } = require("../../../dist/provider/registry/push/push.js");
+const { pushToAll } = require("../../../dist/provider/registry/push/push.js");
 const { Registry } = require("../../../dist/provider/registry/registry.js");
 
-// `source`: a package's path, or a list of images in another registry.
-const { connection, source, cacheDir, spoolDir } = JSON.parse(await text(process.stdin));
+// `source`: a package's path, or a list of images in another registry. `connections`: where to, all at once.
+const { connections, source, cacheDir, spoolDir } = JSON.parse(await text(process.stdin));
 const quiet = () => {};
 /* global AbortController */
 const context = {
   signal: new AbortController().signal,
   log: { progress: quiet, info: quiet, warn: quiet, debug: quiet },
 };
-const registry = new Registry(connection, context);
-await registry.ping();
+const registries = connections.map((connection) => new Registry(connection, context));
+await Promise.all(registries.map((registry) => registry.ping()));
 const pkg =
   typeof source === "string"
     ? await openPackage(source, { cacheDir, spoolDir, readSoon: true })
     : await RegistryImages.open(source, context);
-const result = await pushPackage(pkg, registry, { context });
+const targets = registries.map((registry) => ({ registry }));
+const outcomes = await pushToAll(pkg, targets, { context });
 await pkg.close();
-await registry.close();
-if (result.failures.length > 0) {
-  throw result.failures[0].error;
+await Promise.all(registries.map((registry) => registry.close()));
+const failures = outcomes.flatMap(({ error, result }) => error ?? result.failures.map((failure) => failure.error));
+if (failures.length > 0) {
+  throw failures[0];
 }
+const [{ result }] = outcomes;
 console.log(
   JSON.stringify({
     stats: result.stats,

@@ -1,6 +1,5 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert";
 
-import { pushPackage } from "../../../provider/registry/push/push";
 import type { PushResult } from "../../../provider/registry/push/pushResult";
 import type { Registry } from "../../../provider/registry/registry";
 import type { RegistryError } from "../../../provider/registry/registryError";
@@ -9,6 +8,7 @@ import { Bench } from "./kit/bench";
 import type { FakeRegistry } from "./kit/fakeRegistry";
 import { refusal } from "./kit/fakeRegistry";
 import { MemoryPackage } from "./kit/memoryPackage";
+import { pushPackage } from "./kit/pushPackage";
 
 /** A registry whose storage lost something below a tag that is as it was. */
 describe("B7: contents that a registry lost", () => {

@@ -4,14 +4,14 @@ import type { Digest } from "../../../provider/model/digest";
 import { sha256 } from "../../../provider/model/digest";
 import { mediaTypes } from "../../../provider/model/mediaType";
 import type { RegistryOptions } from "../../../provider/registry/http/sender";
-import type { PushOptions } from "../../../provider/registry/push/push";
-import { pushPackage } from "../../../provider/registry/push/push";
 import type { PushResult } from "../../../provider/registry/push/pushResult";
 import type { RegistryError } from "../../../provider/registry/registryError";
 import { Bench } from "./kit/bench";
 import type { FakeRegistry, Script } from "./kit/fakeRegistry";
 import { refusal } from "./kit/fakeRegistry";
 import { MemoryPackage } from "./kit/memoryPackage";
+import type { PushOptions } from "./kit/pushPackage";
+import { pushPackage } from "./kit/pushPackage";
 
 const large = 17 * 1024 * 1024;
 

@@ -2,7 +2,6 @@ import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 
 import { sha256 } from "../../../provider/model/digest";
 import { manifestMediaTypes, mediaTypes } from "../../../provider/model/mediaType";
-import { pushPackage } from "../../../provider/registry/push/push";
 import type { PushedImage } from "../../../provider/registry/push/pushResult";
 import type { Registry } from "../../../provider/registry/registry";
 import type { RegistryError } from "../../../provider/registry/registryError";
@@ -13,6 +12,7 @@ import { Bench } from "./kit/bench";
 import type { FakeRegistry } from "./kit/fakeRegistry";
 import { refusal } from "./kit/fakeRegistry";
 import { MemoryPackage } from "./kit/memoryPackage";
+import { pushPackage } from "./kit/pushPackage";
 
 describe("manifests", () => {
   let bench: Bench;

@@ -4,17 +4,17 @@ import { openPackage } from "../../../../provider/archive/openPackage";
 import { silentLog } from "../../../../provider/model/context";
 import type { RegistryConnection } from "../../../../provider/registry/connection";
 import type { RegistryOptions } from "../../../../provider/registry/http/sender";
-import { pushPackage } from "../../../../provider/registry/push/push";
 import type { PushResult } from "../../../../provider/registry/push/pushResult";
 import { Registry } from "../../../../provider/registry/registry";
 import type { ImageList, ResolvedImage } from "../../../../provider/registry/source/imageList";
 import { RegistryImages } from "../../../../provider/registry/source/registryImages";
+import { pushPackage } from "../../../unit/registry/kit/pushPackage";
 import type { LabRegistry } from "../../lab";
 import type { Layout } from "./layout";
 import { readBack } from "./readBack";
 
 /** Short waits: a lab has no traffic jams. Nothing may take longer than these, so nothing can hang. */
-const limits: RegistryOptions = {
+export const limits: RegistryOptions = {
   retry: { attempts: 4, firstDelayMs: 20, maxDelayMs: 100, maxRetryAfterMs: 3_000 },
   connectTimeoutMs: 2_000,
   answerTimeoutMs: 2_000,
@@ -22,7 +22,7 @@ const limits: RegistryOptions = {
   chunkBytes: 256 * 1024,
 };
 /** Everything above 64 KiB flows, so that a small package behaves like a large one. */
-const memory = { blobBytes: 64 * 1024, totalBytes: 256 * 1024 };
+export const memory = { blobBytes: 64 * 1024, totalBytes: 256 * 1024 };
 
 /** Opens a package, pushes it, closes everything. */
 export async function pushTo(

@@ -8,12 +8,14 @@ import { warningOfLacks } from "../../../../provider/resources/pushSet/lacks";
 import { inspectPackage } from "../../../../provider/resources/pushSet/package";
 import {
   checkCredentials,
+  checkDistinct,
+  checkSecrets,
   isSecretProxy,
   resolveCa,
   resolveEndpoint,
 } from "../../../../provider/resources/pushSet/registry";
 import { PushSetRun } from "../../../../provider/resources/pushSet/run";
-import { checkSecrets, checkSettings, resolveProbe } from "../../../../provider/resources/pushSet/settings";
+import { checkSettings, resolveProbe } from "../../../../provider/resources/pushSet/settings";
 import { image, layer } from "../../archive/make/image";
 import { writePackage } from "../../archive/make/pack";
 import { Bench } from "../../archive/make/read";
@@ -62,6 +64,21 @@ describe("arguments of a push set, without a Pulumi program", () => {
     assert.deepEqual(codes(resolveCa({ caCertPath: join(bench.folder, "none.crt") }).problems), ["FILE_UNREADABLE"]);
   });
 
+  it("S4: a list of registries: none twice, whatever way it is written; an error names the entry", () => {
+    const [twice, ...others] = checkDistinct(["a.example", "10.0.0.5:5000/ns", "http://a.example:443"]).problems;
+    assert.equal(twice?.code, "REGISTRY_TWICE");
+    assert.match(
+      twice.text,
+      /^registry\[0\] "a\.example" and registry\[2\] "http:\/\/a\.example:443" are the same place;/,
+    );
+    assert.deepEqual(others, []);
+    assert.deepEqual(checkDistinct(["10.0.0.5:5000/ns", "10.0.0.5:5000/other", "10.0.0.5:5001/ns"]).problems, []);
+    assert.deepEqual(codes(checkDistinct([]).problems), ["ARGUMENTS_INVALID"]);
+    assert.deepEqual(checkDistinct(["", ""]).problems, [], "resolveEndpoint says what is wrong with each");
+    const [half] = checkCredentials({ username: "u", withPassword: false }, "registry[1]").problems;
+    assert.match(half?.text ?? "", /^registry\[1\]: username is given without password/);
+  });
+
   it("credentials in two ways, or by halves", () => {
     const judged = (given: Parameters<typeof checkCredentials>[0]) => codes(checkCredentials(given).problems);
     assert.deepEqual(judged({ withPassword: false }), []);
@@ -72,10 +89,10 @@ describe("arguments of a push set, without a Pulumi program", () => {
   });
 
   it("everything else: by its kind, and what is not known yet is passed over", () => {
-    const right = { registry: {}, include: unknownValue, exclude: ["gcr.io/*"] };
+    const right = { include: unknownValue, exclude: ["gcr.io/*"] };
     assert.deepEqual(checkSettings(right).problems, []);
     assert.deepEqual(codes(checkSettings({ ...right, deleteImages: "yes" }).problems), ["ARGUMENTS_INVALID"]);
-    const [problem] = checkSecrets({ registry: { password: 7777 } }).problems;
+    const [problem] = checkSecrets({ password: 7777 }).problems;
     assert.match(problem?.text ?? "", /^registry\.password: it is a number; give a text/);
     assert.deepEqual(resolveProbe(undefined).value, "registry-mirror-probe/probe");
     assert.deepEqual(resolveProbe(false), { value: false, problems: [] });

@@ -107,6 +107,7 @@ describe("how much of a push set's content is new", () => {
   const inputs = (name: string, more: object = {}): PushSetInputs =>
     ({
       source: "p",
+      registry: { endpoint: "10.0.0.5:5000" },
       fingerprint: version(name).fingerprint,
       contents: version(name).contents,
       ...more,

@@ -312,7 +312,12 @@ describe("images of a package that must be signed with cosign, without a Pulumi 
   });
 
   it("S5: another key is a reason to check again", () => {
-    const olds = { fingerprint: "a", requireSigned: ask({ publicKey: mine.pem }), registry: {}, images: [] };
+    const olds = {
+      fingerprint: "a",
+      requireSigned: ask({ publicKey: mine.pem }),
+      registry: { endpoint: "10.0.0.5:5000" },
+      images: [],
+    };
     const news = { ...olds, requireSigned: ask({ publicKey: other.pem }) } as unknown as PushSetInputs;
     assert.equal(isUpToDate(olds as unknown as PushSetOutputs, olds as unknown as PushSetInputs), true);
     assert.equal(isUpToDate(olds as unknown as PushSetOutputs, news), false);

@@ -107,7 +107,7 @@ describe("a push set's signature, without a Pulumi program", function () {
       source,
       fingerprint: "a",
       signature: { publicKey: "a" },
-      registry: {},
+      registry: { endpoint: "10.0.0.5:5000" },
       images: [],
     } as unknown as PushSetOutputs;
     for (const signature of [undefined, { publicKey: "b" }, { publicKey: "a", path: "elsewhere" }]) {
