@@ -10,6 +10,7 @@ import { openStack } from "../engine/program";
 import type { Lab, LabNode, LabRegistry } from "../lab/lab";
 import { sharedLabOrSkip } from "../lab/lab";
 import { copyToRegistry } from "../lab/lab/publicImages";
+import { becomeRancherNode, listing } from "../lab/node/support/rancherStandIn";
 
 const root = join(__dirname, "..", "..");
 
@@ -235,5 +236,39 @@ describe("the examples, copied and run on the lab", function () {
     }
     assert.deepEqual(lab.public.requests(asked), [], "skipFallback: the public registry is never asked");
     await destroyed(stack);
+  });
+
+  it("k3s: N1, N2: nodes of k3s and RKE2 (stand-ins), listed or not, proven without a restart, and given back", async () => {
+    const [server, agent] = lab.nodes.slice(0, 2);
+    assert.ok(server && agent);
+    await Promise.all([
+      becomeRancherNode(server, "rke2", "rke2-server.service", listing),
+      becomeRancherNode(agent, "k3s", "k3s-agent.service"),
+    ]);
+    const started = (): Promise<string[]> =>
+      Promise.all(
+        [server, agent].map(async (node) => {
+          const show = "systemctl show rke2-server k3s-agent -p MainPID --value";
+          return (await node.exec(show)).stdout;
+        }),
+      );
+    const before = await started();
+    const stack = await open("k3s", copy("k3s", new Map()), {
+      endpoint: lab.mirror.endpoint,
+      caCertPath: lab.mirror.caCertPath ?? "",
+      username: lab.mirror.username ?? "",
+      password: { secret: lab.mirror.password ?? "" },
+      hosts: ["gcr.io"],
+      servers: [server.address],
+      agents: [agent.address],
+      privateKeyPath: lab.keys.plain.privateKeyPath,
+    });
+    const outputs = await upTwice(stack);
+    assert.equal(outputs["verdict"], "proven");
+    assert.deepEqual(await started(), before, "nothing was restarted");
+    assert.match((await server.readFile("/etc/rancher/rke2/registries.yaml")) ?? "", new RegExp(lab.mirror.hostPort));
+    await destroyed(stack);
+    assert.equal(await server.readFile("/etc/rancher/rke2/registries.yaml"), listing);
+    assert.deepEqual(await started(), before, "nor on the way back");
   });
 });

@@ -105,7 +105,7 @@ describe("release: the package as it would be published", function () {
       }),
     );
     write("tsconfig.json", readFileSync(join(root, "examples/quickstart/tsconfig.json"), "utf8"));
-    for (const example of ["quickstart", "bmctl-cluster", "admin-and-user-clusters", "air-gapped"]) {
+    for (const example of ["quickstart", "bmctl-cluster", "admin-and-user-clusters", "air-gapped", "k3s"]) {
       write(`${example}.ts`, readFileSync(join(root, "examples", example, "index.ts"), "utf8"));
     }
     npm(

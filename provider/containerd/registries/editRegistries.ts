@@ -139,7 +139,10 @@ function applied({ mirrors, configs }: Registries, change: RegistriesChange): Re
 
 function canonical({ mirrors, configs }: Registries): string {
   const sorted = <T>(map: Record<string, T>): [string, T][] => Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1));
-  const config = ({ tls, auth }: Registries["configs"][string]): unknown[] => [tls ?? null, auth ?? null];
+  const config = ({ tls, auth }: Registries["configs"][string]): unknown[] => [
+    tls === undefined ? null : [tls.caFile, tls.certFile, tls.keyFile, tls.insecureSkipVerify],
+    auth === undefined ? null : [auth.username, auth.password],
+  ];
   return JSON.stringify([
     sorted(mirrors).map(([host, { endpoints, rewrites }]) => [host, endpoints, sorted(rewrites)]),
     sorted(configs).map(([host, one]) => [host, ...config(one)]),

@@ -55,7 +55,8 @@ describe("registries.yaml of k3s and RKE2", () => {
   const change: RegistriesChange = {
     mirrors: { "docker.io": ["https://m.example:5000"], "gone.example": [] },
     tls: { "m.example:5000": { caFile: "/etc/ca.crt" } },
-    auth: { "m.example:5000": { username: "puller", password: '12" 3' } },
+    // As a state has them: by the alphabet.
+    auth: { "m.example:5000": { password: '12" 3', username: "puller" } },
   };
 
   it("N1: an edit keeps comments, order and all that is not meant, and is none the second time", () => {

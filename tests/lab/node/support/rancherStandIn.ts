@@ -10,8 +10,18 @@ const serving = `for n in $(seq 200); do ctr -a ${socketPath} version >/dev/null
 /**
  * k3s or RKE2: the real containerd of the release below its paths, run by a stand-in for its start-up (k3sStandIn.pl says
  * what it was made from, and what is not there).
+ *
+ * @param registries its registries.yaml; "" for none
  */
-async function install(node: LabNode, kind: "k3s" | "rke2", unit: string): Promise<void> {
+export async function becomeRancherNode(
+  node: LabNode,
+  kind: "k3s" | "rke2",
+  unit: string,
+  registries = "",
+): Promise<void> {
+  if (registries !== "") {
+    await node.writeFile(`/etc/rancher/${kind}/registries.yaml`, registries);
+  }
   await node.writeFile(`/usr/local/bin/${kind}`, readFileSync(join(__dirname, "k3sStandIn.pl"), "utf8"), "0755");
   await node.writeFile(
     `/etc/systemd/system/${unit}`,
@@ -71,12 +81,7 @@ export function rancherCase(
     restarts: 0,
     folders: ["/etc", etc],
     ...(registries === "" ? {} : { listed: { path, certificates: `/etc/rancher/${kind}/registry-mirror` } }),
-    prepare: async (node) => {
-      if (registries !== "") {
-        await node.writeFile(path, registries);
-      }
-      await install(node, kind, unit);
-    },
+    prepare: (node) => becomeRancherNode(node, kind, unit, registries),
     next: { title: `the next start of ${kind}`, run: (node) => node.exec(`systemctl restart ${unit}; ${serving}`) },
   };
 }

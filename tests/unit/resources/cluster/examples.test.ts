@@ -24,8 +24,8 @@ interface ProjectFile {
 const project = (path: string): ProjectFile => parse(readFileSync(join(path, "Pulumi.yaml"), "utf8")) as ProjectFile;
 
 describe("examples: each a complete folder to copy", () => {
-  it("there are the four of them", () =>
-    assert.deepEqual(names.sort(), ["admin-and-user-clusters", "air-gapped", "bmctl-cluster", "quickstart"]));
+  it("there are the five of them", () =>
+    assert.deepEqual(names.sort(), ["admin-and-user-clusters", "air-gapped", "bmctl-cluster", "k3s", "quickstart"]));
 
   for (const name of names) {
     const path = join(folder, name);
