@@ -71,6 +71,7 @@ export { imagePlacesIn, imagesIn } from "./pushSet/imagesIn";
 export type { ImagesOnArgs } from "./pushSet/imagesOn";
 export { imagesOn } from "./pushSet/imagesOn";
 export type { ImageListArgs, ImageSourceArgs, SourceArgs, SourceRegistryArgs } from "./pushSet/imageSource";
+export type { PruneArgs } from "./pushSet/pruneArgs";
 export type { RegistryArgs } from "./pushSet/registryArgs";
 export type { ReportPageArgs } from "./report/reportPage";
 export { reportPage } from "./report/reportPage";

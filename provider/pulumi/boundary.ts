@@ -20,7 +20,8 @@ export interface Operations<I, O, W = I> {
   check(olds: Partial<I>, news: W): Checked<I> | Promise<Checked<I>>;
   /**
    * Pure and quick. `olds` are the last outputs; parts of `news` may be unknown in a preview. `notes` are shown in a
-   * preview. A promise as of check.
+   * preview. A promise as of check; and for a push set that has images to prune, which the state alone knows, so that
+   * nobody else could ask the nodes for them.
    */
   diff(olds: O, news: I): Difference | Promise<Difference>;
   create(inputs: I, context: OperationContext): Promise<{ id: string; outs: O }>;
@@ -54,6 +55,8 @@ export interface Difference {
   notes?: string[];
   /** What the update would fail on, or what a reviewer must not overlook. */
   warnings?: string[];
+  /** More of both, for a preview alone: what others have to be asked for. */
+  review?: () => Promise<Pick<Difference, "notes" | "warnings">>;
   /** A few words for the reviewer, on the resource's own line: for what would be said of many. */
   status?: string;
 }
@@ -143,10 +146,11 @@ export function dynamicProvider<I extends object, O extends object, W extends ob
     },
 
     async diff(_id: string, olds: Wire<O>, news: Wire<I>) {
-      const { notes, warnings, status, ...difference } = await differenceOf(olds, news);
+      const { notes = [], warnings = [], status, review: more, ...difference } = await differenceOf(olds, news);
+      const asked = previewing ? await more?.() : undefined;
       review(news, news, {
-        ...(notes === undefined ? {} : { notes }),
-        ...(warnings === undefined ? {} : { warnings }),
+        notes: [...notes, ...(asked?.notes ?? [])],
+        warnings: [...warnings, ...(asked?.warnings ?? [])],
         ...(status === undefined ? {} : { status }),
       });
       return difference;

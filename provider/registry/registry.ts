@@ -229,7 +229,7 @@ export class Registry {
     if (response.status === 405) {
       throw new RegistryError(
         "REGISTRY_DELETE_DISABLED",
-        `DELETE ${url.origin}${url.pathname}: the registry does not allow deletion. Allow it there (distribution: storage.delete.enabled), or set deleteImages: false.`,
+        `DELETE ${url.origin}${url.pathname}: the registry does not allow deletion. Allow it there (registry:2 and other distribution: REGISTRY_STORAGE_DELETE_ENABLED=true, or storage.delete.enabled in its file; a pull-through cache never does), or set deleteImages: false and leave prune out.`,
         { status: 405 },
       );
     }

@@ -4,6 +4,7 @@ import type { Probe, PushedImage } from "../../provider/registry/push/pushResult
 import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
 import type { InspectedPackage } from "../../provider/resources/pushSet/package";
 import { inspectPackage } from "../../provider/resources/pushSet/package";
+import { resolvePrune } from "../../provider/resources/pushSet/pruneWanted";
 import { registryAt, shownRegistries } from "../../provider/resources/pushSet/registries";
 import { requireRegistry } from "../../provider/resources/pushSet/registry";
 import { resolveRequireSigned, signaturesNote } from "../../provider/resources/pushSet/requireSigned";
@@ -18,6 +19,8 @@ import type { SourceArgs } from "./imageSource";
 import { liftSource } from "./imageSource";
 import { packageListing } from "./packageListing";
 import { rememberPlanned } from "./plannedImages";
+import type { PruneArgs } from "./pruneArgs";
+import { nodesToSpare } from "./pruneArgs";
 import type { RegistryArgs } from "./registryArgs";
 import { liftRegistry } from "./registryInput";
 
@@ -97,11 +100,18 @@ export interface ImagePushSetArgs {
    */
   probeRepository?: pulumi.Input<string | false>;
   /**
-   * Delete from the registry what a change of package or filters, or destroy, no longer names; never what another push
+   * Delete from the registry what a change of package or filters, or destroy, no longer names (`prune` does more of that for changes); never what another push
    * set of the registry names, nor what this one's replacement has (docs/push-sets.md). Default false: nothing is ever
    * deleted.
    */
   deleteImages?: pulumi.Input<boolean>;
+  /**
+   * Which images of earlier pushes stay. What this push set had pushed and no longer declares is deleted after the next
+   * push that is complete, with its children, signatures and tags; never what a node of `nodes` has, what another push set
+   * names, or what somebody else has pushed or tagged (docs/pruning.md). A preview names what goes. Default: nothing goes
+   * but by `deleteImages`; with `prune`, that is about destroy alone. A change never replaces, and never pushes.
+   */
+  prune?: PruneArgs;
   /**
    * What a refresh looks at: "manifests" (default), one HEAD an image; or "blobs", below intact tags too, one GET a manifest
    * and one HEAD a blob: it finds what the registry's storage lost, and the next `up` sends that again. Never a cause of a
@@ -170,6 +180,8 @@ export class ImagePushSet extends MirrorResource {
     );
     const settings = pulumi.output({ include, exclude, deleteImages, preview, check }).apply(checkSettings);
     const probe = pulumi.output(args.probeRepository).apply(resolveProbe);
+    // Hosts are no secrets, although passwords may be needed to reach them.
+    const prune = pulumi.unsecret(pulumi.output(args.prune).apply((given) => resolvePrune(given)));
     const wire: LiftedWire<PushSetWire> = {
       source,
       signature: required,
@@ -185,6 +197,8 @@ export class ImagePushSet extends MirrorResource {
       exclude,
       probeRepository: probe.apply((found) => found.value),
       deleteImages,
+      prune: prune.apply(({ value }) => value),
+      pruneNodes: nodesToSpare(args.prune),
       check,
       spoolDir,
       maxDecodedBytes,
@@ -196,6 +210,7 @@ export class ImagePushSet extends MirrorResource {
       requireSigned,
       seen,
       settings,
+      prune,
       probe,
     );
     super(

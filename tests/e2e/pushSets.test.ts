@@ -3,10 +3,13 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { closeIdleNodes, connectNode } from "../../provider/node";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { Lab } from "../lab/lab";
 import { sharedLabOrSkip } from "../lab/lab";
+import { copyToRegistry } from "../lab/lab/publicImages";
+import { connectionTo, context } from "../lab/node/support/work";
 import { ask, readBack } from "../lab/registry/kit/readBack";
 import type { TestImage } from "../unit/archive/make/image";
 import { image } from "../unit/archive/make/image";
@@ -231,6 +234,63 @@ describe("push sets: what a preview says of images is what happens to them", fun
       assert.ok(notes.includes(lines.join("\n")), notes);
       assert.match(notes, /content: \d\.\d kB that this push set has not pushed before/);
       assert.ok(JSON.stringify(told.steps).includes(`gcr.io/any/added:1 ${added.root.digest}`), "contents has digests");
+    });
+  });
+
+  describe("S6: prune", () => {
+    let cri: { removeImage(image: string): Promise<void>; close(): void };
+    let connection: Record<string, string | number | undefined>;
+    let held: string;
+
+    before(async () => {
+      const machine = lab.node("bookworm");
+      await machine.reset();
+      await copyToRegistry(lab.packages.folder, lab.public);
+      const { host, port, privateKeyPath, hostKey } = connectionTo(lab, machine);
+      connection = { host, port, privateKeyPath, hostKey };
+      const node = await connectNode(connectionTo(lab, machine), context());
+      const client = node.cri();
+      cri = { removeImage: (image) => client.removeImage(image), close: () => (client.close(), node.close()) };
+      held = gcr()[0] as string;
+      await client.pullImage(held);
+      await stack.setConfig(config());
+      good(await stack.up());
+    });
+    after(async () => {
+      cri?.close();
+      await closeIdleNodes();
+    });
+
+    it("the preview names what goes, and the node for which an image stays; up does so, and again is no change", async () => {
+      await stack.setConfig(config({ exclude: ["gcr.io/**"], prune: { keep: "declared", nodes: [connection] } }));
+      for (const result of [good(await stack.preview()), good(await stack.up())]) {
+        for (const name of gcr()) {
+          const stays = ` stays: node ${String(connection["host"])} has it`;
+          const line = printed(result)
+            .split("\n")
+            .find((one) => new RegExp(`^ *[-=] ${name} sha256:`).test(one));
+          assert.equal(line?.includes(stays), name === held, `${name}: ${line} in ${printed(result)}`);
+        }
+      }
+      assert.deepEqual(await there(), [...names().filter((name) => !gcr().includes(name)), held].sort());
+      assert.ok(allSame(good(await stack.up())), "what a node has is no change");
+      const { inputs, outputs } = await stack.resource("images");
+      assert.ok(
+        !JSON.stringify([inputs, outputs]).includes("privateKeyPath"),
+        "how nodes are reached is not in the state",
+      );
+    });
+
+    it("an image that a node has let go of goes with the next up, which pushes nothing; a refresh changes nothing", async () => {
+      await cri.removeImage(held);
+      const up = printed(good(await stack.up()));
+      assert.match(up, /1 earlier image pruned from/);
+      assert.deepEqual(
+        await there(),
+        names().filter((name) => !gcr().includes(name)),
+      );
+      good(await stack.refresh());
+      assert.ok(allSame(good(await stack.up())));
     });
   });
 

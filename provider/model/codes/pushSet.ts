@@ -63,12 +63,19 @@ export const pushCodes = {
     wayOut: "Correct what the error names, and run pulumi up again.",
   },
   PUSH_RECORD_REFUSED: {
-    cause: "deleteImages needs a record of the push set, and the registry does not take it. Nothing was pushed.",
-    wayOut: "Create the repository, name another one with probeRepository, or set deleteImages: false.",
+    cause:
+      "deleteImages and prune need a record of the push set, and the registry does not take it. Nothing was pushed.",
+    wayOut:
+      "Create the repository, name another one with probeRepository, or set deleteImages: false and leave prune out.",
   },
   PUSH_UNSTABLE: {
     cause: "The package was read several times, and its blobs still did not all arrive.",
     wayOut: "Check the connection to the registry, then run again; what is there is kept.",
+  },
+  PRUNE_RECORD_UNREADABLE: {
+    cause:
+      "A record of another push set cannot be read, so that nobody can tell what that one has. Nothing was pruned.",
+    wayOut: "Run its program with this version; where it is gone for good, delete the tag that the error names.",
   },
   DELETE_INCOMPLETE: {
     cause: "Some images could not be deleted from the registry.",

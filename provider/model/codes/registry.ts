@@ -116,11 +116,12 @@ export const registryCodes = {
   },
   REGISTRY_DELETE_DISABLED: {
     cause: "The registry does not allow deletion.",
-    wayOut: "Allow it there, or set deleteImages: false.",
+    wayOut:
+      "Allow it there (distribution: REGISTRY_STORAGE_DELETE_ENABLED=true), or set deleteImages: false and leave prune out.",
   },
   REGISTRY_NO_TAG_LIST: {
     cause: "The registry does not list tags.",
-    wayOut: "Give the user the right to list them, or set deleteImages: false.",
+    wayOut: "Give the user the right to list them, or set deleteImages: false and leave prune out.",
   },
   PROXY_INVALID: {
     cause: "The address of the proxy cannot be read.",

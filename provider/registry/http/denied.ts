@@ -8,16 +8,24 @@ import type { HttpResponse } from "./httpExchange";
 const makeIt =
   "Make it first (Quay: a repository of the organisation; Harbor: its project; ECR, Artifact Registry: a repository)";
 
+/** Where the right to delete is given. */
+const mayDelete =
+  "Give that right (Harbor: a robot's permission to delete artifacts, and no immutable tag; Nexus: the repository's " +
+  'privilege "delete"; Quay: write; zot: "delete" among the actions of accessControl)';
+
 /** Who asked is known to a registry, and may not. */
 export function deniedWayOut(
   { authority }: RegistryEndpoint,
   credentials: RegistryCredentials | undefined,
-  access: "pull" | "pull,push",
+  access: "pull" | "pull,push" | "delete",
 ): string {
   if (credentials === undefined) {
     return "Credentials with the right to this repository are needed; give username and password, or dockerConfigPath.";
   }
   const who = credentials.kind === "password" ? `User "${credentials.username}"` : "The given identity token";
+  if (access === "delete") {
+    return `${who} may not delete in this repository on ${authority}. ${mayDelete}.`;
+  }
   return access === "pull"
     ? `${who} may not read this repository on ${authority}, or there is none of this name.`
     : `${who} may not push to this repository on ${authority}, or there is none of this name and none is made by a push. ${makeIt}, or give the right to push and to create.`;

@@ -230,7 +230,8 @@ export class Sender {
   /** The error for an answer that is one. */
   async failure(method: string, response: SendResponse, wayOut = ""): Promise<RegistryError> {
     const { status, url } = response;
-    const { endpoint, access } = this;
+    const { endpoint } = this;
+    const access = method === "DELETE" ? "delete" : this.access;
     if (status !== 401 && (status !== 403 || wayOut !== "")) {
       return responseError(method, url, response, wayOut);
     }

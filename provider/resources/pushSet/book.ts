@@ -5,7 +5,7 @@ import type { Registry } from "../../registry/registry";
 import { RegistryError } from "../../registry/registryError";
 import type { Keeper } from "../../registry/sets/deletePushed";
 import { keeperOf } from "../../registry/sets/deletePushed";
-import type { PushSetRecord, RecordedImage, RecordPlace } from "../../registry/sets/pushSetRecord";
+import type { OtherRecords, PushSetRecord, RecordedImage, RecordPlace } from "../../registry/sets/pushSetRecord";
 import {
   defaultRecordRepository,
   deleteRecord,
@@ -16,11 +16,18 @@ import {
   union,
   writeRecord,
 } from "../../registry/sets/pushSetRecord";
+import type { PruneWanted } from "./pruneWanted";
 
 /** What decides where a push set's record lies. */
 export interface RecordWanted {
   probeRepository: string | false;
   deleteImages?: boolean;
+  prune?: PruneWanted;
+}
+
+/** Whether anything is ever deleted, for which others' records and the own one have to be known. */
+function deletes({ deleteImages, prune }: RecordWanted): boolean {
+  return deleteImages === true || prune !== undefined;
 }
 
 /**
@@ -55,11 +62,12 @@ export class PushSetBook {
       await this.write(both(this.before, images));
     } catch (error) {
       this.context.signal.throwIfAborted();
-      if (this.wanted.deleteImages === true) {
+      if (deletes(this.wanted)) {
+        const { prune } = this.wanted;
         throw new MirrorError(
           "PUSH_RECORD_REFUSED",
-          `deleteImages needs a record of what this push set has, and ${this.registry.endpoint.authority} does not take it at ${this.place.repository}: ${messageOf(error)} ` +
-            "Nothing was pushed. Create that repository, name another place with probeRepository (the record lies beside the probe), or set deleteImages: false.",
+          `${prune === undefined ? "deleteImages" : "prune"} needs a record of what this push set has, and ${this.registry.endpoint.authority} does not take it at ${this.place.repository}: ${messageOf(error)} ` +
+            `Nothing was pushed. Create that repository, name another place with probeRepository (the record lies beside the probe), or ${prune === undefined ? "set deleteImages: false" : "leave prune out"}.`,
           { cause: error },
         );
       }
@@ -82,12 +90,17 @@ export class PushSetBook {
 
   /** What other push sets name. @throws RegistryError where that cannot be known */
   async keeper(): Promise<Keeper> {
-    return readKeeper(this.registry, this.wanted, this.place);
+    return keeperOf(await this.others());
   }
 
   /** What this push set has had, each image with its manifests, as far as a record has told. */
   get known(): readonly RecordedImage[] {
     return this.written?.images ?? this.before.images;
+  }
+
+  /** What other push sets of the namespace have. @throws RegistryError where that cannot be known */
+  async others(): Promise<OtherRecords> {
+    return readOtherRecords(this.registry, placesToLook(this.wanted, this.place), this.place);
   }
 
   private async write(contents: RecordContents): Promise<void> {
@@ -107,9 +120,10 @@ export class PushSetBook {
   }
 }
 
-function repositoryOf({ probeRepository, deleteImages }: RecordWanted): string | undefined {
+function repositoryOf(wanted: RecordWanted): string | undefined {
+  const { probeRepository } = wanted;
   if (probeRepository === false) {
-    return deleteImages === true ? defaultRecordRepository : undefined;
+    return deletes(wanted) ? defaultRecordRepository : undefined;
   }
   return recordRepository(probeRepository);
 }
@@ -121,10 +135,6 @@ function placesToLook(wanted: RecordWanted, place: RecordPlace | undefined): str
   ];
 }
 
-async function readKeeper(registry: Registry, wanted: RecordWanted, place: RecordPlace | undefined): Promise<Keeper> {
-  return keeperOf(await readOtherRecords(registry, placesToLook(wanted, place), place));
-}
-
 /**
  * What other push sets name, for a delete; undefined where the registry does not tell, and then nothing may be deleted.
  */
@@ -134,7 +144,7 @@ export async function keeperForDelete(
   place: RecordPlace | undefined,
 ): Promise<{ keeper: Keeper } | { unknown: string }> {
   try {
-    return { keeper: await readKeeper(registry, wanted, place) };
+    return { keeper: keeperOf(await readOtherRecords(registry, placesToLook(wanted, place), place)) };
   } catch (error) {
     if (error instanceof RegistryError && error.code === "REGISTRY_NO_TAG_LIST") {
       return { unknown: error.message };

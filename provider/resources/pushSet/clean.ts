@@ -1,23 +1,29 @@
 import type { OperationContext } from "../../model/context";
 import { messageOf } from "../../model/errors";
+import type { NodeConnection } from "../../node";
 import type { RegistryConnection } from "../../registry/connection";
 import { Registry } from "../../registry/registry";
+import type { Keeper } from "../../registry/sets/deletePushed";
 import { deletePushed } from "../../registry/sets/deletePushed";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
 import { deleteRecord, recordTag } from "../../registry/sets/pushSetRecord";
 import type { RecordWanted } from "./book";
 import { keeperForDelete } from "./book";
+import { deleteFormer, heldOrWarning, nothingHeld } from "./prune";
+import { heldText } from "./pruneText";
 import type { RegistryState } from "./state";
 
 /**
  * Takes a push set's things out of one registry: images and probe with `deleteImages`, and the record in any case.
  *
+ * @param nodes What they have stays, with a `prune` that has nodes. Known where a program runs; a destroy knows of none.
  * @throws RegistryError `DELETE_INCOMPLETE`, and for a registry that cannot be asked what others name
  */
 export async function cleanRegistry(
   connection: RegistryConnection,
   state: RegistryState,
   wanted: RecordWanted,
+  nodes: readonly NodeConnection[] | undefined,
   context: OperationContext,
 ): Promise<void> {
   if (wanted.deleteImages !== true && state.record === undefined) {
@@ -26,7 +32,7 @@ export async function cleanRegistry(
   const registry = new Registry(connection, context);
   try {
     if (wanted.deleteImages === true) {
-      await deleteAll(registry, state, wanted, context);
+      await deleteAll(registry, state, wanted, nodes, context);
     }
     if (state.record !== undefined) {
       await forgetRecord(registry, state.record, context);
@@ -38,10 +44,12 @@ export async function cleanRegistry(
 
 async function deleteAll(
   registry: Registry,
-  { endpoint, images, probe, record }: RegistryState,
+  state: RegistryState,
   wanted: RecordWanted,
+  nodes: readonly NodeConnection[] | undefined,
   context: OperationContext,
 ): Promise<void> {
+  const { endpoint, images, probe, record } = state;
   const known = await keeperForDelete(registry, wanted, record);
   if ("unknown" in known) {
     context.log.warn(
@@ -50,7 +58,16 @@ async function deleteAll(
     );
     return;
   }
-  const { deleted, left } = await deletePushed(registry, images, probe, known.keeper, context);
+  const held = nodes === undefined ? nothingHeld : await heldOrWarning(registry, wanted.prune, nodes, context);
+  if (held === undefined) {
+    return;
+  }
+  await deleteFormer(registry, state, wanted, held, context);
+  const keeper: Keeper = (repository, digest) => {
+    const holders = held.digests.get(digest);
+    return holders === undefined ? known.keeper(repository, digest) : heldText(holders);
+  };
+  const { deleted, left } = await deletePushed(registry, images, probe, keeper, context);
   const lines = [
     ...deleted.map((name) => `  - ${name}`),
     ...left.map(({ name, reason }) => `  ${name} stays: ${reason}`),

@@ -6,8 +6,8 @@ import type { DroppedRegistry, PushSetInputs, PushSetOutputs, RegistryState } fr
 
 /** What is compared to decide whether any argument changed. */
 export function comparedInputs(inputs: PushSetInputs): unknown {
-  const { source, signature, registry, spoolDir, maxDecodedBytes, check } = inputs;
-  const other = { registry, spoolDir, maxDecodedBytes, check };
+  const { source, signature, registry, spoolDir, maxDecodedBytes, check, prune } = inputs;
+  const other = { registry, spoolDir, maxDecodedBytes, check, prune };
   return { ...inputsForRegistry(inputs), source: sourcesOf(source), signature, ...other };
 }
 

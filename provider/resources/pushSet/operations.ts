@@ -9,6 +9,8 @@ import type { RegistryConnection } from "../../registry/connection";
 import { cleanRegistry } from "./clean";
 import { comparedInputs, compareRegistries, filters, isReplaced, isUpToDate } from "./comparison";
 import { pinDigests } from "./pin";
+import { pruneAlone } from "./prune";
+import { PruneReview } from "./pruneReview";
 import { push } from "./push";
 import { refreshRegistry } from "./refresh";
 import { connectionsOf, driftOf, placeOf, registriesOf, summaryOf } from "./registries";
@@ -25,10 +27,11 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
 
   async check(
     olds: Partial<PushSetInputs>,
-    { missing, unread, packages, ...given }: PushSetWire,
+    { missing, unread, packages, pruneNodes, ...given }: PushSetWire,
   ): Promise<Checked<PushSetInputs>> {
     const { inputs: news, notes: pins } = pinDigests(olds, given, packages);
     this.run.remember({ ...news, unread });
+    this.run.rememberNodes(urnOf(news), pruneNodes);
     if (missing !== undefined && !isUnknown(missing)) {
       return withoutPackage(olds, news, missing);
     }
@@ -48,15 +51,24 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     if (isReplaced(olds.registry, news.registry)) {
       return { changes: true, replaces: ["registry"] };
     }
-    if (!holdsUnknown(news) && isUpToDate(olds, news) && sameValue(comparedInputs(olds), comparedInputs(news))) {
-      return { changes: false };
+    const prune = new PruneReview(olds, news, this.run.nodesOf(urnOf(news)));
+    if (isUpToDate(olds, news)) {
+      const { goes, lines, warnings } = await prune.ofSame();
+      const isSame = !holdsUnknown(news) && sameValue(comparedInputs(olds), comparedInputs(news));
+      return { changes: !isSame || goes > 0, notes: lines, warnings };
     }
-    const notes = [...registryNotes(olds, news), ...(await imageNotes(olds, news, this.run))];
-    return { changes: true, notes: isUpToDate(olds, news) ? [] : notes };
+    return {
+      changes: true,
+      notes: [...registryNotes(olds, news), ...(await imageNotes(olds, news, this.run))],
+      review: async () => {
+        const { lines, warnings } = await prune.ofChange(this.run);
+        return { notes: lines, warnings };
+      },
+    };
   }
 
   async create(inputs: PushSetInputs, context: OperationContext): Promise<{ id: string; outs: PushSetOutputs }> {
-    const { outs, failure } = await push(inputs, undefined, context);
+    const { outs, failure } = await push(inputs, undefined, context, this.run.nodesOf(context.urn));
     const places = connectionsOf(inputs.registry).map(({ endpoint }) => placeOf(endpoint));
     const id = `images-${createHash("sha256").update(places.join("\n")).digest("hex").slice(0, 12)}`;
     if (failure !== undefined) {
@@ -91,6 +103,7 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
       images: _images,
       probe: _probe,
       record: _record,
+      former: _former,
       registries: _registries,
       dropped: _dropped,
       ...inputs
@@ -106,13 +119,17 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
   ): Promise<PushSetOutputs> {
     if (isUpToDate(olds, news)) {
       // Credentials, CA, proxy or the path to the same package: nothing to do but to remember them.
-      const states = compareRegistries(olds, news).entries.map(({ connection, before }) => ({
-        ...(before as RegistryState),
-        endpoint: connection.endpoint,
-      }));
+      const nodes = this.run.nodesOf(context.urn);
+      const states = await Promise.all(
+        compareRegistries(olds, news).entries.map(async ({ connection, before }) => {
+          const { former: _former, record: _record, ...state } = before as RegistryState;
+          const past = await pruneAlone(connection, before as RegistryState, news, nodes, context);
+          return { ...state, ...past, endpoint: connection.endpoint };
+        }),
+      );
       return { ...news, ...summaryOf(news.registry, states) };
     }
-    const { outs, failure } = await push(news, olds, context);
+    const { outs, failure } = await push(news, olds, context, this.run.nodesOf(context.urn));
     if (failure !== undefined) {
       throw new PartialFailure(failure, outs, id);
     }
@@ -124,7 +141,7 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     const failures: Error[] = [];
     for (const { connection, before } of [...entries, ...dropped]) {
       try {
-        await cleanRegistry(connection, before as RegistryState, outs, context);
+        await cleanRegistry(connection, before as RegistryState, outs, this.run.nodesOf(context.urn), context);
       } catch (error) {
         context.signal.throwIfAborted();
         failures.push(error as Error);
@@ -132,6 +149,10 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     }
     throwAll(failures);
   }
+}
+
+function urnOf(properties: object): string | undefined {
+  return (properties as { resourceUrn?: string }).resourceUrn;
 }
 
 /** Each registry's own, after all have been tried. */

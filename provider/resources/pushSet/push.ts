@@ -1,6 +1,7 @@
 import type { ImagePackage, OpenOptions } from "../../archive/imagePackage";
 import type { OperationContext } from "../../model/context";
 import { MirrorError, textWithCode } from "../../model/errors";
+import type { NodeConnection } from "../../node";
 import { pushToAll } from "../../registry/push/push";
 import type { PushedImage, PushResult } from "../../registry/push/pushResult";
 import { cleanRegistry } from "./clean";
@@ -20,9 +21,10 @@ export async function push(
   inputs: PushSetInputs,
   olds: PushSetOutputs | undefined,
   context: OperationContext,
+  nodes?: readonly NodeConnection[],
 ): Promise<{ outs: PushSetOutputs; failure?: MirrorError }> {
   const { entries, dropped } = compareRegistries(olds, inputs);
-  const deliveries = entries.flatMap((entry) => (entry.isSettled ? [] : [new Delivery(entry, inputs, context)]));
+  const deliveries = entries.flatMap((entry) => (entry.isSettled ? [] : [new Delivery(entry, inputs, nodes, context)]));
   let pushed: PushedPackage = { fingerprint: inputs.fingerprint, signed: new Set() };
   try {
     // First of all: CA and credentials, before minutes are spent on the package.
@@ -32,7 +34,7 @@ export async function push(
       pushed = await deliver(inputs, entries, deliveries, context);
       throwWhatLeavesNothing(inputs, olds, deliveries);
     }
-    logImages(entries, deliveries, context);
+    logImages(inputs, entries, deliveries, context);
     if (pushed.signed.size > 0) {
       context.log.info(`${pushed.signed.size} of them signed as requireSigned asks`);
     }
@@ -49,7 +51,7 @@ export async function push(
   const outs: PushSetOutputs = { ...rest, ...summaryOf(inputs.registry, states) };
   const failure = failureOf(inputs, deliveries);
   // Nodes may ask what is dropped as long as what takes its place is not complete.
-  const left = failure === undefined ? await cleanDropped(dropped, inputs, context) : dropped;
+  const left = failure === undefined ? await cleanDropped(dropped, inputs, nodes, context) : dropped;
   const all = left.length === 0 ? outs : { ...outs, dropped: left.map(withoutFingerprint) };
   return failure === undefined ? { outs: all } : { outs: all, failure };
 }
@@ -58,13 +60,14 @@ export async function push(
 async function cleanDropped(
   dropped: readonly DroppedRegistry[],
   inputs: PushSetInputs,
+  nodes: readonly NodeConnection[] | undefined,
   context: OperationContext,
 ): Promise<DroppedRegistry[]> {
   const left: DroppedRegistry[] = [];
   for (const one of dropped) {
     const { connection, before } = one;
     try {
-      await cleanRegistry(connection, before, inputs, context);
+      await cleanRegistry(connection, before, inputs, nodes, context);
     } catch (error) {
       context.signal.throwIfAborted();
       left.push(one);
@@ -116,7 +119,7 @@ async function deliver(
       live.map((delivery, at) => delivery.attempt(() => delivery.take(outcomes[at] as (typeof outcomes)[number]))),
     );
     await bringProbes(inputs, entries, live, context);
-    await Promise.all(live.map((delivery) => delivery.attempt(() => delivery.writeRecord())));
+    await Promise.all(live.map((delivery) => delivery.attempt(() => delivery.settle())));
     return { fingerprint: opened.fingerprint, signed };
   } finally {
     await opened.close();
@@ -158,7 +161,7 @@ async function bringProbes(
 
 /** What the state keeps of a registry after a push. */
 function stateAfter(delivery: Delivery, { fingerprint, signed }: PushedPackage): RegistryState {
-  const { connection, entry, failure, result, probe, record } = delivery;
+  const { connection, entry, failure, result, probe, record, former } = delivery;
   const failures = failureLines(delivery);
   const images: PushedImage[] =
     result === undefined ? (entry.before?.images ?? []) : [...withSigned(result.images, signed), ...result.kept];
@@ -167,6 +170,7 @@ function stateAfter(delivery: Delivery, { fingerprint, signed }: PushedPackage):
     images,
     probe,
     record,
+    former,
     fingerprint: isComplete ? fingerprint : undefined,
     failures: isComplete ? undefined : failures,
     drift: undefined,
@@ -242,6 +246,7 @@ function incompleteness({ images, failures }: PushResult, endpoint: string): str
 
 /** How much went to each registry, and which images that changed; what is the same for several is said once. */
 function logImages(
+  inputs: PushSetInputs,
   entries: readonly RegistryEntry[],
   deliveries: readonly Delivery[],
   context: OperationContext,
@@ -257,7 +262,7 @@ function logImages(
     );
     const changes = imageChanges(entry.before?.images ?? [], images);
     if (isChange(changes)) {
-      const text = describeImages(changes, (source) => describeOutcome(source, result)).join("\n");
+      const text = describeImages(changes, (source) => describeOutcome(source, result, inputs)).join("\n");
       changed.set(text, [...(changed.get(text) ?? []), connection.endpoint]);
     }
   }
@@ -267,7 +272,11 @@ function logImages(
 }
 
 /** What became of an image that this push set no longer names. */
-function describeOutcome(source: string, { deleted, left, kept, failures }: PushResult): string {
+function describeOutcome(
+  source: string,
+  { deleted, left, kept, failures }: PushResult,
+  { prune }: PushSetInputs,
+): string {
   const reason = left.find(({ name }) => name === source)?.reason;
   if (reason !== undefined) {
     return `stays in the registry: ${reason}`;
@@ -276,5 +285,8 @@ function describeOutcome(source: string, { deleted, left, kept, failures }: Push
     return "deleted from the registry";
   }
   const named = (one: { source: string }): boolean => one.source === source;
-  return kept.some(named) && failures.some(named) ? "failed: the registry keeps what it had" : "stays in the registry";
+  if (kept.some(named) && failures.some(named)) {
+    return "failed: the registry keeps what it had";
+  }
+  return prune === undefined ? "stays in the registry" : "no longer declared";
 }

@@ -27,8 +27,8 @@ export function registriesOf(outs: PushSetOutputs): RegistryState[] {
     return outs.registries;
   }
   const { endpoint } = connectionsOf(outs.registry)[0] as RegistryConnection;
-  const { fingerprint, images, probe, record, drift, damaged } = outs;
-  return [stateOf(endpoint, { fingerprint, images, probe, record, drift, damaged })];
+  const { fingerprint, images, probe, record, former, drift, damaged } = outs;
+  return [stateOf(endpoint, { fingerprint, images, probe, record, former, drift, damaged })];
 }
 
 /** An entry of the state, without what is not. */
@@ -47,7 +47,7 @@ export function stateOf(
 /** What the state says of all of them together. */
 type Summary = Pick<
   PushSetOutputs,
-  "endpoint" | "images" | "probe" | "record" | "damaged" | "registries" | "fingerprint"
+  "endpoint" | "images" | "probe" | "record" | "former" | "damaged" | "registries" | "fingerprint"
 >;
 
 /**
@@ -58,7 +58,7 @@ type Summary = Pick<
  */
 export function summaryOf(registry: PushSetInputs["registry"], states: readonly RegistryState[]): Summary {
   const first = states[0] as RegistryState;
-  const { endpoint, images, probe, record, damaged } = first;
+  const { endpoint, images, probe, record, former, damaged } = first;
   const settled = states.every((one) => one.fingerprint === first.fingerprint);
   // Without a fingerprint the state says "not settled", so that the next up tries again.
   const fingerprint = settled && first.fingerprint !== undefined ? first.fingerprint : "";
@@ -69,6 +69,7 @@ export function summaryOf(registry: PushSetInputs["registry"], states: readonly 
   return {
     ...all,
     ...(record === undefined ? {} : { record }),
+    ...(former === undefined ? {} : { former }),
     ...(damaged === undefined ? {} : { damaged }),
   };
 }

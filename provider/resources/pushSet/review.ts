@@ -85,7 +85,11 @@ export async function imageNotes(olds: PushSetOutputs, news: PushSetInputs, run:
 
 async function changesOf(olds: PushSetOutputs, news: PushSetInputs, run: PushSetRun): Promise<string[]> {
   const fate = (): string =>
-    news.deleteImages === true ? "deleted from the registry, unless another push set has it" : "stays in the registry";
+    news.prune !== undefined
+      ? "no longer declared"
+      : news.deleteImages === true
+        ? "deleted from the registry, unless another push set has it"
+        : "stays in the registry";
   const samePackage = olds.fingerprint === news.fingerprint;
   const wanted = wantedImages(news, run);
   if (wanted !== undefined) {
@@ -106,6 +110,25 @@ async function changesOf(olds: PushSetOutputs, news: PushSetInputs, run: PushSet
   const left = stillChosen(olds.images, news);
   const lines = describeImages(imageChanges(olds.images, left), fate);
   return sameValue(filters(olds), filters(news)) ? [] : [...lines, `which images that adds ${whenTold(news, run)}`];
+}
+
+/** The images that will be declared, as the registry will have them; undefined while they are not known. */
+export async function imagesAfter(
+  olds: PushSetOutputs,
+  news: PushSetInputs,
+  run: PushSetRun,
+): Promise<NamedImage[] | undefined> {
+  const wanted = wantedImages(news, run);
+  if (wanted === undefined) {
+    return undefined;
+  }
+  const had =
+    olds.fingerprint === news.fingerprint ? sameDigests(olds.images, wanted) : await packageDigests(olds, run);
+  const same = new Set(had.map(({ source, digest }) => `${source} ${digest}`));
+  const there = new Map(olds.images.map((image) => [image.source, image]));
+  return wanted.map(
+    (image) => (same.has(`${image.source} ${image.digest}`) ? there.get(image.source) : undefined) ?? image,
+  );
 }
 
 /**

@@ -1,3 +1,6 @@
+import type { NodeConnection } from "../../node";
+import { isUnknown } from "../../pulumi/plainValue";
+
 /**
  * What the operations on all push sets of one deployment share: a deployment has one provider process, and so one of
  * these.
@@ -10,6 +13,19 @@ export class PushSetRun {
    */
   private readonly listings = new Map<string, string[]>();
   private readonly unread = new Set<string>();
+  /** By URN. */
+  private readonly nodes = new Map<string, readonly NodeConnection[]>();
+
+  /** How the nodes are reached whose images a push set's prune leaves alone; undefined where check was not told. */
+  nodesOf(urn: string | undefined): readonly NodeConnection[] | undefined {
+    return urn === undefined ? undefined : this.nodes.get(urn);
+  }
+
+  rememberNodes(urn: string | undefined, nodes: readonly NodeConnection[] | undefined): void {
+    if (urn !== undefined && !isUnknown(nodes)) {
+      this.nodes.set(urn, nodes ?? []);
+    }
+  }
 
   /** What check was sent of a package. */
   remember({ fingerprint, contents, unread }: { fingerprint?: unknown; contents?: unknown; unread?: unknown }): void {

@@ -52,6 +52,10 @@ export const shapes = {
       check: { kind: ["manifests", "blobs"], optional: true },
     },
   },
+  prune: {
+    fields: { nodes: { list: any, optional: true }, running: flag, timeout: { kind: "seconds", optional: true } },
+    optional: true,
+  },
   patterns: { fields: { include: texts, exclude: texts } },
   probe: { kind: "text", optional: true, way: "a repository, or false for no probe" },
   reaching: { fields: reaching },

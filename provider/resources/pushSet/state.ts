@@ -1,8 +1,10 @@
 import type { RequiredSignature } from "../../archive/signature";
 import type { RegistryConnection } from "../../registry/connection";
 import type { Probe, PushedImage } from "../../registry/push/pushResult";
+import type { FormerImage } from "../../registry/sets/formerImages";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
 import type { RequiredSigner } from "../../registry/signed/requiredSigners";
+import type { PruneWanted } from "./pruneWanted";
 import type { Digests, ImageSource } from "./sources";
 
 /** ImagePushSet's arguments as check leaves them: what Pulumi shows, and keeps as the resource's inputs. */
@@ -27,6 +29,8 @@ export interface PushSetInputs {
   exclude?: string[];
   probeRepository: string | false;
   deleteImages?: boolean;
+  /** What of earlier pushes stays. */
+  prune?: PruneWanted;
   spoolDir?: string;
   maxDecodedBytes?: number;
   /** What a refresh looks at; default "manifests". */
@@ -59,6 +63,8 @@ export interface RegistryState extends PushedRegistry {
   /** Of the package that it has all chosen images of; absent when it has not. */
   fingerprint?: string;
   record?: RecordPlace;
+  /** With `prune`: images of earlier pushes that lie there still, and are no longer declared. */
+  former?: FormerImage[];
   damaged?: string[];
 }
 
@@ -78,6 +84,8 @@ export interface PushSetOutputs extends PushSetInputs {
    * none.
    */
   record?: RecordPlace;
+  /** With `prune`: images of earlier pushes that lie there still, and are no longer declared. */
+  former?: FormerImage[];
   /** With `drift`: images of which the registry lost something below an intact tag. */
   damaged?: string[];
   /** Where `registry` is a list: each one's own, in its order. `images` and `probe` are the first one's then. */

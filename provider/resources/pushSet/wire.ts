@@ -1,3 +1,4 @@
+import type { NodeConnection } from "../../node";
 import type { PushSetInputs } from "./state";
 
 /** ImagePushSet's arguments as the program sends them: the one shape that both sides of the wire share. */
@@ -8,4 +9,6 @@ export interface PushSetWire extends Omit<PushSetInputs, "drift"> {
   packages?: string[];
   /** Set in a preview whose `preview: { list: false }` left a package unread: what is in it is not known for that reason. */
   unread?: boolean;
+  /** How the nodes of `prune` are reached; no input: check keeps it for the diff and the update of the same run. */
+  pruneNodes?: NodeConnection[];
 }

@@ -830,7 +830,7 @@ describe("push", () => {
       strictEqual((result.failures[0]?.error as RegistryError).code, "REGISTRY_DELETE_DISABLED");
       ok(
         (result.failures[0]?.error.message ?? "").includes(
-          "does not allow deletion. Allow it there (distribution: storage.delete.enabled), or set deleteImages: false",
+          "does not allow deletion. Allow it there (registry:2 and other distribution: REGISTRY_STORAGE_DELETE_ENABLED=true, ",
         ),
       );
     });

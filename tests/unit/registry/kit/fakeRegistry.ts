@@ -54,6 +54,7 @@ export class FakeRegistry {
   locations: "relative" | "absolute" = "relative";
   mounts = true;
   referrersApi = false;
+  tagLists = false;
   /** Refuses an index whose children it lacks. */
   strictIndex = true;
   private readonly uploads = new Map<string, Upload>();
@@ -194,6 +195,13 @@ export class FakeRegistry {
     const manifest = /^\/v2\/(.+)\/manifests\/([^/]+)$/.exec(path);
     if (manifest !== null) {
       await this.manifest(call, manifest[1] as string, manifest[2] as string);
+      return;
+    }
+    const list = /^\/v2\/(.+)\/tags\/list$/.exec(path);
+    if (list !== null && this.tagLists) {
+      const name = list[1] as string;
+      const tags = [...this.tags.keys()].filter((tag) => tag.slice(0, tag.lastIndexOf(":")) === name);
+      call.answer(200, { name, tags: tags.map((tag) => tag.slice(name.length + 1)) });
       return;
     }
     call.answer(404, refusal("UNSUPPORTED", `${method} ${path}`));
