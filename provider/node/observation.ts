@@ -431,7 +431,8 @@ function registriesBefore({ generatedHosts }: NodeLayout, seen: Seen): string | 
   if (first === undefined || ours === undefined || current === undefined) {
     return first;
   }
-  return revertChange(first, ours, current) ?? first;
+  // Where theirs cannot be told from ours, all of it stays: what is declared is said there already.
+  return revertChange(first, ours, current) ?? current;
 }
 
 function ownedElsewhere(seen: Seen): string[] {

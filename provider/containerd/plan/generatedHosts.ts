@@ -50,6 +50,7 @@ export function lastingHosts(input: DraftInput): LastingHosts | undefined {
   const text = observed.registriesBefore ?? observed.files[path]?.text ?? "";
   const before = readRegistries(text, path);
   const listed = listedNames(before, program.program);
+  requireKnown(input, listed, program);
   const embedded = embeddedRegistry(observed, program);
   const change = changeOf(input, before, listed, program, notes);
   notes.push(...surroundingNotes(observed, before, openHosts(desired.hosts, listed), program, embedded));
@@ -271,12 +272,37 @@ function generationOf(
     files.has(name) || Object.hasOwn(observed.owned, `${dir}/${name}/hosts.toml`);
   const missing = taken.filter((name) => !known(name));
   if (best === undefined || missing.length > 0) {
-    const what = missing.length > 0 ? nameList(missing) : nameList(made.map(({ name }) => name));
-    throw notLasting(
-      `the files of ${what} in ${dir} are not those that ${program} makes of ${registriesPath} as it is: that file was changed since its last start, or this release makes them in another way; restart ${program} and run again, or take the declared hosts out of that file first`,
-    );
+    throw notAsMade(missing.length > 0 ? missing : made.map(({ name }) => name), dir, { program, registriesPath });
   }
   return best.how;
+}
+
+/** What the program made of a host that registries.yaml does not list comes from elsewhere, and would come back. */
+function requireKnown(
+  { observed, desired }: DraftInput,
+  listed: ReadonlySet<string>,
+  { program, registriesPath }: GeneratedHosts,
+): void {
+  const dir = observed.hostsDir ?? "";
+  const names = [...desired.hosts.map(({ host }) => host), ...mirrorsByAuthority(desired.hosts).keys()];
+  const unknown = names.filter((name) => {
+    const path = `${dir}/${name}/hosts.toml`;
+    const made = observed.files[path]?.text?.startsWith(generatedHeader(program)) === true;
+    return made && !listed.has(name) && !Object.hasOwn(observed.owned, path);
+  });
+  if (unknown.length > 0) {
+    throw notAsMade(unknown, dir, { program, registriesPath });
+  }
+}
+
+function notAsMade(
+  names: string[],
+  dir: string,
+  { program, registriesPath }: Pick<GeneratedHosts, "program" | "registriesPath">,
+): ContainerdError {
+  return notLasting(
+    `the files of ${nameList(names)} in ${dir} are not those that ${program} makes of ${registriesPath} as it is: that file was changed since its last start, or it reads another one, or this release makes them in another way; restart ${program} and run again, or take the declared hosts out of that file first`,
+  );
 }
 
 function movedCa(caPath: string, caDir: string): string {

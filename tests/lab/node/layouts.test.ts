@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
-import type { NodeConnection } from "../../../provider/node";
+import type { CriClient, NodeConnection } from "../../../provider/node";
 import { closeIdleNodes, connectNode } from "../../../provider/node";
 import { stableText } from "../../../provider/pulumi/plainValue";
 import type { Look } from "../../../provider/resources/node/look";
@@ -12,6 +12,7 @@ import { MirrorQuestions } from "../../../provider/verify/coverage/mirrorQuestio
 import { compareSnapshots, type Lab, type LabNode, sharedLabOrSkip, type Snapshot } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
 import { layoutCases } from "./support/layouts";
+import { becomeRancherNode, listing } from "./support/rancherStandIn";
 import { apply, connectionTo, context, desired, failure, nodeUrn, restore, settled } from "./support/work";
 
 type State = Record<string, unknown>;
@@ -194,6 +195,39 @@ describe("N5: layouts of nodes", function () {
       }
     });
   }
+
+  it("N1, B4: a credential that needs a start of k3s is taken back with another one; what others wrote in the meantime stays", async () => {
+    const node = lab.node("bookworm");
+    await node.reset();
+    await becomeRancherNode(node, "k3s", "k3s.service", listing);
+    const path = "/etc/rancher/k3s/registries.yaml";
+    const folders = ["/etc", "/var/lib/rancher/k3s/agent/etc"];
+    const pristine = folders.map((folder) => node.snapshot(folder));
+    const differences = (): string[] =>
+      folders.flatMap((folder, at) => compareSnapshots(pristine[at] as Snapshot, node.snapshot(folder)));
+    const connection = connectionTo(lab, node, { dialErrorLimit: 1 });
+    // So that containerd 1.6 takes it from its configuration alone.
+    const wanted = { ...desired(lab), auth: { [lab.mirror.hostPort]: "bearer" as const } };
+    const plan: Parameters<typeof apply>[1] = (observed) => planContainerd(observed, wanted);
+    const failing = apply(connection, plan, { verify: () => Promise.reject(new Error("not good enough")) });
+    await assert.rejects(failing, /not good enough/);
+    assert.deepEqual(differences(), [], "after the undo");
+
+    const pull = ({ cri }: { cri: CriClient }): Promise<unknown> => cri.pullImage(image);
+    const applied = await apply(connection, plan, { verify: pull });
+    assert.deepEqual([applied.restarts, applied.changed], [1, true]);
+    // At the end of the file it touches what we wrote, and cannot be told from it.
+    for (const edit of ["1i # later, by others", "$a # at the end, by others"]) {
+      await node.exec(`sed -i '${edit}' ${path}`);
+      const again = await apply(connection, plan, { verify: pull });
+      assert.deepEqual([again.restarts, again.plan.write], [0, []], edit);
+    }
+    await node.exec(`sed -i '$d' ${path}`);
+    assert.equal((await restore(connection)).restarts, 1);
+    assert.equal(await node.readFile(path), `# later, by others\n${listing}`);
+    await node.writeFile(path, listing);
+    assert.deepEqual(differences(), [], "after the delete");
+  });
 
   describe("what a layout says, and what is there", () => {
     it("another program's unit beside containerd's, and alone: named, until the layout is", async () => {

@@ -302,6 +302,7 @@ configs:
       const changed = k3sNode({ ...registries(text.replace("old", "older")), ...made(text) });
       refuses(changed, wanted, "CONTAINERD_NOT_LASTING", /not those that k3s makes of .*restart k3s/);
       refuses(k3sNode(registries(text)), wanted, "CONTAINERD_NOT_LASTING", /files of gcr\.io /);
+      refuses(k3sNode(made(text)), wanted, "CONTAINERD_NOT_LASTING", /files of gcr\.io .*or it reads another one/);
     });
 
     it("N1: skipFallback, which k3s has no place for, is refused; a fallback that k3s would leave out is named", () => {
