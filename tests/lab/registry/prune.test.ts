@@ -186,17 +186,6 @@ describe("S6: pruning a real registry", function () {
     }
   });
 
-  it("a node that cannot be asked at a push: the push stands, nothing is deleted, and the next up does it", async () => {
-    const [first, second] = [layout("gcr.io/x/a:1"), layout("gcr.io/x/b:1")];
-    const set = new PushSet();
-    const nobody = { ...connectionTo(lab, lab.node("bookworm")), port: 9, perDialTimeout: 2, dialErrorLimit: 1 };
-    await set.up(first);
-    await set.up(second, {}, [nobody]);
-    assert.deepEqual([await there(first), await there(second)], [["gcr.io/x/a:1"], ["gcr.io/x/b:1"]]);
-    assert.equal(await set.up(second), true);
-    assert.deepEqual(await there(first), []);
-  });
-
   it("a registry that refuses deletes: the push stands, again is no change, and the first up after it allows them deletes", async () => {
     const [first, second] = [layout("gcr.io/x/a:1", "gcr.io/x/c:1"), layout("gcr.io/x/b:1")];
     const set = new PushSet();
@@ -232,6 +221,24 @@ describe("S6: pruning a real registry", function () {
     assert.deepEqual(await there(common), ["gcr.io/x/common:1"], "kept for a way back");
     await theirs.up(next, { ...other, include: [], prune: { keep: "declared" } });
     assert.deepEqual([await there(common), await there(next)], [[], ["gcr.io/x/next:1"]]);
+  });
+
+  it("a list of registries: each is pruned by itself, the one that refuses keeps its own past", async () => {
+    const [first, second] = [layout("gcr.io/x/a:1"), layout("gcr.io/x/b:1")];
+    const [here, beside] = [namespace, `${namespace}b`];
+    const caCertPath = lab.privateAuthority.certPath;
+    const registries = [here, beside].map((one) => ({ endpoint: `${proxy.hostPort}/${one}`, caCertPath }));
+    const set = new PushSet();
+    await set.up(first, { registry: registries });
+    proxy.script({ name: "no", method: "DELETE", path: new RegExp(`/${beside}/`), fault: { answer: { status: 405 } } });
+    await set.up(second, { registry: registries });
+    const pasts = (): number[] => (set.outs?.registries ?? []).map(({ former = [] }) => former.length);
+    assert.deepEqual(pasts(), [0, 1]);
+    assert.deepEqual(await there(first), []);
+    proxy.script();
+    assert.equal(await set.up(second, { registry: registries }), true);
+    assert.deepEqual(pasts(), [0, 0]);
+    assert.equal(await set.up(second, { registry: registries }), false);
   });
 
   it("ended in the middle of deleting, and begun again with the state of before: the rest goes", async () => {
