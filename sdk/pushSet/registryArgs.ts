@@ -8,7 +8,8 @@ export interface RegistryArgs {
   /**
    * `HOST:PORT`, or `HOST:PORT/NAMESPACE` to put every image below a namespace of one's own. Also accepted: the same
    * with `https://` (the default) or `http://` in front, and bmctl's `https://HOST:PORT/v2/NAMESPACE`. Another host,
-   * port or namespace replaces the push set: the new place is filled before the old one is let go.
+   * port or namespace replaces the push set: the new place is filled before the old one is let go. In a list of registries
+   * it is a change in place: the new one is filled, and then the old one cleaned.
    */
   endpoint: pulumi.Input<string>;
   /**

@@ -187,7 +187,7 @@ describe("the examples, copied and run on the lab", function () {
     await destroyed(stack);
   });
 
-  it("air-gapped: C5 and beyond, skipFallback: two registries in order, the public one never asked", async () => {
+  it("air-gapped: S4, C5 and beyond, skipFallback: two registries in order, filled by one push set, the public one never asked", async () => {
     const second = await lab.addRegistry({
       name: "second",
       auth: "basic",

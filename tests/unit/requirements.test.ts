@@ -11,6 +11,7 @@ const rows = [
   "V1",
   "V2",
   ...Array.from({ length: 10 }, (_, n) => `B${n + 1}`),
+  "S4",
   "L3",
   "L5",
   "N5",

@@ -12,7 +12,7 @@ import { fanOut } from "../upload/fanOut";
 export interface FeedLimits {
   /** Blobs up to this size are held in memory and sent side by side; larger ones flow. Default 16 MiB. */
   blobBytes?: number;
-  /** All blobs in memory together, however many registries they go to. Default 64 MiB. */
+  /** All blobs in memory together, each as often as it has registries to go to. Default 64 MiB. */
   totalBytes?: number;
   /**
    * A registry that takes nothing of a content for so long, while another one waits for the rest of it, gets it in a pass of
@@ -86,14 +86,14 @@ export class BlobFeed {
     }
     const isSmall = given.size <= this.heldBytes;
     if (!given.reopenable) {
-      await (isSmall ? this.hold(given, (source) => bringAll(takers, source)) : this.pass(given, takers));
+      await (isSmall ? this.hold(given, takers, bring) : this.pass(given, takers));
       return;
     }
     const giveBack = await this.files.take(1);
     if (takers.length === 1) {
       this.start(only.bring(reopening(given)).finally(giveBack));
     } else if (isSmall) {
-      const giveBytes = await this.budget.take(given.size + this.overhead);
+      const giveBytes = await this.takeMemory(given, takers);
       this.start(this.readThenBring(given, takers).finally(giveBytes).finally(giveBack));
     } else {
       // What breaks on its way to one of them stays wanted, and the next pass opens it for that one alone.
@@ -105,7 +105,7 @@ export class BlobFeed {
   /** The same for what is sent only where it is not found. */
   async deliverUnlessFound(given: PackageBlob, searchers: readonly Searcher[]): Promise<void> {
     if (given.size <= this.heldBytes && !given.reopenable) {
-      await this.hold(given, (source) => Promise.all(searchers.map((one) => bringUnlessFound(one, source))));
+      await this.hold(given, searchers, bringUnlessFound);
       return;
     }
     const found = await Promise.all(
@@ -137,13 +137,23 @@ export class BlobFeed {
     this.underWay.add(settled);
   }
 
+  /** A content is there once, but each connection that it goes over has an encrypted copy of it. */
+  private takeMemory({ size }: PackageBlob, takers: readonly Taker[]): Promise<() => void> {
+    return this.budget.take((size + this.overhead) * takers.length);
+  }
+
   /** In memory until all have it. */
-  private async hold(given: PackageBlob, send: (source: BlobSource) => Promise<unknown>): Promise<void> {
-    const giveBack = await this.budget.take(given.size + this.overhead);
+  private async hold<T extends Taker>(
+    given: PackageBlob,
+    takers: readonly T[],
+    send: (taker: T, source: BlobSource) => Promise<void>,
+  ): Promise<void> {
+    const giveBack = await this.takeMemory(given, takers);
     try {
       const { digest, size } = given;
       const bytes = await collect(given.open(), size);
-      this.start(send({ digest, size, bytes }).finally(giveBack));
+      const source = { digest, size, bytes };
+      this.start(Promise.all(takers.map((taker) => send(taker, source))).finally(giveBack));
     } catch (error) {
       giveBack();
       throw error;
@@ -163,7 +173,7 @@ export class BlobFeed {
     const { digest, size } = given;
     try {
       const bytes = await collect(given.open(), size);
-      await bringAll(takers, { digest, size, bytes });
+      await Promise.all(takers.map((taker) => taker.bring({ digest, size, bytes })));
     } catch (error) {
       for (const taker of takers) {
         taker.failed(error as Error);
@@ -176,8 +186,8 @@ function reopening(given: PackageBlob): BlobSource {
   return { digest: given.digest, size: given.size, open: () => given.open(), reopenable: true };
 }
 
-function bringAll(takers: readonly Taker[], source: BlobSource): Promise<unknown> {
-  return Promise.all(takers.map((taker) => taker.bring(source)));
+function bring(taker: Taker, source: BlobSource): Promise<void> {
+  return taker.bring(source);
 }
 
 async function bringUnlessFound(searcher: Searcher, source: BlobSource): Promise<void> {
