@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { unpackDebian } from "./apt";
 import { must } from "./execute";
-import { unpackDebian } from "./install";
 import { withLock } from "./lock";
 import { removeFolderSync } from "./mounts";
 

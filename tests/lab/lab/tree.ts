@@ -11,8 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
+import { debianMirror } from "./apt";
 import { spawnInGroup } from "./controlGroup";
-import { execute, must } from "./execute";
+import { must } from "./execute";
 import type { Instance } from "./instance";
 import { LabError } from "./labError";
 import { withLock } from "./lock";
@@ -206,24 +207,6 @@ async function debootstrap(spec: TreeSpec, target: string, options: TreeOptions)
     "LAB_TREE",
     `debootstrap could not build ${treeName(spec)} (is the Debian mirror in reach? another one: REGISTRY_MIRROR_LAB_DEBIAN=URL):\n${said}`,
   );
-}
-
-/**
- * The Debian mirror that this machine's own apt sources name; "" lets debootstrap take its default (on Ubuntu).
- */
-export async function debianMirror(): Promise<string> {
-  if (process.env.REGISTRY_MIRROR_LAB_DEBIAN) return process.env.REGISTRY_MIRROR_LAB_DEBIAN;
-  const result = await execute("apt-get", [
-    "indextargets",
-    "--format",
-    "$(REPO_URI)|$(ORIGIN)",
-    "Created-By: Packages",
-  ]);
-  const sources = result.stdout.split("\n").map((line) => line.split("|"));
-  const debian = sources.find(
-    ([uri, origin]) => /\/debian\/?$/.test(uri ?? "") && (origin === "Debian" || origin === ""),
-  );
-  return debian?.[0]?.replace(/\/$/, "") ?? "";
 }
 
 /** What a node is, whatever its number: done once, so that a node boots in a second. */

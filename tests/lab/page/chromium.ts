@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 
 import { messageOf } from "../../../provider/model/errors";
+import { debianMirror } from "../lab/apt";
 import { must } from "../lab/execute";
 import { checkHost } from "../lab/host";
 import { LabError } from "../lab/index";
@@ -9,7 +10,6 @@ import { installTools } from "../lab/install";
 import { cacheDir } from "../lab/instance";
 import { withLock } from "../lab/lock";
 import { removeFolderSync } from "../lab/mounts";
-import { debianMirror } from "../lab/tree";
 
 const release = "trixie";
 const packages = ["chromium-headless-shell", "fonts-dejavu-core"];

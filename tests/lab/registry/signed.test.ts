@@ -1,7 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 
 import { silentLog } from "../../../provider/model/context";
-import { sha256 } from "../../../provider/model/digest";
 import type { MirrorError } from "../../../provider/model/errors";
 import { mediaTypes } from "../../../provider/model/mediaType";
 import { Registry } from "../../../provider/registry/registry";
@@ -23,7 +22,7 @@ import {
   simpleText,
 } from "../../unit/registry/kit/cosign";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
-import { attach } from "./kit/attach";
+import { attach, refer } from "./kit/attach";
 import { Layout } from "./kit/layout";
 import { pushTo } from "./kit/pushing";
 import { acceptManifests, ask } from "./kit/readBack";
@@ -67,9 +66,9 @@ describe("images that must be signed with cosign, from registry to registry", fu
       size: 1,
     });
     const simple = simpleLayer(mine, simpleText(digestOf("x/referrer:1")));
-    await refer("x/referrer:1", simpleReferrer(subject("x/referrer:1"), [simple]));
+    await referTo("x/referrer:1", simpleReferrer(subject("x/referrer:1"), [simple]));
     for (const path of ["x/bundle:1", "y/multi:2"]) {
-      await refer(path, bundleReferrer(subject(path), bundle(mine, digestOf(path))));
+      await referTo(path, bundleReferrer(subject(path), bundle(mine, digestOf(path))));
     }
   });
   after(async () => {
@@ -79,17 +78,8 @@ describe("images that must be signed with cosign, from registry to registry", fu
 
   const repositoryOf = (path: string): string => path.slice(0, path.indexOf(":"));
   const digestOf = (path: string): string => layout.images.get(`public.example/${path}`) ?? "";
-  /** The registry has no list of referrers: the tag of the specification stands in for it. */
-  const refer = async (path: string, referrer: Rooted): Promise<void> => {
-    const repository = repositoryOf(path);
-    await attach(registry, repository, referrer, referrer.root.digest);
-    const bytes = Buffer.from(
-      JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [referrer.root] }),
-    );
-    const list = { root: { mediaType: mediaTypes.ociIndex, digest: sha256(bytes), size: bytes.length } };
-    const whole = { ...list, blobs: new Map([[list.root.digest, bytes]]) };
-    await attach(registry, repository, whole, digestOf(path).replace(":", "-"));
-  };
+  const referTo = (path: string, referrer: Rooted): Promise<void> =>
+    refer(registry, repositoryOf(path), digestOf(path), referrer);
   const list = (paths: string[], more: Partial<ImageList> = {}): ImageList => ({
     images: paths.map((path) => `public.example/${path}`),
     registries: { "public.example": { endpoint: source.hostPort, caCertPath: lab.privateAuthority.certPath } },

@@ -20,6 +20,10 @@ export class CosignKey {
     this.secret = privateKey;
   }
 
+  get privatePem(): string {
+    return this.secret.export({ type: "pkcs8", format: "pem" }).toString();
+  }
+
   sign(content: Buffer, hash = "sha256"): Buffer {
     return sign(this.secret.asymmetricKeyType === "ed25519" ? null : hash, content, this.secret);
   }
