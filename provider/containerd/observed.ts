@@ -16,6 +16,8 @@ export interface ObservedNode {
   registriesBefore?: string;
   /** What that program prints as its release; empty where it cannot be run. */
   programText?: string;
+  /** Of the node's layout: settings go into a file of our own beside the main configuration. */
+  dropIns?: ObservedDropIns;
   /**
    * Every text file that matters by absolute path: main config, files named by `imports`, everything small below the
    * hosts directories.
@@ -38,4 +40,17 @@ export interface ObservedFile {
   mode: number;
   /** Set when the path is a symbolic link. */
   linkTarget?: string;
+}
+
+/** Where settings go instead of into the main configuration. */
+export interface ObservedDropIns {
+  /** Our file; imported once it is there. */
+  path: string;
+  /**
+   * Set where drop-ins are merged table by table into this file before a containerd 1.x reads them, which would take the
+   * last file's table alone.
+   */
+  copiedTo?: string;
+  /** Set where the drop-in is of version 2, to the release of the program running containerd that refuses it. */
+  refusesVersion2?: string;
 }

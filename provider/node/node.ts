@@ -74,7 +74,7 @@ export class Node {
    * `NODE_CONTAINERD_DOWN` (unless `allowDown`).
    */
   async observe(
-    options: { hostsDirs?: string[]; layout?: LayoutChoice; allowDown?: boolean } = {},
+    options: { hostsDirs?: string[]; layout?: LayoutChoice; allowDown?: boolean; allowAbsent?: boolean } = {},
   ): Promise<NodeObservation> {
     const session = await this.session();
     try {

@@ -6,7 +6,8 @@ import { builtIn } from "../containerd/layout/builtIn";
 import type { NodeLayout } from "../containerd/layout/layout";
 import type { LayoutChoice } from "../containerd/layout/layouts";
 import { candidates, layoutNames, usualLayout } from "../containerd/layout/layouts";
-import type { ObservedFile, ObservedNode } from "../containerd/observed";
+import type { ObservedDropIns, ObservedFile, ObservedNode } from "../containerd/observed";
+import { mainConfig } from "../containerd/read/mainConfig";
 import { whatToObserve } from "../containerd/read/whatToObserve";
 import { MirrorError } from "../model/errors";
 import { NodeError, quoteRemote } from "./nodeError";
@@ -61,6 +62,8 @@ export interface ObserveOptions {
   layout?: LayoutChoice;
   /** Do not mind a containerd that is not running. */
   allowDown?: boolean;
+  /** Do not mind that the node is not of the kind that is named, either; default as `allowDown`. */
+  allowAbsent?: boolean;
   /** Do not mind that it runs with other files than the layout names, either. */
   allowMoved?: boolean;
   /** The answer to `observeCommand`, where that was sent along with something else. */
@@ -73,9 +76,11 @@ export function observeCommand(hostsDirs: string[], layout: LayoutChoice = "auto
 }
 
 /** One candidate as `layout` of observe.sh reads it. */
-function encodeLayout({ link = "", versionCommand = "", ...one }: NodeLayout): string {
+function encodeLayout({ link = "", versionCommand = "", dropIns, ...one }: NodeLayout): string {
   const { kind, units, configPath, hostsDir, binary, paths } = one;
-  return encodeValue([kind, units.join(" "), configPath, hostsDir, binary, paths, link, versionCommand].join("\n"));
+  const { folder = "", pidPath = "" } = dropIns ?? {};
+  const words = [kind, units.join(" "), configPath, hostsDir, binary, paths, link, versionCommand, folder, pidPath];
+  return encodeValue(words.join("\n"));
 }
 
 function directoriesToRead(hostsDirs: readonly string[]): string[] {
@@ -84,7 +89,7 @@ function directoriesToRead(hostsDirs: readonly string[]): string[] {
 
 /**
  * Reads a node: one round trip, and one more where its configuration names files or directories elsewhere.
- * Errors: `NODE_LAYOUT`, `NODE_LAYOUT_AMBIGUOUS`, `NODE_LAYOUT_UNSUPPORTED`, `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
+ * Errors: `NODE_LAYOUT`, `NODE_LAYOUT_AMBIGUOUS`, `NODE_NO_SYSTEMD`, `NODE_NO_CONTAINERD`, `NODE_CONTAINERD_DOWN` (unless `allowDown`).
  */
 export async function observeNode(
   session: ShellSession,
@@ -97,24 +102,33 @@ export async function observeNode(
   const service = properties(seen.values["service"] ?? "");
   const layout = layoutOf(seen, options.layout);
   const unit = seen.values["unit"] ?? layout.units[0] ?? "";
-  requireOneLayout(node, layout, unit, seen.present);
+  requireOneLayout(node, seen.present);
   const allowDown = options.allowDown === true;
-  if (!allowDown && service["LoadState"] === "not-found" && options.layout === layout.kind && layout !== usualLayout) {
+  const isAbsent = service["LoadState"] === "not-found" && options.layout === layout.kind && layout !== usualLayout;
+  if (isAbsent && !(options.allowAbsent ?? allowDown)) {
     throw new NodeError(
       "NODE_LAYOUT",
       node,
       `layout: "${layout.kind}" is declared, and the node has no unit ${layout.units.join(" and no ")}; leave layout out, so that what is there is found, or name what is there`,
     );
   }
+  if (!allowDown && service["ActiveState"] === "active" && seen.values["child"] === "no") {
+    throw new NodeError(
+      "NODE_CONTAINERD_DOWN",
+      node,
+      `${unit} runs, and no containerd of it does; a controller that runs no pods has none and needs no mirror, else journalctl -u ${shortUnit(unit)} says why`,
+    );
+  }
   requireContainerd(node, seen, service, { unit, allowDown });
 
   const dirs = [...new Set([...directoriesToRead(options.hostsDirs), layout.hostsDir])];
   const configPath = seen.values["config"] ?? layout.configPath;
-  seen.nameByLink(layout.link, configPath);
+  const dropIns = seen.readMain(layout, configPath);
   const looked = new Set<string>();
   const soFar = (): ObservedNode => ({
     versionText: seen.values["version"] ?? "",
     configPath,
+    ...(dropIns === undefined ? {} : { dropIns }),
     files: seen.files,
     owned: {},
   });
@@ -150,6 +164,7 @@ export async function observeNode(
     configPath,
     ...(layout.hostsDirFrom === "layout" ? { hostsDir: layout.hostsDir } : {}),
     ...(layout.lockedConfig === undefined ? {} : { lockedConfig: layout.lockedConfig }),
+    ...(dropIns === undefined ? {} : { dropIns }),
     ...(layout.link !== undefined && !seen.values["link"] ? { missingLink: layout.link } : {}),
     ...(layout.generatedHosts === undefined
       ? {}
@@ -209,20 +224,22 @@ class Seen {
     }
   }
 
-  /** Configuration and process name the folder that a link points to; everything of ours is known by the link. */
-  nameByLink(link: string | undefined, configPath: string): void {
-    const target = this.values["link"];
-    if (link === undefined || !target) {
-      return;
-    }
-    const named = (text: string): string => text.replaceAll(`${target}/`, `${link}/`);
+  /** Takes the main configuration in the terms of the layout, and what else names the same places. */
+  readMain(layout: NodeLayout, configPath: string): ObservedDropIns | undefined {
+    const target = this.values["link"] || undefined;
     for (const name of ["arguments", "dump"]) {
-      this.values[name] = named(this.values[name] ?? "");
+      const text = this.values[name];
+      if (layout.link !== undefined && target !== undefined && text !== undefined) {
+        this.values[name] = text.replaceAll(`${target}/`, `${layout.link}/`);
+      }
     }
-    const config = this.files[configPath];
-    if (config?.text !== undefined) {
-      config.text = named(config.text);
+    const file = this.files[configPath];
+    if (file?.text === undefined) {
+      return undefined;
     }
+    const { text, dropIns } = mainConfig(file.text, layout, target);
+    file.text = text;
+    return dropIns;
   }
 
   private file(parts: string[]): void {
@@ -278,12 +295,7 @@ function layoutOf(seen: Seen, choice: LayoutChoice = "auto"): NodeLayout {
   return possible.find(({ kind }) => kind === seen.values["layout"]) ?? (possible[0] as NodeLayout);
 }
 
-function requireOneLayout(
-  node: string,
-  layout: NodeLayout,
-  unit: string,
-  present: readonly { kind: string; unit: string }[],
-): void {
+function requireOneLayout(node: string, present: readonly { kind: string; unit: string }[]): void {
   if (present.length > 1) {
     const found = present.map((one) => `${one.kind} (${one.unit})`).join(" and ");
     const names = layoutNames.filter((name) => present.some(({ kind }) => kind === name));
@@ -295,13 +307,6 @@ function requireOneLayout(
           ...names.map((name) => `say layout: "${name}" if that is the one`),
           "disable the unit of the other (systemctl disable --now)",
         ].join(", or "),
-    );
-  }
-  if (layout.unsupported !== undefined) {
-    throw new NodeError(
-      "NODE_LAYOUT_UNSUPPORTED",
-      node,
-      `its containerd belongs to ${layout.kind} (${unit}), which is not configured here yet; ${layout.unsupported}`,
     );
   }
 }

@@ -8,6 +8,7 @@ import { readClusterFile } from "../../provider/resources/cluster/clusterFile";
 import type { NodeInspection, ResolvedMirror } from "../../provider/resources/node/inspect";
 import { inspectNode, resolveMirror } from "../../provider/resources/node/inspect";
 import { describeInspection } from "../../provider/resources/node/inspectText";
+import { layoutNamed } from "../../provider/resources/node/shapes";
 import { Turns } from "../turns";
 
 const usage = `usage: registry-mirror inspect [options] CLUSTER.yaml | ADDRESS...
@@ -21,6 +22,7 @@ pulumi up would do to point them at its mirrors.
   --key PATH            private key; default: the file's, else the agent's
   --known-hosts PATH    default ~/.ssh/known_hosts
   --insecure            accept any host key
+  --layout NAME         kind of the nodes: containerd, k3s, rke2, k0s, microk8s; default auto, found on each node
   --timeout SECONDS     for one node; default 20
   --parallel COUNT      nodes at a time; default 16
   --json                one JSON document instead of text
@@ -47,6 +49,7 @@ async function main(args: readonly string[]): Promise<number> {
       key: { type: "string" },
       "known-hosts": { type: "string" },
       insecure: { type: "boolean" },
+      layout: { type: "string", default: "auto" },
       timeout: { type: "string", default: "20" },
       parallel: { type: "string", default: "16" },
       json: { type: "boolean" },
@@ -63,6 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const timeout = numberOf("--timeout", values.timeout);
+  const layout = layoutNamed("--layout", values.layout);
   const turns = new Turns(numberOf("--parallel", values.parallel));
   const said: Partial<NodeConnection> = {
     ...(values.user === undefined ? {} : { user: values.user }),
@@ -73,7 +77,9 @@ async function main(args: readonly string[]): Promise<number> {
   };
   const work = await workOn(targets, values["cluster-name"], said);
   const found = await Promise.all(
-    work.map(({ connection, mirror }) => turns.run(() => inspectNode(connection, mirror, { timeout }, context))),
+    work.map(({ connection, mirror }) =>
+      turns.run(() => inspectNode(connection, mirror, { timeout, layout }, context)),
+    ),
   );
   print(found, values.json === true);
   return found.some(({ problems }) => problems.length > 0) ? 1 : 0;

@@ -92,7 +92,7 @@ export interface NodeContainerdArgs {
    * Where the node's containerd is: found there ("auto", default), a kind of node by its name, or any other place by its
    * paths and unit (docs/nodes.md). Another one replaces: the old place is restored first. To name what "auto" found
    * changes nothing. Errors:
-   * `NODE_LAYOUT`, `NODE_LAYOUT_AMBIGUOUS`, `NODE_LAYOUT_UNSUPPORTED`, `CONTAINERD_CONFIG_LOCKED`.
+   * `NODE_LAYOUT`, `NODE_LAYOUT_AMBIGUOUS`, `CONTAINERD_CONFIG_LOCKED`.
    */
   layout?: pulumi.Input<LayoutChoice>;
   /** Seconds that containerd gets to serve CRI again after a restart. Default 120. */

@@ -1,21 +1,30 @@
 import type { NodeLayout } from "./layout";
 
-/** containerd as a child of k0s, which watches the folder of drop-ins. */
+/**
+ * containerd as a child of k0s, which watches the folder of drop-ins and restarts containerd some seconds after a change
+ * there. The hosts directory is none of its, so that nothing in it is an event.
+ */
 export const k0sLayout: NodeLayout = {
   kind: "k0s",
   units: ["k0scontroller.service", "k0sworker.service"],
   configPath: "/etc/k0s/containerd.toml",
   lockedConfig: {
-    writer: "k0s",
-    wayOut: "put a drop-in with config_path into /etc/k0s/containerd.d",
+    writer: "whoever took it over from k0s (its first line is not # k0s_managed=true)",
+    wayOut: "set it there and restart k0s, or remove the file and restart k0s, which then makes it anew",
   },
-  hostsDir: "/etc/k0s/containerd.d/certs.d",
+  dropIns: {
+    folder: "/etc/k0s/containerd.d",
+    path: "/etc/k0s/containerd.d/registry-mirror.toml",
+    mark: "# k0s_managed=true",
+    mergedPath: "/run/k0s/containerd-cri.toml",
+    pidPath: "/run/k0s/containerd.pid",
+    refusesVersion2: "k0s 1.36",
+  },
+  hostsDir: "/etc/k0s/certs.d",
   hostsDirFrom: "layout",
   socketPath: "/run/k0s/containerd.sock",
   binary: "/var/lib/k0s/bin/containerd",
   paths: "fixed",
-  otherWriter: "k0s, which restarts containerd at any change of a file in /etc/k0s/containerd.d",
-  survivesRestart: "everything in /etc/k0s/containerd.d",
-  unsupported:
-    "put a drop-in with config_path into /etc/k0s/containerd.d, and hosts.toml files into the directory that it names",
+  otherWriter: "k0s, at each start, unless somebody took the file over from it",
+  survivesRestart: "everything in /etc/k0s but containerd.toml",
 };

@@ -14,6 +14,11 @@ export interface NodeLayout {
   configPath: string;
   /** Set where the configuration is not ours to edit, because a program writes it anew at each of its starts. */
   lockedConfig?: LockedConfig;
+  /**
+   * Set where settings go into a folder of drop-ins, at whose changes the program that runs containerd restarts it by
+   * itself; `lockedConfig` is for a main configuration that does not have the mark.
+   */
+  dropIns?: DropIns;
   /** Where hosts.toml files go, where the configuration names no directory yet. */
   hostsDir: string;
   /** "mirror": a hosts directory that RegistryMirror names comes before the usual one; "layout": the layout's own stands. */
@@ -40,13 +45,11 @@ export interface NodeLayout {
   generatedHosts?: GeneratedHosts;
   /** What of ours is there again after a restart of the unit. */
   survivesRestart: string;
-  /** Known, so that it is not taken for something else, and not configured here yet: what people can do there. */
-  unsupported?: string;
 }
 
 /** A configuration that is not ours to edit. */
 export interface LockedConfig {
-  /** The program that writes it. */
+  /** Who writes it. */
   writer: string;
   /** What people can do where it does not name the hosts directory, or lacks something else that is needed. */
   wayOut: string;
@@ -67,4 +70,20 @@ export interface GeneratedHosts {
    * hosts directory.
    */
   keepsOthersSince: readonly string[];
+}
+
+/** A folder of drop-ins that is watched by the program that runs containerd. */
+interface DropIns {
+  /** Any change in it makes that program restart containerd; what lies in folders below it does not. */
+  folder: string;
+  /** Our file in it. */
+  path: string;
+  /** First line of the main configuration as long as that program writes it, so that it has what is in the folder. */
+  mark: string;
+  /** Releases with containerd 1.x merge the folder into this file, table by table, before each start. */
+  mergedPath: string;
+  /** Where that program writes down containerd's process. */
+  pidPath: string;
+  /** Release of it from which on a drop-in of version 2 keeps it from starting. */
+  refusesVersion2: string;
 }

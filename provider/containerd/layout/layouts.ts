@@ -8,7 +8,7 @@ import { microk8sLayout } from "./microk8s";
 import { rke2Layout } from "./rke2";
 
 /** Kinds of nodes that can be named. */
-export type LayoutKind = "containerd" | "k3s" | "rke2" | "microk8s";
+export type LayoutKind = "containerd" | "k3s" | "rke2" | "k0s" | "microk8s";
 
 /** Where containerd is on a node: found there ("auto"), a kind by its name, or any other place by its paths. */
 export type LayoutChoice = "auto" | LayoutKind | LayoutPaths;
@@ -17,14 +17,16 @@ const layouts: Readonly<Record<LayoutKind, NodeLayout>> = {
   containerd: containerdLayout,
   k3s: k3sLayout,
   rke2: rke2Layout,
+  k0s: k0sLayout,
   microk8s: microk8sLayout,
 };
 
-/** Those that a node is known by, and that cannot be named yet. */
-const unsupported: readonly NodeLayout[] = [k0sLayout];
-
 /** What `layout` may be, but for paths. */
 export const layoutNames: readonly string[] = ["auto", ...Object.keys(layouts)];
+
+export function isLayoutName(name: string): name is "auto" | LayoutKind {
+  return layoutNames.includes(name);
+}
 
 /** The usual one: of a node that has none of the kinds, and of what was recorded before there were others. */
 export const usualLayout: NodeLayout = containerdLayout;
@@ -34,7 +36,7 @@ export function candidates(choice: LayoutChoice): readonly NodeLayout[] {
   if (typeof choice === "object") {
     return [customLayout(choice)];
   }
-  return choice === "auto" ? [...Object.values(layouts), ...unsupported] : [layouts[choice]];
+  return choice === "auto" ? Object.values(layouts) : [layouts[choice]];
 }
 
 /** What a choice came to on a node, for where it is asked for again: what was found stays, whatever comes beside it. */

@@ -10,7 +10,7 @@ export const microk8sLayout: NodeLayout = {
   units: ["snap.microk8s.daemon-containerd.service"],
   configPath: "/var/snap/microk8s/current/args/containerd.toml",
   lockedConfig: {
-    writer: "MicroK8s",
+    writer: "MicroK8s at each of its starts",
     wayOut: "set it in containerd-template.toml beside it and restart MicroK8s",
   },
   hostsDir: "/var/snap/microk8s/current/args/certs.d",

@@ -64,8 +64,18 @@ export function hostsDirDraft(input: DraftInput): Draft {
   if (said.length !== 1 || said[0] !== dir) {
     add(owner.path, { op: "set", path: ["plugins", owner.plugin, "registry", "config_path"], value: dir });
   }
-  for (const edit of authEdits(input, owner.plugin, notes)) {
+  const auths = authEdits(input, owner.plugin, notes);
+  for (const edit of auths) {
     add(owner.path, edit);
+  }
+  const { path: dropIn, copiedTo, refusesVersion2 } = observed.dropIns ?? {};
+  if (auths.length > 0 && copiedTo !== undefined) {
+    const text = `the credentials in ${owner.path} are copied into ${copiedTo}, which every user of the node may read; those of a mirror with basic authentication stand in no such file`;
+    notes.push(planNote("in-config", copiedTo, text));
+  }
+  if (owner.path === dropIn && refusesVersion2 !== undefined) {
+    const text = `is a file of version 2, with which ${refusesVersion2} and later do not start: remove it right before such an upgrade, and run up after it`;
+    notes.push(planNoteOn("old-form", dropIn, text));
   }
   if (!edits.has(owner.path)) {
     // Named even without an edit: tables of ours that are no longer wanted must go.

@@ -219,7 +219,7 @@ function notOurs(path: string, edits: readonly TomlEdit[], { writer, wayOut }: L
   const settings = [...new Set(edits.map((edit) => edit.path.slice(2).join(".")))].sort().join(", ");
   return new ContainerdError(
     "CONTAINERD_CONFIG_LOCKED",
-    `what is declared needs ${settings} in ${path}, which ${writer} writes anew at each start; nothing was changed. ${upperFirst(wayOut)}, or declare it without that (docs/nodes.md)`,
+    `what is declared needs ${settings} in ${path}, which is written by ${writer}; nothing was changed. ${upperFirst(wayOut)}, or declare it without that (docs/nodes.md)`,
   );
 }
 
@@ -235,7 +235,13 @@ function configText(
   input: DraftInput,
 ): string {
   const own = withoutManagedBlock(text);
-  if (edits.length === 0 || path !== input.observed.configPath || input.config.files.some((one) => one.path === path)) {
+  const { observed, config } = input;
+  const isNew = !config.files.some((one) => one.path === path);
+  if (edits.length > 0 && isNew && path === observed.dropIns?.path) {
+    // The version of the main file: a higher one keeps some releases from starting, another one others.
+    return editToml(`version = ${config.files[0]?.version || (atLeast(version, 2) ? 3 : 2)}\n`, edits, path);
+  }
+  if (edits.length === 0 || path !== observed.configPath || !isNew) {
     return editToml(text, edits, path);
   }
   // No main file, or one that says nothing: containerd runs with its defaults, and a version makes it a file of today's
@@ -302,7 +308,14 @@ function checkOutcome(
     const file = files[path];
     files[path] = { mode: 0o600, ...file, text: editToml(file?.text ?? "", edits, path) };
   }
-  const after: ObservedNode = { versionText: observed.versionText, configPath: observed.configPath, files, owned: {} };
+  const { versionText, configPath, dropIns } = observed;
+  const after: ObservedNode = {
+    versionText,
+    configPath,
+    files,
+    owned: {},
+    ...(dropIns === undefined ? {} : { dropIns }),
+  };
   const effective = effectiveRegistry(after);
   const wrong: ContainerdFinding[] = effective.findings.filter(isError);
   // A foreign file may have its faults; ours may not.

@@ -19,6 +19,8 @@ export interface ConfigFiles {
   files: ConfigFile[];
   /** Files named by `imports` that are not there: containerd does not start then. */
   missing: string[];
+  /** Tables of several files are merged key by key by the program that runs containerd, whatever this release does. */
+  merged?: true;
 }
 
 /**
@@ -52,7 +54,7 @@ export function readConfigFiles(observed: ObservedNode, version: ContainerdVersi
       pending.push(...(pattern.includes("*") ? matching(observed, pattern) : [pattern]));
     }
   }
-  return { files, missing };
+  return { files, missing, ...(observed.dropIns?.copiedTo !== undefined ? { merged: true as const } : {}) };
 }
 
 /**
@@ -86,4 +88,9 @@ export function pluginTable(file: ConfigFile, id: string): Table | undefined {
   const plugins = file.doc["plugins"];
   const table = isTable(plugins) && Object.hasOwn(plugins, id) ? plugins[id] : undefined;
   return isTable(table) ? table : undefined;
+}
+
+/** Whether tables of several files are merged key by key; else the last file's plugin table counts alone. */
+export function mergesTables({ merged }: ConfigFiles, version: ContainerdVersion): boolean {
+  return merged === true || atLeast(version, 2);
 }

@@ -80,8 +80,9 @@ export function criSettings(config: ConfigFiles, version: ContainerdVersion): Cr
 function mergeOld(config: ConfigFiles): { images: Table; plugin: string } {
   const mainVersion = config.files[0]?.version ?? 2;
   const id = mainVersion < 2 && config.files.length > 0 ? "cri" : oldPlugin;
-  const last = config.files.findLast((file) => pluginTable(file, id) !== undefined);
-  return { images: last === undefined ? {} : (pluginTable(last, id) as Table), plugin: id };
+  const tables = config.files.map((file) => pluginTable(file, id)).filter((table) => table !== undefined);
+  const images = config.merged === true ? tables.reduce(mergeTables, {}) : (tables.at(-1) ?? {});
+  return { images, plugin: id };
 }
 
 function mergeNew(

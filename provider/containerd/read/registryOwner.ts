@@ -2,7 +2,7 @@ import type { DraftInput } from "../plan/draft";
 import { splitManagedBlock } from "../toml/managedBlock";
 import { parseToml, type Table, tableAt } from "../toml/toml";
 import { atLeast, type ContainerdVersion } from "../version";
-import { type ConfigFile, pluginTable } from "./configFiles";
+import { type ConfigFile, mergesTables, pluginTable } from "./configFiles";
 import { type CriSettings, newPlugin, oldPlugin } from "./criSettings";
 
 /** Files whose registry tables count on this release. */
@@ -12,7 +12,7 @@ export function filesWithRegistry(input: DraftInput): ConfigFile[] {
     pluginIds(version, settings).some((id) => pluginTable(file, id) !== undefined),
   );
   // On 1.x the last file's table replaces all others, so only that one counts.
-  return atLeast(version, 2) ? having : having.slice(-1);
+  return mergesTables(config, version) ? having : having.slice(-1);
 }
 
 function pluginIds(version: ContainerdVersion, settings: CriSettings): string[] {
@@ -37,11 +37,18 @@ export function registryOwner(input: DraftInput): { path: string; plugin: string
     return file.version < 4 && (old || (!fresh && file.version < 3)) ? oldPlugin : newPlugin;
   };
   const registryOf = (file: ConfigFile): Table | undefined => tableAt(pluginTable(file, idOf(file)), "registry");
-  const owner =
+  const inUse =
     files.findLast((file) => registryOf(file)?.["config_path"] !== undefined) ??
     files.findLast((file) => registryOf(file) !== undefined) ??
     files.findLast((file) => pluginTable(file, idOf(file)) !== undefined) ??
     config.files[0];
+  // A file of ours comes before one of others that has nothing of registries.
+  const dropIn = observed.dropIns?.path;
+  const owner = dropIn === undefined || (inUse !== undefined && registryOf(inUse) !== undefined) ? inUse : undefined;
+  if (dropIn !== undefined && owner === undefined) {
+    const [main] = config.files;
+    return { path: dropIn, plugin: main === undefined ? newPlugin : idOf({ ...main, doc: {} }) };
+  }
   if (owner === undefined) {
     return { path: observed.configPath, plugin: atLeast(version, 2) ? newPlugin : oldPlugin };
   }
@@ -64,7 +71,7 @@ function ownerBefore(input: DraftInput, files: ConfigFile[]): { path: string; pl
       continue;
     }
     const later = files.filter((file) => paths.indexOf(file.path) > n);
-    const overruled = atLeast(version, 2)
+    const overruled = mergesTables(config, version)
       ? later.some((file) =>
           [oldPlugin, newPlugin].some(
             (id) => tableAt(pluginTable(file, id), "registry")?.["config_path"] !== undefined,

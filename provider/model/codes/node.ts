@@ -58,10 +58,6 @@ export const nodeCodes = {
     cause: "Two programs that bring a containerd run on the node, or would at its next boot.",
     wayOut: "Name the one that Kubernetes uses as layout, or disable the other (docs/nodes.md).",
   },
-  NODE_LAYOUT_UNSUPPORTED: {
-    cause: "The node's containerd belongs to a program that is known, and not configured here yet.",
-    wayOut: "Configure its mirrors as the error says (docs/nodes.md).",
-  },
   NODE_NO_CONTAINERD: {
     cause: "containerd is not installed on the node, or not as a systemd unit.",
     wayOut: "Install it first; this provider only configures it.",

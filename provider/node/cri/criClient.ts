@@ -31,6 +31,7 @@ export interface CriOptions {
 export class CriClient {
   private client: UnaryClient | undefined;
   private opening: Promise<UnaryClient> | undefined;
+  private readonly left: UnaryClient[] = [];
   private shut = false;
 
   constructor(private readonly options: CriOptions) {}
@@ -133,7 +134,7 @@ export class CriClient {
 
   close(): void {
     this.shut = true;
-    this.client?.close();
+    [this.client, ...this.left].forEach((client) => client?.close());
   }
 
   private async call(
@@ -148,6 +149,11 @@ export class CriClient {
         await client.call(methodPath(method), encodeRequest(method, message), timeoutMs, this.options.signal),
       );
     } catch (error) {
+      if (error instanceof GrpcError && error.status === grpcStatus.deadlineExceeded) {
+        // Whether this connection is worth anything nobody knows. The next call takes another; those under way go on.
+        this.left.push(client);
+        this.client = undefined;
+      }
       if (this.options.signal.aborted) {
         throw new NodeError("NODE_ABORTED", this.options.node, `the operation was interrupted during ${method}`, {
           cause: error,

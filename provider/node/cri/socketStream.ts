@@ -57,10 +57,11 @@ s=${quoted}
 export s
 if [ ! -S "$s" ]; then echo "no socket $s" >&2; exit ${noSocket}; fi
 if command -v socat >/dev/null 2>&1; then echo ${joinedGreeting}; exec socat - "UNIX-CONNECT:$s"
-elif command -v python3 >/dev/null 2>&1; then echo ${joinedGreeting}; exec python3 -c '
+elif command -v python3 >/dev/null 2>&1; then exec python3 -c '
 import os, socket, threading
 c = socket.socket(socket.AF_UNIX)
 c.connect(os.environ["s"])
+os.write(1, b"${joinedGreeting}\\n")
 def up():
     while True:
         b = os.read(0, 65536)
@@ -76,10 +77,11 @@ while True:
     while b:
         b = b[os.write(1, b):]
 '
-elif command -v perl >/dev/null 2>&1; then echo ${joinedGreeting}; exec perl -e '
+elif command -v perl >/dev/null 2>&1; then exec perl -e '
 use Socket;
 socket(my $c, PF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
 connect($c, sockaddr_un($ENV{s})) or die "connect: $!";
+syswrite(STDOUT, "${joinedGreeting}\\n");
 sub copy { my ($from, $to) = @_; my $n = sysread($from, my $b, 65536); exit 0 unless $n; my $o = 0;
   while ($o < $n) { my $w = syswrite($to, $b, $n - $o, $o); exit 1 unless defined $w; $o += $w } }
 while (1) { my $r = ""; vec($r, 0, 1) = 1; vec($r, fileno($c), 1) = 1; select($r, undef, undef, undef);

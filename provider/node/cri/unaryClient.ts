@@ -26,6 +26,10 @@ export class UnaryClient {
   private failure: Error | undefined;
 
   constructor(stream: Duplex) {
+    // Its program on the node may be gone before we listen: a session on such a stream waits for ever.
+    if (stream.destroyed || !stream.writable) {
+      this.failure = new Error("the connection to containerd's socket was closed");
+    }
     // The authority that containerd's socket is dialled with by everyone else; grpc-go refuses an empty one.
     this.session = http2.connect("http://localhost", { createConnection: () => stream });
     this.session.on("error", (error: Error) => {

@@ -13,6 +13,10 @@ state="$root/var/lib/registry-mirror"
 failed=0
 locked=0
 tx=
+# Of a transaction: a folder where nothing of ours may lie beside its files, and the file that names containerd's process,
+# where the unit's own is another. Both empty for most nodes.
+watched=
+pidfile=
 nl='
 '
 

@@ -4,8 +4,10 @@
 # CONTENT `-` (not read: too large, outside, no regular file) or `.` and base64.
 
 entries=0
-# The layout's link; none before a layout was chosen.
+# Of the layout: none before one was chosen.
 y_link=
+y_watched=
+y_pidfile=
 
 # plain PATH: sets plain to it, with the layout's link resolved: that one is part of the path, and any other is not.
 plain() {
@@ -80,7 +82,15 @@ changed() {
 
 value() { enc "$2"; emit "data $1 $enc"; }
 
+# service_identity: what is another after each start of containerd; nothing while a process that its owner starts is away.
 service_identity() {
+  if [ -n "$pidfile" ]; then
+    i_pid=$(head -n 1 "$root$pidfile" 2>/dev/null)
+    # Of the process the time of its start, behind the name, which may hold anything.
+    i_stat=$(sed 's/.*) //' "$root/proc/${i_pid:-none}/stat" 2>/dev/null) || return
+    [ -z "$i_stat" ] || printf '%s\n' "$i_stat" | cut -d ' ' -f 20
+    return
+  fi
   systemctl show "$unit" -p ActiveState -p MainPID -p ExecMainStartTimestampMonotonic 2>/dev/null
   head -c 64 "$root/proc/sys/kernel/random/boot_id" 2>/dev/null
 }
@@ -92,6 +102,7 @@ layout() {
     IFS= read -r y_kind; IFS= read -r y_units; IFS= read -r y_config
     IFS= read -r y_hosts; IFS= read -r y_binary; IFS= read -r y_paths; IFS= read -r y_link
     IFS= read -r y_program
+    IFS= read -r y_watched; IFS= read -r y_pidfile
   } <<EOT
 $dec
 EOT
@@ -163,6 +174,10 @@ do_observe() {
   done <<EOT
 $o_service
 EOT
+  if [ -n "$y_pidfile" ]; then
+    o_pid=$(head -n 1 "$root$y_pidfile" 2>/dev/null); o_start=
+    if [ -n "$o_pid" ] && [ -e "$root/proc/$o_pid/cmdline" ]; then value child yes; else value child no; fi
+  fi
   o_args=
   if [ -n "$o_pid" ] && [ "$o_pid" != 0 ]; then
     o_args=$(tr '\0' '\n' < "$root/proc/$o_pid/cmdline" 2>/dev/null)
@@ -205,6 +220,7 @@ EOT
     emit "data dump =$o_dump"
   fi
   parents "$o_config"
+  [ -z "$y_watched" ] || parents "$y_watched/x"
   # containerd follows a link here, so its text counts; written through it is not.
   show "$root$o_config" 4194304 "$root"
   changed "$o_config"

@@ -18,12 +18,30 @@
 #
 # The new content waits beside its target as .registry-mirror-TX-N.new and comes in by rename; the old file itself, not
 # a copy, waits as .registry-mirror-TX-N.old, so that putting it back needs no space and brings back its inode with
-# times, owner and attributes.
+# times, owner and attributes. Of a file in a watched folder both wait above it: there each file is an event.
 
 names() {
   t_path="$root$path"
-  t_new="${t_path%/*}/.registry-mirror-$tx-$n.new"
-  t_old="${t_path%/*}/.registry-mirror-$tx-$n.old"
+  t_dir=${t_path%/*}
+  if [ -n "$watched" ] && [ "$t_dir" = "$root$watched" ]; then t_dir=${t_dir%/*}; fi
+  t_new="$t_dir/.registry-mirror-$tx-$n.new"
+  t_old="$t_dir/.registry-mirror-$tx-$n.old"
+}
+
+# owner_of JOURNAL: sets watched and pidfile as they were when it was begun; one of an earlier release says nothing of them.
+owner_of() {
+  watched=; pidfile=
+  [ ! -s "$1/owner" ] || { IFS= read -r watched; IFS= read -r pidfile; } < "$1/owner"
+}
+
+# await_start SECONDS BEFORE: whoever restarts containerd by itself has done it: its process is another than BEFORE.
+await_start() {
+  a_left=$(($1 * 5))
+  while a_now=$(service_identity); [ -z "$a_now" ] || [ "$a_now" = "$2" ]; do
+    a_left=$((a_left - 1))
+    [ "$a_left" -gt 0 ] || return 1
+    sleep 0.2
+  done
 }
 
 # each FUNCTION FILE: for every line, until one fails.
@@ -36,7 +54,7 @@ each() {
 
 # sync_dirs: makes the renames durable.
 sync_dirs() {
-  set -- "$state"
+  set -- "$state" ${watched:+"$root${watched%/*}"}
   d_last=
   while read -r kind n had new flags mode path; do
     case $kind in w|c|x|d) ;; *) continue ;; esac
@@ -94,18 +112,19 @@ do_recover() {
 
 # journal TX SIZE SHA: SIZE is of the base64 text.
 do_journal() {
-  tx=$1
+  tx=$1; watched=$y_watched; pidfile=$y_pidfile
   step journal-begin
   j_err=$( {
     rm -rf "$state/journal.new" && mkdir "$state/journal.new" &&
     printf %s "$body" | base64 -d > "$state/journal.new/ops" &&
     printf '%s\n' "$tx" > "$state/journal.new/tx" &&
     printf '%s\n' "$unit" > "$state/journal.new/unit" &&
+    printf '%s\n' "$watched" "$pidfile" > "$state/journal.new/owner" &&
     service_identity > "$state/journal.new/service"
   } 2>&1 ) || { fail_files "the journal in ${state#"$root"}" "$j_err"; rm -rf "$state/journal.new"; return; }
   digest_of "$state/journal.new/ops"
   [ "$digest" = "$2" ] || { fail NODE_PROTOCOL "the journal arrived damaged"; return; }
-  sync -- "$state/journal.new/ops" "$state/journal.new/tx" "$state/journal.new/unit" "$state/journal.new" 2>/dev/null || sync
+  sync -- "$state/journal.new/ops" "$state/journal.new/tx" "$state/journal.new/unit" "$state/journal.new/owner" "$state/journal.new" 2>/dev/null || sync
   j_err=$(mv -T -- "$state/journal.new" "$state/journal" 2>&1) || { fail_files "the journal" "$j_err"; return; }
   sync -- "$state" 2>/dev/null || sync
   step journal
@@ -180,13 +199,13 @@ do_put() {
   emit ok
 }
 
-# check BINARY CONFIG: lets containerd read the staged main configuration.
+# check BINARY CONFIG: lets containerd read the staged main configuration, or the drop-in that it gets instead.
 do_check() {
   dec "$1"; c_binary=$dec; dec "$2"; c_config=$dec
   c_file=
   while read -r kind n had new flags mode path; do
     names
-    case $kind in w|c) [ "$path" != "$c_config" ] || c_file=$t_new ;; esac
+    case $kind in w|c) if [ "$path" = "$c_config" ] || [ "${path%/*}" = "${watched:-none}" ]; then c_file=$t_new; fi ;; esac
   done < "$state/journal/ops"
   # A node whose containerd was removed gets its files back all the same.
   if [ -n "$c_file" ] && [ -x "$root$c_binary" ]; then
@@ -244,6 +263,13 @@ do_swap() {
 
 # restart SECONDS
 do_restart() {
+  if [ -n "$pidfile" ]; then
+    step restart-begin
+    await_start "$1" "$(cat "$state/journal/service")" || { fail NODE_RESTART "$unit did not restart containerd after the change in $watched within $1 s"; return; }
+    step restart
+    emit ok
+    return
+  fi
   systemctl reset-failed "$unit" 2>/dev/null
   step restart-begin
   r_err=$(timeout "$1" systemctl restart "$unit" 2>&1 9>&-)
@@ -303,6 +329,8 @@ undo_journal() {
   tx=$(head -n 1 "$state/journal/tx")
   # A journal of an earlier release names no unit: there was one only.
   [ ! -s "$state/journal/unit" ] || unit=$(head -n 1 "$state/journal/unit")
+  owner_of "$state/journal"
+  u_before=$(service_identity)
   undone=; undo_error=; undid_config=0
   step undo-begin
   tac -- "$state/journal/ops" > "$state/journal/reversed" 2>/dev/null
@@ -319,7 +347,19 @@ undo_journal() {
   d_ops="$state/journal/ops"
   sync_dirs
   step undone
-  if [ "$undid_config" -eq 1 ] && [ "$(service_identity)" != "$(cat "$state/journal/service" 2>/dev/null)" ]; then
+  if [ "$undid_config" -eq 1 ] && [ -n "$pidfile" ]; then
+    # What was put back in the watched folder is an event there like any other; who does not run now reads it at the start.
+    u_wait=30
+    # Not started since the change began: only a start that is on its way is waited for.
+    [ "$u_before" != "$(cat "$state/journal/service" 2>/dev/null)" ] || u_wait=12
+    if ! systemctl is-active --quiet "$unit"; then :
+    elif await_start "$u_wait" "$u_before"; then
+      undone="${undone}restarted$nl"
+      step undo-restarted
+    elif [ "$u_wait" -eq 30 ]; then
+      fail NODE_UNDO "the old files are back, and $unit did not restart containerd within 30 s; restart it"; return 1
+    fi
+  elif [ "$undid_config" -eq 1 ] && [ "$(service_identity)" != "$(cat "$state/journal/service" 2>/dev/null)" ]; then
     # containerd was started since, so it may run with what has just been taken back.
     systemctl reset-failed "$unit" 2>/dev/null
     # A generous limit: there is nothing left to fall back to.
@@ -362,6 +402,7 @@ clean_one() {
 # clean_up: what a committed transaction leaves behind; may be done again and again.
 clean_up() {
   tx=$(head -n 1 "$state/done/tx")
+  owner_of "$state/done"
   each clean_one "$state/done/ops"
   rmdir "$state/originals" 2>/dev/null
   rm -rf "$state/done"

@@ -158,7 +158,7 @@ async function seenOn(
   layout: LayoutChoice = "auto",
 ): Promise<NodeInspection> {
   const hostsDirs = mirror === undefined ? [] : [mirror.declaration.hostsDir];
-  const observed = await node.observe({ hostsDirs, layout, allowDown: true });
+  const observed = await node.observe({ hostsDirs, layout, allowDown: true, allowAbsent: false });
   const { style, hosts, findings } = effectiveRegistry(observed);
   return {
     node: name,

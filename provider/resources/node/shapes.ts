@@ -1,6 +1,8 @@
 import { posix } from "node:path";
 
-import { layoutNames } from "../../containerd/layout/layouts";
+import type { LayoutChoice } from "../../containerd/layout/layouts";
+import { isLayoutName, layoutNames } from "../../containerd/layout/layouts";
+import { MirrorError } from "../../model/errors";
 import type { Problem } from "../../model/problem";
 import { invalidArgument } from "../../model/problem";
 import { isUnknown } from "../../pulumi/plainValue";
@@ -57,6 +59,15 @@ export function layoutProblems(value: unknown): Problem[] {
     ),
     ...(shaped.length > 0 ? [] : Object.entries(given).flatMap(([field, one]) => placeProblem(field, one))),
   ];
+}
+
+/** @throws MirrorError `ARGUMENTS_INVALID` */
+export function layoutNamed(option: string, name: string): LayoutChoice {
+  if (!isLayoutName(name)) {
+    const names = layoutNames.join(", ");
+    throw new MirrorError("ARGUMENTS_INVALID", `${option}: it is ${JSON.stringify(name)}; give one of ${names}.`);
+  }
+  return name;
 }
 
 /** What systemd takes as the name of a service, instances and escapes included. */

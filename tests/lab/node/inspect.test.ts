@@ -97,6 +97,14 @@ describe("L1: registry-mirror inspect", function () {
   it("what is said wrongly is a message and exit code 2; a node that is not there is a problem of its own", () => {
     assert.match(run("inspect").stderr, /^usage: registry-mirror inspect/);
     assert.equal(run().code, 2);
+    const kind = run("inspect", "--layout", "k4s", "127.0.0.1");
+    assert.deepEqual(
+      [
+        kind.code,
+        kind.stderr.includes('--layout: it is "k4s"; give one of auto, containerd, k3s, rke2, k0s, microk8s'),
+      ],
+      [2, true],
+    );
     const number = run("inspect", "--timeout", "soon", "127.0.0.1");
     assert.deepEqual(
       [number.code, number.stderr.trim()],

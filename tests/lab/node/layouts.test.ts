@@ -57,7 +57,9 @@ describe("N5: layouts of nodes", function () {
           what,
         );
       const process = async (): Promise<string> =>
-        (await node.exec(`systemctl show ${unit} -p MainPID --value`)).stdout.trim();
+        (await node.exec(layout.process ?? `systemctl show ${unit} -p MainPID --value`)).stdout.trim();
+      const starts = async (): Promise<number> =>
+        layout.starts === undefined ? 0 : Number((await node.exec(layout.starts)).stdout);
       const options = { layout: choice };
       const plan: Parameters<typeof apply>[1] = (observed) => planContainerd(observed, desired(lab));
 
@@ -123,6 +125,7 @@ describe("N5: layouts of nodes", function () {
 
         const inputs = await checked();
         const before = await process();
+        const startsBefore = await starts();
         let outs = (await nodeContainerd.create(inputs)).outs as State;
         assert.equal((await process()) !== before, restarts > 0);
         const { containerd } = outs as unknown as StoredNode;
@@ -160,10 +163,18 @@ describe("N5: layouts of nodes", function () {
         assert.equal(await refresh(), "");
         assert.equal(await process(), configured, "no restart for it");
 
+        if (layout.starts !== undefined) {
+          assert.equal((await starts()) - startsBefore, restarts, "nor by its owner");
+        }
+
         await next.run(node);
         assert.equal(await refresh(), "", `after ${next.title}`);
         await pull();
+        const startsLast = await starts();
         await nodeContainerd.delete?.("id", outs);
+        if (layout.starts !== undefined) {
+          assert.equal((await starts()) - startsLast, restarts, "the delete is one start too");
+        }
         if (listed !== undefined) {
           // Credentials that its owner put into the configuration go with its next start.
           await next.run(node);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Duplex, PassThrough } from "node:stream";
 
 import { CriClient, isNodeError } from "../../../provider/node";
 import { GrpcError, grpcStatus } from "../../../provider/node/cri/unaryClient";
@@ -95,6 +96,26 @@ describe("CRI over a stream", function () {
     server.hang = false;
     await client.version();
     assert.equal(sockets.length, 2);
+  });
+
+  it("a connection that nobody answers is left for another, and one that was closed before it was used is no use", async () => {
+    const silent = createServer((socket) => socket.resume());
+    const away = join(folder, "silent.sock");
+    await new Promise<void>((resolve) => silent.listen(away, resolve));
+    const ended = new PassThrough();
+    ended.end();
+    const destroyed = new PassThrough();
+    destroyed.destroy();
+    const mute = connect(away);
+    const first = [ended, destroyed, mute];
+    const next = async (): Promise<Duplex> => first.shift() ?? (await open());
+    const patient = new CriClient({ node: "n", signal: testContext().signal, callTimeoutMs: 500, open: next });
+    const started = Date.now();
+    assert.equal((await patient.waitReady(5000)).runtimeVersion, "1.7.24");
+    assert.ok(Date.now() - started < 3000, "the closed ones cost no time");
+    patient.close();
+    mute.destroy();
+    await new Promise<void>((resolve) => silent.close(() => resolve()));
   });
 
   it("waits for a containerd that is on its way up", async () => {

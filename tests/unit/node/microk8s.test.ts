@@ -134,7 +134,7 @@ describe("N4: a node of MicroK8s", function () {
       auth: { [place]: "bearer" },
     });
     const text =
-      /needs .*registry\.configs\.172\.18\.0\.20:5000\.auth in \/var\/snap\/microk8s\/current\/args\/containerd\.toml, which MicroK8s writes anew/;
+      /needs .*registry\.configs\.172\.18\.0\.20:5000\.auth in \/var\/snap\/microk8s\/current\/args\/containerd\.toml, which is written by MicroK8s at each/;
     await refused(
       apply((seen) => planContainerd(seen, byToken), options),
       text,
@@ -146,6 +146,12 @@ describe("N4: a node of MicroK8s", function () {
 
   it("that is declared, and is another kind of node, is refused", async () => {
     node.write("fake/unit", unit("not-found"));
+    const looked = withNode((reached) => reached.observe({ ...options, allowDown: true, allowAbsent: false }));
+    await failure(looked, "NODE_LAYOUT", /"microk8s" is declared/);
+    assert.equal(
+      (await withNode((reached) => reached.observe({ ...options, allowDown: true }))).unitState,
+      "not-found",
+    );
     await failure(observe(), "NODE_LAYOUT", /"microk8s" is declared, and the node has no unit snap\.microk8s/);
   });
 });

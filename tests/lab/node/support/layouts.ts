@@ -1,5 +1,6 @@
 import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
 import type { LabNode } from "../../lab";
+import { k0sCase } from "./k0sStandIn";
 import { microk8sCase } from "./microk8sStandIn";
 import { listing, rancherCase } from "./rancherStandIn";
 
@@ -23,6 +24,10 @@ export interface LayoutCase {
   pointer?: { path: string; dir: string };
   /** Where hosts are listed for another program, and CA files lie then; nothing of others stands in the place of ours. */
   listed?: { path: string; certificates: string };
+  /** Prints containerd's process; default the unit's. */
+  process?: string;
+  /** Prints how often containerd was started by its owner, once all is quiet. */
+  starts?: string;
   /** What the node's owner does that might undo us: its next start, an upgrade. Default: a restart of the unit. */
   next?: { title: string; run: (node: LabNode) => Promise<unknown> };
 }
@@ -60,6 +65,7 @@ const custom = (release: LayoutCase["release"]): LayoutCase => ({
 export const layoutCases: readonly LayoutCase[] = [
   rancherCase("k3s", "k3s-agent.service", "trixie"),
   rancherCase("rke2", "rke2-server.service", "forky", listing),
+  k0sCase("trixie", "k0s up to 1.35", "merging"),
   {
     title: "trixie as it is",
     release: "trixie",
@@ -73,6 +79,7 @@ export const layoutCases: readonly LayoutCase[] = [
     restarts: 1,
   },
   custom("bookworm"),
+  k0sCase("forky", "k0s from 1.36 on", "importing"),
   microk8sCase("forky"),
   custom("forky"),
 ];

@@ -71,19 +71,19 @@ describe("nodes listed in the program", () => {
 
   it("are reached at their addresses, known or not, and say what is particular to them", () => {
     const nodes = [
-      { address: output, name: "edge-3", criTimeout: 90 },
+      { address: output, name: "edge-3", criTimeout: 90, layout: "k3s" },
       { address: "10.0.0.5", name: "rack1", connection: { port: 2222 } },
       { address: "10.0.0.6", connection: { host: "jump-6" } },
     ];
     const config = read(...nodes);
     const overrides = overridesOf<object>(nodes);
-    const args = { adopt: true, connection: { user: "admin" } };
+    const args = { adopt: true, layout: "k0s", connection: { user: "admin" } };
     assert.deepEqual(
       config.nodes.map((node) => nodeArguments(args, overrides, config, node)),
       [
-        { connection: { host: output, user: "admin" }, criTimeout: 90, adopt: true },
-        { connection: { host: "10.0.0.5", user: "admin", port: 2222 }, adopt: true },
-        { connection: { host: "jump-6", user: "admin" }, adopt: true },
+        { connection: { host: output, user: "admin" }, criTimeout: 90, adopt: true, layout: "k3s" },
+        { connection: { host: "10.0.0.5", user: "admin", port: 2222 }, adopt: true, layout: "k0s" },
+        { connection: { host: "jump-6", user: "admin" }, adopt: true, layout: "k0s" },
       ],
     );
   });
