@@ -19,7 +19,8 @@ describe("limits that a program sets for a registry", () => {
 
   /** The rate that was reached is never above the one that was given; how far below depends on what else the machine does. */
   function checkPace(bytes: number, began: number, bytesPerSecond: number): void {
-    const rate = bytes / ((performance.now() - began) / 1000);
+    // What may be made up for counts once.
+    const rate = (bytes - 0.2 * bytesPerSecond) / ((performance.now() - began) / 1000);
     ok(rate <= 1.05 * bytesPerSecond, `${rate} bytes a second`);
     ok(rate >= 0.5 * bytesPerSecond, `${rate} bytes a second`);
   }
