@@ -31,10 +31,9 @@ describe("a push to two registries", function () {
 
   before(async function () {
     lab = await sharedLabOrSkip(this);
-    // The same as copy.test.ts has: a registry takes a moment to start.
-    source = await lab.addRegistry({ name: "copy-from", auth: "none" });
-    one = await lab.addRegistry({ name: "copy-to", auth: "none" });
-    two = await lab.addRegistry({ name: "copy-to-2", auth: "none" });
+    source = await lab.addRegistry({ name: "two-from", auth: "none" });
+    one = await lab.addRegistry({ name: "two-first", auth: "none" });
+    two = await lab.addRegistry({ name: "two-second", auth: "none" });
     upstream = await frontRegistry(lab, source);
     second = await frontRegistry(lab, two);
     layout = new Layout();

@@ -181,7 +181,7 @@ describe("a push to several registries", () => {
     const outcomes = await push({ memory: { blobBytes: 60_000, totalBytes: 600_000 } });
     deepStrictEqual(outcomes.map(failuresOf), [[], []]);
     ok(most < 30, `${most} contents at a time, of 50 kB each, with 600 kB of memory`);
-  });
+  }).timeout(60_000);
 
   it("S4: what an earlier step of one ends is that one's; what is wrong with the package ends the push", async () => {
     const refused = { beforePush: () => Promise.reject(new Error("no record")) };
