@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import type { CriClient, NodeConnection } from "../../../provider/node";
-import { closeIdleNodes, connectNode } from "../../../provider/node";
+import { closeIdleNodes, connectNode, isNodeError } from "../../../provider/node";
 import { stableText } from "../../../provider/pulumi/plainValue";
 import type { Look } from "../../../provider/resources/node/look";
 import { lookAtNode, summarizeLook } from "../../../provider/resources/node/look";
 import { nodeContainerd } from "../../../provider/resources/node/operations";
 import type { StoredNode } from "../../../provider/resources/node/stored";
 import { MirrorQuestions } from "../../../provider/verify/coverage/mirrorQuestions";
+import { frontNode } from "../fault";
 import { compareSnapshots, type Lab, type LabNode, sharedLabOrSkip, type Snapshot } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
 import { layoutCases } from "./support/layouts";
@@ -107,6 +108,34 @@ describe("N5: layouts of nodes", function () {
         assert.equal((await process()) !== before, restarts > 0, "restarted with its old configuration");
         await node.exec("rm -rf /var/lib/registry-mirror");
         asBefore("after the next run");
+      });
+
+      it("B4: a line that breaks at any step leaves the node as it was, with its containerd up, and the next run goes through", async () => {
+        const proxy = await frontNode(lab, node);
+        const { host, port } = proxy;
+        const through = connectionTo(lab, node, { host, port, dialErrorLimit: 1 });
+        try {
+          for (const at of ["stage", "swap", ...(restarts > 0 ? ["restart"] : []), "verify"]) {
+            const cut = apply(through, plan, {
+              ...options,
+              verify: () => new Promise((resolve) => setTimeout(resolve, 200)),
+              onStep: (step) => {
+                if (step === at) {
+                  proxy.cutAll("reset");
+                }
+              },
+            });
+            await assert.rejects(cut, (error) => isNodeError(error, "NODE_LOST", "NODE_CRI"), at);
+            await closeIdleNodes();
+            await settled(node);
+            asBefore(`cut at ${at}`);
+          }
+        } finally {
+          await proxy.stop();
+        }
+        assert.equal((await apply(connection, plan, options)).changed, true);
+        await restore(connection);
+        asBefore("restored");
       });
 
       it("L1, V1, B7: from a look through an update, a pull and drift to a delete", async () => {
