@@ -1,8 +1,9 @@
 import type { KeyObject, Verify } from "node:crypto";
-import { createHash, createPublicKey, createVerify } from "node:crypto";
+import { createHash, createVerify } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 
 import { messageOf } from "../model/errors";
+import { parsePublicKey } from "../model/publicKey";
 import { ArchiveError, quoted } from "./archiveError";
 
 /** What a package's file must be signed with. */
@@ -64,21 +65,7 @@ export function readPublicKey(given: string | Buffer, argument: string): KeyObje
   const way = "Give the signer's EC public key, PEM (-----BEGIN PUBLIC KEY-----) or DER.";
   const invalid = (why: string): ArchiveError =>
     new ArchiveError("SIGNATURE_KEY_INVALID", `${argument}: ${why}. ${way}`);
-  const text = given.toString("latin1");
-  if (text.includes("PRIVATE KEY-----")) {
-    throw invalid("it is a private key, which must stay with the signer");
-  }
-  if (text.includes("-----BEGIN CERTIFICATE-----")) {
-    throw invalid("it is a certificate; openssl x509 -pubkey -noout prints its key");
-  }
-  let key: KeyObject;
-  try {
-    key = text.includes("-----BEGIN")
-      ? createPublicKey({ key: given, format: "pem" })
-      : createPublicKey({ key: Buffer.from(given as Buffer), format: "der", type: "spki" });
-  } catch {
-    throw invalid("it cannot be read as a public key");
-  }
+  const key = parsePublicKey(given, invalid);
   if (key.asymmetricKeyType !== "ec") {
     throw invalid(`it is a key of type ${key.asymmetricKeyType ?? "unknown"}, not EC`);
   }

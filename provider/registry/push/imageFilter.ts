@@ -21,12 +21,17 @@ export function selectImages<T extends { source: string }>(
   exclude: readonly string[],
 ): T[] {
   const names = images.map((image) => image.source);
-  const included = compile("include", include, names);
-  const excluded = compile("exclude", exclude, names);
-  return images.filter(
-    ({ source }) =>
-      (included.length === 0 || included.some((p) => p.test(source))) && !excluded.some((p) => p.test(source)),
-  );
+  const chosen = chooser(compile("include", include, names), compile("exclude", exclude, names));
+  return images.filter(({ source }) => chosen(source));
+}
+
+/** The same where a pattern that matches nothing is for another check to refuse. */
+export function chosenBy(include: readonly string[], exclude: readonly string[]): (name: string) => boolean {
+  return chooser(include.map(imagePattern), exclude.map(imagePattern));
+}
+
+function chooser(included: readonly RegExp[], excluded: readonly RegExp[]): (name: string) => boolean {
+  return (name) => (included.length === 0 || included.some((p) => p.test(name))) && !excluded.some((p) => p.test(name));
 }
 
 /** Whether a name fits one pattern. */

@@ -1,7 +1,8 @@
 import type { KeyObject } from "node:crypto";
-import { createHash, createPublicKey, verify } from "node:crypto";
+import { createHash, verify } from "node:crypto";
 
 import { MirrorError } from "../../model/errors";
+import { parsePublicKey } from "../../model/publicKey";
 
 /** Whose signatures count. */
 export class SignerKey {
@@ -19,21 +20,7 @@ export class SignerKey {
     const way = "Give the signer's public key, as cosign generate-key-pair writes it into cosign.pub.";
     const invalid = (why: string): MirrorError =>
       new MirrorError("SIGNATURE_KEY_INVALID", `${argument}: ${why}. ${way}`);
-    const text = given.toString("latin1");
-    if (text.includes("PRIVATE KEY-----")) {
-      throw invalid("it is a private key, which must stay with the signer");
-    }
-    if (text.includes("-----BEGIN CERTIFICATE-----")) {
-      throw invalid("it is a certificate; openssl x509 -pubkey -noout prints its key");
-    }
-    let key: KeyObject;
-    try {
-      key = text.includes("-----BEGIN")
-        ? createPublicKey({ key: given, format: "pem" })
-        : createPublicKey({ key: Buffer.from(given as Buffer), format: "der", type: "spki" });
-    } catch {
-      throw invalid("it cannot be read as a public key");
-    }
+    const key = parsePublicKey(given, invalid);
     const hashes = hashesOf(key);
     if (hashes === undefined) {
       throw invalid(`it is ${describe(key)}, which cosign does not sign with`);

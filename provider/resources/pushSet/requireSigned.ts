@@ -1,6 +1,6 @@
 import type { ImagePackage, PackageIndex } from "../../archive/imagePackage";
 import type { OperationContext } from "../../model/context";
-import { matchesPattern, selectImages } from "../../registry/push/imageFilter";
+import { chosenBy, selectImages } from "../../registry/push/imageFilter";
 import type { PushedImage } from "../../registry/push/pushResult";
 import type { RequiredSigner, SignedImages } from "../../registry/signed/requiredSigners";
 import { checkPatterns, checkSigned, isAsked, requireNoneUnsigned } from "../../registry/signed/requiredSigners";
@@ -96,19 +96,21 @@ export async function checkInPreview(
   sources: readonly ImageSource[],
   digests: Digests,
   required: readonly RequiredSigner[],
-  chosen: Chosen,
+  { include = [], exclude = [] }: Chosen,
   context: OperationContext,
 ): Promise<SignaturesSeen> {
+  const isChosen = chosenBy(include, exclude);
   if (packages !== undefined) {
     checkPatterns([...packages.images.map(({ source }) => source), ...Object.keys(digests)], required);
   }
-  const found = packages === undefined ? [] : [checkChosen(packages, required, chosen)];
+  const found = packages === undefined ? [] : [checkChosen(packages, required, isChosen)];
   const lists = sources.filter((source) => typeof source !== "string");
   for (const source of lists.filter((one) => !isForPush(one))) {
     const images = knownImages(source, digests) ?? [];
-    const asked = images.filter((one) => isChosen(one.source, chosen) && isAsked(one.source, required));
+    const asked = images.filter((one) => isChosen(one.source) && isAsked(one.source, required));
     if (asked.length > 0) {
-      found.push(checkChosen(await readSourceSignatures(source, asked, context), required, {}));
+      const index = await readSourceSignatures(source, asked, context);
+      found.push(checkSigned(index, index.images, required));
     }
   }
   requireNoneUnsigned(found.flatMap(({ unsigned }) => unsigned));
@@ -127,15 +129,13 @@ export function signaturesNote({ signed, moreInPush }: SignaturesSeen): string {
   return moreInPush ? `${seen}; what is not known yet is checked in the update, before anything is sent` : seen;
 }
 
-function checkChosen(index: PackageIndex, required: readonly RequiredSigner[], chosen: Chosen): SignedImages {
-  const images = index.images.filter(({ source }) => isChosen(source, chosen));
+function checkChosen(
+  index: PackageIndex,
+  required: readonly RequiredSigner[],
+  isChosen: (name: string) => boolean,
+): SignedImages {
+  const images = index.images.filter(({ source }) => isChosen(source));
   return checkSigned(index, images, required);
-}
-
-/** A pattern that fits nothing is for another check to refuse. */
-function isChosen(source: string, { include = [], exclude = [] }: Chosen): boolean {
-  const fits = (pattern: string): boolean => matchesPattern(pattern, source);
-  return (include.length === 0 || include.some(fits)) && !exclude.some(fits);
 }
 
 /** The images with what is known of their signatures. */

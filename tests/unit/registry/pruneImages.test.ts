@@ -62,6 +62,13 @@ describe("S6: pruning", () => {
     );
   const has = (repository: string, digest: string): boolean => server.manifests.has(`${repository}@${digest}`);
   const names = (images: readonly { source: string }[]): string[] => images.map(({ source }) => source).sort();
+  /** An index of somebody else's that lists one manifest. @returns its digest */
+  const putIndexOf = (child: string | undefined): string => {
+    const manifests = [{ mediaType: mediaTypes.ociManifest, digest: child, size: 6 }];
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+    server.manifests.set(`ns/x/a@${sha256(bytes)}`, { mediaType: mediaTypes.ociIndex, bytes });
+    return sha256(bytes);
+  };
   const plain = (...sources: string[]): MemoryPackage => {
     const pkg = new MemoryPackage();
     sources.forEach((source) => pkg.image(source, pkg.manifest([pkg.layer(10)])));
@@ -168,17 +175,10 @@ describe("S6: pruning", () => {
     it("a child that somebody's index lists stays, and so does a tag that was moved", async () => {
       const { pkg, children } = signedIndex("gcr.io/x/a:1");
       await push(pkg, plain("gcr.io/x/b:1"));
-      const bytes = Buffer.from(
-        JSON.stringify({
-          schemaVersion: 2,
-          mediaType: mediaTypes.ociIndex,
-          manifests: [{ mediaType: mediaTypes.ociManifest, digest: children[1], size: 6 }],
-        }),
-      );
-      server.manifests.set(`ns/x/a@${sha256(bytes)}`, { mediaType: mediaTypes.ociIndex, bytes });
-      server.tags.set("ns/x/a:1", sha256(bytes));
+      const foreign = putIndexOf(children[1]);
+      server.tags.set("ns/x/a:1", foreign);
       await prune();
-      strictEqual(server.tagged("ns/x/a", "1"), sha256(bytes));
+      strictEqual(server.tagged("ns/x/a", "1"), foreign);
       deepStrictEqual(
         children.map((digest) => has("ns/x/a", digest)),
         [false, true],
@@ -239,16 +239,9 @@ describe("S6: pruning", () => {
     it("an index that a node has and no record tells of keeps its children", async () => {
       const { pkg, children } = signedIndex("gcr.io/x/a:1");
       await push(pkg, plain("gcr.io/x/b:1"));
-      const bytes = Buffer.from(
-        JSON.stringify({
-          schemaVersion: 2,
-          mediaType: mediaTypes.ociIndex,
-          manifests: [{ mediaType: mediaTypes.ociManifest, digest: children[0], size: 6 }],
-        }),
-      );
-      server.manifests.set(`ns/x/a@${sha256(bytes)}`, { mediaType: mediaTypes.ociIndex, bytes });
+      const foreign = putIndexOf(children[0]);
       await prune({
-        held: () => Promise.resolve({ ...nothing, repositories: new Map([["ns/x/a", [sha256(bytes)]]]) }),
+        held: () => Promise.resolve({ ...nothing, repositories: new Map([["ns/x/a", [foreign]]]) }),
       });
       deepStrictEqual(
         children.map((digest) => has("ns/x/a", digest)),
