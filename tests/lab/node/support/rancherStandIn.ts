@@ -23,9 +23,10 @@ export async function becomeRancherNode(
     await node.writeFile(`/etc/rancher/${kind}/registries.yaml`, registries);
   }
   await node.writeFile(`/usr/local/bin/${kind}`, readFileSync(join(__dirname, "k3sStandIn.pl"), "utf8"), "0755");
+  // As k3s's own unit: a start has ended when containerd, its child, says that it serves, and so is config.toml written.
   await node.writeFile(
     `/etc/systemd/system/${unit}`,
-    `[Service]\nExecStart=/usr/local/bin/${kind} agent\nDelegate=yes\n[Install]\nWantedBy=multi-user.target\n`,
+    `[Service]\nType=notify\nNotifyAccess=all\nExecStart=/usr/local/bin/${kind} agent\nDelegate=yes\n[Install]\nWantedBy=multi-user.target\n`,
   );
   const bin = kind === "k3s" ? "/var/lib/rancher/k3s/data/current/bin" : "/var/lib/rancher/rke2/bin";
   await node.exec(
