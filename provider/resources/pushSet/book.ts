@@ -135,16 +135,14 @@ function placesToLook(wanted: RecordWanted, place: RecordPlace | undefined): str
   ];
 }
 
-/**
- * What other push sets name, for a delete; undefined where the registry does not tell, and then nothing may be deleted.
- */
-export async function keeperForDelete(
+/** What other push sets name, for a delete; `unknown` where the registry does not tell, and then nothing may be deleted. */
+export async function othersForDelete(
   registry: Registry,
   wanted: RecordWanted,
   place: RecordPlace | undefined,
-): Promise<{ keeper: Keeper } | { unknown: string }> {
+): Promise<{ others: OtherRecords } | { unknown: string }> {
   try {
-    return { keeper: keeperOf(await readOtherRecords(registry, placesToLook(wanted, place), place)) };
+    return { others: await readOtherRecords(registry, placesToLook(wanted, place), place) };
   } catch (error) {
     if (error instanceof RegistryError && error.code === "REGISTRY_NO_TAG_LIST") {
       return { unknown: error.message };

@@ -4,11 +4,11 @@ import type { NodeConnection } from "../../node";
 import type { RegistryConnection } from "../../registry/connection";
 import { Registry } from "../../registry/registry";
 import type { Keeper } from "../../registry/sets/deletePushed";
-import { deletePushed } from "../../registry/sets/deletePushed";
+import { deletePushed, keeperOf } from "../../registry/sets/deletePushed";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
 import { deleteRecord, recordTag } from "../../registry/sets/pushSetRecord";
 import type { RecordWanted } from "./book";
-import { keeperForDelete } from "./book";
+import { othersForDelete } from "./book";
 import { deleteFormer, heldOrWarning, nothingHeld } from "./prune";
 import { heldText } from "./pruneText";
 import type { RegistryState } from "./state";
@@ -50,7 +50,7 @@ async function deleteAll(
   context: OperationContext,
 ): Promise<void> {
   const { endpoint, images, probe, record } = state;
-  const known = await keeperForDelete(registry, wanted, record);
+  const known = await othersForDelete(registry, wanted, record);
   if ("unknown" in known) {
     context.log.warn(
       `nothing was deleted from ${endpoint}, because nobody can tell what other push sets there still name: ${known.unknown} ` +
@@ -62,10 +62,11 @@ async function deleteAll(
   if (held === undefined) {
     return;
   }
-  await deleteFormer(registry, state, wanted, held, context);
+  await deleteFormer(registry, state, { others: known.others, held }, context);
+  const keptByOthers = keeperOf(known.others);
   const keeper: Keeper = (repository, digest) => {
     const holders = held.digests.get(digest);
-    return holders === undefined ? known.keeper(repository, digest) : heldText(holders);
+    return holders === undefined ? keptByOthers(repository, digest) : heldText(holders);
   };
   const { deleted, left } = await deletePushed(registry, images, probe, keeper, context);
   const lines = [

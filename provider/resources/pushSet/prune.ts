@@ -183,22 +183,21 @@ export async function heldOrWarning(
 /**
  * With a delete of all that a push set has: the past goes, too.
  *
- * @throws RegistryError `DELETE_INCOMPLETE`
+ * @param spared What other push sets name, as it was read for the rest of the delete, and what nodes have.
+ * @throws RegistryError `DELETE_INCOMPLETE`, `PRUNE_RECORD_UNREADABLE`
  */
 export async function deleteFormer(
   registry: Registry,
   { former = [], images, record }: Pick<RegistryState, "images" | "former" | "record">,
-  wanted: RecordWanted,
-  held: HeldManifests,
+  spared: { others: OtherRecords; held: HeldManifests },
   context: OperationContext,
 ): Promise<void> {
   if (former.length === 0) {
     return;
   }
-  const book = new PushSetBook(registry, wanted, record, context);
+  const others = readable(spared.others);
   const recorded = record === undefined ? [] : ((await readRecord(registry, record))?.images ?? []);
-  const others = readable(await book.others());
-  const request = { expired: former, kept: images, recorded, others, held: () => Promise.resolve(held) };
+  const request = { expired: former, kept: images, recorded, others, held: () => Promise.resolve(spared.held) };
   const result = await pruneImages(registry, request, context);
   const failures = result.stays.flatMap((stay) =>
     stay.kind === "failed" ? [`${stay.image.source}: ${textWithCode(stay.error)}`] : [],

@@ -4,6 +4,7 @@ import { fingerprintPackage } from "../../../provider/archive/index/fingerprint"
 import type { NodeConnection } from "../../../provider/node";
 import { closeIdleNodes, connectNode } from "../../../provider/node";
 import type { FormerImage } from "../../../provider/registry/sets/formerImages";
+import { defaultRecordRepository } from "../../../provider/registry/sets/pushSetRecord";
 import { imagePushSet } from "../../../provider/resources/pushSet/operations";
 import type { PruneWanted } from "../../../provider/resources/pushSet/pruneWanted";
 import type { PushSetInputs, PushSetOutputs } from "../../../provider/resources/pushSet/state";
@@ -265,7 +266,10 @@ describe("S6: pruning a real registry", function () {
       const changes = { prune: { keep: 3 }, deleteImages };
       await set.up(first, changes);
       await set.up(second, changes);
+      proxy.script();
       await imagePushSet.delete?.("id", set.outs);
+      const records = proxy.requests.filter(({ path }) => path.includes(`/${defaultRecordRepository}/tags/list`));
+      assert.equal(records.length, deleteImages ? 1 : 0, "others' records are read once");
       const all = [...(await there(first)), ...(await there(second))];
       assert.equal(all.length, deleteImages ? 0 : 2);
     }
