@@ -5,7 +5,7 @@ import * as toml from "@iarna/toml";
 import { builtIn } from "../containerd/layout/builtIn";
 import type { NodeLayout } from "../containerd/layout/layout";
 import type { LayoutChoice } from "../containerd/layout/layouts";
-import { candidates, layoutNames, usualLayout } from "../containerd/layout/layouts";
+import { candidates, layoutAt, layoutNames, usualLayout } from "../containerd/layout/layouts";
 import type { ObservedDropIns, ObservedFile, ObservedNode } from "../containerd/observed";
 import { mainConfig } from "../containerd/read/mainConfig";
 import { whatToObserve } from "../containerd/read/whatToObserve";
@@ -76,10 +76,14 @@ export function observeCommand(hostsDirs: string[], layout: LayoutChoice = "auto
 }
 
 /** One candidate as `layout` of observe.sh reads it. */
-function encodeLayout({ link = "", versionCommand = "", dropIns, ...one }: NodeLayout): string {
+function encodeLayout({ link = "", versionCommand = "", dropIns, dataDir, ...one }: NodeLayout): string {
   const { kind, units, configPath, hostsDir, binary, paths } = one;
   const { folder = "", pidPath = "" } = dropIns ?? {};
-  const words = [kind, units.join(" "), configPath, hostsDir, binary, paths, link, versionCommand, folder, pidPath];
+  const data = [dataDir?.usual, dataDir?.flags.join(" "), dataDir?.variable, dataDir?.configPath];
+  const words = [
+    ...[kind, units.join(" "), configPath, hostsDir, binary, paths, link, versionCommand, folder, pidPath],
+    ...data.map((word = "") => word),
+  ];
   return encodeValue(words.join("\n"));
 }
 
@@ -104,7 +108,8 @@ export async function observeNode(
   const unit = seen.values["unit"] ?? layout.units[0] ?? "";
   requireOneLayout(node, seen.present);
   const allowDown = options.allowDown === true;
-  const isAbsent = service["LoadState"] === "not-found" && options.layout === layout.kind && layout !== usualLayout;
+  const isAbsent =
+    service["LoadState"] === "not-found" && options.layout === layout.kind && layout.kind !== usualLayout.kind;
   if (isAbsent && !(options.allowAbsent ?? allowDown)) {
     throw new NodeError(
       "NODE_LAYOUT",
@@ -289,10 +294,11 @@ function properties(text: string): Record<string, string> {
   );
 }
 
-/** Of the candidates the one that the node's program found there. */
+/** Of the candidates the one that the node's program found there, and where. */
 function layoutOf(seen: Seen, choice: LayoutChoice = "auto"): NodeLayout {
   const possible = candidates(choice);
-  return possible.find(({ kind }) => kind === seen.values["layout"]) ?? (possible[0] as NodeLayout);
+  const found = possible.find(({ kind }) => kind === seen.values["layout"]) ?? possible[0] ?? usualLayout;
+  return layoutAt(found, seen.values["data"] || undefined, seen.values["linked"] || undefined);
 }
 
 function requireOneLayout(node: string, present: readonly { kind: string; unit: string }[]): void {

@@ -22,6 +22,7 @@ export const k0sLayout: NodeLayout = {
   },
   hostsDir: "/etc/k0s/certs.d",
   hostsDirFrom: "layout",
+  dataDir: { usual: "/var/lib/k0s", flags: ["--data-dir"] },
   socketPath: "/run/k0s/containerd.sock",
   binary: "/var/lib/k0s/bin/containerd",
   paths: "fixed",

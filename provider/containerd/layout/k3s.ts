@@ -12,6 +12,12 @@ export const k3sLayout: NodeLayout = {
   },
   hostsDir: "/var/lib/rancher/k3s/agent/etc/containerd/certs.d",
   hostsDirFrom: "layout",
+  dataDir: {
+    usual: "/var/lib/rancher/k3s",
+    flags: ["--data-dir", "-d"],
+    variable: "K3S_DATA_DIR",
+    configPath: "/etc/rancher/k3s/config.yaml",
+  },
   socketPath: "/run/k3s/containerd/containerd.sock",
   binary: "/var/lib/rancher/k3s/data/current/bin/containerd",
   paths: "fixed",

@@ -28,6 +28,8 @@ export interface NodeLayout {
    * by its name, so that it is the same after an upgrade.
    */
   link?: string;
+  /** Set where the program that runs containerd can be told another folder for its files. */
+  dataDir?: DataDir;
   /** Socket of CRI, where `paths` does not find another. */
   socketPath: string;
   /** containerd's program: a name on root's PATH, or a path; where the unit's own process is none. */
@@ -45,6 +47,18 @@ export interface NodeLayout {
   generatedHosts?: GeneratedHosts;
   /** What of ours is there again after a restart of the unit. */
   survivesRestart: string;
+}
+
+/** Where a program keeps what it makes and unpacks, and how it is told to do so elsewhere. */
+interface DataDir {
+  /** With this at its beginning a path of the layout lies there. */
+  usual: string;
+  /** Arguments that name another, as `--flag VALUE` or `--flag=VALUE`. */
+  flags: readonly string[];
+  /** Environment variable that does, and comes before the arguments. */
+  variable?: string;
+  /** YAML file whose `data-dir` does, and files in the folder of its name with `.d`, which come after the arguments. */
+  configPath?: string;
 }
 
 /** A configuration that is not ours to edit. */

@@ -39,6 +39,25 @@ export function candidates(choice: LayoutChoice): readonly NodeLayout[] {
   return choice === "auto" ? Object.values(layouts) : [layouts[choice]];
 }
 
+/**
+ * A layout as it is on a node.
+ *
+ * @param data Where its program keeps its files there.
+ * @param link A symbolic link on the way there.
+ */
+export function layoutAt(layout: NodeLayout, data: string | undefined, link: string | undefined): NodeLayout {
+  const { usual } = layout.dataDir ?? {};
+  const moved = (path: string): string =>
+    usual !== undefined && data !== undefined && path.startsWith(`${usual}/`) ? data + path.slice(usual.length) : path;
+  return {
+    ...layout,
+    configPath: moved(layout.configPath),
+    hostsDir: moved(layout.hostsDir),
+    binary: moved(layout.binary),
+    ...(link === undefined ? {} : { link }),
+  };
+}
+
 /** What a choice came to on a node, for where it is asked for again: what was found stays, whatever comes beside it. */
 export function foundChoice(choice: LayoutChoice = "auto", found: string = usualLayout.kind): LayoutChoice {
   return choice === "auto" && isKind(found) ? found : choice;

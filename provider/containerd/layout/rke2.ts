@@ -12,6 +12,12 @@ export const rke2Layout: NodeLayout = {
   },
   hostsDir: "/var/lib/rancher/rke2/agent/etc/containerd/certs.d",
   hostsDirFrom: "layout",
+  dataDir: {
+    usual: "/var/lib/rancher/rke2",
+    flags: ["--data-dir", "-d"],
+    variable: "RKE2_DATA_DIR",
+    configPath: "/etc/rancher/rke2/config.yaml",
+  },
   socketPath: "/run/k3s/containerd/containerd.sock",
   binary: "/var/lib/rancher/rke2/bin/containerd",
   paths: "fixed",

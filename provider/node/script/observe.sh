@@ -103,6 +103,7 @@ layout() {
     IFS= read -r y_hosts; IFS= read -r y_binary; IFS= read -r y_paths; IFS= read -r y_link
     IFS= read -r y_program
     IFS= read -r y_watched; IFS= read -r y_pidfile
+    IFS= read -r y_data; IFS= read -r y_dataflags; IFS= read -r y_datavar; IFS= read -r y_datafile
   } <<EOT
 $dec
 EOT
@@ -153,8 +154,11 @@ do_observe() {
   choose $o_layouts
   value layout "$y_kind"
   value unit "$unit"
+  data_dir
+  value data "$y_data"
   # Where it points; empty where it is not there.
   if [ -n "$y_link" ]; then
+    value linked "$y_link"
     o_link=$(realpath -e -- "$root$y_link" 2>/dev/null) || o_link=
     value link "${o_link#"$root"}"
   fi

@@ -19,6 +19,8 @@ unit='@UNIT@'
 
 # shellcheck source=basics.sh
 . ./basics.sh
+# shellcheck source=dataDir.sh
+. ./dataDir.sh
 # shellcheck source=observe.sh
 . ./observe.sh
 # shellcheck source=transaction.sh

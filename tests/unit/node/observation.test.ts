@@ -227,6 +227,84 @@ describe("reading a node", function () {
     assert.equal(seen.notLoaded, false);
   });
 
+  describe("N1: a data-dir that is elsewhere", () => {
+    const containerd = "#!/bin/sh\necho containerd github.com/k3s-io/containerd v2.1.5-k3s1\n";
+    const k3s = async (
+      start: string,
+      properties = "",
+    ): Promise<{ configPath: string; hostsDir: string | undefined; binary: string }> => {
+      unit(start);
+      node.write("fake/unit", `${node.read("fake/unit")}ControlGroup=/system.slice/k3s.service\n${properties}`);
+      const { configPath, hostsDir, binary } = await observe({ layout: "k3s" });
+      return { configPath, hostsDir, binary };
+    };
+    const below = (folder: string): object => ({
+      configPath: `${folder}/agent/etc/containerd/config.toml`,
+      hostsDir: `${folder}/agent/etc/containerd/certs.d`,
+      binary: `${folder}/data/current/bin/containerd`,
+    });
+    const unpacked = (folder: string): void => node.write(`${folder}/data/current/bin/containerd`, containerd, 0o755);
+    const runs = (...args: string[]): void => {
+      node.write("proc/7/comm", "k3s-server\n");
+      node.write("proc/8/comm", "containerd-shim\n");
+      node.write("proc/9/comm", "containerd\n");
+      node.write("proc/9/cmdline", `${args.join("\0")}\0`);
+    };
+    beforeEach(() => unpacked("data/k3s"));
+
+    it("is where the containerd that runs has it from, whatever else says something", async () => {
+      const config = "/data/k3s/agent/etc/containerd/config.toml";
+      runs("containerd", "-c", config, "-a", "/run/k3s/containerd/containerd.sock");
+      for (const tree of ["", "unified/", "systemd/"]) {
+        node.write(`sys/fs/cgroup/${tree}system.slice/k3s.service/cgroup.procs`, "7\n8\n9\n");
+        assert.deepEqual(await k3s("/usr/local/bin/k3s server --data-dir=/other"), below("/data/k3s"), tree);
+        rmSync(node.path("sys"), { recursive: true });
+      }
+      node.write("sys/fs/cgroup/system.slice/k3s.service/cgroup.procs", "7\n8\n9\n");
+      runs("containerd", "-c", "/etc/theirs.toml");
+      assert.deepEqual(await k3s("/usr/local/bin/k3s server -d /data/k3s"), below("/data/k3s"));
+    });
+
+    it("its program may still run from where it was unpacked before", async () => {
+      rmSync(node.path("data"), { recursive: true });
+      node.write("var/lib/rancher/k3s/data/f00/bin/containerd", containerd, 0o755);
+      runs("containerd", "-c", "/data/k3s/agent/etc/containerd/config.toml");
+      symlinkSync("/var/lib/rancher/k3s/data/f00/bin/k3s", node.path("proc/9/exe"));
+      node.write("sys/fs/cgroup/system.slice/k3s.service/cgroup.procs", "9\n");
+      const seen = await k3s("/usr/local/bin/k3s server");
+      assert.deepEqual(seen, { ...below("/data/k3s"), binary: "/var/lib/rancher/k3s/data/f00/bin/containerd" });
+    });
+
+    it("where none runs, it is what its owner would take: variable, arguments, the last of its files", async () => {
+      assert.deepEqual(await k3s("/usr/local/bin/k3s server --data-dir /data/k3s/"), below("/data/k3s"));
+      node.write("etc/rancher/k3s/config.yaml", 'token: x\n"data-dir": /elsewhere\n');
+      unpacked("elsewhere");
+      assert.deepEqual(await k3s("/usr/local/bin/k3s server"), below("/elsewhere"));
+      node.write("etc/rancher/k3s/config.yaml.d/10-a.yaml", "data-dir: '/data/k3s' # the larger disk\n");
+      node.write("etc/rancher/k3s/config.yaml.d/20-b.txt", "data-dir: /no\n");
+      assert.deepEqual(await k3s("/usr/local/bin/k3s server"), below("/data/k3s"));
+      assert.deepEqual(await k3s("/usr/local/bin/k3s server -d=/elsewhere"), below("/elsewhere"));
+      node.write("etc/k3s.env", 'K3S_TOKEN=x\nK3S_DATA_DIR="/data/k3s"\n');
+      const files = "EnvironmentFiles=/etc/k3s.env (ignore_errors=yes)\n";
+      assert.deepEqual(await k3s("/usr/local/bin/k3s server -d /elsewhere", files), below("/data/k3s"));
+      const variables = "Environment=A=b K3S_DATA_DIR=/data/k3s\n";
+      assert.deepEqual(await k3s("/usr/local/bin/k3s server -d /elsewhere", variables), below("/data/k3s"));
+    });
+
+    it("RKE2 and k0s have theirs", async () => {
+      node.write("data/rke2/bin/containerd", containerd, 0o755);
+      unit("/usr/local/bin/rke2 server --data-dir=/data/rke2");
+      let seen = await observe({ layout: "rke2" });
+      assert.equal(seen.binary, "/data/rke2/bin/containerd");
+      assert.equal(seen.configPath, "/data/rke2/agent/etc/containerd/config.toml");
+      node.write("data/k0s/bin/containerd", containerd, 0o755);
+      unit("/usr/local/bin/k0s worker -d --data-dir=/data/k0s");
+      seen = await observe({ layout: "k0s", allowDown: true });
+      assert.equal(seen.binary, "/data/k0s/bin/containerd");
+      assert.deepEqual([seen.configPath, seen.hostsDir], ["/etc/k0s/containerd.toml", "/etc/k0s/certs.d"]);
+    });
+  });
+
   it("more than a thousand files in a hosts directory are cut short, and said so", async function () {
     this.timeout(120_000);
     for (let i = 0; i < 1050; i++) {

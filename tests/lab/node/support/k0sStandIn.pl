@@ -8,8 +8,10 @@ use warnings;
 use POSIX qw(:sys_wait_h);
 
 my ($debounce, $respawn) = (0.3, 0.2);
-my ($conf, $folder, $run, $data) = ("/etc/k0s/containerd.toml", "/etc/k0s/containerd.d", "/run/k0s", "/var/lib/k0s");
+my ($conf, $folder, $run) = ("/etc/k0s/containerd.toml", "/etc/k0s/containerd.d", "/run/k0s");
 my $merging = ($ARGV[0] // "") eq "merging";
+# As cmd/worker: what is told is for programs and images; configuration and sockets stay where they are.
+my ($data) = map { /^--data-dir=(.*)$/ } @ARGV, "--data-dir=/var/lib/k0s";
 
 sub slurp { my ($path) = @_; open my $in, "<", $path or return ""; local $/; my $text = <$in>; return $text; }
 sub spit { my ($path, $text) = @_; open my $out, ">", "$path.tmp" or die; print $out $text; close $out; rename "$path.tmp", $path; }

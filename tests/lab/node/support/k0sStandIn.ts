@@ -9,16 +9,16 @@ const program = "/usr/local/bin/k0s-stand-in";
 
 const up = "until ctr --address /run/k0s/containerd.sock version >/dev/null 2>&1; do sleep 0.1; done";
 
-const install = (mode: string): string => `set -e
+const install = (mode: string, data: string): string => `set -e
 systemctl disable --now --quiet containerd
 rm -r /etc/containerd
-mkdir -p /etc/k0s /var/lib/k0s/bin
-ln -s /usr/bin/containerd /var/lib/k0s/bin/containerd
+mkdir -p /etc/k0s ${data}/bin
+ln -s /usr/bin/containerd ${data}/bin/containerd
 # A disk on which overlayfs works.
-ln -s /var/lib/containerd /var/lib/k0s/containerd
+ln -s /var/lib/containerd ${data}/containerd
 cat > /etc/systemd/system/${unit} <<'EOT'
 [Service]
-ExecStart=${program} ${mode}
+ExecStart=${program} ${mode} --data-dir=${data}
 Restart=always
 KillMode=process
 [Install]
@@ -29,7 +29,12 @@ systemctl enable --now --quiet ${unit}
 ${up}`;
 
 /** Stands in for k0s: the release's own containerd as its child, and k0sStandIn.pl for what k0s does about it. */
-export function k0sCase(release: LayoutCase["release"], title: string, mode: "merging" | "importing"): LayoutCase {
+export function k0sCase(
+  release: LayoutCase["release"],
+  title: string,
+  mode: "merging" | "importing",
+  data = "/var/lib/k0s",
+): LayoutCase {
   const hostsDir = "/etc/k0s/certs.d";
   return {
     title: `${release} as a node of ${title} (a stand-in)`,
@@ -49,7 +54,7 @@ export function k0sCase(release: LayoutCase["release"], title: string, mode: "me
     next: { title: "the next start of k0s", run: (node: LabNode) => node.exec(`systemctl restart ${unit}; ${up}`) },
     prepare: async (node: LabNode) => {
       await node.writeFile(program, readFileSync(join(__dirname, "k0sStandIn.pl")), "0755");
-      await node.exec(install(mode));
+      await node.exec(install(mode, data));
     },
   };
 }

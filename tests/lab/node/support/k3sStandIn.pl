@@ -6,6 +6,7 @@
 #   pkg/agent/templates/templates.go ContainerdConfigTemplate(V3), HostsTomlTemplate, trimEmpty
 #   pkg/spegel/spegel.go             InjectMirror (the embedded registry)
 #   pkg/agent/util/file.go           WriteFile
+#   cmd/k3s/main.go                  findDataDir (its file and the folder beside it, with its arguments before them)
 # Left out: stream_server_port = "10010", as all nodes of the lab share one network. No Kubernetes, no download, none of its other work. registries.yaml may have maps, lists of texts and quoted texts.
 # /etc/stand-in.release (default 1.35.1) says which release it plays: before September 2024 a start deletes every folder.
 use strict;
@@ -18,7 +19,8 @@ if (($ARGV[0] // "") eq "--version") {
     printf "%s version v%s+%s (stand-in)\n", $program, $release, $program eq "rke2" ? "rke2r1" : "k3s1";
     exit 0;
 }
-my $data = "/var/lib/rancher/$program/agent";
+my $folder = data_dir();
+my $data = "$folder/agent";
 my $certs = "$data/etc/containerd/certs.d";
 my $socket = "/run/k3s/containerd/containerd.sock";
 my $yaml = parse_yaml(slurp("/etc/rancher/$program/registries.yaml") // "");
@@ -47,13 +49,27 @@ mkdir_all($_, 0755) for "/run/k3s/containerd";
 
 my $child = fork // die "fork: $!";
 if ($child == 0) {
-    exec "/var/lib/rancher/$program/" . ($program eq "rke2" ? "bin" : "data/current/bin") . "/containerd",
-        "-c", "$data/etc/containerd/config.toml", "-a", $socket, "--state", "/run/k3s/containerd", "--root", "/var/lib/containerd";
+    # Found on the PATH, so its arguments begin with the bare name.
+    my $file = "$folder/" . ($program eq "rke2" ? "bin" : "data/current/bin") . "/containerd";
+    exec { $file } "containerd", "-c", "$data/etc/containerd/config.toml", "-a", $socket, "--state", "/run/k3s/containerd", "--root", "/var/lib/containerd";
     exit 127;
 }
 $SIG{TERM} = sub { kill "TERM", $child; waitpid $child, 0; exit 0 };
 waitpid $child, 0;
 exit 1;
+
+sub data_dir {
+    for my $n (0 .. $#ARGV) {
+        return $1 if $ARGV[$n] =~ /^(?:--data-dir|-d)=(.*)$/;
+        return $ARGV[$n + 1] if $ARGV[$n] =~ /^(?:--data-dir|-d)$/;
+    }
+    my $found = "/var/lib/rancher/$program";
+    my $main = "/etc/rancher/$program/config.yaml";
+    for my $file ($main, sort glob("$main.d/*.yaml"), glob("$main.d/*.yml")) {
+        $found = parse_yaml(slurp($file) // "")->{"data-dir"} // $found;
+    }
+    return $found;
+}
 
 sub host_configs {
     my %found;

@@ -64,7 +64,7 @@ const custom = (release: LayoutCase["release"]): LayoutCase => ({
 /** What must be the same wherever a node has its containerd. */
 export const layoutCases: readonly LayoutCase[] = [
   rancherCase("k3s", "k3s-agent.service", "trixie"),
-  rancherCase("rke2", "rke2-server.service", "forky", listing),
+  rancherCase("rke2", "rke2-server.service", "forky", listing, { path: "/data/rke2", from: "/data", to: "/srv/disk" }),
   k0sCase("trixie", "k0s up to 1.35", "merging"),
   {
     title: "trixie as it is",
@@ -79,7 +79,7 @@ export const layoutCases: readonly LayoutCase[] = [
     restarts: 1,
   },
   custom("bookworm"),
-  k0sCase("forky", "k0s from 1.36 on", "importing"),
+  k0sCase("forky", "k0s from 1.36 on, with its data-dir elsewhere", "importing", "/srv/k0s"),
   microk8sCase("forky"),
   custom("forky"),
 ];

@@ -12,13 +12,21 @@ const serving = `for n in $(seq 200); do ctr -a ${socketPath} version >/dev/null
  * what it was made from, and what is not there).
  *
  * @param registries its registries.yaml; "" for none
+ * @param dataDir where it is told to keep its files, by its own name or through a link
  */
 export async function becomeRancherNode(
   node: LabNode,
   kind: "k3s" | "rke2",
   unit: string,
   registries = "",
+  dataDir?: DataDir,
 ): Promise<void> {
+  if (dataDir !== undefined) {
+    const { from, to, path } = dataDir;
+    await node.exec(`mkdir -p ${to} && ln -s ${to.slice(1)} ${from}`);
+    await node.writeFile(`/etc/rancher/${kind}/config.yaml`, "data-dir: /nowhere\n");
+    await node.writeFile(`/etc/rancher/${kind}/config.yaml.d/10-disk.yaml`, `data-dir: "${path}" # the larger disk\n`);
+  }
   if (registries !== "") {
     await node.writeFile(`/etc/rancher/${kind}/registries.yaml`, registries);
   }
@@ -28,7 +36,7 @@ export async function becomeRancherNode(
     `/etc/systemd/system/${unit}`,
     `[Service]\nType=notify\nNotifyAccess=all\nExecStart=/usr/local/bin/${kind} agent\nDelegate=yes\n[Install]\nWantedBy=multi-user.target\n`,
   );
-  const bin = kind === "k3s" ? "/var/lib/rancher/k3s/data/current/bin" : "/var/lib/rancher/rke2/bin";
+  const bin = `${dataDir?.path ?? `/var/lib/rancher/${kind}`}/${kind === "k3s" ? "data/current/bin" : "bin"}`;
   await node.exec(
     `set -e
 systemctl disable --now --quiet containerd
@@ -39,6 +47,13 @@ systemctl daemon-reload
 systemctl enable --now --quiet ${unit}
 ${serving}`,
   );
+}
+
+/** A data directory that lies somewhere else: `path` goes through the link `from`, which points to `to`. */
+interface DataDir {
+  path: string;
+  from: string;
+  to: string;
 }
 
 /** A registries.yaml that lists what is declared, and more. */
@@ -61,17 +76,24 @@ configs:
       ca_file: /etc/old.crt # theirs
 `;
 
-/** @param registries of the node before us; "" for none */
+/**
+ * @param registries of the node before us; "" for none
+ * @param dataDir where its files lie, if not at the usual place
+ */
 export function rancherCase(
   kind: "k3s" | "rke2",
   unit: string,
   release: LayoutCase["release"],
   registries = "",
+  dataDir?: DataDir,
 ): LayoutCase {
   const path = `/etc/rancher/${kind}/registries.yaml`;
-  const etc = `/var/lib/rancher/${kind}/agent/etc`;
+  const data = dataDir?.path ?? `/var/lib/rancher/${kind}`;
+  const etc = `${data}/agent/etc`;
+  const lists = registries === "" ? "" : ", whose registries.yaml lists the hosts";
+  const elsewhere = dataDir === undefined ? "" : ", with its data-dir elsewhere";
   return {
-    title: `${release} as a node of ${kind} (a stand-in)${registries === "" ? "" : ", whose registries.yaml lists the hosts"}`,
+    title: `${release} as a node of ${kind} (a stand-in)${lists}${elsewhere}`,
     release,
     choice: "auto",
     found: kind,
@@ -80,9 +102,9 @@ export function rancherCase(
     hostsDir: `${etc}/containerd/certs.d`,
     socketPath,
     restarts: 0,
-    folders: ["/etc", etc],
+    folders: ["/etc", dataDir === undefined ? etc : etc.replace(dataDir.from, dataDir.to)],
     ...(registries === "" ? {} : { listed: { path, certificates: `/etc/rancher/${kind}/registry-mirror` } }),
-    prepare: (node) => becomeRancherNode(node, kind, unit, registries),
+    prepare: (node) => becomeRancherNode(node, kind, unit, registries, dataDir),
     next: { title: `the next start of ${kind}`, run: (node) => node.exec(`systemctl restart ${unit}; ${serving}`) },
   };
 }
