@@ -8,7 +8,9 @@ export type { ErrorCode } from "../provider/model/codes";
 export { MirrorError } from "../provider/model/errors";
 export type { Problem } from "../provider/model/problem";
 export type { PullCause } from "../provider/node";
+export type { PushedRegistry } from "../provider/registry/push/pushedRegistry";
 export type { EndpointSeen, Probe, PushedImage } from "../provider/registry/push/pushResult";
+export type { FormerImage } from "../provider/registry/sets/formerImages";
 export type {
   ClusterConfig,
   ClusterConfigMirror,
@@ -33,7 +35,6 @@ export type { InspectedContainerd, InspectedHost, NodeInspection } from "../prov
 export type { LookedFile, NodeLook, RecordedOwner } from "../provider/resources/node/look";
 export type { DeclaredImagePaths } from "../provider/resources/pushSet/manifestSources";
 export { ManifestError } from "../provider/resources/pushSet/manifestSources";
-export type { PushedRegistry } from "../provider/resources/pushSet/state";
 export type { ClusterVerification } from "../provider/verify/clusterVerification";
 export type { ClusterCoverage, ClusterGap } from "../provider/verify/coverage/clusterCoverage";
 export type { CoverageStatus, ImageCoverage, NodeCoverage } from "../provider/verify/coverage/coverage";

@@ -1,4 +1,5 @@
-import { ArchiveError, bytesText } from "./archiveError";
+import { bytesText } from "../model/bytesText";
+import { ArchiveError } from "./archiveError";
 
 /**
  * A registry must accept manifests of 4 MiB (distribution-spec v1.1.1, "Pushing Manifests") and may refuse larger ones.

@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { PushedRegistry } from "../../provider/registry/push/pushedRegistry";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
+import type { FormerImage } from "../../provider/registry/sets/formerImages";
 import { warningOfLacks } from "../../provider/resources/pushSet/lacks";
 import type { InspectedPackage } from "../../provider/resources/pushSet/package";
 import { inspectPackage } from "../../provider/resources/pushSet/package";
@@ -10,7 +12,6 @@ import { requireRegistry } from "../../provider/resources/pushSet/registry";
 import { resolveRequireSigned, signaturesNote } from "../../provider/resources/pushSet/requireSigned";
 import { checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { resolveSignature } from "../../provider/resources/pushSet/signature";
-import type { PushedRegistry } from "../../provider/resources/pushSet/state";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
 import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
@@ -157,6 +158,10 @@ export class ImagePushSet extends MirrorResource {
   /** Each registry by itself, in the order of `registry`: what lies in it, and what it lacks. */
   declare readonly registries: pulumi.Output<PushedRegistry[]>;
 
+  /** Of a single registry; what a program is shown of them stands in `registries`. */
+  declare private readonly drift: pulumi.Output<string[] | undefined>;
+  declare private readonly former: pulumi.Output<FormerImage[] | undefined>;
+
   /** What is known of the package while the program runs. */
   private readonly seen: pulumi.Output<InspectedPackage | undefined>;
 
@@ -220,6 +225,7 @@ export class ImagePushSet extends MirrorResource {
       {
         ...wire,
         drift: undefined,
+        former: undefined,
         images: undefined,
         probe: undefined,
         registries: undefined,
@@ -229,9 +235,9 @@ export class ImagePushSet extends MirrorResource {
       // How to reach a registry that is still to be cleaned after it was taken out of the list.
       pulumi.mergeOptions(opts, { additionalSecretOutputs: ["dropped"] }),
     );
-    this.registries = pulumi
-      .all([this.registries, this.endpoint, this.images, this.probe])
-      .apply(([several, ...only]) => shownRegistries(several, ...only));
+    const { images, drift, former } = this;
+    const only = pulumi.output({ endpoint: this.endpoint, images, probe: this.probe, drift, former });
+    this.registries = pulumi.all([this.registries, only]).apply(([several, one]) => shownRegistries(several, one));
     this.seen = seen.apply(({ value }) => value);
     rememberPlanned(this.images, this.seen);
     pulumi.output({ found: this.seen, include, exclude }).apply(({ found, ...patterns }) => {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { mediaTypes } from "../../provider/model/mediaType";
+import type { PushedRegistry } from "../../provider/registry/push/pushedRegistry";
 import type { Probe } from "../../provider/registry/push/pushResult";
-import type { PushedRegistry } from "../../provider/resources/pushSet/state";
 import type { ConfigValue, OperationResult, ProgramStack } from "../engine/program";
 import { openStack } from "../engine/program";
 import type { Lab, LabRegistry } from "../lab/lab";

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 
+import { bytesText } from "../../model/bytesText";
 import type { Descriptor } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
 import { isManifest, mediaTypes } from "../../model/mediaType";
 import { largestSignature } from "../../model/signatureLayer";
-import { ArchiveError, bytesText } from "../archiveError";
+import { ArchiveError } from "../archiveError";
 import type { Compression, UnsupportedForm } from "../decode/compression";
 import { mismatch } from "../delivery";
 import { largestManifest, largestManifestsTotal, largestSignaturesTotal } from "../limits";

@@ -1,4 +1,5 @@
-import { ArchiveError, bytesText } from "../archiveError";
+import { bytesText } from "../../model/bytesText";
+import { ArchiveError } from "../archiveError";
 import type { Cursor } from "../decode/byteSource";
 import { piecesOf, RegionCursor } from "../decode/byteSource";
 import type { Place, PlacedSource } from "./place";

@@ -5,9 +5,10 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { bytesText } from "../../model/bytesText";
 import type { Digest } from "../../model/digest";
 import { messageOf } from "../../model/errors";
-import { ArchiveError, bytesText } from "../archiveError";
+import { ArchiveError } from "../archiveError";
 import type { RandomSource } from "../decode/byteSource";
 import { piecesOf, RegionCursor } from "../decode/byteSource";
 import type { Body } from "./entry";

@@ -1,4 +1,5 @@
-import { ArchiveError, bytesText, quoted } from "../archiveError";
+import { bytesText } from "../../model/bytesText";
+import { ArchiveError, quoted } from "../archiveError";
 import type { Cursor } from "../decode/byteSource";
 import { RegionCursor } from "../decode/byteSource";
 import type { Entry } from "./entry";

@@ -23,6 +23,11 @@ export interface PushedImage {
   reason?: string;
   /** That it has the signatures that requireSigned asks of it; absent where none is asked for. */
   signed?: true;
+  /**
+   * By which keys: `sha256:` and the first 12 digits of what `openssl pkey -pubin -in KEY -outform der | sha256sum` prints
+   * of each. With `signed`.
+   */
+  signedBy?: string[];
 }
 
 /** An image of random content that only the mirror can have. */

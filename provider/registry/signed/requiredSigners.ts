@@ -28,8 +28,8 @@ export interface UnsignedImage extends Finding<UnsignedKind> {
 
 /** What came of the question whether images are signed. */
 export interface SignedImages {
-  /** Names of those that have all signatures that are asked for. */
-  signed: Set<string>;
+  /** Those that have all signatures that are asked for, by name, with the keys' names. */
+  signed: Map<string, string[]>;
   unsigned: UnsignedImage[];
 }
 
@@ -44,7 +44,7 @@ export function checkSigned(
   images: readonly PackageImage[],
   required: readonly RequiredSigner[],
 ): SignedImages {
-  const result: SignedImages = { signed: new Set(), unsigned: [] };
+  const result: SignedImages = { signed: new Map(), unsigned: [] };
   const keys = required.map((one) => ({ ...one, key: SignerKey.read(one.publicKey, "requireSigned.publicKey") }));
   const signatures = new ImageSignatures(index);
   for (const image of images.filter(({ source }) => !isAttachedName(source))) {
@@ -52,7 +52,7 @@ export function checkSigned(
     const lacking = asked.flatMap(({ key }) => unsigned(signatures, image, key) ?? []);
     result.unsigned.push(...lacking);
     if (asked.length > 0 && lacking.length === 0) {
-      result.signed.add(image.source);
+      result.signed.set(image.source, [...new Set(asked.map(({ key }) => key.name))]);
     }
   }
   return result;

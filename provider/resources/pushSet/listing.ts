@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 
-import { bytesText } from "../../archive/archiveError";
 import type { ImagePackage, PackageIndex } from "../../archive/imagePackage";
+import { bytesText } from "../../model/bytesText";
 
 /** How a preview finds out which images a package has when that is not known yet. */
 export interface Listing {

@@ -4,6 +4,7 @@ import { MirrorError, textWithCode } from "../../model/errors";
 import type { NodeConnection } from "../../node";
 import { pushToAll } from "../../registry/push/push";
 import type { PushedImage, PushResult } from "../../registry/push/pushResult";
+import type { SignedImages } from "../../registry/signed/requiredSigners";
 import { cleanRegistry } from "./clean";
 import type { RegistryEntry } from "./comparison";
 import { compareRegistries } from "./comparison";
@@ -25,7 +26,7 @@ export async function push(
 ): Promise<{ outs: PushSetOutputs; failure?: MirrorError }> {
   const { entries, dropped } = compareRegistries(olds, inputs);
   const deliveries = entries.flatMap((entry) => (entry.isSettled ? [] : [new Delivery(entry, inputs, nodes, context)]));
-  let pushed: PushedPackage = { fingerprint: inputs.fingerprint, signed: new Set() };
+  let pushed: PushedPackage = { fingerprint: inputs.fingerprint, signed: new Map() };
   try {
     // First of all: CA and credentials, before minutes are spent on the package.
     await Promise.all(deliveries.map((one) => one.ping()));
@@ -91,8 +92,8 @@ function withoutFingerprint({
 /** What was pushed. */
 interface PushedPackage {
   fingerprint: string | undefined;
-  /** Names of the images that are signed as it is asked. */
-  signed: ReadonlySet<string>;
+  /** The images that are signed as it is asked, with the keys' names. */
+  signed: SignedImages["signed"];
 }
 
 /** One reading of the package for all registries. */

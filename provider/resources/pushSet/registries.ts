@@ -2,8 +2,9 @@ import { MirrorError } from "../../model/errors";
 import { isUnknown } from "../../pulumi/plainValue";
 import type { RegistryConnection } from "../../registry/connection";
 import { parseRegistryEndpoint } from "../../registry/endpoint";
-import type { Probe, PushedImage } from "../../registry/push/pushResult";
-import type { PushedRegistry, PushSetInputs, PushSetOutputs, RegistryState } from "./state";
+import type { PushedRegistry } from "../../registry/push/pushedRegistry";
+import type { PushedImage } from "../../registry/push/pushResult";
+import type { PushSetInputs, PushSetOutputs, RegistryState } from "./state";
 
 /** The entries of `registry`, which may be one without a list around it. */
 export function connectionsOf(registry: PushSetInputs["registry"]): RegistryConnection[] {
@@ -82,21 +83,25 @@ export function driftOf(registry: PushSetInputs["registry"], states: readonly Re
   return lines.length === 0 ? undefined : lines;
 }
 
+/** The outputs that are of one registry, where `registry` is no list. */
+type OfOnlyRegistry = { endpoint: string; images: PushedImage[] } & {
+  [Field in "probe" | "drift" | "former"]?: PushedRegistry[Field] | undefined;
+};
+
 /** Each registry as a program sees it: what is for the provider alone is left out. */
 export function shownRegistries(
   several: readonly PushedRegistry[] | undefined,
-  endpoint: string,
-  images: PushedImage[],
-  probe: Probe | undefined,
+  { endpoint: only, ...found }: OfOnlyRegistry,
 ): PushedRegistry[] {
-  const all = several ?? [stateOf(endpoint, { images, probe })];
-  return all.map(({ endpoint: at, host, images: there, probe: proof, failures, drift }) => ({
-    endpoint: at,
+  const all = several ?? [stateOf(only, found)];
+  return all.map(({ endpoint, host, images, probe, failures, drift, former }) => ({
+    endpoint,
     host,
-    images: there,
-    ...(proof === undefined ? {} : { probe: proof }),
+    images,
+    ...(probe === undefined ? {} : { probe }),
     ...(failures === undefined ? {} : { failures }),
     ...(drift === undefined ? {} : { drift }),
+    ...(former === undefined ? {} : { former }),
   }));
 }
 

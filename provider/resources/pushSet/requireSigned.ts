@@ -51,7 +51,7 @@ interface Chosen {
 /**
  * Before a push sends anything. Of a package whose images are known only once it is read, it is read for that.
  *
- * @returns the names of the images that are signed as it is asked
+ * @returns the images that are signed as it is asked, by name, with the keys' names
  * @throws MirrorError `IMAGE_UNSIGNED`, `IMAGE_SIGNATURE_WRONG`, `PUSH_FILTER_UNMATCHED`, and the package's own
  */
 export async function checkBeforePush(
@@ -59,9 +59,9 @@ export async function checkBeforePush(
   required: readonly RequiredSigner[] | undefined,
   { include = [], exclude = [] }: Chosen,
   { signal }: OperationContext,
-): Promise<ReadonlySet<string>> {
+): Promise<SignedImages["signed"]> {
   if (required === undefined) {
-    return new Set();
+    return new Map();
   }
   const index = await listPackage(opened, { read: true }, signal);
   const images = index?.images ?? [];
@@ -71,7 +71,7 @@ export async function checkBeforePush(
   );
   const { signed, unsigned } =
     index === undefined
-      ? { signed: new Set<string>(), unsigned: [] }
+      ? { signed: new Map<string, string[]>(), unsigned: [] }
       : checkSigned(index, selectImages(images, include, exclude), required);
   requireNoneUnsigned(unsigned);
   return signed;
@@ -139,6 +139,9 @@ function checkChosen(
 }
 
 /** The images with what is known of their signatures. */
-export function withSigned(images: readonly PushedImage[], signed: ReadonlySet<string>): PushedImage[] {
-  return images.map((image) => (signed.has(image.source) ? { ...image, signed: true } : image));
+export function withSigned(images: readonly PushedImage[], signed: SignedImages["signed"]): PushedImage[] {
+  return images.map((image) => {
+    const signedBy = signed.get(image.source);
+    return signedBy === undefined ? image : { ...image, signed: true, signedBy };
+  });
 }

@@ -1,5 +1,5 @@
-import { bytesText } from "../../archive/archiveError";
 import { recallIndex } from "../../archive/index/indexCache";
+import { bytesText } from "../../model/bytesText";
 import { MirrorError } from "../../model/errors";
 import type { Problem } from "../../model/problem";
 import { problemOf } from "../../model/problem";

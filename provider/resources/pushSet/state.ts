@@ -1,5 +1,6 @@
 import type { RequiredSignature } from "../../archive/signature";
 import type { RegistryConnection } from "../../registry/connection";
+import type { PushedRegistry } from "../../registry/push/pushedRegistry";
 import type { Probe, PushedImage } from "../../registry/push/pushResult";
 import type { FormerImage } from "../../registry/sets/formerImages";
 import type { RecordPlace } from "../../registry/sets/pushSetRecord";
@@ -42,29 +43,11 @@ export interface PushSetInputs {
   drift?: string[];
 }
 
-/** One of the registries of a push set, and what lies in it; element of ImagePushSet's `registries` output. */
-export interface PushedRegistry {
-  /** As given. */
-  endpoint: string;
-  /** `HOST:PORT`, or `HOST`: the first part of the names of its images. */
-  host: string;
-  /** What lies in it, in the package's order. */
-  images: PushedImage[];
-  /** The probe image, the same in all registries; undefined with `probeRepository: false`. */
-  probe?: Probe;
-  /** Why the last push to it is not complete, a line each. Absent when it is. */
-  failures?: string[];
-  /** What a refresh found that it lost, or has otherwise. Absent when there is nothing. */
-  drift?: string[];
-}
-
 /** What the state keeps of one of them. */
 export interface RegistryState extends PushedRegistry {
   /** Of the package that it has all chosen images of; absent when it has not. */
   fingerprint?: string;
   record?: RecordPlace;
-  /** With `prune`: images of earlier pushes that lie there still, and are no longer declared. */
-  former?: FormerImage[];
   damaged?: string[];
 }
 

@@ -106,10 +106,18 @@ describe("S4: the registries of a push set", () => {
   });
 
   it("S4: outputs: each registry by itself, also where there is no list; at() finds one however it is written", () => {
-    assert.deepEqual(shownRegistries(undefined, a.endpoint, images, probe), [
+    assert.deepEqual(shownRegistries(undefined, { endpoint: a.endpoint, images, probe, drift: undefined }), [
       { endpoint: a.endpoint, host: "10.0.0.5:5000", images, probe },
     ]);
-    const [, two] = shownRegistries([state(a), state(b, { damaged: ["x"], failures: ["y"] })], "", [], undefined);
+    const former = [{ source: "gcr.io/a/b:0", digest: "sha256:0" as const, behind: 1 }];
+    const past = { drift: ["x"], former };
+    assert.deepEqual(shownRegistries(undefined, { endpoint: a.endpoint, images, ...past }), [
+      { endpoint: a.endpoint, host: "10.0.0.5:5000", images, ...past },
+    ]);
+    const [, two] = shownRegistries([state(a), state(b, { damaged: ["x"], failures: ["y"] })], {
+      endpoint: "",
+      images: [],
+    });
     assert.deepEqual(two, { endpoint: b.endpoint, host: "10.0.0.6:5000", images, probe, failures: ["y"] });
     assert.equal(registryAt([state(a), state(b)], "https://10.0.0.6:5000/v2/ns").endpoint, b.endpoint);
     assert.throws(() => registryAt([state(a)], b.endpoint), {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -248,6 +249,13 @@ describe("images of a package that must be signed with cosign, without a Pulumi 
         [`gcr.io/a/one:${signatureTagOf(one.root.digest)}`, undefined],
         ["gcr.io/b/two:2", undefined],
       ]);
+      // What `openssl pkey -pubin -in KEY -outform der | sha256sum` begins with.
+      const der = Buffer.from(mine.pem.replace(/-----.*-----|\n/g, ""), "base64");
+      const signedBy = [`sha256:${createHash("sha256").update(der).digest("hex").slice(0, 12)}`];
+      assert.deepEqual(
+        outs.images.filter(({ signed }) => signed).map((image) => image.signedBy),
+        [signedBy],
+      );
     }
   });
 
