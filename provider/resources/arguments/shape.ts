@@ -7,7 +7,7 @@ export type Shape =
   | Kind
   | { kind: Kind; optional?: boolean; secret?: boolean; empty?: boolean; way?: string }
   | { list: Shape; optional?: boolean }
-  | { fields: Readonly<Record<string, Shape>>; optional?: boolean };
+  | { fields: Readonly<Record<string, Shape>>; optional?: boolean; way?: string };
 
 type Kind = "text" | "boolean" | "number" | "seconds" | "count" | "port" | "bytes" | readonly (string | false)[];
 
@@ -50,7 +50,7 @@ export function shapeProblems(value: unknown, shape: Shape, name: string): Probl
   }
   if ("fields" in full) {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      return [problem(name, value, `an object with ${Object.keys(full.fields).slice(0, 3).join(", ")}`, full.optional)];
+      return [problem(name, value, full.way ?? objectWith(Object.keys(full.fields)), full.optional)];
     }
     const fields = value as Record<string, unknown>;
     return Object.entries(full.fields).flatMap(([field, one]) =>
@@ -77,6 +77,10 @@ function fits(value: unknown, kind: Kind, empty: boolean): boolean {
     default:
       return (kind as readonly unknown[]).includes(value);
   }
+}
+
+function objectWith(fields: readonly string[]): string {
+  return fields.length === 0 ? "an object" : `an object with ${fields.slice(0, 3).join(", ")}`;
 }
 
 function wanted(kind: Kind): string {

@@ -14,7 +14,7 @@ import { PruneReview } from "./pruneReview";
 import { push } from "./push";
 import { refreshRegistry } from "./refresh";
 import { connectionsOf, driftOf, placeOf, registriesOf, summaryOf } from "./registries";
-import { registryNotes } from "./registryNotes";
+import { orderNote, registryNotes } from "./registryNotes";
 import { filterProblems, firstPushNotes, imageNotes } from "./review";
 import { PushSetRun } from "./run";
 import { sourcesOf } from "./sources";
@@ -55,7 +55,7 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     if (isUpToDate(olds, news)) {
       const { goes, lines, warnings } = await prune.ofSame();
       const isSame = !holdsUnknown(news) && sameValue(comparedInputs(olds), comparedInputs(news));
-      return { changes: !isSame || goes > 0, notes: lines, warnings };
+      return { changes: !isSame || goes > 0, notes: [...orderNote(olds, news), ...lines], warnings };
     }
     return {
       changes: true,

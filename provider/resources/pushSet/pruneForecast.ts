@@ -80,9 +80,13 @@ export async function foreseePrune(
       : `  = ${named(image)} stays: ${heldText(holders.nodes, holders.part)}`;
   });
   const stays = willing.length - forecast.goes;
+  // The registry is not asked for that here: the update asks it right before the first delete.
+  const unless = `, unless another push set has ${forecast.goes === 1 ? "it" : "them"}`;
   const left = stays === 0 ? "" : `, ${stays} ${stays === 1 ? "stays" : "stay"}`;
   forecast.lines.push(
-    heading(`${countOf(forecast.goes)} ${forecast.goes === 1 ? "goes" : "go"}${left}`),
+    heading(
+      `${countOf(forecast.goes)} ${forecast.goes === 1 ? "goes" : "go"}${forecast.goes === 0 ? "" : unless}${left}`,
+    ),
     ...lines.sort(),
   );
   return forecast;

@@ -259,7 +259,7 @@ function logImages(
     }
     const { stats, images } = result;
     context.log.info(
-      `${images.length} images in ${connection.endpoint}: ${stats.blobsSent} blobs (${stats.bytesSent} bytes) sent, ${stats.blobsMounted} mounted, ${stats.blobsPresent} there already`,
+      `${images.length} ${images.length === 1 ? "image" : "images"} in ${connection.endpoint}: ${stats.blobsSent} blobs (${stats.bytesSent} bytes) sent, ${stats.blobsMounted} mounted, ${stats.blobsPresent} there already`,
     );
     const changes = imageChanges(entry.before?.images ?? [], images);
     if (isChange(changes)) {

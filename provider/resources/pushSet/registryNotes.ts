@@ -1,11 +1,13 @@
+import { isUnknown } from "../../pulumi/plainValue";
+import type { RegistryConnection } from "../../registry/connection";
 import type { RegistryEntry } from "./comparison";
 import { compareRegistries } from "./comparison";
-import { connectionsOf } from "./registries";
+import { connectionsOf, placeOfKnown } from "./registries";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
 /** For the reviewer of a new push set: where it goes, when that is more than one place. */
 export function newRegistriesNote({ registry }: PushSetInputs): string[] {
-  const endpoints = connectionsOf(registry).map(({ endpoint }) => endpoint);
+  const endpoints = connectionsOf(registry).map(shownEndpoint);
   return endpoints.length > 1 ? [`registries: ${endpoints.length}, each gets all images: ${endpoints.join(", ")}`] : [];
 }
 
@@ -31,11 +33,28 @@ export function registryNotes(olds: PushSetOutputs, news: PushSetInputs): string
     news.deleteImages === true ? "its images are deleted, unless another push set has them" : "its images stay";
   return [
     `registries: ${counts.flatMap(([count, word]) => (count > 0 ? [`${count} ${word}`] : [])).join(", ")}`,
-    ...added.map(({ connection }) => `  + ${connection.endpoint} (gets all images)`),
-    ...repaired.map((entry) => `  ~ ${entry.connection.endpoint} (${lackOf(entry) ?? ""})`),
-    ...dropped.map(({ connection }) => `  - ${connection.endpoint} (${fate})`),
-    ...kept.map(({ connection }) => `  = ${connection.endpoint}`),
+    ...added.map(({ connection }) => `  + ${shownEndpoint(connection)} (gets all images)`),
+    ...repaired.map((entry) => `  ~ ${shownEndpoint(entry.connection)} (${lackOf(entry) ?? ""})`),
+    ...dropped.map(({ connection }) => `  - ${shownEndpoint(connection)} (${fate})`),
+    ...kept.map(({ connection }) => `  = ${shownEndpoint(connection)}`),
   ];
+}
+
+/** For the reviewer of a list that names the same registries in another order: it moves outputs, and sends nothing. */
+export function orderNote(olds: PushSetOutputs, news: PushSetInputs): string[] {
+  const before = connectionsOf(olds.registry).map(placeOfKnown);
+  const after = connectionsOf(news.registry).map(placeOfKnown);
+  const isSame = before.length === after.length && after.every((place, at) => place === before[at]);
+  if (isSame || after.includes(undefined)) {
+    return [];
+  }
+  const first = connectionsOf(news.registry).slice(0, 1).map(shownEndpoint).join("");
+  return [`registries: another order, nothing is sent; images, probe and endpoint are those of ${first} now`];
+}
+
+/** An endpoint for people; Pulumi has a text of its own for what is not known yet. */
+export function shownEndpoint({ endpoint }: Pick<RegistryConnection, "endpoint">): string {
+  return isUnknown(endpoint) ? "one whose endpoint is not known yet" : endpoint;
 }
 
 /** Why a registry that has been pushed to is not complete. */

@@ -10,7 +10,7 @@ import { compareRegistries, filters } from "./comparison";
 import type { NamedImage } from "./imageChanges";
 import { describeImages, imageChanges, isChange } from "./imageChanges";
 import { newContent } from "./newContent";
-import { newRegistriesNote } from "./registryNotes";
+import { newRegistriesNote, shownEndpoint } from "./registryNotes";
 import type { PushSetRun } from "./run";
 import type { PushSetInputs, PushSetOutputs } from "./state";
 
@@ -75,7 +75,7 @@ export async function imageNotes(olds: PushSetOutputs, news: PushSetInputs, run:
       const lines = await changesOf({ ...olds, images, fingerprint }, news, run);
       const key = lines.join("\n");
       const { endpoints = [] } = said.get(key) ?? {};
-      said.set(key, { lines, endpoints: [...endpoints, connection.endpoint] });
+      said.set(key, { lines, endpoints: [...endpoints, shownEndpoint(connection)] });
     }
   }
   return [...said.values()].flatMap(({ lines, endpoints }) =>
@@ -145,9 +145,13 @@ async function packageDigests(
   { images = [], contents, fingerprint }: PushSetOutputs,
   run: PushSetRun,
 ): Promise<NamedImage[]> {
+  if (!fingerprint) {
+    // The last push to it is not complete: what is listed is what it was to have, and not all of it is there.
+    return [...images];
+  }
   const listed = contents ?? run.contentsOf(fingerprint);
-  if (listed !== undefined || !fingerprint) {
-    return sameDigests(images, (listed ?? []).map(namedImage));
+  if (listed !== undefined) {
+    return sameDigests(images, listed.map(namedImage));
   }
   const index = await recallIndex(fingerprint);
   return sameDigests(

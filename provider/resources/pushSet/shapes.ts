@@ -1,7 +1,9 @@
-import { any, flag, optionalText, secret, text, texts } from "../arguments/kinds";
+import { flag, optionalText, secret, text, texts } from "../arguments/kinds";
 import type { Shape } from "../arguments/shape";
 
 const manifestsWay = "the path of a file or folder of manifests, a text as { text }, or an object with a kind";
+const registryWay = 'an object, { endpoint: "HOST:PORT" } and how it is reached';
+const nodeWay = "an object, { host } and how it is reached over SSH";
 const endpointWay = "a registry's address, HOST:PORT or HOST:PORT/NAMESPACE";
 
 /** How a registry is reached, apart from its address and what may be a secret. */
@@ -16,15 +18,17 @@ const reaching = {
 
 /** Values as they are once they are known; names are the arguments'. `required`: nothing can be made without. */
 export const shapes = {
-  required: { fields: { registry: any } },
-  requiredList: { fields: { registry: { list: any } } },
+  required: { fields: { registry: { fields: {}, way: `${registryWay}, or a list of such` } } },
+  requiredList: { fields: { registry: { list: { fields: {}, way: registryWay } } } },
   endpoint: { kind: "text", way: endpointWay },
   reading: { fields: { spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } } },
   /** An entry of `source` that is a path. */
   path: { kind: "text", way: "the path of an image package, or images by name as { images: [...] }" },
   /** An entry of `source` that lists images. */
   imageList: { fields: { images: { list: text }, pin: flag, registries: { fields: {}, optional: true } } },
-  imagesOn: { fields: { nodes: { list: any }, hosts: { list: text }, running: flag, exclude: texts } },
+  imagesOn: {
+    fields: { nodes: { list: { fields: {}, way: nodeWay } }, hosts: { list: text }, running: flag, exclude: texts },
+  },
   platforms: { list: "text", optional: true },
   sourceRegistry: {
     fields: {
@@ -53,8 +57,13 @@ export const shapes = {
     },
   },
   prune: {
-    fields: { nodes: { list: any, optional: true }, running: flag, timeout: { kind: "seconds", optional: true } },
+    fields: {
+      nodes: { list: { fields: {}, way: nodeWay }, optional: true },
+      running: flag,
+      timeout: { kind: "seconds", optional: true },
+    },
     optional: true,
+    way: "an object with keep, and with nodes whose images stay",
   },
   patterns: { fields: { include: texts, exclude: texts } },
   probe: { kind: "text", optional: true, way: "a repository, or false for no probe" },

@@ -314,6 +314,15 @@ describe("values of arguments, as a program without a compiler gives them, and a
     });
   }
 
+  it("ImagePushSet: what has to be an object is shown as one", async () => {
+    const way = /registry: it is "10\.0\.0\.5:5000"; give an object, \{ endpoint: "HOST:PORT" \} and how it is reached/;
+    assert.match((await problemsOf(ImagePushSet, { source: "a", registry: "10.0.0.5:5000" })).join(), way);
+    assert.match(
+      (await problemsOf(ImagePushSet, { source: "a", registry: [null] })).join(),
+      /registry\[0\]: it is null/,
+    );
+  });
+
   it("MirroredCluster: what decides which resources there are", async () => {
     for (const clusterConfig of [null, "", 7, ["x"], pulumi.output("a.yaml")]) {
       assert.match(

@@ -164,6 +164,15 @@ describe("how much of a push set's content is new", () => {
     assert.equal(total, "images: 1 added, 1 changed, 1 dropped, 1 kept");
   });
 
+  it("L3: after a push that is not complete: what a tag means there still is a change, whatever was to be pushed", async () => {
+    const [app, gone, kept] = version("v1").images;
+    // The state has the listing of what the push was to bring, and what had arrived of it.
+    const olds = outputs("v2", { fingerprint: "", images: [app, gone, kept] });
+    const change = await imageNotes(olds, inputs("v2"), new PushSetRun());
+    assert.equal(change[0], "images: 1 added, 1 changed, 1 dropped, 1 kept");
+    assert.match(change.join("\n"), /~ gcr\.io\/a\/app:1 sha256:\w+ -> sha256:\w+/);
+  });
+
   it("L3: what is not listed is said, with the way out", async () => {
     const run = new PushSetRun();
     run.remember({ fingerprint: version("v1").fingerprint, unread: true });

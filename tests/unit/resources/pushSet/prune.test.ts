@@ -42,7 +42,8 @@ describe("S6: prune as it is given", () => {
     match(problems({ keep: 1, nodes: [{ host: "a b" }] }), /prune\.nodes\[0\]\.host: "a b" is not a host name/);
     match(problems({ keep: 1, nodes: "a" }), /prune\.nodes: it is "a"; give a list/);
     match(problems({ keep: 1, layout: "odd" }), /prune\.layout: it is "odd"/);
-    match(problems("declared"), /prune: it is "declared"; give an object/);
+    match(problems("declared"), /prune: it is "declared"; give an object with keep/);
+    match(problems({ keep: 1, nodes: ["10.0.0.1"] }), /prune\.nodes\[0\]: it is "10\.0\.0\.1"; give an object, /);
     strictEqual(problems({ keep: unknownValue, nodes: [{ host: unknownValue }] }), "");
   });
 });
@@ -148,6 +149,15 @@ describe("S6: what prevents pruning", () => {
     ]);
     match(warnings.join("\n"), /nothing is pruned as long as it is not known what a node runs: .*127\.0\.0\.1/);
     strictEqual(server.seen("DELETE", /./).length, 0);
+  });
+
+  it("a preview does not promise to delete what another push set may have: the registry is asked in the update", async () => {
+    const { goes, lines } = await foresee(former, [], []);
+    strictEqual(goes, 1);
+    deepStrictEqual(lines, [
+      'prune (keep: "declared"): 1 earlier image goes, unless another push set has it',
+      "  - gcr.io/x/a:1 sha256:aaaaaaaaaaaa",
+    ]);
   });
 
   it("nodes that this run was not told how to reach count as such", async () => {
