@@ -79,16 +79,14 @@ async function measured(folder: string, nodes: number, registry: ScaleRegistry, 
     const programDir = join(folder, `${tool}-${nodes}`);
     const stateDir = join(folder, `${tool}-${nodes}-state`);
     writeProgram(programDir, tool, nodes, registry.site);
-    const prepared = await openStack({ programDir, stateDir, env, eventLog: false });
+    const options = { programDir, stateDir, eventLog: false, lean: false };
+    const prepared = await openStack({ ...options, env });
     const up = await prepared.up();
     assertOk(up);
     log(`${nodes} nodes, ${tool}: first up ${up.seconds.toFixed(1)} s`);
     firstUp.set(tool, up.seconds);
     stateBytes.set(tool, nodeBytes(prepared.stateText()) / nodes);
-    stacks.push([
-      tool,
-      await openStack({ programDir, stateDir, env: { ...env, SCALE_NODES: "closed" }, eventLog: false }),
-    ]);
+    stacks.push([tool, await openStack({ ...options, env: { ...env, SCALE_NODES: "closed" } })]);
   }
   const best = new Map<string, Row>();
   for (let run = 0; run < runs; run++) {

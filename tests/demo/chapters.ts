@@ -41,6 +41,7 @@ export class Story {
       stateDir,
       config,
       look: true,
+      lean: false,
       ...(onOutput === undefined ? {} : { onOutput }),
     });
     const story = new Story(lab, stack, config, say);

@@ -85,6 +85,7 @@ exports.count = images.images.apply((all) => all.length);
     const stack = await openStack({
       programDir: program,
       stateDir: join(folder, "state"),
+      lean: false,
       config: { source: lab.packages.tarXz.path, registry },
     });
     const up = await stack.up();

@@ -39,6 +39,13 @@ interface Checkpoint {
 const signatureKey = "4dabf18193072939515e22adb298388d";
 const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
 
+/** The checkpoint file of a stack without resources. `name`: `organization/PROJECT/STACK`. */
+export function emptyCheckpoint(name: string, salt: string): string {
+  const manifest = { time: new Date().toISOString(), magic: "", version: "" };
+  const latest = { manifest, secrets_providers: { type: "passphrase", state: { salt } } };
+  return JSON.stringify({ version: 3, checkpoint: { stack: name, latest } });
+}
+
 /** Reads a checkpoint file of the file backend. */
 export function readCheckpoint(text: string, crypter: Crypter): Snapshot {
   const { latest } = (JSON.parse(text) as Checkpoint).checkpoint;

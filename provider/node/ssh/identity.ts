@@ -1,12 +1,12 @@
 import { readFile, stat } from "node:fs/promises";
 
 import type { AnyAuthMethod, AuthenticationType, ParsedKey } from "ssh2";
-import { utils } from "ssh2";
 
 import { messageOf } from "../../model/errors";
 import type { NodeConnection } from "../connection";
 import { NodeError } from "../nodeError";
 import { expandHome } from "./paths";
+import { ssh2 } from "./ssh2";
 import { sshClientFailure } from "./sshClientText";
 
 /** How we log in: the methods to try, in order, and their names for the error when none of them is taken. */
@@ -115,7 +115,7 @@ async function loadPrivateKey(
   }
   // A key pasted into a configuration value often lost its last newline or got Windows line ends; OpenSSH's format
   // needs neither.
-  const parsed = utils.parseKey(`${text.replace(/\r\n/g, "\n").trim()}\n`, connection.privateKeyPassword);
+  const parsed = ssh2().utils.parseKey(`${text.replace(/\r\n/g, "\n").trim()}\n`, connection.privateKeyPassword);
   const first = Array.isArray(parsed) ? (parsed[0] as ParsedKey | undefined) : parsed;
   if (first === undefined || first instanceof Error) {
     throw keyError(node, name, first?.message ?? "no key in it", connection.privateKeyPassword !== undefined);

@@ -2,8 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { AnyAuthMethod, AuthenticationType } from "ssh2";
-import { Client } from "ssh2";
+import type { AnyAuthMethod, AuthenticationType, Client } from "ssh2";
 
 import type { OperationContext } from "../../model/context";
 import { messageOf } from "../../model/errors";
@@ -13,6 +12,7 @@ import { DialFailure, dialTcp, dialThrough } from "./dial";
 import { acceptHostCertificates, hostCertificatesSupported, watchKeyExchange } from "./hostCertificateHandshake";
 import { type HostKeyPolicy, hostKeyPolicy } from "./hostKeyPolicy";
 import { type Identity, loadIdentity, methodName } from "./identity";
+import { ssh2 } from "./ssh2";
 import { sshClientFailure } from "./sshClientText";
 
 /** One live SSH connection. */
@@ -105,7 +105,7 @@ async function connectOnce(
   const socket: Socket | Duplex = bastion
     ? await dialThrough(bastion.client, bastion.name, connection.host, connection.port ?? 22, timeoutMs, signal)
     : await dialTcp(connection.host, connection.port ?? 22, timeoutMs, signal);
-  const client = new Client();
+  const client = new (ssh2().Client)();
   let hostKeyError: NodeError | undefined;
   let handshaken = false;
   let acceptedMethods: string[] = [];

@@ -2,8 +2,7 @@ import { isIP } from "node:net";
 import type { Readable } from "node:stream";
 import type { SecureContext } from "node:tls";
 
-import type { Dispatcher } from "undici";
-import { Agent, buildConnector, Pool, ProxyAgent } from "undici";
+import type { Agent, buildConnector, Dispatcher } from "undici";
 
 import type { RegistryConnection } from "../connection";
 import type { RegistryError } from "../registryError";
@@ -12,6 +11,7 @@ import { contextFor, givenCertificates } from "./certificates";
 import type { HttpRequest, HttpResponse, HttpStreamResponse } from "./httpExchange";
 import { proxyFor } from "./proxyChoice";
 import { explainFailure } from "./transportFailure";
+import { undici } from "./undici";
 
 export interface TransportOptions {
   connectTimeoutMs: number;
@@ -122,6 +122,7 @@ export class Transport {
   }
 
   private direct(): Dispatcher {
+    const { Agent, buildConnector } = undici();
     const plain = buildConnector({ timeout: this.options.connectTimeoutMs, allowH2: false });
     let secure: buildConnector.connector | undefined;
     return new Agent({
@@ -139,6 +140,7 @@ export class Transport {
   }
 
   private proxied(proxy: URL): Dispatcher {
+    const { Pool, ProxyAgent } = undici();
     return new ProxyAgent({
       ...this.shared,
       uri: proxy.href,

@@ -39,7 +39,8 @@ export class Ours implements Tool {
     this.targets = targets;
     const stateDir = join(this.options.folder, `stack-${++this.stacks}`);
     rmSync(stateDir, { recursive: true, force: true });
-    this.stack = await openStack({ programDir: program, stateDir, cli: this.cli, parallel: this.options.parallel });
+    const { parallel } = this.options;
+    this.stack = await openStack({ programDir: program, stateDir, cli: this.cli, parallel, lean: false });
   }
 
   /** Only what comes before the nodes: the images, so that the nodes alone are timed. */
