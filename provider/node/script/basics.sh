@@ -14,9 +14,10 @@ failed=0
 locked=0
 tx=
 # Of a transaction: a folder where nothing of ours may lie beside its files, and the file that names containerd's process,
-# where the unit's own is another. Both empty for most nodes.
+# where the unit's own is another, both empty for most nodes; and containerd's socket.
 watched=
 pidfile=
+socket=
 nl='
 '
 

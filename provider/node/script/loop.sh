@@ -18,7 +18,7 @@ handle() {
     room) shift; do_room "$@" ;;
     lock) do_lock "$2" "$3" ;;
     recover) do_recover ;;
-    journal) do_journal "$2" "$4" ;;
+    journal) do_journal "$2" "$4" "${5:-}" ;;
     prepare) do_prepare ;;
     put) dec "$5"; do_put "$2" "$4" "$dec" ;;
     check) do_check "$2" "$3" ;;

@@ -28,10 +28,26 @@ names() {
   t_old="$t_dir/.registry-mirror-$tx-$n.old"
 }
 
-# owner_of JOURNAL: sets watched and pidfile as they were when it was begun; one of an earlier release says nothing of them.
+# owner_of JOURNAL: sets watched, pidfile and socket as they were when it was begun; one of an earlier release says nothing of
+# them.
 owner_of() {
-  watched=; pidfile=
-  [ ! -s "$1/owner" ] || { IFS= read -r watched; IFS= read -r pidfile; } < "$1/owner"
+  watched=; pidfile=; socket=
+  [ ! -s "$1/owner" ] || { IFS= read -r watched; IFS= read -r pidfile; IFS= read -r socket; } < "$1/owner"
+}
+
+# await_socket SECONDS: somebody accepts connections at containerd's socket, which it opens once all else of it is up. A unit of
+# the simple type is started long before.
+await_socket() {
+  if [ -z "$socket" ] || [ ! -r "$root/proc/net/unix" ]; then return 0; fi
+  b_left=$(($1 * 5))
+  while :; do
+    while read -r _ _ _ b_flags _ _ _ b_path; do
+      if [ "$b_flags" = 00010000 ] && [ "$b_path" = "$socket" ]; then return 0; fi
+    done < "$root/proc/net/unix"
+    b_left=$((b_left - 1))
+    [ "$b_left" -gt 0 ] || return 1
+    sleep 0.2
+  done
 }
 
 # await_start SECONDS BEFORE: whoever restarts containerd by itself has done it: its process is another than BEFORE.
@@ -110,8 +126,9 @@ do_recover() {
   emit ok
 }
 
-# journal TX SIZE SHA: SIZE is of the base64 text.
+# journal TX SIZE SHA SOCKET: SIZE is of the base64 text.
 do_journal() {
+  dec "$3"; socket=$dec
   tx=$1; watched=$y_watched; pidfile=$y_pidfile
   step journal-begin
   j_err=$( {
@@ -119,7 +136,7 @@ do_journal() {
     printf %s "$body" | base64 -d > "$state/journal.new/ops" &&
     printf '%s\n' "$tx" > "$state/journal.new/tx" &&
     printf '%s\n' "$unit" > "$state/journal.new/unit" &&
-    printf '%s\n' "$watched" "$pidfile" > "$state/journal.new/owner" &&
+    printf '%s\n' "$watched" "$pidfile" "$socket" > "$state/journal.new/owner" &&
     service_identity > "$state/journal.new/service"
   } 2>&1 ) || { fail_files "the journal in ${state#"$root"}" "$j_err"; rm -rf "$state/journal.new"; return; }
   digest_of "$state/journal.new/ops"
@@ -324,6 +341,13 @@ undo_one() {
   return 0
 }
 
+# restarted: of a start with what was put back: it has ended when containerd serves, or has had half a minute to.
+restarted() {
+  undone="${undone}restarted$nl"
+  step undo-restarted
+  await_socket 30 || undone="${undone}silent $unit $socket$nl"
+}
+
 # undo_journal: sets undone to what a person should know, in the lines that undone.ts reads. Leaves the journal where something cannot be put back.
 undo_journal() {
   tx=$(head -n 1 "$state/journal/tx")
@@ -354,8 +378,7 @@ undo_journal() {
     [ "$u_before" != "$(cat "$state/journal/service" 2>/dev/null)" ] || u_wait=12
     if ! systemctl is-active --quiet "$unit"; then :
     elif await_start "$u_wait" "$u_before"; then
-      undone="${undone}restarted$nl"
-      step undo-restarted
+      restarted
     elif [ "$u_wait" -eq 30 ]; then
       fail NODE_UNDO "the old files are back, and $unit did not restart containerd within 30 s; restart it"; return 1
     fi
@@ -364,8 +387,7 @@ undo_journal() {
     systemctl reset-failed "$unit" 2>/dev/null
     # A generous limit: there is nothing left to fall back to.
     u_err=$(timeout 600 systemctl restart "$unit" 2>&1 9>&-) || { fail NODE_UNDO "containerd does not start with the old configuration either: $u_err"; return 1; }
-    undone="${undone}restarted$nl"
-    step undo-restarted
+    restarted
   fi
   mv -T -- "$state/journal" "$state/taken-back.$tx" && rm -rf "$state/taken-back.$tx"
   sync -- "$state" 2>/dev/null

@@ -94,6 +94,7 @@ export async function applyToNode<T = undefined>(node: Node, options: ApplyOptio
             {
               binary: observed.binary,
               configPath: observed.configPath,
+              socketPath: observed.socketPath,
               restartSeconds: options.restartTimeout ?? 120,
               onStep,
               afterSwap: verify,
@@ -177,6 +178,7 @@ export async function restoreNode(node: Node, options: RestoreOptions): Promise<
           {
             binary: observed.binary,
             configPath: observed.configPath,
+            socketPath: observed.socketPath,
             restartSeconds: options.restartTimeout ?? 120,
             onStep,
             afterSwap: async () => {

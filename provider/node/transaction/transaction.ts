@@ -71,11 +71,13 @@ export class Transaction {
    * one round trip, where any failure leaves the rest undone. Errors: `NODE_CHANGED` when a target is no longer what
    * was read, `NODE_CONFIG_REFUSED`, `NODE_SYMLINK`, `NODE_DISK_FULL`, `NODE_READ_ONLY`, `NODE_FILES`.
    */
-  async stage(change: ChangeSet, check: { binary: string; configPath: string }): Promise<void> {
+  async stage(change: ChangeSet, check: { binary: string; configPath: string; socketPath: string }): Promise<void> {
     const text = formatJournal(change.operations);
     this.open = true;
     const requests = [
-      this.session.request(`journal ${this.id} {size} ${digestOf(text)}`, { body: text }),
+      this.session.request(`journal ${this.id} {size} ${digestOf(text)} ${encodeValue(check.socketPath)}`, {
+        body: text,
+      }),
       this.session.request("prepare"),
     ];
     change.operations.forEach((op, index) => {
@@ -125,6 +127,7 @@ export class Transaction {
     options: {
       binary: string;
       configPath: string;
+      socketPath: string;
       restartSeconds: number;
       onStep: StepListener;
       afterSwap: () => Promise<T>;
@@ -162,10 +165,10 @@ export class Transaction {
       await onStep("undo");
       const undone = await this.undo();
       if (error instanceof NodeError) {
-        const what = undone.some(({ kind }) => kind === "restarted")
-          ? "the node is as before, containerd was restarted with its old configuration"
-          : "the node is as before";
-        const others = undone.filter(({ kind }) => kind === "kept" || kind === "left");
+        const has = (kind: Undone["kind"]): boolean => undone.some((one) => one.kind === kind);
+        const files = has("silent") ? "the files are as before" : "the node is as before";
+        const what = has("restarted") ? `${files}, containerd was restarted with its old configuration` : files;
+        const others = undone.filter(({ severity }) => severity === "warning");
         return new NodeError(error.code, this.node, `${error.detail} [taken back: ${what}]`, {
           cause: error,
           reasons: [...error.reasons, ...others.map(findingText)],

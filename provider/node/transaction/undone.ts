@@ -6,12 +6,13 @@ import { type Finding, findingAbout } from "../../model/finding";
  * - `kept TX PATH`: somebody had changed the file meanwhile; their version stands beside it.
  * - `left PATH`: somebody had changed a file that was not there before us; it is left alone.
  * - `restarted`: containerd was started again with the old configuration.
+ * - `silent UNIT SOCKET`: and does not serve yet.
  * - `taken-back`: an unfinished change was taken back.
  * - `because WHY`: what ended it, where the node took it back by itself.
  *
  * `said` is a line of another form: a node may still hold the sentences of an earlier release.
  */
-type UndoneKind = "kept" | "left" | "restarted" | "taken-back" | "because" | "said";
+type UndoneKind = "kept" | "left" | "restarted" | "silent" | "taken-back" | "because" | "said";
 
 export type Undone = Finding<UndoneKind>;
 
@@ -41,6 +42,15 @@ const forms: readonly (readonly [RegExp, (...parts: string[]) => Undone])[] = [
         kind: "restarted",
         severity: "note",
         text: "was restarted with the old configuration",
+      }),
+  ],
+  [
+    /^silent (\S+) (\/.*)$/,
+    (unit, socket) =>
+      findingAbout("containerd", " ", {
+        kind: "silent",
+        severity: "warning",
+        text: `does not answer on ${socket} half a minute after that start (journalctl -u ${unit?.replace(/\.service$/, "")})`,
       }),
   ],
   [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
-import type { CriClient, NodeConnection } from "../../../provider/node";
+import type { CriClient, NodeConnection, TransactionStep } from "../../../provider/node";
 import { closeIdleNodes, connectNode, isNodeError } from "../../../provider/node";
 import { stableText } from "../../../provider/pulumi/plainValue";
 import type { Look } from "../../../provider/resources/node/look";
@@ -12,11 +12,18 @@ import { MirrorQuestions } from "../../../provider/verify/coverage/mirrorQuestio
 import { frontNode } from "../fault";
 import { compareSnapshots, type Lab, type LabNode, sharedLabOrSkip, type Snapshot } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
+import { killedProvider } from "./support/killedProvider";
 import { layoutCases } from "./support/layouts";
 import { becomeRancherNode, listing } from "./support/rancherStandIn";
 import { apply, connectionTo, context, desired, failure, nodeUrn, restore, settled } from "./support/work";
 
 type State = Record<string, unknown>;
+
+/** Where a provider is killed, of an update or of a delete. */
+interface Kill {
+  at: TransactionStep;
+  restore?: true;
+}
 
 /** Whatever there is works at any place where a node has its containerd: one table, and the same asked of each row. */
 describe("N5: layouts of nodes", function () {
@@ -32,7 +39,20 @@ describe("N5: layouts of nodes", function () {
   });
   after(() => closeIdleNodes());
 
+  // Each row has one of them: what a killed process is for a node, a broken line is too, at every step.
+  const kills: Record<0 | 1, Kill[]> = {
+    0: [{ at: "swap" }, { at: "commit", restore: true }, { at: "verify" }],
+    1: [
+      { at: "restart" },
+      { at: "restart", restore: true },
+      { at: "cri" },
+      { at: "swap", restore: true },
+      { at: "commit" },
+    ],
+  };
+
   for (const layout of layoutCases) {
+    const kill = kills[layout.restarts].shift() ?? { at: "verify" };
     describe(layout.title, () => {
       let node: LabNode;
       let connection: NodeConnection;
@@ -46,7 +66,8 @@ describe("N5: layouts of nodes", function () {
         listed,
         pointer = { path: configPath, dir: hostsDir },
       } = layout;
-      const { next = { title: "the next start", run: (at: LabNode) => at.exec(`systemctl restart ${unit}`) } } = layout;
+      const { next: later = { title: "the next start", run: (at: LabNode) => at.exec(`systemctl restart ${unit}`) } } =
+        layout;
       // The last step of a change at which the node can lose its power.
       const last = restarts > 0 ? "restart" : "swapped";
       const gcr = `${hostsDir}/gcr.io/hosts.toml`;
@@ -61,6 +82,8 @@ describe("N5: layouts of nodes", function () {
         (await node.exec(layout.process ?? `systemctl show ${unit} -p MainPID --value`)).stdout.trim();
       const starts = async (): Promise<number> =>
         layout.starts === undefined ? 0 : Number((await node.exec(layout.starts)).stdout);
+      /** containerd answers, at once. */
+      const serves = (): Promise<unknown> => node.exec(`ctr --address ${layout.socketPath} version`);
       const options = { layout: choice };
       const plan: Parameters<typeof apply>[1] = (observed) => planContainerd(observed, desired(lab));
 
@@ -86,6 +109,7 @@ describe("N5: layouts of nodes", function () {
           onStep: (step) => void steps.push(step),
         });
         await assert.rejects(failing, /not good enough/);
+        await serves();
         assert.ok(steps.includes("undo"), steps.join(" "));
         assert.equal(steps.includes("restart"), restarts > 0);
         assert.equal((await process()) !== before, restarts > 0);
@@ -104,6 +128,7 @@ describe("N5: layouts of nodes", function () {
           throw new Error("only what the run before left is taken back");
         };
         await assert.rejects(apply(connection, refused, options), /only what the run before left/);
+        await serves();
         await settled(node);
         assert.equal((await process()) !== before, restarts > 0, "restarted with its old configuration");
         await node.exec("rm -rf /var/lib/registry-mirror");
@@ -137,6 +162,61 @@ describe("N5: layouts of nodes", function () {
         await restore(connection);
         asBefore("restored");
       });
+
+      it(`B4: a provider that is killed at "${kill.at}"${kill.restore === true ? " of a delete" : ""} leaves the node as it was, with its containerd up`, async () => {
+        if (kill.restore === true) {
+          await apply(connection, plan, options);
+        }
+        const found = snapshots();
+        const { at: killAt, ...what } = kill;
+        const ended = await killedProvider({ connection, desired: desired(lab), layout: choice, killAt, ...what });
+        assert.equal(ended, "SIGKILL");
+        await settled(node);
+        await serves();
+        const differences = snapshots().flatMap((now, n) => compareSnapshots(found[n] as Snapshot, now));
+        assert.deepEqual(differences, [], "killed");
+        await restore(connection, options);
+        asBefore("restored");
+      });
+
+      it("B4: a full disk changes nothing", async () => {
+        const before = await process();
+        await node.exec(
+          `cp -a ${hostsDir} /run/kept && mount -t tmpfs -o size=64k tmpfs ${hostsDir} && cp -a /run/kept/. ${hostsDir}/ && { dd if=/dev/zero of=${hostsDir}/filler bs=1k count=100 2>/dev/null || true; }`,
+        );
+        const full = snapshots();
+        await failure(apply(connection, plan, options), "NODE_DISK_FULL", /No space left/, /free some space/);
+        assert.deepEqual(
+          snapshots().flatMap((now, n) => compareSnapshots(full[n] as Snapshot, now)),
+          [],
+        );
+        await node.exec(`umount ${hostsDir} && rm -r /run/kept`);
+        assert.equal(await process(), before);
+        asBefore("full disk");
+      });
+
+      if (restarts > 0) {
+        it("B4: a configuration with which its containerd does not start is taken back, and it serves with the old one", async () => {
+          // It is read without complaint, and no socket can be made there.
+          const table = `\n[debug]\n  address = "/proc/none/debug.sock"\n`;
+          const failing: typeof plan = (observed) => {
+            const planned = planContainerd(observed, desired(lab));
+            const write = planned.write.map((one) =>
+              one.path === pointer.path ? { ...one, text: one.text + table } : one,
+            );
+            return { ...planned, write };
+          };
+          // Where its owner starts it again and again, it is CRI that does not come.
+          const { code, message } = await failure(
+            apply(connection, failing, { ...options, restartTimeout: 40, criTimeout: 3 }),
+            layout.process === undefined ? "NODE_RESTART" : "NODE_CRI",
+            /the node is as before, containerd was restarted with its old configuration/,
+          );
+          await serves();
+          assert.doesNotMatch(message, /does not answer on/, code);
+          asBefore("not started");
+        });
+      }
 
       it("L1, V1, B7: from a look through an update, a pull and drift to a delete", async () => {
         const questions = new MirrorQuestions(context());
@@ -196,8 +276,8 @@ describe("N5: layouts of nodes", function () {
           assert.equal((await starts()) - startsBefore, restarts, "nor by its owner");
         }
 
-        await next.run(node);
-        assert.equal(await refresh(), "", `after ${next.title}`);
+        await later.run(node);
+        assert.equal(await refresh(), "", `after ${later.title}`);
         await pull();
         const startsLast = await starts();
         await nodeContainerd.delete?.("id", outs);
@@ -206,7 +286,7 @@ describe("N5: layouts of nodes", function () {
         }
         if (listed !== undefined) {
           // Credentials that its owner put into the configuration go with its next start.
-          await next.run(node);
+          await later.run(node);
         }
         asBefore("after the delete");
         assert.equal(node.snapshot("/var/lib/registry-mirror").size, 0);

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:
 
 import type { ContainerdPlan, PlannedFile } from "../../../provider/containerd/containerdPlan";
 import { restoreNode } from "../../../provider/node";
+import { NodeError } from "../../../provider/node/nodeError";
 import { parseRecord } from "../../../provider/node/record";
 import { said } from "../said";
 import { failure } from "./support/context";
@@ -257,6 +258,28 @@ describe("the node's transaction", function () {
     assert.deepEqual(node.snapshot(), before);
     assert.equal(node.restarts, 2);
     nothingLeft();
+  });
+
+  it("B4: a containerd that does not serve after it was taken back: the files are as before, and more is not claimed", async () => {
+    const sooner = { script: (text: string) => text.replace("await_socket 30", "await_socket 1") };
+    const refuse = { verify: () => Promise.reject(new NodeError("NODE_CRI", "n", "not proven")) };
+    const open = "ffff0: 00000002 00000000 00010000 0001 01 1 ";
+    node.write("proc/net/unix", `Num Path\n${open}/run/containerd/containerd.sock.ttrpc\n`);
+    const before = node.snapshot();
+    const silent = await failure(
+      apply(firstPlan(), refuse, sooner),
+      "NODE_CRI",
+      /taken back: the files are as before,/,
+    );
+    assert.match(
+      silent.reasons.join(),
+      /does not answer on \/run\/containerd\/containerd\.sock .*journalctl -u containerd\)/,
+    );
+    assert.deepEqual(node.snapshot(), before);
+    nothingLeft();
+    node.write("proc/net/unix", `Num Path\n${open}/run/containerd/containerd.sock\n`);
+    const served = await failure(apply(firstPlan(), refuse, sooner), "NODE_CRI", /taken back: the node is as before,/);
+    assert.deepEqual(served.reasons, []);
   });
 
   it("a file that changes between reading and replacing ends it with nothing touched", async () => {

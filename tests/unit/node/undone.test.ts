@@ -13,6 +13,12 @@ describe("what a node tells of taking back", () => {
     ],
     ["left /etc/x", "left", "/etc/x", "/etc/x was changed meanwhile and is left as it is"],
     ["restarted", "restarted", "containerd", "containerd was restarted with the old configuration"],
+    [
+      "silent k0sworker.service /run/k0s/containerd.sock",
+      "silent",
+      "containerd",
+      "containerd does not answer on /run/k0s/containerd.sock half a minute after that start (journalctl -u k0sworker)",
+    ],
     ["taken-back", "taken-back", "an unfinished change", "an unfinished change was taken back"],
     ["because the connection was lost", "because", "", "(the connection was lost)"],
   ];

@@ -1,20 +1,23 @@
 import { readFileSync } from "node:fs";
 
 import type { DesiredRegistry } from "../../../../provider/containerd/desired";
+import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
 import { planContainerd } from "../../../../provider/containerd/plan/planContainerd";
 import type { NodeConnection } from "../../../../provider/node";
 import { apply, restore } from "./work";
 
 /**
- * A provider process of its own, to be killed: `applyChild.ts FILE` with FILE holding {connection, desired, killAt,
+ * A provider process of its own, to be killed: `applyChild.ts FILE` with FILE holding {connection, desired, layout, killAt,
  * restore}. At the step `killAt` it gets SIGKILL, from itself, so that not a line of ours runs after it.
  */
 const job = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as {
   connection: NodeConnection;
   desired: DesiredRegistry;
+  layout?: LayoutChoice;
   killAt?: string;
   restore?: boolean;
 };
+const layout = job.layout === undefined ? {} : { layout: job.layout };
 
 const onStep = async (step: string): Promise<void> => {
   if (step === job.killAt) {
@@ -28,8 +31,8 @@ const onStep = async (step: string): Promise<void> => {
 
 const work =
   job.restore === true
-    ? restore(job.connection, { onStep })
-    : apply(job.connection, (observed) => planContainerd(observed, job.desired), { onStep });
+    ? restore(job.connection, { ...layout, onStep })
+    : apply(job.connection, (observed) => planContainerd(observed, job.desired), { ...layout, onStep });
 work.then(
   () => process.stdout.write("finished\n"),
   (error: unknown) => {
