@@ -28,6 +28,11 @@ export interface PackageIndex {
   /** Human word for what was found: "OCI layout", "docker-archive", "archive of 12 image archives" ... */
   form: string;
   images: PackageImage[];
+  /**
+   * The contents come before their names: a push that knew neither has sent them to where they are nobody's yet, and may not
+   * have come further.
+   */
+  namesLast?: boolean;
   /** All manifests and indexes by digest, exact bytes (children, attestations, referrers included). */
   manifests: Map<Digest, PackageManifest>;
   /** Config and layer blobs by digest with their sizes, as far as the package holds them. */

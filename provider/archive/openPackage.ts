@@ -232,8 +232,9 @@ class OpenedPackage implements ImagePackage {
     return scan.packed;
   }
 
-  private async remember(findings: Findings): Promise<KnownPackage> {
-    const index = await makeIndex(findings, this.source);
+  private async remember(findings: Findings, namesLast = false): Promise<KnownPackage> {
+    const made = await makeIndex(findings, this.source);
+    const index = namesLast ? { ...made, namesLast } : made;
     const places = new Map<Digest, StoredPlace>();
     for (const digest of index.blobs.keys()) {
       const blob = findings.blobs.get(digest);
@@ -260,7 +261,7 @@ class OpenedPackage implements ImagePackage {
     );
     const delivery = new Delivery(options);
     await this.unpack(findings, packed, delivery, progress, options.signal);
-    const known = await this.remember(findings);
+    const known = await this.remember(findings, true);
     this.known = Promise.resolve(known);
     for (const [digest, size] of known.index.blobs) {
       const body = findings.blobs.get(digest)?.body ?? manifestBody(known.index, digest);

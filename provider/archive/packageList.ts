@@ -102,6 +102,7 @@ class PackageList implements ImagePackage {
   private merged(indexes: readonly PackageIndex[]): PackageIndex {
     const all: PackageIndex = {
       form: `${indexes.length} packages (${indexes.map(({ form }) => form).join("; ")})`,
+      ...(indexes.some(({ namesLast }) => namesLast === true) ? { namesLast: true } : {}),
       images: [],
       manifests: new Map(indexes.flatMap(({ manifests }) => [...manifests])),
       blobs: new Map(indexes.flatMap(({ blobs }) => [...blobs])),

@@ -16,6 +16,7 @@ import { BlobDownload } from "./pull/blobDownload";
 import { referrersIn, referrersTag } from "./pull/referrers";
 import type { EndpointSeen } from "./push/pushResult";
 import { RegistryError } from "./registryError";
+import { BegunUploads } from "./upload/begunUploads";
 import type { BlobSource, UploadOptions } from "./upload/blobUpload";
 import { BlobUpload } from "./upload/blobUpload";
 import { cancelUpload } from "./upload/uploadCancel";
@@ -350,6 +351,11 @@ export class Registry {
    */
   async uploadBlob(repository: string, source: BlobSource, options: UploadOptions = {}): Promise<void> {
     await new BlobUpload(this.sender, repository, source, options, this.learnt).run();
+  }
+
+  /** Uploads to a repository that are begun before their contents come by. To be closed. */
+  beginUploads(repository: string, signal: AbortSignal): BegunUploads {
+    return new BegunUploads(this.sender, repository, signal);
   }
 
   /**

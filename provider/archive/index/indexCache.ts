@@ -30,6 +30,7 @@ export interface KnownPackage {
 interface Stored {
   form: string;
   images: PackageImage[];
+  namesLast?: boolean;
   manifests: [Digest, string, string][];
   blobs: [Digest, number, number?, number?, string?][];
   specs: SourceSpec[];
@@ -70,6 +71,7 @@ export async function readCachedIndex(cacheDir: string, fingerprint: string): Pr
     index: {
       form: stored.form,
       images: stored.images,
+      ...(stored.namesLast === true ? { namesLast: true } : {}),
       manifests,
       blobs: new Map(stored.blobs.map(([digest, size]) => [digest, size])),
       referrers: new Map(stored.referrers),
@@ -93,6 +95,7 @@ export async function writeCachedIndex(cacheDir: string, fingerprint: string, kn
   const stored: Stored = {
     form: index.form,
     images: index.images,
+    ...(index.namesLast === true ? { namesLast: true } : {}),
     manifests: [...index.manifests].map(([digest, { mediaType, bytes }]) => [
       digest,
       mediaType,

@@ -39,19 +39,22 @@ export class BlobCourier {
 
   /**
    * Finds out for each place not yet known whether the blob is there, can be mounted, or is wanted from the package.
+   *
+   * @param staging A repository that is no target, where it may be as well.
    */
-  async checkExistingBlobs(): Promise<void> {
-    await mapConcurrently(this.board.all, (blob) => this.checkExistingBlob(blob));
+  async checkExistingBlobs(staging?: string): Promise<void> {
+    await mapConcurrently(this.board.all, (blob) => this.checkExistingBlob(blob, staging));
   }
 
-  private async checkExistingBlob(blob: BoardBlob): Promise<void> {
+  private async checkExistingBlob(blob: BoardBlob, staging: string | undefined): Promise<void> {
     const unknown = this.board.repositoriesIn(blob, "unknown");
     if (unknown.length === 0) {
       return;
     }
     if (blob.sources.size === 0) {
-      await Promise.all(
-        unknown.map(async (repository) => {
+      await Promise.all([
+        ...(staging === undefined ? [] : [this.lookInStaging(blob, staging)]),
+        ...unknown.map(async (repository) => {
           try {
             if (await this.registry.hasBlob(repository, blob.digest)) {
               this.stats.blobsPresent++;
@@ -62,11 +65,22 @@ export class BlobCourier {
             this.board.markFailed(blob, repository, error as Error);
           }
         }),
-      );
+      ]);
     }
     await this.mountAll(blob);
     for (const repository of this.board.repositoriesIn(blob, "unknown")) {
       this.board.markWanted(blob, repository);
+    }
+  }
+
+  private async lookInStaging(blob: BoardBlob, staging: string): Promise<void> {
+    try {
+      if (await this.registry.hasBlob(staging, blob.digest)) {
+        blob.sources.add(staging);
+      }
+    } catch {
+      // Then it is sent as if it were not there.
+      this.signal.throwIfAborted();
     }
   }
 
@@ -162,32 +176,11 @@ export class BlobCourier {
   }
 
   /** Counts one try: on the wire every byte, on the progress line only what no earlier try had brought. */
-  private countTry(key: string): (count: number) => void {
+  countTry(key: string): (count: number) => void {
     const shown = this.progress.attempt(`${this.registry.endpoint.authority} ${key}`);
     return (count) => {
       this.stats.bytesSent += count;
       shown(count);
     };
-  }
-
-  /** The first of these repositories that has a blob. */
-  async findStaged(digest: Digest, repositories: readonly string[]): Promise<string | undefined> {
-    for (const repository of repositories) {
-      if (await this.registry.hasBlob(repository, digest)) {
-        this.stats.blobsPresent++;
-        return repository;
-      }
-    }
-    return undefined;
-  }
-
-  /** Uploads into a repository that is no target, while the names are not known yet. */
-  async stage(repository: string, source: BlobSource, queue = true): Promise<void> {
-    await this.registry.uploadBlob(repository, source, {
-      signal: this.signal,
-      queue,
-      onTry: () => this.countTry(source.digest),
-    });
-    this.stats.blobsSent++;
   }
 }

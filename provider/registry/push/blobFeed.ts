@@ -51,6 +51,11 @@ export interface Taker {
 /** One that may turn out to have it. */
 export interface Searcher extends Taker {
   found(): Promise<boolean>;
+  /**
+   * The same before its content flows, which need not wait for it: false may mean that the answer is still to come, and what
+   * flows then ends where it is there.
+   */
+  foundFirst(): Promise<boolean>;
 }
 
 /**
@@ -110,7 +115,7 @@ export class BlobFeed {
     }
     const found = await Promise.all(
       searchers.map((one) =>
-        one.found().catch((error: unknown) => {
+        one.foundFirst().catch((error: unknown) => {
           one.failed(error as Error);
           return true;
         }),

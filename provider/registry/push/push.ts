@@ -55,7 +55,7 @@ export async function pushToAll(
   try {
     return await push.run();
   } finally {
-    await push.waitForUploads();
+    await push.end();
     progress.stop();
   }
 }
@@ -85,8 +85,9 @@ class PackagePush {
   }
 
   /** Nothing of a push goes on after it has returned or thrown. */
-  waitForUploads(): Promise<void> {
-    return this.feed.waitForUploads();
+  async end(): Promise<void> {
+    await this.feed.waitForUploads();
+    await this.closeStaging();
   }
 
   async run(): Promise<PushOutcome[]> {
@@ -189,19 +190,21 @@ class PackagePush {
 
   /** The names come last: contents go to the registries before anybody knows whose they are. */
   private async stageAll(): Promise<PackageIndex> {
-    await this.forEach(({ push }) => push.loadSentBefore());
+    await this.forEach(({ push }) => push.staging.load());
     const index = await this.pkg.read({
       signal: this.signal,
-      wanted: () => this.live.some(({ push }) => push.takesStaged),
+      wanted: () => this.live.some(({ push }) => push.staging.takes),
       blob: async (blob) => {
-        const taking = this.live.filter(({ push }) => push.takesStaged);
-        const stagers = taking.map((side) => side.push.stager(blob, (error) => (side.failure = error)));
+        const taking = this.live.filter(({ push }) => push.staging.takes);
+        const stagers = taking.map((side) => side.push.staging.stager(blob, (error) => (side.failure = error)));
         await this.feed.deliverUnlessFound(blob, stagers);
         this.throwIfNobodyIsLeft();
       },
       progress: (done, total) => this.progress.reading(done, total),
     });
     await this.feed.waitForUploads();
+    // Beside what follows: end() waits for it.
+    void this.closeStaging();
     this.signal.throwIfAborted();
     return index;
   }
@@ -211,6 +214,10 @@ class PackagePush {
     if (first?.failure !== undefined && this.live.length === 0) {
       throw first.failure;
     }
+  }
+
+  private async closeStaging(): Promise<void> {
+    await Promise.all(this.sides.map(({ push }) => push.staging.close()));
   }
 
   /** The same for all registries as a rule: said once. */

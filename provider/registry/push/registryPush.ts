@@ -3,17 +3,15 @@ import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
 import { repositoryBelow } from "../endpoint";
 import type { Registry } from "../registry";
-import { RegistryError } from "../registryError";
 import { defaultProbeRepository, repositoryBesideProbe } from "../sets/besideProbe";
 import type { Keeper } from "../sets/deletePushed";
 import { deleteImages } from "../sets/deletePushed";
 import type { ManifestsByRepository, RecordedImage } from "../sets/pushSetRecord";
 import { addManifest, manifestsOf } from "../sets/pushSetRecord";
-import type { BlobSource } from "../upload/blobUpload";
 import { ByteBudget } from "../upload/byteBudget";
 import { BlobBoard } from "./blobBoard";
 import { BlobCourier } from "./blobCourier";
-import type { Searcher, Taker } from "./blobFeed";
+import type { Taker } from "./blobFeed";
 import type { PushTools } from "./imagePush";
 import { ImagePush, isInPlace, lackingManifests, resultInPlace } from "./imagePush";
 import { mapConcurrently } from "./mapConcurrently";
@@ -22,7 +20,7 @@ import { planPush } from "./pushPlan";
 import type { PushProgress } from "./pushProgress";
 import type { PushedImage, PushResult } from "./pushResult";
 import { ReferrersTags } from "./referrersTag";
-import { SentBefore } from "./sentBefore";
+import { Staging } from "./staging";
 import { targetOf } from "./target";
 
 /** What a push does at one registry. */
@@ -77,9 +75,7 @@ export class RegistryPush {
   private readonly signal: AbortSignal;
   /** By image: what an index names and the mirror will not have. */
   readonly lacks = new Map<string, string[]>();
-  private readonly staged = new Map<Digest, string>();
-  private readonly sentBefore: SentBefore;
-  private stagingRefused: Error | undefined;
+  readonly staging: Staging;
   private index!: PackageIndex;
   private plan!: PushPlan;
   private planned: RecordedImage[] = [];
@@ -103,61 +99,15 @@ export class RegistryPush {
       stats: this.stats,
       slots: new ByteBudget(manifestsAtOnce, signal),
     };
-    this.sentBefore = new SentBefore(registry, options.previous ?? []);
-  }
-
-  /** Before `stager`. */
-  loadSentBefore(): Promise<void> {
-    return this.sentBefore.load();
-  }
-
-  /** Whether contents without a name yet are of use here. */
-  get takesStaged(): boolean {
-    return this.stagingRefused === undefined;
-  }
-
-  /**
-   * The names come last: everything the registry lacks goes to a repository of its own on the way, to be mounted from
-   * there. A registry that refuses that repository costs one more pass, no more.
-   */
-  stager({ digest }: PackageBlob, failed: (error: Error) => void): Searcher {
-    const repository = this.stagingRepository;
-    const send = async (source: BlobSource, alone?: boolean): Promise<void> => {
-      try {
-        await this.courier.stage(repository, source, alone);
-        this.staged.set(digest, repository);
-      } catch (error) {
-        if (
-          error instanceof RegistryError &&
-          error.status !== undefined &&
-          error.status < 500 &&
-          error.status !== 429
-        ) {
-          this.stagingRefused ??= error;
-          this.context.log.debug(
-            `${repository} does not take blobs, so the package is read once more: ${error.message}`,
-          );
-        }
-      }
-    };
-    return {
-      found: async () => {
-        const at = await this.courier.findStaged(digest, [...this.sentBefore.repositoriesOf(digest), repository]);
-        if (at !== undefined) {
-          this.staged.set(digest, at);
-        }
-        return at !== undefined;
-      },
-      bring: (source) => send(source),
-      flows: () => [send],
-      flowed: () => Promise.resolve(),
-      failed,
-    };
-  }
-
-  private get stagingRepository(): string {
-    const { stagingRepository = repositoryBesideProbe(defaultProbeRepository, "staging") } = this.options;
-    return repositoryBelow(this.registry.endpoint, stagingRepository);
+    const { previous = [], stagingRepository = repositoryBesideProbe(defaultProbeRepository, "staging") } = options;
+    this.staging = new Staging({
+      registry,
+      courier: this.courier,
+      stats: this.stats,
+      context,
+      repository: repositoryBelow(registry.endpoint, stagingRepository),
+      previous,
+    });
   }
 
   /** @throws RegistryError `PUSH_CONFLICT` */
@@ -178,7 +128,9 @@ export class RegistryPush {
     await this.findPending();
     if (this.pending.length > 0) {
       this.fillBoard();
-      await this.courier.checkExistingBlobs();
+      // This push has staged nothing; one before it may have been interrupted.
+      const mayBeStaged = this.index.namesLast === true && this.staging.places.size === 0;
+      await this.courier.checkExistingBlobs(mayBeStaged ? this.staging.repository : undefined);
       const wanted = this.board.wantedBlobs().reduce((sum, blob) => sum + blob.size, 0);
       this.progress.setBytes(wanted, this.registry);
     }
@@ -224,7 +176,7 @@ export class RegistryPush {
         }
       }
     }
-    for (const [digest, repository] of this.staged) {
+    for (const [digest, repository] of this.staging.places) {
       this.board.addSource(digest, repository);
     }
     for (const [digest, { authority, repository }] of origins) {

@@ -40,7 +40,7 @@ interface Loaded extends ManifestRead {
  */
 export class ImageCopies {
   readonly origins = new Map<Digest, ReadableBlob>();
-  readonly index: Required<PackageIndex>;
+  readonly index: Required<Omit<PackageIndex, "namesLast">>;
   private readonly loading = new Map<string, Promise<Loaded | undefined>>();
 
   constructor(

@@ -4,11 +4,11 @@ import { Transform } from "node:stream";
 import type { Digest } from "../../model/digest";
 import type { Scope } from "../auth/authorizer";
 import { redactUrl } from "../http/answer";
-import { missingRepository } from "../http/denied";
 import { isTransientStatus, parseRetryAfter } from "../http/retry";
 import type { Sender, SendResponse } from "../http/sender";
 import { isTransientFailure } from "../http/sender";
 import { RegistryError } from "../registryError";
+import { beginUpload } from "./beginUpload";
 import type { ChunkedUpload } from "./chunkedUpload";
 import { sendChunks } from "./chunkedUpload";
 import { cancelUpload } from "./uploadCancel";
@@ -32,6 +32,8 @@ export interface UploadOptions {
   signal?: AbortSignal;
   /** False: does not wait for its turn; for contents that must flow into several repositories side by side. */
   queue?: boolean;
+  /** An upload that was begun before, for the first try. */
+  begun?: () => Promise<SendResponse>;
 }
 
 /**
@@ -56,6 +58,7 @@ export class BlobUpload {
   private refusals = 0;
   /** Where the upload that was begun would go on. */
   private unfinished: URL | undefined;
+  private begun: UploadOptions["begun"];
 
   constructor(
     private readonly sender: Sender,
@@ -66,6 +69,7 @@ export class BlobUpload {
   ) {
     this.scopes = [{ repository, actions: "pull,push" }];
     this.signal = options.signal ?? sender.ctx.signal;
+    this.begun = options.begun;
   }
 
   async run(): Promise<void> {
@@ -119,18 +123,10 @@ export class BlobUpload {
   }
 
   private async initiateUpload(): Promise<SendResponse> {
-    const response = await this.sender.send({
-      method: "POST",
-      url: this.sender.url(`${this.repository}/blobs/uploads/`),
-      scopes: this.scopes,
-      signal: this.signal,
-    });
-    if (response.status === 404) {
-      throw missingRepository(this.sender.endpoint, this.repository, response);
-    }
-    if (response.status !== 202) {
-      throw await this.sender.failure("POST", response);
-    }
+    // One that waited may be forgotten by now: another try begins its own.
+    const { begun } = this;
+    this.begun = undefined;
+    const response = await (begun?.() ?? beginUpload(this.sender, this.repository, this.signal));
     this.unfinished = uploadLocation(response, this.sender);
     return response;
   }

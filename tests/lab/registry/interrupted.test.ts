@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -43,16 +43,18 @@ describe("a push that is killed and run again", function () {
   /**
    * Runs the push in a process of its own and kills it when the registry has taken `after` contents and is in the
    * middle of the next.
+   *
+   * @param onceKnown Not before it has read all names.
    */
   async function pushAndKill(
     connection: RegistryConnection,
     source: string | ImageList,
     after: number,
-    andThenMs = 0,
+    { andThenMs = 0, onceKnown = false } = {},
   ): Promise<void> {
     proxy.script(
       // Slow enough that the kill comes between two contents, or in one.
-      { name: "slow", method: "PUT", path: /\/blobs\/uploads\//, fault: { delay: 100 } },
+      { name: "slow", method: "PUT", path: /\/blobs\/uploads\//, fault: { delay: onceKnown ? 500 : 100 } },
     );
     const [program, ...args] = runTypeScript();
     const child = spawn(program as string, [...args, join(__dirname, "kit", "pushChild.ts")], {
@@ -67,7 +69,8 @@ describe("a push that is killed and run again", function () {
         (request) => request.method === "PUT" && request.path.includes("/uploads/") && request.status === 201,
       ).length;
     const deadline = Date.now() + 30_000;
-    while (taken() < after && child.exitCode === null && Date.now() < deadline) {
+    const isKnown = (): boolean => !onceKnown || existsSync(join(cacheDir, "indexes"));
+    while ((taken() < after || !isKnown()) && child.exitCode === null && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await new Promise((resolve) => setTimeout(resolve, andThenMs));
@@ -94,16 +97,17 @@ describe("a push that is killed and run again", function () {
       .filter((request) => request.method === "PUT" && request.path.includes("/uploads/") && request.status === 201)
       .map((request) => request.query.get("digest") ?? "");
 
-  for (const [form, source] of [
-    ["a folder", () => layout.root],
-    ["a many-block xz", () => layout.manyBlocks()],
-    ["a one-block xz, whose names come last", () => layout.oneBlock()],
+  for (const [form, source, onceKnown] of [
+    ["a folder", () => layout.root, false],
+    ["a many-block xz", () => layout.manyBlocks(), false],
+    ["a one-block xz, whose names come last", () => layout.oneBlock(), false],
+    ["a one-block xz once its names have come", () => layout.oneBlock(), true],
   ] as const) {
     it(`from ${form}: nothing that the registry had is sent again, and everything arrives`, async () => {
       const namespace = `k-${form.replaceAll(/[^a-z]/g, "")}`;
       const connection = { endpoint: `${proxy.hostPort}/${namespace}`, caCertPath: lab.privateAuthority.certPath };
       const path = source();
-      await pushAndKill(connection, path, 4);
+      await pushAndKill(connection, path, 4, { onceKnown });
       // What was in flight when the process died may still be committed: what is there when the second push begins
       // counts.
       await new Promise((resolve) => setTimeout(resolve, 500));
@@ -144,7 +148,7 @@ describe("a push that is killed and run again", function () {
         contents: Math.floor(Math.random() * Math.min(4, left - 3)),
         ms: Math.floor(Math.random() * 90),
       };
-      await pushAndKill(connection, list, moment.contents, moment.ms);
+      await pushAndKill(connection, list, moment.contents, { andThenMs: moment.ms });
       await new Promise((resolve) => setTimeout(resolve, 300));
       const tagged: string[] = [];
       for (const name of list.images) {

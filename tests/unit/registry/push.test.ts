@@ -226,6 +226,24 @@ describe("push", () => {
       strictEqual(uploads(), 2, "the last layer and the config");
     });
 
+    it("interrupted once the names are known, and run again: what waits there is not sent again", async () => {
+      const base = pkg.layer(large);
+      pkg.image("gcr.io/x/a:1", pkg.manifest([base, pkg.layer(1000)]));
+      pkg.image("gcr.io/x/b:1", pkg.manifest([base]));
+      pkg.namesLast = true;
+      await rejects(push({ beforePush: () => Promise.reject(new Error("interrupted")) }), /interrupted/);
+      const sent = uploads();
+      strictEqual(sent, pkg.contents.size);
+      pkg.indexFirst = true;
+      const result = await push();
+      everything();
+      deepStrictEqual([uploads(), result.stats.bytesSent], [sent, 0]);
+      forget();
+      // Nothing to be sent: nobody asks there.
+      await push();
+      deepStrictEqual(server.seen("HEAD", /staging/), []);
+    });
+
     it("an unchanged layer of the last push is not sent again", async () => {
       const base = pkg.layer(large);
       pkg.image("gcr.io/x/a:1", pkg.manifest([base]));

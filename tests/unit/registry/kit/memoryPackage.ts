@@ -18,6 +18,7 @@ export class MemoryPackage implements ImagePackage {
   readonly missing: PackageIndex["missing"] = new Map();
   /** Whether the index is known before the pass. */
   indexFirst = true;
+  namesLast = false;
   reopenable = false;
   reopenableUntilResolved = false;
   passes = 0;
@@ -87,6 +88,7 @@ export class MemoryPackage implements ImagePackage {
     return {
       form: "memory",
       images: this.images,
+      ...(this.namesLast ? { namesLast: true } : {}),
       manifests: this.manifests,
       blobs: new Map([...this.contents].map(([digest, content]) => [digest, content.length])),
       referrers: this.referrers,
