@@ -9,6 +9,7 @@ import { candidates, layoutAt, layoutNames, usualLayout } from "../containerd/la
 import type { ObservedDropIns, ObservedFile, ObservedNode } from "../containerd/observed";
 import { mainConfig } from "../containerd/read/mainConfig";
 import { whatToObserve } from "../containerd/read/whatToObserve";
+import { revertRegistries } from "../containerd/registries/revertRegistries";
 import { MirrorError } from "../model/errors";
 import { NodeError, quoteRemote } from "./nodeError";
 import { type NodeRecord, type OwnedFile, parseRecord, savedPath } from "./record";
@@ -443,7 +444,7 @@ function registriesBefore({ generatedHosts }: NodeLayout, seen: Seen): string | 
     return first;
   }
   // Where theirs cannot be told from ours, all of it stays: what is declared is said there already.
-  return revertChange(first, ours, current) ?? current;
+  return revertChange(first, ours, current) ?? revertRegistries(first, ours, current) ?? current;
 }
 
 function ownedElsewhere(seen: Seen): string[] {

@@ -5,7 +5,7 @@ import type { DesiredHost, DesiredRegistry } from "../desired";
 import { namespaceOfDirectory, parseEndpointUrl, upstreamAuthority } from "../hostNames";
 import type { GeneratedHosts } from "../layout/layout";
 import { splitDirs } from "../read/criSettings";
-import { editRegistries, type RegistriesChange } from "../registries/editRegistries";
+import { editRegistries, type RegistriesChange, saySame } from "../registries/editRegistries";
 import { generatedHeader, generateHosts, type Generation } from "../registries/generateHosts";
 import { readRegistries, type Registries } from "../registries/registriesYaml";
 import { headerCredentials, mirrorsByAuthority, renderFiles } from "../render/renderFiles";
@@ -66,8 +66,10 @@ export function lastingHosts(input: DraftInput): LastingHosts | undefined {
   requireNoStrict(desired.hosts, change, program);
   const how = generationOf(input, now, taken, program);
   notes.push(...leftOutNotes(desired.hosts, change, how));
-  const edited = editRegistries(text, withDefaults(change, before, how), path);
-  const after = generateHosts(readRegistries(edited, path), how);
+  const wanted = editRegistries(text, withDefaults(change, before, how), path);
+  const after = generateHosts(readRegistries(wanted, path), how);
+  // What says it already stays as it is written: each change of it may be a restart.
+  const edited = saySame(now, readRegistries(wanted, path)) ? (observed.files[path]?.text ?? wanted) : wanted;
   const lasting = withMovedCas(desired, new Set(after.keys()), program.caDir);
   return {
     desired: lasting,

@@ -270,6 +270,10 @@ function isStale(
   if (generatedHosts !== undefined) {
     const { registriesPath, caDir, program } = generatedHosts;
     const made = observed.files[path]?.text?.startsWith(generatedHeader(program)) === true;
+    if (path === registriesPath && observed.files[path]?.text === observed.registriesBefore) {
+      // Nothing of ours is in it any more: what is there is all theirs.
+      return false;
+    }
     if (path === registriesPath || path.startsWith(`${caDir}/`) || made) {
       return true;
     }

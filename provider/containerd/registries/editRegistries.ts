@@ -1,9 +1,10 @@
-import type { Document, ToStringOptions } from "yaml";
+import type { Document } from "yaml";
 import { isMap, parseDocument, Scalar } from "yaml";
 
 import { messageOf } from "../../model/errors";
 import { ContainerdError } from "../containerdError";
 import { readRegistries, type Registries } from "./registriesYaml";
+import { styleOf } from "./yamlStyle";
 
 /** What is to be different in registries.yaml; everything else stays. */
 export interface RegistriesChange {
@@ -49,10 +50,15 @@ export function editRegistries(text: string, change: RegistriesChange, path: str
     throw notEditable(path, messageOf(error));
   }
   const wanted = applied(before, change);
-  if (canonical(found) !== canonical(wanted)) {
+  if (!saySame(found, wanted)) {
     throw notEditable(path, "the result would say something else");
   }
   return result;
+}
+
+/** Whether two readings say the same, however they are written. */
+export function saySame(one: Registries, other: Registries): boolean {
+  return canonical(one) === canonical(other);
 }
 
 function notEditable(path: string, why: string): ContainerdError {
@@ -147,27 +153,4 @@ function canonical({ mirrors, configs }: Registries): string {
     sorted(mirrors).map(([host, { endpoints, rewrites }]) => [host, endpoints, sorted(rewrites)]),
     sorted(configs).map(([host, one]) => [host, ...config(one)]),
   ]);
-}
-
-/** The way of writing by which most of the text comes out as it is, so that little changes but what is edited. */
-function styleOf(text: string): ToStringOptions {
-  const styles = [2, 4, 1, 3, 8].flatMap((indent) =>
-    [true, false].flatMap((indentSeq) =>
-      [true, false].map((flowCollectionPadding) => ({ indent, indentSeq, flowCollectionPadding, lineWidth: 0 })),
-    ),
-  );
-  const doc = parseDocument(text, { version: "1.1" });
-  const lines = new Set(text.split("\n"));
-  let best: ToStringOptions = { lineWidth: 0 };
-  let most = -1;
-  for (const style of styles) {
-    const kept = doc
-      .toString(style)
-      .split("\n")
-      .filter((line) => lines.has(line)).length;
-    if (kept > most) {
-      [best, most] = [style, kept];
-    }
-  }
-  return best;
 }

@@ -4,6 +4,7 @@ import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { markedFiles } from "../../containerd/read/markedFiles";
 import { otherWriter } from "../../containerd/read/otherWriter";
 import { generatedHeader } from "../../containerd/registries/generateHosts";
+import { revertRegistries } from "../../containerd/registries/revertRegistries";
 import { managedComment } from "../../containerd/render/hostsToml";
 import { splitManagedBlock, withoutManagedBlock } from "../../containerd/toml/managedBlock";
 import { type Finding, findingAbout } from "../../model/finding";
@@ -419,7 +420,7 @@ function restoreOriginal(builder: Builder, file: OwnedFile, observed: NodeObserv
     const merged =
       refused || current === undefined || first === undefined || ours === undefined
         ? undefined
-        : withoutOurs(first, ours, current);
+        : withoutOurs(observed, path, { first, ours, current });
     if (merged !== undefined && !merged.lost) {
       builder.note("part-taken-out", "note", path, "had been changed by others since; only our part was taken out");
       if (merged.text !== current) {
@@ -428,7 +429,7 @@ function restoreOriginal(builder: Builder, file: OwnedFile, observed: NodeObserv
       return;
     }
     if (merged !== undefined) {
-      // Their change between our marks has no place in what was there before.
+      // Their change between our marks, or a comment there, has no place in what was there before.
       builder.keep(path, had);
       builder.add({ kind: "w", path, had, text: merged.text, mode: observed.stats[path]?.mode ?? 0o644, restart });
       return;
@@ -449,10 +450,18 @@ function restoreOriginal(builder: Builder, file: OwnedFile, observed: NodeObserv
  * A file without our part. What was changed between our marks goes with them (`lost`); undefined where others changed
  * the very lines that we changed outside of them.
  */
-function withoutOurs(first: string, ours: string, current: string): { text: string; lost: boolean } | undefined {
+function withoutOurs(
+  { generatedHosts }: NodeObservation,
+  path: string,
+  { first, ours, current }: { first: string; ours: string; current: string },
+): { text: string; lost: boolean } | undefined {
   const plain = revertChange(first, ours, current);
   if (plain !== undefined) {
     return { text: plain, lost: false };
+  }
+  if (path === generatedHosts?.registriesPath) {
+    const text = revertRegistries(first, ours, current);
+    return text === undefined ? undefined : { text, lost: comments(current).some((line) => !text.includes(line)) };
   }
   const [written, found] = [splitManagedBlock(ours), splitManagedBlock(current)];
   if (written.block === "" || found.block === "") {
@@ -465,6 +474,10 @@ function withoutOurs(first: string, ours: string, current: string): { text: stri
   return text === undefined ? undefined : { text, lost: true };
 }
 
+function comments(text: string): string[] {
+  return text.match(/(?<=^|\s)#.*$/gm) ?? [];
+}
+
 /** A foreign change since our last write belongs to the original too, or a later delete would lose it. */
 function rebaseOriginal(builder: Builder, file: OwnedFile, observed: NodeObservation, saved: SavedTexts): void {
   const current = observed.files[file.path]?.text;
@@ -473,7 +486,7 @@ function rebaseOriginal(builder: Builder, file: OwnedFile, observed: NodeObserva
   if (current === undefined || original === undefined || ours === undefined || file.original === undefined) {
     return;
   }
-  const merged = withoutOurs(original, ours, current)?.text;
+  const merged = withoutOurs(observed, file.path, { first: original, ours, current })?.text;
   if (merged === undefined) {
     builder.note(
       "original-outdated",

@@ -297,6 +297,21 @@ configs:
       ]);
     });
 
+    it("N1: what others wrote in place of all that was ours stays, also where nothing of ours is to be in it any more", () => {
+      const observed = listing();
+      const left = after(observed, planContainerd(observed, desired([plainGcr])));
+      const theirs = "mirrors:\n  docker.io:\n    endpoint:\n      - https://other.example\n";
+      const path = generated.registriesPath;
+      const rewritten = {
+        ...left,
+        files: { ...left.files, [path]: { text: theirs, mode: 0o644 } },
+        registriesBefore: theirs,
+      };
+      const made = started(rewritten);
+      const plan = planContainerd({ ...made, registriesBefore: theirs }, desired([plainGcr]));
+      assert.ok(!plan.remove.includes(path) && plan.write.every((one) => one.path !== path));
+    });
+
     it("N1: files that are not those of the present registries.yaml are refused", () => {
       const wanted = desired([plainGcr]);
       const changed = k3sNode({ ...registries(text.replace("old", "older")), ...made(text) });
