@@ -1,6 +1,6 @@
-import { X509Certificate } from "node:crypto";
-
 import { structuredPatch } from "diff";
+
+import { withReadableCertificates } from "./certificateText";
 
 /**
  * The changed lines of a set of files, for a person: `--- path`/`+++ path` heads only where a file comes or goes, else
@@ -20,26 +20,11 @@ export function lineDiff(before: Readonly<Record<string, string>>, after: Readon
           ? " (no longer ours; what was there before comes back)"
           : "";
     lines.push(`${path}${word}`);
-    const patch = structuredPatch(path, path, readable(old ?? ""), readable(fresh ?? ""), undefined, undefined, {
-      context: 1,
-    });
+    const [from, to] = [old ?? "", fresh ?? ""].map(withReadableCertificates) as [string, string];
+    const patch = structuredPatch(path, path, from, to, undefined, undefined, { context: 1 });
     for (const hunk of patch.hunks) {
       lines.push(...hunk.lines.filter((line) => !line.startsWith("\\")).map((line) => `  ${line}`));
     }
   }
   return lines;
-}
-
-/**
- * Nobody reads a certificate in base64: whose it is, until when, and its fingerprint say what a reviewer wants to know.
- */
-function readable(text: string): string {
-  return text.replace(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g, (block) => {
-    try {
-      const certificate = new X509Certificate(block);
-      return `certificate of ${certificate.subject.replaceAll("\n", ", ")}, valid until ${certificate.validTo}, SHA-256 ${certificate.fingerprint256}`;
-    } catch {
-      return block;
-    }
-  });
 }

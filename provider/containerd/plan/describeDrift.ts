@@ -1,5 +1,6 @@
 import { diffArrays } from "diff";
 
+import { withReadableCertificates } from "../../model/certificateText";
 import type { ContainerdPlan } from "../containerdPlan";
 import type { ObservedFile, ObservedNode } from "../observed";
 import { otherWriter } from "../read/otherWriter";
@@ -15,7 +16,7 @@ export interface FileDrift {
    */
   kind: "changed" | "missing" | "extra" | "mode" | "unreadable";
   /**
-   * `- ` as found, `+ ` as wanted; secrets are hidden. At most `mostLines`, and then a line that says how many more.
+   * `- ` as found, `+ ` as wanted; secrets are hidden, and a certificate is one line about it. At most `mostLines`, and then a line that says how many more.
    * Where somebody else's hosts.toml stands in the place of ours, and it can be told whose it looks like, the first
    * line says so.
    */
@@ -57,7 +58,7 @@ export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, ob
       drifts.push({
         path: file.path,
         kind: "changed",
-        lines: [...replacedBy(file, seen.text), ...changedLines(seen.text, file.text)],
+        lines: [...replacedBy(file, seen.text, observed), ...changedLines(seen.text, file.text)],
       });
     }
   }
@@ -76,9 +77,11 @@ export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, ob
   return drifts;
 }
 
-function replacedBy(wanted: { path: string; text: string }, found: string): string[] {
-  const ours = wanted.path.endsWith("/hosts.toml") && wanted.text.startsWith(managedComment);
-  const writer = ours ? otherWriter(found, wanted.text) : undefined;
+function replacedBy(wanted: { path: string; text: string }, found: string, { owned }: ObservedNode): string[] {
+  const { path, text } = wanted;
+  // What never was ours gives way to what is declared, and the plan's notes say so.
+  const ours = path.endsWith("/hosts.toml") && text.startsWith(managedComment) && Object.hasOwn(owned, path);
+  const writer = ours ? otherWriter(found, text) : undefined;
   return writer === undefined || writer.kind === "unknown" ? [] : [`not ours any more: it ${writer.evidence}`];
 }
 
@@ -100,7 +103,7 @@ function changedLines(found: string, wanted: string): string[] {
     inWanted += part.removed ? 0 : count;
   }
   if (changes.length === 0) {
-    return ["- another line end at the end of the file"];
+    return ["- other line ends"];
   }
   return changes.length > mostLines
     ? [...changes.slice(0, mostLines), `… and ${changes.length - mostLines} more lines`]
@@ -112,7 +115,7 @@ function shown(text: string): string[] {
 }
 
 function lines(text: string): string[] {
-  return text.replace(/\n$/, "").split("\n");
+  return withReadableCertificates(text).replace(/\n$/, "").split("\n");
 }
 
 function octal(file: ObservedFile): string {

@@ -35,7 +35,7 @@ export function readRegistries(text: string | undefined, path: string): Registri
   if (error !== undefined) {
     throw new ContainerdError(
       "CONTAINERD_REGISTRIES",
-      `${path} is no valid YAML: ${error.message.split("\n")[0] ?? ""}`,
+      `${path} is no valid YAML: ${(error.message.split("\n")[0] ?? "").replace(/:$/, "")}; mend that line, and run again`,
     );
   }
   const said = fields(doc.toJS() as unknown, path);

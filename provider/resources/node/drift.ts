@@ -56,6 +56,11 @@ const unseen: NodeErrorCode[] = [
   "NODE_ABORTED",
 ];
 
+/** Whether an error means that the node could not be looked at; any other is something that was found there. */
+export function isUnseen(code: string): boolean {
+  return (unseen as readonly string[]).includes(code);
+}
+
 /** What came of looking for drift. */
 interface DriftSought {
   /** Undefined: the node is as it was left. */
@@ -74,7 +79,7 @@ export async function findDrift(node: Node, outs: NodeContainerdOutputs, owner: 
   try {
     observed = await node.observe({ hostsDirs: [outs.hostsDir], layout: layoutOf(outs), allowDown: true });
   } catch (error) {
-    if (!(error instanceof NodeError) || unseen.includes(error.code)) {
+    if (!(error instanceof NodeError) || isUnseen(error.code)) {
       throw error;
     }
     const kind = error.code === "NODE_STATE" ? "record" : "service";

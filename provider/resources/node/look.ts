@@ -24,7 +24,7 @@ export interface NodeLook {
   unit?: string;
   /** Whether containerd restarts. */
   restart: boolean;
-  /** Whether the update has anything to do. */
+  /** Whether the update has anything to do that a person would see. */
   changed: boolean;
   /**
    * Each file that is written or removed, with its changed lines: `+ ` to come, `- ` to go, credentials hidden. None of a
@@ -102,12 +102,13 @@ async function lookInside(
     planned = {},
   }: Omit<LookRequest, "connection" | "timeout">,
 ): Promise<NodeLook> {
-  const { observed, plan, restart, changed } = await foreseeChange(node, {
+  const { observed, plan, restart } = await foreseeChange(node, {
     hostsDirs: [declaration.hostsDir],
     ...(layout === undefined ? {} : { layout }),
     plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
   });
   const { record } = observed;
+  const drift = describeDrift(plan, observed);
   const routes = { ...declaration, credentials, planned };
   const coverage = questions === undefined ? undefined : await coverageOn(node, observed, routes, questions);
   return {
@@ -115,8 +116,9 @@ async function lookInside(
     configStyle: plan.style,
     ...(usualLayout.units.includes(observed.unit) ? {} : { unit: observed.unit }),
     restart,
-    changed,
-    files: describeDrift(plan, observed).map(({ path, kind, lines }) => ({
+    // A record of ours that only has to follow, as after a start of k3s, which writes its files anew, is nobody's change.
+    changed: restart || drift.length > 0 || record === undefined || observed.unfinished,
+    files: drift.map(({ path, kind, lines }) => ({
       path,
       change: kind === "missing" ? "new" : kind === "extra" ? "removed" : "changed",
       // A declared file that is new is what the mirror's own preview shows, once for all nodes.

@@ -6,6 +6,7 @@ import type { NodeOwner } from "../../node";
 import { requireOwnership } from "../../node";
 import { describeCoverage } from "../../verify/coverage/coverageText";
 import { coverageProblem } from "./coverage";
+import { isUnseen } from "./drift";
 import type { Look, RecordedOwner } from "./look";
 import { describeLook, summarizeLook } from "./look";
 import { SaidOnce } from "./saidOnce";
@@ -101,4 +102,20 @@ function ownershipProblems(host: string, held: RecordedOwner | undefined, owner:
 /** As a warning in a preview. */
 export function problemLines(problems: readonly Problem[]): string[] {
   return problems.map((problem) => `pulumi up would fail: ${problemText(problem)}`);
+}
+
+/**
+ * Of a node for which nothing new is declared, as warnings: what others changed there. That it could not be reached is
+ * no news of it, and pulumi up does not go there.
+ */
+export function sinceLeft({ looked }: Look, status: string, problems: readonly Problem[]): string[] {
+  const found = problems.filter(({ code }) => !isUnseen(code));
+  if (found.length > 0) {
+    return found.map(
+      (problem) => `not as it was left: pulumi up does nothing here, and a change would fail: ${problemText(problem)}`,
+    );
+  }
+  return looked?.changed === true && problems.length === 0
+    ? [`not as it was left (${status}); pulumi refresh takes that into the state, and pulumi up repairs it`]
+    : [];
 }

@@ -14,7 +14,7 @@ import { configure } from "./configure";
 import { connectionProblems } from "./connectionProblems";
 import { findDrift } from "./drift";
 import type { LookReview, LookWire } from "./lookReview";
-import { problemLines } from "./lookReview";
+import { problemLines, sinceLeft } from "./lookReview";
 import { ownerOf, passedOnText, restoreLater } from "./owner";
 import type { Prepulls } from "./prepull";
 import { reviewedFiles } from "./review";
@@ -88,14 +88,7 @@ class NodeOperations implements Operations<NodeContainerdInputs, StoredNode, Nod
     }
     const { status, notes, problems } = this.look(look, news, ownerOf(olds, { urn: urn ?? "" }));
     if (!difference.changes) {
-      return look.look.looked?.changed === true && problems.length === 0
-        ? {
-            ...difference,
-            warnings: [
-              `not as it was left (${status}); pulumi refresh takes that into the state, and pulumi up repairs it`,
-            ],
-          }
-        : difference;
+      return { ...difference, warnings: sinceLeft(look.look, status, problems) };
     }
     if (look.onProblem === "error" && problems.length > 0) {
       throw new MirrorError("NODE_LOOK_PROBLEM", "pulumi up would fail here.", { reasons: problems.map(problemText) });

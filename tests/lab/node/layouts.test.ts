@@ -278,6 +278,15 @@ describe("N5: layouts of nodes", function () {
 
         await later.run(node);
         assert.equal(await refresh(), "", `after ${later.title}`);
+        const { looked } = await lookAtNode(
+          { connection, declaration, credentials, layout: choice, timeout: 20 },
+          context(),
+        );
+        assert.deepEqual(
+          [looked?.changed, looked?.files],
+          [false, []],
+          `nor has a preview anything to say after ${later.title}`,
+        );
         await pull();
         const startsLast = await starts();
         await nodeContainerd.delete?.("id", outs);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rootCertificates } from "node:tls";
 
 import { describeDrift } from "../../../provider/containerd/plan/describeDrift";
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
@@ -6,7 +7,7 @@ import { matchesGlob } from "../../../provider/containerd/read/glob";
 import { hideSecrets } from "../../../provider/containerd/render/secretText";
 import { managedBlock, splitManagedBlock, withoutManagedBlock } from "../../../provider/containerd/toml/managedBlock";
 import { after, configPath, desired, node, sample } from "./nodes";
-import { dir, host, mirror } from "./renderCases";
+import { dir, host, mirror, pem } from "./renderCases";
 
 const place = "172.18.0.20:5000";
 const gcr = host("gcr.io", [mirror(`https://${place}/v2/ns`, { ca: true, credential: true })]);
@@ -76,6 +77,21 @@ describe("describeDrift (B7)", () => {
     for (const secret of ["k3y", "theirs-abc", "dGhlaXJzOmFiYw", "s3cret-one"]) {
       assert(!shown.includes(secret), `${secret} in ${shown}`);
     }
+  });
+
+  it("a certificate is one line about it, and its own lines where it cannot be read", () => {
+    const path = `${dir}/${place}/ca.crt`;
+    const without = { ...right, files: { ...right.files } };
+    delete (without.files as Record<string, unknown>)[path];
+    const lines = (text: string): string[] | undefined => {
+      const plan = { write: [{ path, text, mode: 0o644, secret: false }], remove: [] };
+      return describeDrift(plan, without)[0]?.lines;
+    };
+    assert.match(
+      lines(rootCertificates[0] ?? "")?.join("\n") ?? "",
+      /^\+ certificate of .*, valid until .*, SHA-256 [0-9A-F:]{95}$/,
+    );
+    assert.deepEqual(lines(pem)?.length, 3);
   });
 
   it("names what is no longer wanted", () => {

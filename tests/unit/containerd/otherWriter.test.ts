@@ -122,6 +122,9 @@ describe("a hosts.toml of somebody else in the place of ours", () => {
       `not ours any more: it asks the declared mirror (https://${place}/v2/ns), as the files of bmctl 1.34 and later do`,
     );
     assert.ok(drift.lines.includes(`+ ${managedComment}`));
+    // Before the first change it was nobody else's loss: a preview of that does not speak of what was ours.
+    const first = describeDrift(planContainerd(observed, wanted), observed).find((one) => one.path === path);
+    assert.equal(first?.lines.filter((line) => line.startsWith("not ours")).length, 0, first?.lines.join("\n"));
     const edited = withText(`${right.files[path]?.text ?? ""}# mine\n`);
     assert.deepEqual(describeDrift(planContainerd(edited, wanted), edited)[0]?.lines, ["- # mine"]);
   });

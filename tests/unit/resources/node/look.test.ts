@@ -4,7 +4,7 @@ import { describeLooks } from "../../../../provider/resources/cluster/lookText";
 import type { Look, NodeLook } from "../../../../provider/resources/node/look";
 import { describeLook, summarizeLook } from "../../../../provider/resources/node/look";
 import type { LookWire } from "../../../../provider/resources/node/lookReview";
-import { LookReviews, problemLines } from "../../../../provider/resources/node/lookReview";
+import { LookReviews, problemLines, sinceLeft } from "../../../../provider/resources/node/lookReview";
 import { Turns } from "../../../../sdk/turns";
 
 const first: NodeLook = {
@@ -77,6 +77,19 @@ describe("L1: what a look says", () => {
     assert.deepEqual(problemLines(refused.problems), ["pulumi up would fail: Node n: no sudo. [NODE_SUDO]"]);
     const later = reviews.review(wire({ unknown: "its address is known in the update" }), "n", owner, plain);
     assert.deepEqual(later, { status: "not looked at: its address is known in the update", notes: [], problems: [] });
+  });
+
+  it("of a node for which nothing new is declared: what others changed there, and nothing of one out of reach", () => {
+    assert.deepEqual(sinceLeft({ looked: nothing }, summarizeLook(nothing), []), []);
+    assert.deepEqual(sinceLeft({ looked: first }, "1 file removed", []), [
+      "not as it was left (1 file removed); pulumi refresh takes that into the state, and pulumi up repairs it",
+    ]);
+    const broken = [{ code: "CONTAINERD_REGISTRIES" as const, text: "Node n: no valid YAML." }];
+    assert.deepEqual(sinceLeft({ problems: broken }, "pulumi up would fail here", broken), [
+      "not as it was left: pulumi up does nothing here, and a change would fail: Node n: no valid YAML. [CONTAINERD_REGISTRIES]",
+    ]);
+    const away = [{ code: "NODE_UNREACHABLE" as const, text: "Node n: no route." }];
+    assert.deepEqual(sinceLeft({ problems: away }, "pulumi up would fail here", away), []);
   });
 
   it("L4: of a node whose images must all be in the mirror, and are not", () => {
