@@ -47,6 +47,8 @@ export type {
 export type { ReportPageOptions } from "../provider/verify/page/renderReportPage";
 export { renderReportPage } from "../provider/verify/page/renderReportPage";
 export type { FailedPrepull, PrepulledHost, PrepulledImages } from "../provider/verify/prepull/prepulledImages";
+export type { ReportedPushSet } from "../provider/verify/pushed/reportedPushSet";
+export type { ReportOptions } from "../provider/verify/report";
 export { renderReport } from "../provider/verify/report";
 export type { ImageSelection } from "../provider/verify/selection";
 export type { Verifications } from "../provider/verify/verifications";
@@ -74,6 +76,7 @@ export { imagesOn } from "./pushSet/imagesOn";
 export type { ImageListArgs, ImageSourceArgs, SourceArgs, SourceRegistryArgs } from "./pushSet/imageSource";
 export type { PruneArgs } from "./pushSet/pruneArgs";
 export type { RegistryArgs } from "./pushSet/registryArgs";
+export type { NamedPushSetArgs, ReportArgs } from "./report/pushSets";
 export type { ReportPageArgs } from "./report/reportPage";
 export { reportPage } from "./report/reportPage";
 export { verificationReport } from "./report/verificationReport";

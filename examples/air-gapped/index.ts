@@ -47,4 +47,4 @@ const cluster = new mirror.MirroredCluster("site", {
 
 export const verdict = cluster.verdict;
 export const verification = cluster.verification;
-export const report = mirror.verificationReport(cluster.verification);
+export const report = mirror.verificationReport(cluster.verification, { pushSets: images });

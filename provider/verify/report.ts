@@ -1,16 +1,26 @@
 import type { ClusterVerification } from "./clusterVerification";
 import { coverageLine, gapReason } from "./coverage/coverageText";
+import { cell, merge, namesText, table } from "./markdown";
 import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "./nodeVerification";
+import { pushSetParts } from "./pushed/pushSetParts";
+import type { ReportedPushSet } from "./pushed/reportedPushSet";
 import { endpointsOf, meanings, proofOf, shortDigest } from "./verdictText";
 import type { Verifications } from "./verifications";
 import { clustersOf } from "./verifications";
 
+/** What a report says beside a verification. */
+export interface ReportOptions {
+  /** Push sets, and what they have in their registries. Default: none. */
+  pushSets?: readonly ReportedPushSet[];
+}
+
 /** `verificationReport` for values that are at hand. */
-export function renderReport(verification: Verifications): string {
+export function renderReport(verification: Verifications, { pushSets = [] }: ReportOptions = {}): string {
   const parts: string[] = ["# Registry mirror verification"];
   for (const cluster of clustersOf(verification)) {
     parts.push(...(cluster.cluster === "" ? [] : [`## Cluster ${cell(cluster.cluster)}`]), ...renderNodes(cluster));
   }
+  parts.push(...pushSets.flatMap(pushSetParts));
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -44,31 +54,11 @@ function renderNodes(cluster: ClusterVerification): string[] {
   return parts;
 }
 
-interface Row {
-  nodes: string[];
-  cells: string[];
-}
-
-/** Rows with the same cells become one that names all their nodes. */
-function merge(rows: readonly { node: string; cells: string[] }[]): Row[] {
-  const merged = new Map<string, Row>();
-  for (const { node, cells } of rows) {
-    const key = JSON.stringify(cells);
-    const row = merged.get(key);
-    if (row === undefined) {
-      merged.set(key, { nodes: [node], cells });
-    } else if (row.nodes.at(-1) !== node) {
-      row.nodes.push(node);
-    }
-  }
-  return [...merged.values()];
-}
-
 function hostTable(nodes: readonly NodeVerification[]): string {
   const rows = nodes.flatMap((node) =>
     node.hosts.length === 0
-      ? [{ node: node.node, cells: [node.containerd, "-", "-", "-", node.verdict] }]
-      : node.hosts.map((host) => ({ node: node.node, cells: hostCells(node, host) })),
+      ? [{ name: node.node, cells: [node.containerd, "-", "-", "-", node.verdict] }]
+      : node.hosts.map((host) => ({ name: node.node, cells: hostCells(node, host) })),
   );
   return table(["node", "containerd", "host", "asked in this order", "proof", "verdict"], merge(rows));
 }
@@ -80,7 +70,7 @@ function hostCells({ containerd }: NodeVerification, host: HostVerification): st
 function imageTable(nodes: readonly NodeVerification[]): string | undefined {
   const rows = nodes.flatMap((node) =>
     node.images.map((image) => ({
-      node: node.node,
+      name: node.node,
       cells: [
         image.image,
         image.mirrorImage,
@@ -112,7 +102,7 @@ function coverageParts({ coverage }: ClusterVerification): string[] {
   }
   const { gaps, unnamed = 0, nodes } = coverage;
   const rows = gaps.map((gap) => ({
-    nodes: gap.nodes,
+    names: gap.nodes,
     cells: [
       gap.image,
       gap.runs === true ? "runs" : gap.pinned === true ? "every pod needs it" : "",
@@ -130,31 +120,9 @@ function coverageParts({ coverage }: ClusterVerification): string[] {
 
 function findingList(nodes: readonly NodeVerification[]): string | undefined {
   const rows = merge(
-    nodes.flatMap((node) => (node.findings ?? []).map((finding) => ({ node: node.node, cells: [finding] }))),
+    nodes.flatMap((node) => (node.findings ?? []).map((finding) => ({ name: node.node, cells: [finding] }))),
   );
   return rows.length === 0
     ? undefined
-    : rows.map((row) => `- ${nodesOf(row.nodes)}: ${cell(row.cells[0] ?? "")}`).join("\n");
-}
-
-function table(head: readonly string[], rows: readonly Row[]): string {
-  return [
-    `| ${head.join(" | ")} |`,
-    `|${head.map(() => "---|").join("")}`,
-    ...rows.map((row) => `| ${[nodesOf(row.nodes), ...row.cells.map(cell)].join(" | ")} |`),
-  ].join("\n");
-}
-
-function nodesOf(nodes: readonly string[]): string {
-  return nodes.length <= 5
-    ? nodes.map(cell).join(", ")
-    : `${nodes.slice(0, 4).map(cell).join(", ")} and ${nodes.length - 4} more`;
-}
-
-/** A text that cannot break out of its table cell. */
-function cell(text: string): string {
-  return text
-    .replace(/\\/g, "\\\\")
-    .replace(/\|/g, "\\|")
-    .replace(/\s*\n\s*/g, " ");
+    : rows.map((row) => `- ${namesText(row.names)}: ${cell(row.cells[0] ?? "")}`).join("\n");
 }

@@ -6,9 +6,11 @@ import { renderReportPage } from "../../provider/verify/page/renderReportPage";
 import { writePage } from "../../provider/verify/page/writePage";
 import type { Verifications } from "../../provider/verify/verifications";
 import { plainErrors } from "../problems";
+import type { ReportArgs } from "./pushSets";
+import { liftPushSets } from "./pushSets";
 
-/** How a page is headed, and where it is written. */
-export interface ReportPageArgs {
+/** How a page is headed, what it has beside the verification, and where it is written. */
+export interface ReportPageArgs extends ReportArgs {
   /** Heading and title of the document. Default: "Registry mirror verification". */
   title?: pulumi.Input<string | undefined>;
   /**
@@ -20,7 +22,7 @@ export interface ReportPageArgs {
 
 /**
  * A verification as one HTML document, to be opened, sent or printed: nodes and hosts as a matrix, coverage with its
- * gaps, where containerd asks, image digests, findings; with filters. It needs nothing else: no network, no other file,
+ * gaps, where containerd asks, image digests, findings; with `pushSets` what was pushed, image by image; with filters. It needs nothing else: no network, no other file,
  * and no script but its own, without which only the filters are missing. The same values give the same document.
  *
  * An output of a thousand nodes is large in the state; with `path` there is no need to export it.
@@ -33,10 +35,10 @@ export function reportPage(
   verification: pulumi.Input<
     Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification | undefined>[]
   >,
-  { title, path }: ReportPageArgs = {},
+  { title, path, pushSets }: ReportPageArgs = {},
 ): pulumi.Output<string> {
-  return pulumi.all([verification, title, path]).apply(([value, heading, file]) => {
-    const page = renderReportPage(value, heading === undefined ? {} : { title: heading });
+  return pulumi.all([verification, title, path, liftPushSets(pushSets)]).apply(([value, heading, file, pushed]) => {
+    const page = renderReportPage(value, { pushSets: pushed, ...(heading === undefined ? {} : { title: heading }) });
     if (file !== undefined && !pulumi.runtime.isDryRun()) {
       plainErrors(() => writePage(file, page));
     }

@@ -4,6 +4,8 @@ import type { ClusterVerification } from "../../provider/verify/clusterVerificat
 import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import { renderReport } from "../../provider/verify/report";
 import type { Verifications } from "../../provider/verify/verifications";
+import type { ReportArgs } from "./pushSets";
+import { liftPushSets } from "./pushSets";
 
 /**
  * A verification as Markdown, to be read, sent or kept with a change's papers: one table of nodes and hosts, one of
@@ -12,12 +14,18 @@ import type { Verifications } from "../../provider/verify/verifications";
  * Rows that say the same of several nodes are one row that names them all, so that a thousand equal nodes fit on a
  * screen.
  *
+ * With `pushSets` it says what was pushed, too: a line for each registry with how many images it has, which of them are
+ * signed by which key and have the public registry's digest, what failed, and why; up to 20 images by name.
+ *
  * Without outputs among the arguments use `renderReport`, which returns the text at once.
  */
 export function verificationReport(
   verification: pulumi.Input<
     Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification | undefined>[]
   >,
+  { pushSets }: ReportArgs = {},
 ): pulumi.Output<string> {
-  return pulumi.output(verification).apply((value) => renderReport(value));
+  return pulumi
+    .all([verification, liftPushSets(pushSets)])
+    .apply(([value, pushed]) => renderReport(value, { pushSets: pushed }));
 }

@@ -209,6 +209,10 @@ describe("the examples, copied and run on the lab", function () {
     });
     const outputs = await upTwice(stack);
     assert.equal(outputs["verdict"], "proven");
+    const { endpoint } = lab.mirror;
+    const row = `| ${endpoint}, ${second.endpoint} | ${lab.packages.tar.images.length} images | not asked for |`;
+    const report = outputs["report"] as string;
+    assert.ok(report.includes(`\n## Push set images\n`) && report.includes(`\n${row}`), `${row} is not in\n${report}`);
     await lab.pushPublic();
     const asked = lab.public.mark();
     const [image] = lab.packages.tar.images;

@@ -1,3 +1,5 @@
+import { visible } from "../../model/visible";
+
 /** Markup that may stand in a document as it is. */
 export class Html {
   constructor(readonly markup: string) {}
@@ -50,14 +52,6 @@ const entities: Record<string, string> = {
   "`": "&#96;",
 };
 
-/**
- * What a person cannot see is written out, `\u202e`: a mark that turns the writing direction, a character of no width,
- * or half of one would make a name look like another.
- */
 function escapeText(text: string): string {
-  return text
-    .replace(/[&<>"'`]/g, (found) => entities[found] ?? "")
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (found) =>
-      /[\t\n\r]/.test(found) ? found : `\\u${(found.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
-    );
+  return visible(text.replace(/[&<>"'`]/g, (found) => entities[found] ?? ""));
 }

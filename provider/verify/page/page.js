@@ -17,19 +17,27 @@
     return but === undefined ? listed : listed.filter((name) => !inCell.includes(name));
   };
 
-  const sections = [...document.querySelectorAll("section.cluster")].map((section) => {
-    const rows = [...section.querySelectorAll("tbody tr")].map((row) => ({
+  const rowsOf = (section) =>
+    [...section.querySelectorAll("tbody tr")].map((row) => ({
       row,
-      names: namesOf(row),
       words: row.textContent.toLowerCase(),
       good: row.classList.contains("good"),
-      verdict: row.querySelector("[data-verdict]")?.dataset.verdict,
+    }));
+
+  const sections = [...document.querySelectorAll("section.cluster")].map((section) => {
+    const rows = rowsOf(section).map((one) => ({
+      ...one,
+      names: namesOf(one.row),
+      verdict: one.row.querySelector("[data-verdict]")?.dataset.verdict,
     }));
     const nodes = rows.filter(({ verdict }) => verdict !== undefined);
     const verdicts = new Map(nodes.flatMap(({ names, verdict }) => names.map((name) => [name, verdict])));
     return { rows, nodes, verdicts, items: [...section.querySelectorAll(".lists li")] };
   });
   const all = sections.reduce((sum, { verdicts }) => sum + verdicts.size, 0);
+  /** Rows about registries and what was pushed to them: nodes' verdicts do not choose among these. */
+  const pushed = [...document.querySelectorAll("section.pushed")].flatMap(rowsOf);
+  const pushedImages = pushed.filter(({ row }) => row.cells[0].dataset.image !== undefined);
 
   const filter = () => {
     const wanted = text.value.trim().toLowerCase();
@@ -54,9 +62,16 @@
       }
       left += seen.size;
     }
+    for (const { row, words, good } of pushed) {
+      row.hidden = (problems.checked && good) || !words.includes(wanted);
+    }
     const filtered = wanted !== "" || chosen.size > 0 || problems.checked;
-    shown.value = filtered ? `${left} of ${all} nodes` : "";
+    shown.value = filtered ? [...counted(left, all, "nodes"), ...countedImages()].join(", ") : "";
   };
+
+  const counted = (some, of, what) => (of === 0 ? [] : [`${some} of ${of} ${what}`]);
+  const countedImages = () =>
+    counted(pushedImages.filter(({ row }) => !row.hidden).length, pushedImages.length, "pushed images");
 
   /** Of a row about many nodes: which of them were asked for. */
   const mark = (row, matching, count) => {

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 
 import type { ClusterVerification } from "../clusterVerification";
+import type { ReportedPushSet } from "../pushed/reportedPushSet";
 import { verdicts } from "../verdict";
 import { clustersOf, type Verifications } from "../verifications";
 import { script, style } from "./assets";
 import { coverageShare } from "./coverage";
 import { filters } from "./filters";
 import { Html, html } from "./html";
+import { pushSet } from "./pushSets";
 import { table } from "./rows";
 import { section, titleOf, verdictBar } from "./section";
 import { verdictBadge } from "./signs";
@@ -15,6 +17,8 @@ import { verdictBadge } from "./signs";
 export interface ReportPageOptions {
   /** Heading and title of the document; default "Registry mirror verification". */
   title?: string;
+  /** Push sets, and what they have in their registries. Default: none. */
+  pushSets?: readonly ReportedPushSet[];
 }
 
 /**
@@ -25,7 +29,7 @@ export interface ReportPageOptions {
  */
 export function renderReportPage(
   verification: Verifications,
-  { title = "Registry mirror verification" }: ReportPageOptions = {},
+  { title = "Registry mirror verification", pushSets = [] }: ReportPageOptions = {},
 ): string {
   const clusters = clustersOf(verification);
   const found = verdicts.filter((verdict) => clusters.some(({ counts }) => (counts[verdict] ?? 0) > 0));
@@ -45,6 +49,7 @@ export function renderReportPage(
         ${filters(found)}
         <main>
           ${clusters.length > 1 ? overview(clusters) : ""} ${clusters.map((cluster, n) => section(idOf(n), cluster))}
+          ${pushSets.map((one, n) => pushSet(`pushed-${n + 1}`, one))}
         </main>
         ${new Html(`<script>${script}</script>`)}
       </body>

@@ -1,5 +1,6 @@
 import type { CoverageStatus } from "../coverage/coverage";
 import type { Verdict } from "../nodeVerification";
+import type { PublicDigest } from "../pushed/pushedText";
 import { type Html, html } from "./html";
 
 /** A colour, by what it means; page.css has two of each, for light and for dark. */
@@ -57,6 +58,27 @@ export function verdictBadge(verdict: Verdict): Html {
 
 export function coverageBadge(status: CoverageStatus): Html {
   return badge(status, coverageSign(status));
+}
+
+const publicDigestSigns: Record<PublicDigest, Sign> = {
+  kept: { sign: "✓", tone: "proven" },
+  changed: { sign: "≠", tone: "bypassed" },
+  "not known": { sign: "?", tone: "unknown" },
+};
+
+/** Whether a pushed image has the digest of the public registry. */
+export function publicDigestBadge(word: PublicDigest): Html {
+  return badge(word, publicDigestSigns[word]);
+}
+
+/** Of an image that has the signatures that are asked for. */
+export function signedBadge(): Html {
+  return badge("signed", verdictSigns.proven);
+}
+
+/** Of a registry, as far as a push set is concerned. */
+export function completeBadge(complete: boolean): Html {
+  return complete ? badge("complete", verdictSigns.proven) : badge("not as declared", verdictSigns["pull-failed"]);
 }
 
 /** Of an image whose digests are all the same. */

@@ -4,16 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { renderReportPage } from "../../../provider/verify/page/renderReportPage";
-import { fleet, hostile, hostileTexts } from "../../unit/verify/page/fixtures";
+import { fleet, hostile, hostilePushed, hostileTexts, pushed } from "../../unit/verify/page/fixtures";
 import { Browser } from "./browser";
 import { chromiumOrSkip } from "./chromium";
 import { OpenPage, type View } from "./openPage";
 
 const pages = {
-  "3.html": renderReportPage(fleet(3, 2)),
+  "3.html": renderReportPage(fleet(3, 2), { pushSets: [pushed(40)] }),
   "300.html": renderReportPage(fleet(300, 4)),
   "1000.html": renderReportPage(fleet(1000, 20)),
-  "hostile.html": renderReportPage(hostile(), { title: hostileTexts.join(" ") }),
+  "hostile.html": renderReportPage(hostile(), { title: hostileTexts.join(" "), pushSets: [hostilePushed()] }),
   // As if a name had come through.
   "broken.html": renderReportPage(fleet(3, 2)).replace(
     "</main>",
@@ -194,6 +194,28 @@ describe("the report page in a real browser", () => {
       ["299 of 300 nodes"],
       "a host's name",
     );
+    assert.deepEqual(page.complaints, []);
+  });
+
+  it("filters: what was pushed, by text and problems alone, beside the nodes", async () => {
+    const page = await open("3.html");
+    const shown = (): Promise<string> => page.evaluate<string>(`document.querySelector("output").value`);
+    const images = (): Promise<string[]> => page.evaluate<string[]>(`asked.rows("Pushed images")`);
+    assert.equal((await images()).length, 40);
+    await page.evaluate(`document.querySelector("[name=text]").focus()`);
+    await page.type("image-13:");
+    assert.deepEqual(await images(), ["gcr.io/anthos-baremetal-release/image-13:1.30"]);
+    assert.equal(await shown(), "0 of 3 nodes, 1 of 40 pushed images");
+    assert.deepEqual(await page.evaluate(`asked.rows("Registries")`), []);
+    await page.evaluate(`document.forms[0].reset()`);
+    await page.evaluate("new Promise((done) => setTimeout(done))");
+    await page.evaluate(`document.querySelector("[name=problems]").click()`);
+    assert.deepEqual(
+      await images(),
+      [3, 13, 23, 33].map((n) => `gcr.io/anthos-baremetal-release/image-${n}:1.30`),
+    );
+    assert.deepEqual(await page.evaluate(`asked.rows("Registries")`), ["mirror.example.com/site-7"]);
+    assert.equal(await shown(), "1 of 3 nodes, 4 of 40 pushed images");
     assert.deepEqual(page.complaints, []);
   });
 

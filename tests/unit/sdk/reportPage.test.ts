@@ -18,10 +18,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { MirrorError } from "../../../provider/model/errors";
 import { renderReportPage } from "../../../provider/verify/page/renderReportPage";
 import { writePage } from "../../../provider/verify/page/writePage";
+import { renderReport } from "../../../provider/verify/report";
+import type { ImagePushSet } from "../../../sdk/pushSet/imagePushSet";
 import { reportPage } from "../../../sdk/report/reportPage";
+import { verificationReport } from "../../../sdk/report/verificationReport";
+import { pushed } from "../verify/page/fixtures";
 import { proven } from "./proven";
 
 const of = (value: pulumi.Output<string>): Promise<string> => new Promise((resolve) => value.apply(resolve));
+
+/** A resource of which a report takes name and registries. */
+class Named extends pulumi.CustomResource {}
 
 describe("report page, written", () => {
   let folder: string;
@@ -52,6 +59,23 @@ describe("report page, written", () => {
     await run(false, [pulumi.output(proven("n1")), proven("n2")], { path });
     assert.equal(readFileSync(path, "utf8"), renderReportPage([proven("n1"), proven("n2")]));
     assert.deepEqual(readdirSync(folder), ["report.html"], "nothing is left beside it");
+  });
+
+  it("S4, S5: push sets: the resource under its name, or a name and its registries; one, several, and outputs", async () => {
+    const { registries } = pushed(3);
+    const page = (...names: string[]): string =>
+      renderReportPage(proven("n1"), { pushSets: names.map((name) => ({ name, registries })) });
+    const named = (name: string) => ({ name: pulumi.output(name), registries: pulumi.output(registries) });
+    await run(false, proven("n1"));
+    const resource = new Named("t:t:ImagePushSet", "site-7", { registries });
+    const images = Object.assign(resource, { registries: pulumi.output(registries) }) as unknown as ImagePushSet;
+    assert.equal(await of(reportPage(proven("n1"), { pushSets: images })), page("site-7"));
+    assert.equal(await of(reportPage(proven("n1"), { pushSets: [images, named("b")] })), page("site-7", "b"));
+    assert.equal(
+      await of(verificationReport(proven("n1"), { pushSets: named("a") })),
+      renderReport(proven("n1"), { pushSets: [{ name: "a", registries }] }),
+    );
+    assert.equal(await of(reportPage(proven("n1"), { pushSets: [] })), renderReportPage(proven("n1")));
   });
 
   it("a link's target is written, and the link stays", function () {

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 
 import * as pulumi from "@pulumi/pulumi";
 
+import type { PushedRegistry } from "../../../provider/registry/push/pushedRegistry";
+import type { PushedImage } from "../../../provider/registry/push/pushResult";
 import { aggregateVerification } from "../../../provider/verify/clusterVerification";
 import type { ImageCoverage } from "../../../provider/verify/coverage/coverage";
 import type { NodeVerification } from "../../../provider/verify/nodeVerification";
 import { renderReport } from "../../../provider/verify/report";
 import { verificationReport } from "../../../sdk/report/verificationReport";
+import { hostile, hostilePushed, pushed } from "../verify/page/fixtures";
 import { digest, proven } from "./proven";
 
 const bad: NodeVerification = {
@@ -127,6 +130,63 @@ describe("verification report", () => {
     const bare = { ...proven("n1"), coverage: { counts: {}, gaps: [] } };
     assert.equal(renderReport(bare), renderReport(proven("n1")), "a node without images has none to lose");
     assert.doesNotMatch(renderReport(proven("n1")), /would come/, "nothing is said where nothing was asked");
+  });
+
+  it("S4, S5: what was pushed: registries, who signed, whose digest, what failed; few images by name, thousands in a few lines", () => {
+    const report = renderReport([], { pushSets: [pushed(6)] });
+    const lines = report.split("\n");
+    const both = "172.18.0.20:5000/test-namespace, 172.18.0.21:5000/test-namespace";
+    for (const line of [
+      "## Push set images",
+      `| ${both} | 6 images | 3 of 6, by sha256:ab12cd34ef56 (2), sha256:0123456789ab (1) | 4 kept, 1 changed, 1 not known | complete |`,
+      "| mirror.example.com/site-7 | 5 images | 2 of 5, by sha256:0123456789ab (1), sha256:ab12cd34ef56 (1) | 3 kept, 1 changed, 1 not known | not complete: 1 failure; 2 images of earlier pushes |",
+      `| gcr.io/anthos-baremetal-release/image-0:1.30 | ${both} | sha256:000000000000 | 12.3 MB | sha256:ab12cd34ef56 | kept |`,
+      "| gcr.io/anthos-baremetal-release/image-3:1.30 | changed | linux/arm64 is left out, as platforms says |",
+      "- mirror.example.com/site-7: gcr.io/anthos-baremetal-release/image-0:1.30: the registry's disk is full [REGISTRY_FULL]",
+      "- mirror.example.com/site-7: of earlier pushes gcr.io/anthos-baremetal-release/image-0:1.29 (declared until the last push)",
+      "- mirror.example.com/site-7: of earlier pushes gcr.io/anthos-baremetal-release/image-1:1.28 (declared 2 pushes ago; the registry does not let it go: REGISTRY_DELETE_DISABLED)",
+    ]) {
+      assert.ok(lines.includes(line), `${line}\nis not in\n${report}`);
+    }
+    const many = renderReport([], { pushSets: [pushed(3000)] });
+    assert.ok(many.split("\n").length < 25, many);
+    assert.match(many, /image-33:1\.30 and 296 more \| changed \| linux\/arm64/);
+    const [registry] = pushed(3000).registries as [PushedRegistry];
+    const failures = Array.from({ length: 3000 }, (_, n) => `gcr.io/a/b:${n}: no`);
+    const failed = renderReport([], {
+      pushSets: [{ name: "x", registries: [{ ...registry, failures, drift: ["y"] }] }],
+    });
+    assert.match(failed, /\| not complete: 3000 failures; 1 lost or otherwise \|$/m);
+    assert.match(failed, /^- and 2981 more$/m);
+    assert.match(renderReport([], { pushSets: [{ name: "x", registries: [] }] }), /^It has pushed nothing\.$/m);
+  });
+
+  it("S5: signatures that lie beside images under a name are no images, and need no signature", () => {
+    const [registry] = pushed(2).registries as [PushedRegistry];
+    const [image] = registry.images as [PushedImage];
+    const all = { ...image, signed: true as const, signedBy: ["sha256:ab12cd34ef56"] };
+    const beside = { ...image, source: `gcr.io/a/b:sha256-${"1".repeat(64)}.sig` };
+    const of = (...images: PushedImage[]): string =>
+      renderReport([], { pushSets: [{ name: "x", registries: [{ ...registry, images }] }] });
+    assert.match(of(all, beside), /\| 1 image and 1 signature \| all, by sha256:ab12cd34ef56 \| 1 kept \|/);
+    const { signed: _signed, signedBy: _by, ...bare } = image;
+    assert.match(of(bare), /\| 1 image \| not asked for \|/);
+  });
+
+  it("names and texts of others are no markup, no link, no new line, and what cannot be seen is written out", () => {
+    const report = renderReport(hostile(), { pushSets: [hostilePushed()] });
+    assert.doesNotMatch(report, /[\u0000-\u0009\u202a-\u202e\u200b\ud800-\udfff]/);
+    assert.doesNotMatch(report, /</);
+    const [registry] = pushed(1).registries as [PushedRegistry];
+    const failures = ["a\n# b\r\n| c | [d](http://e) `f`"];
+    const said = renderReport([], { pushSets: [{ name: "g\n# h", registries: [{ ...registry, failures }] }] });
+    assert.match(said, /^- \S+: a # b \\\| c \\\| \[d\]\\\(http:\/\/e\) \\`f\\`$/m);
+    assert.match(said, /^## Push set g # h$/m);
+    // A row that a text has ended would have another number of cells.
+    for (const table of report.split("\n\n").filter((part) => part.startsWith("|"))) {
+      const cells = table.split("\n").map((line) => line.replace(/\\[\\|]/g, "").split("|").length);
+      assert.equal(new Set(cells).size, 1, table);
+    }
   });
 
   it("nothing verified is not a success", () => {

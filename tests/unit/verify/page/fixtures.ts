@@ -1,8 +1,11 @@
 import type { Digest } from "../../../../provider/model/digest";
+import type { PushedRegistry } from "../../../../provider/registry/push/pushedRegistry";
+import type { PushedImage } from "../../../../provider/registry/push/pushResult";
 import type { ClusterVerification } from "../../../../provider/verify/clusterVerification";
 import { aggregateVerification } from "../../../../provider/verify/clusterVerification";
 import type { NodeCoverage } from "../../../../provider/verify/coverage/coverage";
 import type { HostVerification, NodeVerification, Verdict } from "../../../../provider/verify/nodeVerification";
+import type { ReportedPushSet } from "../../../../provider/verify/pushed/reportedPushSet";
 import { verdicts } from "../../../../provider/verify/verdict";
 
 const digest = (n: number): Digest => `sha256:${n.toString(16).padStart(2, "0").repeat(32)}`;
@@ -175,4 +178,70 @@ export function hostile(): ClusterVerification {
     };
   });
   return aggregateVerification(hostileTexts.join(" "), nodes, [...hostileTexts]);
+}
+
+/** A push set as they are: some images made anew, some signed, one registry of three not complete. */
+export function pushed(count: number): ReportedPushSet {
+  const endpoints = ["172.18.0.20:5000/test-namespace", "172.18.0.21:5000/test-namespace", "mirror.example.com/site-7"];
+  const image = (n: number, endpoint: string): PushedImage => {
+    const path = `anthos-baremetal-release/image-${n}:1.30`;
+    return {
+      source: `gcr.io/${path}`,
+      target: `${endpoint}/${path}`,
+      digest: digest(n % 256),
+      mediaType: "application/vnd.oci.image.index.v1+json",
+      size: 12_345_678 * (1 + (n % 7)),
+      preserved: n % 10 === 3 ? false : n % 10 === 4 ? "unknown" : true,
+      ...(n % 10 === 3 ? { reason: "linux/arm64 is left out, as platforms says" } : {}),
+      ...(n % 10 === 4 ? { reason: "the package does not tell whether the manifest is the registry's own" } : {}),
+      ...(n % 2 === 0
+        ? { signed: true as const, signedBy: [n % 4 === 0 ? "sha256:ab12cd34ef56" : "sha256:0123456789ab"] }
+        : {}),
+    };
+  };
+  const registries = endpoints.map((endpoint, at): PushedRegistry => {
+    const all = Array.from({ length: count }, (_, n) => image(n, endpoint));
+    const whole = { endpoint, host: endpoint.split("/")[0] ?? "", images: all };
+    return at < 2
+      ? whole
+      : {
+          ...whole,
+          images: all.slice(1),
+          failures: ["gcr.io/anthos-baremetal-release/image-0:1.30: the registry's disk is full [REGISTRY_FULL]"],
+          former: [
+            { source: "gcr.io/anthos-baremetal-release/image-0:1.29", digest: digest(200), behind: 1 },
+            {
+              source: "gcr.io/anthos-baremetal-release/image-1:1.28",
+              digest: digest(201),
+              behind: 2,
+              refused: "REGISTRY_DELETE_DISABLED",
+            },
+          ],
+        };
+  });
+  return { name: "images", registries };
+}
+
+/** A push set in which every text is hostile. */
+export function hostilePushed(): ReportedPushSet {
+  const images = hostileTexts.map((text, n) => ({
+    source: text,
+    target: text,
+    digest: text,
+    mediaType: text,
+    size: 1,
+    preserved: n % 2 === 0,
+    reason: text,
+    signed: true as const,
+    signedBy: [text],
+  }));
+  const registries = hostileTexts.map((text) => ({
+    endpoint: text,
+    host: text,
+    images,
+    failures: [text],
+    drift: [text],
+    former: [{ source: text, digest: text, behind: 1 }],
+  }));
+  return { name: hostileTexts.join(" "), registries };
 }

@@ -10,7 +10,7 @@ import { coverageSigns, verdictSigns } from "../../../../provider/verify/page/si
 import { verdicts } from "../../../../provider/verify/verdict";
 import { proven } from "../../sdk/proven";
 import { contrast, distance, visions } from "./colour";
-import { fleet, hostile, hostileTexts, worst } from "./fixtures";
+import { fleet, hostile, hostilePushed, hostileTexts, pushed, worst } from "./fixtures";
 
 /** The document without what the package itself puts into it. */
 function ofValues(page: string): string {
@@ -38,8 +38,8 @@ describe("report page: markup", () => {
   });
 
   it("hostile names stay text, wherever they stand", () => {
-    const page = ofValues(renderReportPage(hostile(), { title: hostileTexts.join(" ") }));
-    const plain = ofValues(renderReportPage(fleet(100, 12), { title: "plain" }));
+    const page = ofValues(renderReportPage(hostile(), { title: hostileTexts.join(" "), pushSets: [hostilePushed()] }));
+    const plain = ofValues(renderReportPage(fleet(100, 12), { title: "plain", pushSets: [pushed(12)] }));
     const tags = (text: string): string[] =>
       [...new Set([...text.matchAll(/<[/!]?[a-z]+/gi)].map(([tag]) => tag))].sort();
     // Not one kind of element that a document without them has not.
@@ -55,7 +55,7 @@ describe("report page: markup", () => {
   });
 
   it("no name is an address, a class or an id: those are the package's own", () => {
-    const page = ofValues(renderReportPage([hostile(), fleet(300, 4)]));
+    const page = ofValues(renderReportPage([hostile(), fleet(300, 4)], { pushSets: [hostilePushed(), pushed(40)] }));
     for (const [, name, value = ""] of page.matchAll(
       / (href|class|id|data-list|data-verdict|style|on\w+)="([^"]*)"/g,
     )) {
@@ -147,6 +147,25 @@ describe("report page: what it shows", () => {
     has(both, /<a href="#part-2"><bdi>Cluster user1<\/bdi><\/a>/);
     has(both, /<section class="cluster" id="part-2"><h2>Cluster user1<\/h2>/);
     has(renderReportPage([]), /No node has been verified\./);
+  });
+
+  it("S4, S5: what was pushed: registries, each image once with digest, signer and reason; what is not as declared", () => {
+    const page = renderReportPage([], { pushSets: [pushed(6)] });
+    has(page, /<section class="pushed" id="pushed-1"><h2>Push set images<\/h2>/);
+    has(page, /<tr class="good"><th scope="row"><bdi>172\.18\.0\.20:5000\/test-namespace<\/bdi>, <bdi>172\.18\.0\.21/);
+    has(page, /<td>6 images<\/td><td>3 of 6, by sha256:ab12cd34ef56 \(2\), sha256:0123456789ab \(1\)<\/td>/);
+    has(page, /<td>failed in the last push<\/td><td class="long"><bdi>gcr\.io\/\S+: the registry&#39;s disk is full/);
+    has(page, /<bdi>gcr\.io\/\S+image-1:1\.28<\/bdi>.*let it go: REGISTRY_DELETE_DISABLED<\/td>/);
+    has(page, /image-3:1\.30<\/bdi><\/th>.*<b>≠<\/b> changed<\/span><small>linux\/arm64 is left out/);
+    assert.equal(page.match(/data-image/g)?.length, 6 + (script.match(/data-image/g)?.length ?? 0));
+    const several = renderReportPage([], { pushSets: [pushed(2), { name: "none", registries: [] }] });
+    has(several, /id="pushed-2"><h2>Push set none<\/h2> ?<p>It has pushed nothing\.<\/p>/);
+    assert.equal(renderReportPage(proven("n1"), { pushSets: [] }), renderReportPage(proven("n1")));
+  });
+
+  it("1,000 images in three registries: at most 650 kB", () => {
+    const { length } = Buffer.from(renderReportPage([], { pushSets: [pushed(1000)] }));
+    assert.ok(length < 650_000, `${length} bytes`);
   });
 
   it("nodes that are alike are one row, and a list of nodes stands there once", () => {
