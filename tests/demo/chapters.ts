@@ -41,7 +41,6 @@ export class Story {
       stateDir,
       config,
       look: true,
-      lean: false,
       ...(onOutput === undefined ? {} : { onOutput }),
     });
     const story = new Story(lab, stack, config, say);

@@ -39,8 +39,8 @@ export interface StackOptions {
   /** Whether previews look at the nodes. Default false: most tests' nodes are not there, or are looked at otherwise. */
   look?: boolean;
   /**
-   * Default true: programs and providers start quicker, without the parts of Pulumi's SDK that lean.js names. False
-   * where it is to be as with a user.
+   * Default true: programs and providers start quicker, without the parts of Pulumi's SDK that lean.js names, and
+   * TypeScript's types are not checked. False where it is to be as with a user.
    */
   lean?: boolean;
   /** Added to this process's environment; undefined takes a variable away. */
@@ -78,6 +78,11 @@ export interface RunOptions {
 export type OperationName = "preview" | "up" | "refresh" | "destroy";
 
 const defaultTimeout = 10 * 60_000;
+const lean = {
+  NODE_OPTIONS: `--require=${join(__dirname, "lean.js")}`,
+  // The examples' types are checked elsewhere, once.
+  PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+};
 const passphrase = "a passphrase of the tests";
 let newKey: Promise<Crypter> | undefined;
 
@@ -268,7 +273,7 @@ export class ProgramStack {
       PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK: "true",
       // Each operation starts programs and providers anew; compiled code that is kept saves a third of that.
       NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(__dirname, "..", "..", ".cache", "node"),
-      ...(this.options.lean === false ? {} : { NODE_OPTIONS: `--require=${join(__dirname, "lean.js")}` }),
+      ...(this.options.lean === false ? {} : lean),
       // Most operations hold so little that collecting the garbage of the start is waste.
       GOGC: "400",
       // Gives the real CLI its --event-log flag.

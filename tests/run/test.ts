@@ -7,7 +7,7 @@
  * than that.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -47,11 +47,23 @@ const mocha = (kind: string, title: string, timeout: number, ...options: string[
     "--timeout",
     String(timeout),
     ...options,
-    "--recursive",
-    `tests/${kind}/**/*.test.ts`,
+    ...testFiles(kind),
   ],
   mocha: true,
 });
+
+/** Before all others: what looks at nodes as they come, and small files that take long all the same. */
+const first = ["tests/lab/lab.test.ts", "tests/lab/containerd/outage.test.ts", "tests/e2e/story.test.ts"];
+
+/** What takes longest first, or one process goes on with it when all others are done: large files, as a rule. */
+function testFiles(kind: string): string[] {
+  const weight = (file: string): number => (first.includes(file) ? Infinity : statSync(join(root, file)).size);
+  return globSync(`tests/${kind}/**/*.test.ts`, { cwd: root })
+    .map((file) => file.replaceAll("\\", "/"))
+    .map((file) => ({ file, weight: weight(file) }))
+    .sort((left, right) => (left.weight < right.weight ? 1 : left.weight > right.weight ? -1 : 0))
+    .map(({ file }) => file);
+}
 
 /** Files side by side, each process of mocha's with a lab of its own where it needs one. */
 function filesAtOnce(count: number): string[] {
