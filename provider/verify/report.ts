@@ -2,6 +2,7 @@ import type { ClusterVerification } from "./clusterVerification";
 import { coverageLine, gapReason } from "./coverage/coverageText";
 import { cell, merge, namesText, table } from "./markdown";
 import type { HostVerification, ImageVerification, NodeVerification, Verdict } from "./nodeVerification";
+import { prepulledParts } from "./prepull/prepulledParts";
 import { pushSetParts } from "./pushed/pushSetParts";
 import type { ReportedPushSet } from "./pushed/reportedPushSet";
 import { endpointsOf, meanings, proofOf, shortDigest } from "./verdictText";
@@ -42,7 +43,7 @@ function renderNodes(cluster: ClusterVerification): string[] {
     if (images !== undefined) {
       parts.push(images);
     }
-    parts.push(...coverageParts(cluster));
+    parts.push(...coverageParts(cluster), ...prepulledParts(nodes));
     const findings = findingList(nodes);
     if (findings !== undefined) {
       parts.push(findings);

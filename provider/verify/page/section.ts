@@ -9,6 +9,7 @@ import { type Html, html, join } from "./html";
 import { images } from "./images";
 import { matrix } from "./matrix";
 import { NodeLists } from "./nodeLists";
+import { prepulled } from "./prepulled";
 import { routes } from "./routes";
 import { verdictBadge, verdictSign } from "./signs";
 
@@ -33,7 +34,7 @@ export function section(id: string, cluster: ClusterVerification): Html {
               <h3>Nodes and hosts</h3>
               ${matrix(nodes, lists)}
             </section>
-            ${part("Findings", findings(nodes, lists))} ${coverage(cluster, lists)}
+            ${part("Findings", findings(nodes, lists))} ${coverage(cluster, lists)} ${prepulled(nodes, lists)}
             ${part("Where containerd asks", routes(nodes, lists))}
             ${part("Images compared by digest", images(nodes, lists))} ${lists.render()}`
     }

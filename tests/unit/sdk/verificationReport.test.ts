@@ -9,7 +9,7 @@ import type { ImageCoverage } from "../../../provider/verify/coverage/coverage";
 import type { NodeVerification } from "../../../provider/verify/nodeVerification";
 import { renderReport } from "../../../provider/verify/report";
 import { verificationReport } from "../../../sdk/report/verificationReport";
-import { hostile, hostilePushed, pushed } from "../verify/page/fixtures";
+import { fleet, hostile, hostilePushed, pushed } from "../verify/page/fixtures";
 import { digest, proven } from "./proven";
 
 const bad: NodeVerification = {
@@ -130,6 +130,32 @@ describe("verification report", () => {
     const bare = { ...proven("n1"), coverage: { counts: {}, gaps: [] } };
     assert.equal(renderReport(bare), renderReport(proven("n1")), "a node without images has none to lose");
     assert.doesNotMatch(renderReport(proven("n1")), /would come/, "nothing is said where nothing was asked");
+  });
+
+  it("N6: what was pulled beforehand: how much came from where, and what did not; 300 nodes fit on a screen", () => {
+    const few = renderReport(fleet(3, 2));
+    const lines = few.split("\n");
+    const route = "https://172.18.0.20:5000/v2/test-namespace, upstream";
+    for (const line of [
+      "21 images were pulled beforehand, 6 were there already, 6 could not be pulled (3 nodes).",
+      "| node | images of | pulled | there already | asked in this order | proof |",
+      `| 10.0.0.1, 10.0.0.2 | gcr.io | 3 each | 0 to 1 | ${route} | proven |`,
+      `| 10.0.0.3 | gcr.io | 3 | 2 | ${route} | failed |`,
+      `| 10.0.0.1, 10.0.0.2, 10.0.0.3 | registry.k8s.io | 4 each | 0 to 2 | ${route} | proven |`,
+      "- 10.0.0.1, 10.0.0.3: gcr.io/huge:1 could not be pulled beforehand (other): no space left, as 10.0.0.1 says",
+      "- 4 more could not be pulled, which the nodes count and do not name",
+    ]) {
+      assert.ok(lines.includes(line), `${line}\nis not in\n${few}`);
+    }
+    const without = fleet(300, 2);
+    const nodes = without.nodes.map(({ prepulled: _prepulled, ...node }) => node);
+    const more =
+      renderReport(fleet(300, 2)).split("\n").length - renderReport({ ...without, nodes }).split("\n").length;
+    assert.ok(more < 25, `${more} lines`);
+    const odd = { ...proven("n1"), prepulled: { hosts: { "quay.io": { pulled: 1 } } } };
+    assert.match(renderReport(odd), /^1 image was pulled beforehand, 0 were there already \(1 node\)\.$/m);
+    assert.match(renderReport(odd), /^\| n1 \| quay\.io \| 1 \| 0 \| no mirror \| none \|$/m);
+    assert.doesNotMatch(renderReport(proven("n1")), /beforehand/);
   });
 
   it("S4, S5: what was pushed: registries, who signed, whose digest, what failed; few images by name, thousands in a few lines", () => {

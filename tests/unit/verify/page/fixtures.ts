@@ -5,6 +5,7 @@ import type { ClusterVerification } from "../../../../provider/verify/clusterVer
 import { aggregateVerification } from "../../../../provider/verify/clusterVerification";
 import type { NodeCoverage } from "../../../../provider/verify/coverage/coverage";
 import type { HostVerification, NodeVerification, Verdict } from "../../../../provider/verify/nodeVerification";
+import type { PrepulledImages } from "../../../../provider/verify/prepull/prepulledImages";
 import type { ReportedPushSet } from "../../../../provider/verify/pushed/reportedPushSet";
 import { verdicts } from "../../../../provider/verify/verdict";
 
@@ -57,6 +58,7 @@ function node(n: number, names: readonly string[], bad: readonly Verdict[] = [])
     ),
     ...(findings.length > 0 ? { findings } : {}),
     coverage: coverage(n),
+    prepulled: prepulled(n, names),
   };
 }
 
@@ -81,6 +83,16 @@ function coverage(n: number): NodeCoverage {
     },
     gaps: lacking,
   };
+}
+
+function prepulled(n: number, names: readonly string[]): PrepulledImages {
+  const came = Object.fromEntries(names.slice(0, 2).map((name, at) => [name, { pulled: 3 + at, present: n % 3 }]));
+  const failed = {
+    image: `${names[0]}/huge:1`,
+    cause: "other" as const,
+    error: `no space left, as ${address(n)} says`,
+  };
+  return { hosts: came, ...(n % 2 === 0 ? { failed: [failed] } : {}), ...(n % 20 === 0 ? { unnamed: 4 } : {}) };
 }
 
 /** A cluster as they are: all well on most nodes, something else on a few. */
@@ -163,6 +175,7 @@ export function hostile(): ClusterVerification {
         },
       ],
       findings: [text],
+      prepulled: { hosts: { [text]: { pulled: 1 } }, failed: [{ image: text, cause: "other", error: text }] },
       coverage: {
         counts: { missing: 1 },
         gaps: [

@@ -149,6 +149,15 @@ describe("report page: what it shows", () => {
     has(renderReportPage([]), /No node has been verified\./);
   });
 
+  it("N6: what was pulled beforehand, from where, and what did not come, with nodes and words", () => {
+    const page = renderReportPage(fleet(300, 2));
+    has(page, /<h3>Pulled beforehand<\/h3><p>\d+ images were pulled beforehand, \d+ were there already, \d+ could not/);
+    has(page, /<td><bdi>registry\.k8s\.io<\/bdi><\/td><td class="number">4 each<\/td><td class="number">0 to 2<\/td>/);
+    has(page, /<bdi>gcr\.io\/huge:1<\/bdi><\/td><td>other<ul class="said"> ?<li>no space left, as 10\.0\.0\.1 says/);
+    has(page, /<p>And 60 more, which the nodes count and do not name\.<\/p>/);
+    assert.ok(!renderReportPage(proven("n1")).includes("beforehand"));
+  });
+
   it("S4, S5: what was pushed: registries, each image once with digest, signer and reason; what is not as declared", () => {
     const page = renderReportPage([], { pushSets: [pushed(6)] });
     has(page, /<section class="pushed" id="pushed-1"><h2>Push set images<\/h2>/);
