@@ -10,6 +10,8 @@ export interface ObservedNode {
   hostsDir?: string;
   /** Of the node's layout: the configuration is not ours to edit. */
   lockedConfig?: LockedConfig;
+  /** Of the node's layout: its program sets the rights of our files, too. */
+  setsModes?: true;
   /** Of the node's layout: another program makes hosts.toml files, too. */
   generatedHosts?: GeneratedHosts;
   /** What stood in its registries file before us, with what others changed there since; absent where we changed nothing. */

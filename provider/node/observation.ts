@@ -170,6 +170,7 @@ export async function observeNode(
     configPath,
     ...(layout.hostsDirFrom === "layout" ? { hostsDir: layout.hostsDir } : {}),
     ...(layout.lockedConfig === undefined ? {} : { lockedConfig: layout.lockedConfig }),
+    ...(layout.setsModes === undefined ? {} : { setsModes: layout.setsModes }),
     ...(dropIns === undefined ? {} : { dropIns }),
     ...(layout.link !== undefined && !seen.values["link"] ? { missingLink: layout.link } : {}),
     ...(layout.generatedHosts === undefined
@@ -419,9 +420,9 @@ function references(observed: ObservedNode, hostsDirs: string[]): string[] {
 }
 
 /** What the program that runs containerd makes its files from; Rancher's own file has secrets in it, and is only looked for. */
-function alsoRead({ generatedHosts }: NodeLayout, seen: Seen): string[] {
+function alsoRead({ generatedHosts, lockedConfig }: NodeLayout, seen: Seen): string[] {
   if (generatedHosts === undefined) {
-    return [];
+    return lockedConfig?.template === undefined ? [] : [encodeValue(lockedConfig.template.path)];
   }
   const { registriesPath, provisionedPath, caDir } = generatedHosts;
   const { original, written } = ownedFile(seen, registriesPath) ?? {};

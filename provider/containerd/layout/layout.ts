@@ -39,6 +39,8 @@ export interface NodeLayout {
    * "fixed": they are the layout's, and a process that names others is refused.
    */
   paths: "process" | "fixed";
+  /** Set where the owner's program gives all files there rights of its own from time to time, for root and a group. */
+  setsModes?: true;
   /** Which other program writes to configuration or hosts directory, and when; undefined where only people do. */
   otherWriter?: string;
   /** Prints the release of the program that runs containerd: its name, as the unit starts it, and what it is called with. */
@@ -65,8 +67,19 @@ interface DataDir {
 export interface LockedConfig {
   /** Who writes it. */
   writer: string;
+  /** File of the node's owner that it is made from at each start of the unit, with the same tables: credentials can stand there. */
+  template?: ConfigTemplate;
   /** What people can do where it does not name the hosts directory, or lacks something else that is needed. */
   wayOut: string;
+}
+
+/** A TOML file in which only places are left open. */
+interface ConfigTemplate {
+  path: string;
+  /** How an open place begins, which no value may hold. */
+  open: string;
+  /** Who may read what is made of it, but for root. */
+  readers: string;
 }
 
 /** hosts.toml files that a program makes at each of its starts from a file of the node's owner. */

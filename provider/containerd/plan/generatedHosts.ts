@@ -9,9 +9,9 @@ import { editRegistries, type RegistriesChange, saySame } from "../registries/ed
 import { generatedHeader, generateHosts, type Generation } from "../registries/generateHosts";
 import { readRegistries, type Registries } from "../registries/registriesYaml";
 import { headerCredentials, mirrorsByAuthority, renderFiles } from "../render/renderFiles";
-import type { TomlEdit } from "../toml/editToml";
 import { stringAt, tableAt } from "../toml/toml";
 import { credentialsInConfig } from "./authEdits";
+import { authPending } from "./authPending";
 import { ownMirrorsGiveWay } from "./carryOver";
 import type { Draft, DraftInput } from "./draft";
 import { checkKeepsOthers, embeddedRegistry, surroundingNotes } from "./generatedSurroundings";
@@ -351,16 +351,4 @@ function isInConfig({ settings, desired }: DraftInput, host: string, key: string
     stringAt(auth, "username") === credential?.username &&
     stringAt(auth, "password") === credential?.password
   );
-}
-
-/** Credentials that would stand in the configuration: its owner puts them there at the restart. */
-function authPending({ observed }: DraftInput, draft: Draft): Pick<Draft, "edits" | "pending"> {
-  const isAuth = (edit: TomlEdit): boolean => edit.op === "table" && edit.path.at(-1) === "auth";
-  const all = draft.edits.get(observed.configPath) ?? [];
-  const edits = new Map(draft.edits);
-  edits.set(
-    observed.configPath,
-    all.filter((edit) => !isAuth(edit)),
-  );
-  return { edits, pending: new Map([[observed.configPath, all.filter(isAuth)]]) };
 }

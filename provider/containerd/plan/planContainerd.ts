@@ -27,6 +27,7 @@ import { dialTimeoutRisk } from "./dialTimeout";
 import type { Draft, DraftInput } from "./draft";
 import { lastingHosts } from "./generatedHosts";
 import { hostsDirDraft } from "./hostsDirDraft";
+import { templateDraft } from "./templateDraft";
 
 /**
  * What to make of one node's files, so that its containerd does what is declared, and everything else on it stays as it
@@ -59,7 +60,7 @@ export function planContainerd(observed: ObservedNode, desired: DesiredRegistry)
   const lasting = lastingHosts(input);
   const own = lasting === undefined ? input : { ...input, desired: lasting.desired };
   const styled = chooseStyle(own) === "hosts-dir" ? hostsDirDraft(own) : configTomlDraft(own);
-  const draft = lasting?.complete(styled) ?? styled;
+  const draft = templateDraft(own, lasting?.complete(styled) ?? styled);
   const risk = dialTimeoutRisk(desired.hosts, version);
   draft.notes.push(...(risk === undefined ? [] : [risk]));
   return assemble(own, draft);
@@ -163,7 +164,12 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
   }
   const configFiles = new Set([observed.configPath, ...input.config.files.map((file) => file.path)]);
   const edited = new Map(draft.edits);
+  const { template } = observed.lockedConfig ?? {};
   for (const path of configFiles) {
+    // What came there from a template goes with it.
+    if (template !== undefined && path === observed.configPath) {
+      continue;
+    }
     // Tables of ours in a file that is not, or no longer, the one for them.
     if (!edited.has(path) && splitManagedBlock(observed.files[path]?.text ?? "").block !== "") {
       edited.set(path, []);
@@ -192,7 +198,7 @@ function assemble(input: DraftInput, draft: Draft): ContainerdPlan {
   }
 
   const write = [...wanted.values()]
-    .filter((file) => !isRight(observed.files[file.path], file))
+    .filter((file) => !isRight(observed.files[file.path], file, observed.setsModes === true))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const remove: string[] = [];
   const stay: string[] = [];
@@ -251,8 +257,14 @@ function configText(
   return editToml(start, edits, path);
 }
 
-function isRight(seen: ObservedFile | undefined, wanted: PlannedFile): boolean {
-  return seen?.text === wanted.text && seen.linkTarget === undefined && (seen.mode & 0o777) === wanted.mode;
+/** @param ownersMode A program of the node's owner sets the rights of files: then those of all others must not be more. */
+function isRight(seen: ObservedFile | undefined, wanted: PlannedFile, ownersMode: boolean): boolean {
+  if (seen?.text !== wanted.text || seen.linkTarget !== undefined) {
+    return false;
+  }
+  const mode = seen.mode & 0o777;
+  const isTheirs = ownersMode && (mode & 0o600) === (wanted.mode & 0o600) && (mode & 0o007 & ~wanted.mode) === 0;
+  return mode === wanted.mode || isTheirs;
 }
 
 /**

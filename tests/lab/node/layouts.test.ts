@@ -14,6 +14,7 @@ import { compareSnapshots, type Lab, type LabNode, sharedLabOrSkip, type Snapsho
 import { copyToRegistry } from "../lab/publicImages";
 import { killedProvider } from "./support/killedProvider";
 import { layoutCases } from "./support/layouts";
+import { becomeMicrok8sNode } from "./support/microk8sStandIn";
 import { becomeRancherNode, listing } from "./support/rancherStandIn";
 import { apply, connectionTo, context, desired, failure, nodeUrn, restore, settled } from "./support/work";
 
@@ -97,6 +98,7 @@ describe("N5: layouts of nodes", function () {
         if (listed === undefined) {
           await node.writeFile(gcr, '# put here by others\nserver = "https://gcr.io"\n', "0640");
         }
+        await layout.settle?.(node);
         pristine = snapshots();
       });
 
@@ -356,6 +358,36 @@ describe("N5: layouts of nodes", function () {
     assert.equal(await node.readFile(path), `# later, by others\n${listing}`);
     await node.writeFile(path, listing);
     assert.deepEqual(differences(), [], "after the delete");
+  });
+
+  it("N4, B4: a credential that needs a start of MicroK8s's containerd stands in its template, and is taken back and given back with another one", async () => {
+    const node = lab.node("bookworm");
+    await node.reset();
+    await becomeMicrok8sNode(node);
+    const args = "/var/snap/microk8s/x1/args";
+    const pristine = node.snapshot(args);
+    const asBefore = (what: string): void =>
+      assert.deepEqual(
+        compareSnapshots(pristine, node.snapshot(args)).filter((one) => !one.includes("containerd.toml")),
+        [],
+        what,
+      );
+    const rendered = await node.readFile(`${args}/containerd.toml`);
+    const connection = connectionTo(lab, node, { dialErrorLimit: 1 });
+    const wanted = { ...desired(lab), auth: { [lab.mirror.hostPort]: "bearer" as const } };
+    const plan: Parameters<typeof apply>[1] = (observed) => planContainerd(observed, wanted);
+    const failing = apply(connection, plan, { verify: () => Promise.reject(new Error("not good enough")) });
+    await assert.rejects(failing, /not good enough/);
+    asBefore("after the undo");
+    assert.equal(await node.readFile(`${args}/containerd.toml`), rendered, "started with its old template");
+
+    const pull = ({ cri }: { cri: CriClient }): Promise<unknown> => cri.pullImage(image);
+    const applied = await apply(connection, plan, { verify: pull });
+    assert.deepEqual([applied.restarts, applied.changed], [1, true]);
+    assert.deepEqual((await apply(connection, plan, { verify: pull })).plan.write, []);
+    assert.equal((await restore(connection)).restarts, 1);
+    asBefore("after the delete");
+    assert.equal(await node.readFile(`${args}/containerd.toml`), rendered);
   });
 
   describe("what a layout says, and what is there", () => {

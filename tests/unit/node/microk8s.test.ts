@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, cpSync, rmSync, symlinkSync } from "node:fs";
 
 import { ContainerdError } from "../../../provider/containerd/containerdError";
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
@@ -9,6 +9,7 @@ import { desired } from "../containerd/nodes";
 import { host, mirror } from "../containerd/renderCases";
 import { said } from "../said";
 import { failure } from "./support/context";
+import { FakeCri } from "./support/fakeCri";
 import type { FakeNode } from "./support/fakeNode";
 import { Fixture } from "./support/transaction";
 
@@ -120,7 +121,88 @@ describe("N4: a node of MicroK8s", function () {
     await failure(apply(plan, options), "NODE_SYMLINK", /\/args\/certs\.d -> \.\.\/\.\.\/common\/elsewhere/);
   });
 
-  it("whose containerd.toml would have to change says so: it is made anew at each start", async () => {
+  describe("credentials that have to stand in containerd.toml", () => {
+    const template = `${args}/containerd-template.toml`;
+    const theirs =
+      'version = 2\n# the site\'s\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "${SNAP_DATA}/args/certs.d"\n';
+    const withCredential = (password: string): typeof plan => {
+      const credentials = { [place]: { username: "puller", password } };
+      const mirrors = [mirror(`https://${place}/v2/ns`, { ca: true, credential: true })];
+      const declared = desired([host("gcr.io", mirrors)], { credentials, auth: { [place]: "bearer" } });
+      return (seen: NodeObservation) => planContainerd(seen, declared);
+    };
+    /** What a start of the unit does: containerd.toml is made from the template. */
+    const start = (revision: string): void =>
+      node.write(
+        `${snap}/${revision}/args/containerd.toml`,
+        node.read(template).replaceAll("${SNAP_DATA}", `${snap}/${revision}`),
+      );
+    const starting = { verify: () => Promise.resolve(start("7")) };
+    let cri: FakeCri;
+    beforeEach(async () => {
+      node.write(template, theirs, 0o660);
+      start("7");
+      cri = await FakeCri.start(node.path(`${snap}/common/run/containerd.sock`));
+    });
+    afterEach(() => cri.stop());
+
+    it("go into its template, with one restart; a new one is another, and a delete gives the template back", async () => {
+      const first = await apply(withCredential("s3cret"), { ...options, ...starting });
+      assert.deepEqual([first.changed, first.restarts], [true, 1]);
+      assert.match(
+        said(first.plan.notes),
+        /containerd-template\.toml holds the credentials, .* members of the group microk8s/,
+      );
+      assert.match(node.read(template), /# the site's[\s\S]*\.auth\][\s\S]*password = "s3cret"/);
+      const again = await apply(withCredential("s3cret"), { ...options, ...starting });
+      assert.deepEqual([again.changed, again.plan.write], [false, []]);
+      const renewed = await apply(withCredential("an0ther"), { ...options, ...starting });
+      assert.deepEqual(
+        [renewed.plan.write.map(({ path }) => path), renewed.restarts],
+        [[template], 1],
+        "the credential alone",
+      );
+      assert.doesNotMatch(node.read(template), /s3cret/);
+      const without = await apply(plan, { ...options, ...starting });
+      assert.deepEqual([without.restarts, node.read(template)], [1, theirs]);
+      await apply(withCredential("s3cret"), { ...options, ...starting });
+      node.write(template, `# later, by others\n${node.read(template)}`);
+      await restore(options);
+      assert.equal(node.read(template), `# later, by others\n${theirs}`);
+    });
+
+    it("are the same after a refresh, whose hook sets the rights of all files", async () => {
+      await apply(withCredential("s3cret"), { ...options, ...starting });
+      refresh();
+      start("8");
+      for (const name of [template, hosts, `${args}/certs.d/${place}/ca.crt`]) {
+        chmodSync(node.path(name), 0o660);
+      }
+      assert.deepEqual((await apply(withCredential("s3cret"), options)).plan.write, []);
+      chmodSync(node.path(template), 0o664);
+      const written = (await apply(withCredential("s3cret"), options)).plan.write;
+      assert.deepEqual(
+        written.map(({ path }) => path),
+        [template],
+        "all users could read it",
+      );
+    });
+
+    it("that are in the template alone come into effect with a restart; that it cannot hold are refused", async () => {
+      await apply(withCredential("s3cret"), { ...options, ...starting });
+      node.write(`${snap}/7/args/containerd.toml`, theirs.replaceAll("${SNAP_DATA}", `${snap}/7`));
+      const seen = await observe();
+      const { write, restart } = withCredential("s3cret")(seen);
+      assert.deepEqual([write, restart], [[], true]);
+      assert.throws(
+        () => withCredential("a${SNAP}b")(seen),
+        (error: unknown) =>
+          error instanceof ContainerdError && error.code === "CONTAINERD_EDIT" && error.message.includes("${ in it"),
+      );
+    });
+  });
+
+  it("whose containerd.toml would have to change otherwise says so: it is made anew at each start", async () => {
     const refused = (work: Promise<unknown>, text: RegExp): Promise<void> =>
       assert.rejects(work, (error: unknown) => {
         assert.ok(error instanceof ContainerdError, String(error));

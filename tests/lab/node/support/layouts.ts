@@ -18,6 +18,8 @@ export interface LayoutCase {
   /** Folders that must be as before in the end. */
   folders: readonly string[];
   prepare?: (node: LabNode) => Promise<unknown>;
+  /** What its owner does to files of others, whenever it does it. */
+  settle?: (node: LabNode) => Promise<unknown>;
   /** What a first configuration costs. */
   restarts: 0 | 1;
   /** Where config_path stands then, and what it says; default `configPath` and `hostsDir`. */

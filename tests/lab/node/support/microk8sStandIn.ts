@@ -4,11 +4,14 @@ import type { LayoutCase } from "./layouts";
 const unit = "snap.microk8s.daemon-containerd.service";
 const data = "/var/snap/microk8s";
 
+/** Whoever wrote them: at the installation, at each refresh and each `snap set`. */
+const rights = (revision: string): string => `chmod -R ug+rwX,o-rwX ${data}/${revision}/args`;
+
 /**
  * Stands in for the snap of MicroK8s: the release's own containerd below the snap's paths and unit, started as the snap
  * starts it. Made after canonical/microk8s at d099c907: snap/hooks/install (what lies in args, and who may read it),
  * microk8s-resources/wrappers/run-containerd-with-args (containerd.toml is made from the template, then containerd takes
- * the process over), microk8s-resources/default-args (what both say). Not there: snapd itself, AppArmor, Kubernetes.
+ * the process over), microk8s-resources/default-args (what both say), snap/hooks/configure (the rights of all files). Not there: snapd itself, AppArmor, Kubernetes.
  */
 const install = `set -e
 systemctl disable --now --quiet containerd
@@ -32,7 +35,7 @@ version = 2
 EOT
 printf 'server = "https://docker.io"\\n' > ${data}/x1/args/certs.d/docker.io/hosts.toml
 printf 'server = "http://localhost:32000"\\n' > ${data}/x1/args/certs.d/localhost:32000/hosts.toml
-chmod -R o-rwX ${data}/x1/args
+${rights("x1")}
 cat > /usr/local/bin/run-containerd-with-args <<'EOT'
 #!/bin/bash
 set -e
@@ -66,8 +69,11 @@ cp -a /snap/microk8s/x1 /snap/microk8s/x2
 cp -a ${data}/x1 ${data}/x2
 ln -s x2 /snap/microk8s/current
 ln -s x2 ${data}/current
+${rights("x2")}
 systemctl start ${unit}
 rm -r ${data}/x1 /snap/microk8s/x1`;
+
+export const becomeMicrok8sNode = (node: LabNode): Promise<unknown> => node.exec(install);
 
 export function microk8sCase(release: LayoutCase["release"]): LayoutCase {
   return {
@@ -82,7 +88,8 @@ export function microk8sCase(release: LayoutCase["release"]): LayoutCase {
     folders: [`${data}/current/args/certs.d`, "/etc"],
     restarts: 0,
     pointer: { path: `${data}/current/args/containerd.toml`, dir: `${data}/x1/args/certs.d` },
-    prepare: (node: LabNode) => node.exec(install),
+    prepare: becomeMicrok8sNode,
+    settle: (node: LabNode) => node.exec(rights("x1")),
     next: { title: "a refresh of the snap", run: (node: LabNode) => node.exec(refresh) },
   };
 }
