@@ -142,7 +142,12 @@ export class NodeContainerd extends MirrorResource {
   declare private readonly verified: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: NodeContainerdArgs, opts?: pulumi.CustomResourceOptions) {
-    plainErrors(() => requireArguments(args, shapes.required, "NodeContainerd"));
+    plainErrors(() => {
+      requireArguments(args, shapes.required, "NodeContainerd");
+      if (args.look !== false) {
+        requireArguments(args, shapes.look, "NodeContainerd");
+      }
+    });
     const look = startLook(args);
     const wire: LiftedWire<NodeWire, "mirror" | "files" | "verify"> = {
       connection: withSecrets(args.connection),

@@ -18,6 +18,7 @@ import { visitBriefly } from "./briefly";
 import { connectionProblems } from "./connectionProblems";
 import type { LookRequest, NodeLook } from "./look";
 import { lookAtNode } from "./look";
+import { layoutProblems } from "./shapes";
 import { declarationOf } from "./stated";
 
 /** What a node is to have, by the names and values of a RegistryMirror's arguments. */
@@ -130,7 +131,7 @@ export async function inspectNode(
   context: OperationContext,
 ): Promise<NodeInspection> {
   const { host: name } = connection;
-  const declared = connectionProblems(connection);
+  const declared = [...connectionProblems(connection), ...layoutProblems(layout)];
   if (declared.length > 0) {
     return { node: name, problems: declared };
   }

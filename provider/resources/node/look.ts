@@ -12,6 +12,7 @@ import type { NodeCoverage } from "../../verify/coverage/coverage";
 import type { MirrorQuestions } from "../../verify/coverage/mirrorQuestions";
 import { visitBriefly } from "./briefly";
 import { coverageOn } from "./coverage";
+import { layoutProblems } from "./shapes";
 import type { Declaration } from "./state";
 
 /** What an update would do to one node, as it was seen to be. Holds no secrets. */
@@ -86,6 +87,10 @@ export interface LookRequest {
  */
 export async function lookAtNode(request: LookRequest, context: OperationContext): Promise<Look> {
   const { connection, timeout } = request;
+  const declared = layoutProblems(request.layout);
+  if (declared.length > 0) {
+    return { problems: declared };
+  }
   const { value, problems } = await visitBriefly(connection, timeout, context, (node) => lookInside(node, request));
   return problems === undefined ? { looked: value } : { problems };
 }

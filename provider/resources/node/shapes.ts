@@ -13,6 +13,21 @@ import { shapeProblems } from "../arguments/shape";
 /** Values as they are once they are known; names are the arguments'. `required`: nothing can be made without. */
 export const shapes = {
   required: { fields: { connection: any, mirror: any } },
+  /** Taken by the program itself, before anything is sent. */
+  look: {
+    fields: {
+      look: {
+        fields: {
+          timeout: { kind: "seconds", optional: true },
+          maxParallel: { kind: "count", optional: true },
+          onProblem: { kind: ["warn", "error"], optional: true },
+          coverage: flag,
+        },
+        way: "false, or an object with timeout, maxParallel, onProblem, coverage",
+        optional: true,
+      },
+    },
+  },
   mirror: { fields: { hosts: { list: any }, hostsDir: text, files: any, endpoints: { list: any } } },
   verify: {
     fields: {

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
 
+import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
+import { silentLog } from "../../../../provider/model/context";
 import { describeLooks } from "../../../../provider/resources/cluster/lookText";
+import { inspectNode } from "../../../../provider/resources/node/inspect";
 import type { Look, NodeLook } from "../../../../provider/resources/node/look";
-import { describeLook, summarizeLook } from "../../../../provider/resources/node/look";
+import { describeLook, lookAtNode, summarizeLook } from "../../../../provider/resources/node/look";
 import type { LookWire } from "../../../../provider/resources/node/lookReview";
 import { LookReviews, problemLines, sinceLeft } from "../../../../provider/resources/node/lookReview";
+import type { LookArgs } from "../../../../sdk/node/look";
+import type { MirrorSource } from "../../../../sdk/node/nodeContainerd";
+import { NodeContainerd } from "../../../../sdk/node/nodeContainerd";
 import { Turns } from "../../../../sdk/turns";
 
 const first: NodeLook = {
@@ -107,6 +113,40 @@ describe("L1: what a look says", () => {
     // A node that does not list its images is not covered by silence.
     const silent = reviews.review(wire({ looked: first }), "n", owner, need);
     assert.match(problemLines(silent.problems).join(), /does not list its images/);
+  });
+
+  it("of a layout that is not declared rightly: that, and no dial", async () => {
+    const request = {
+      connection: { host: "127.0.0.1", port: 1 },
+      declaration: { hosts: [], auth: {}, hostsDir: "/etc/containerd/certs.d", files: {} },
+      credentials: {},
+      timeout: 5,
+    };
+    const context = { signal: new AbortController().signal, log: silentLog };
+    for (const layout of ["K3S", { configPath: "/a/b" }, 5] as unknown as LayoutChoice[]) {
+      const looked = await lookAtNode({ ...request, layout }, context);
+      assert.equal(looked.problems?.[0]?.code, "ARGUMENTS_INVALID", JSON.stringify(layout));
+      const inspected = await inspectNode(request.connection, undefined, { timeout: 5, layout }, context);
+      assert.equal(inspected.problems[0]?.code, "ARGUMENTS_INVALID", JSON.stringify(layout));
+    }
+  });
+
+  it("with arguments that no look can be made by: the constructor says so", () => {
+    const wrong = [
+      { maxParallel: 0 },
+      { timeout: -1 },
+      { timeout: "abc" },
+      { onProblem: "eror" },
+      { coverage: "no" },
+      true,
+    ];
+    for (const look of wrong as unknown as LookArgs[]) {
+      assert.throws(
+        () => new NodeContainerd("n", { connection: { host: "h" }, mirror: {} as MirrorSource, look }),
+        /NodeContainerd: look\S*: it is .*; give .* \[ARGUMENTS_INVALID\]/,
+        JSON.stringify(look),
+      );
+    }
   });
 
   it("is handed from check to diff by the resource's URN", () => {
