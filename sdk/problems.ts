@@ -13,11 +13,30 @@ export function plainErrors<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof MirrorError) {
-      throw Object.assign(error, { message: textWithCode(error), saysCode: true, __pulumiRunError: true });
-    }
-    throw error;
+    throw plain(error);
   }
+}
+
+/** The same of what an output is made of. */
+export async function plainErrorsOf<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw plain(error);
+  }
+}
+
+/**
+ * Of an output that is an argument of a resource Pulumi writes `error serializing property "source": ` before the
+ * message, once for each resource that takes it. The message here stays what it is, which begins with what is wrong.
+ */
+function plain(error: unknown): unknown {
+  if (!(error instanceof MirrorError)) {
+    return error;
+  }
+  const message = error.saysCode ? error.message : textWithCode(error);
+  Object.assign(error, { saysCode: true, __pulumiRunError: true });
+  return Object.defineProperty(error, "message", { get: () => message, set: () => undefined, configurable: true });
 }
 
 /** The wire input `problems`: absent (not empty) when all is well, so that the state does not carry it. */

@@ -4,6 +4,7 @@ import type { ManifestImage } from "../../provider/manifests/imageNames";
 import type { DeclaredImagePaths } from "../../provider/resources/pushSet/manifestSources";
 import { findImages } from "../../provider/resources/pushSet/manifestSources";
 import { whenKnown } from "../known";
+import { plainErrorsOf } from "../problems";
 
 /** Manifests as a text: what `helm template` or `kubectl kustomize` prints. */
 export interface ManifestText {
@@ -53,7 +54,7 @@ export function imagePlacesIn(
   sources: ManifestSourceArgs | ManifestSourceArgs[],
   options: ImagesInOptions = {},
 ): pulumi.Output<ManifestImage[]> {
-  return pulumi.unsecret(lift(sources).apply((given) => findImages(given, options)));
+  return pulumi.unsecret(lift(sources).apply((given) => plainErrorsOf(() => findImages(given, options))));
 }
 
 /** A resource is no value for Pulumi, its fields are; a chart's are its resources. */

@@ -95,10 +95,10 @@ describe("imagesIn, of a program", () => {
   });
 
   it("errors end the program by their code", async () => {
-    const { error } = await new Promise<{ error: unknown }>((resolve) => {
-      const found = imagesIn({ text: "kind: Pod\nspec: { containers: [{ image: '{{ .image }}' }] }\n", name: "web" });
-      (found as unknown as { promise(): Promise<unknown> }).promise().catch((error: unknown) => resolve({ error }));
-    });
+    const source = imagesIn({ text: "kind: Pod\nspec: { containers: [{ image: '{{ .image }}' }] }\n", name: "web" });
+    // As for a resource's arguments: Pulumi writes the argument's name before the message of what it finds there.
+    const error = await pulumi.runtime.serializeProperties("images", { source }).catch((thrown: unknown) => thrown);
+    assert.match((error as Error).message, /^web:2, document 1 .*\[IMAGES_IN_TEMPLATE\]$/s);
     assert.equal((error as { code?: string }).code, "IMAGES_IN_TEMPLATE");
     assert.equal((error as { __pulumiRunError?: boolean }).__pulumiRunError, true);
   });
