@@ -1,23 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { defaultCacheFolder } from "../../../provider/archive/index/cacheFolder";
 import { storeAsXz } from "../../unit/archive/make/storedXz";
 import type { BenchPackage } from "./benchPackage";
-import { writeNoise } from "./noise";
+import { LayoutWriter } from "./layoutWriter";
 
 /** Raise when what is built here changes. */
 const version = 1;
 const imageCount = 12;
 const layerBytes = 256_000_000;
-
-interface Descriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-}
 
 /**
  * Twelve images of one layer of random bytes each: what a package of gzipped layers is to xz, which stores such content
@@ -31,49 +24,23 @@ export function incompressibleImages(scale: number, log: (line: string) => void)
   const path = join(final, "incompressible.tar.xz");
   const building = `${final}.building`;
   const layout = join(building, "layout");
-  const blobs = join(layout, "blobs", "sha256");
   const make = !existsSync(path);
   if (make) {
     log(`building a package of ${imageCount} layers of ${(size / 1e6).toFixed(0)} MB of random bytes (once)`);
     rmSync(building, { recursive: true, force: true });
-    mkdirSync(blobs, { recursive: true });
   }
-  let bytes = 0;
-  const put = (content: Buffer, mediaType: string): Descriptor => {
-    const hex = createHash("sha256").update(content).digest("hex");
-    bytes += content.length;
-    if (make) {
-      writeFileSync(join(blobs, hex), content);
-    }
-    return { mediaType, digest: `sha256:${hex}`, size: content.length };
-  };
-  const layers = make ? Array.from({ length: imageCount }, (_, i) => writeNoise(blobs, i, size)) : undefined;
-  if (layers !== undefined) {
-    writeFileSync(join(building, "layers.json"), JSON.stringify(layers));
-  }
-  const digests = layers ?? (JSON.parse(readFileSync(join(final, "layers.json"), "utf8")) as string[]);
-  const images = digests.map((digest, i) => {
-    bytes += size;
-    const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest, size };
-    const content = {
-      os: "linux",
-      architecture: "amd64",
-      config: {},
-      rootfs: { type: "layers", diff_ids: [digest] },
-      i,
-    };
-    const config = put(Buffer.from(JSON.stringify(content)), "application/vnd.oci.image.config.v1+json");
-    const mediaType = "application/vnd.oci.image.manifest.v1+json";
-    const manifest = { schemaVersion: 2, mediaType, config, layers: [layer] };
-    return { name: `gcr.io/bench/noise-${i}:1.0`, manifest: put(Buffer.from(JSON.stringify(manifest)), mediaType) };
-  });
+  const writer = new LayoutWriter(layout, make);
+  const digests = make
+    ? Array.from({ length: imageCount }, (_, i) => writer.noise(i, size))
+    : (JSON.parse(readFileSync(join(final, "layers.json"), "utf8")) as string[]);
   if (make) {
-    const manifests = images.map(({ manifest, name }) => ({
-      ...manifest,
-      annotations: { "org.opencontainers.image.ref.name": name },
-    }));
-    writeFileSync(join(layout, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
-    writeFileSync(join(layout, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
+    writeFileSync(join(building, "layers.json"), JSON.stringify(digests));
+  }
+  const images = digests.map((digest, i) =>
+    writer.image(`gcr.io/bench/noise-${i}:1.0`, [writer.layer(digest, size)], i, {}),
+  );
+  if (make) {
+    writer.end(images);
     for (const [i, { manifest }] of images.entries()) {
       writeFileSync(join(building, `index-${i}.json`), JSON.stringify({ schemaVersion: 2, manifests: [manifest] }));
     }
@@ -88,7 +55,7 @@ export function incompressibleImages(scale: number, log: (line: string) => void)
   }
   return {
     path,
-    bytes,
+    bytes: writer.bytes,
     images: images.map(({ manifest, name }, i) => ({
       name,
       repository: `bench/noise-${i}`,
