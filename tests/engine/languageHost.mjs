@@ -1,24 +1,23 @@
 // The engine's door to Node programs (pulumirpc.LanguageRuntime), for an engine that was built from its Go module and
 // has none beside it. A full installation of the Pulumi CLI brings its own, which also installs packages and converts
 // programs; this one runs a program, and says that it needs no plugins. The engine reads the port from standard output.
+//
+// It speaks gRPC over node:http2 by itself: the engine starts it twice in each operation, and the library takes most of
+// such a start.
 import { spawn } from "node:child_process";
+import { createServer } from "node:http2";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-import grpc from "@grpc/grpc-js";
-
 const require = createRequire(import.meta.url);
-const { LanguageRuntimeService } = require("@pulumi/pulumi/proto/language_grpc_pb.js");
-const messages = require("@pulumi/pulumi/proto/language_pb.js");
-const { PluginInfo } = require("@pulumi/pulumi/proto/plugin_pb.js");
-const requireFromSdk = createRequire(require.resolve("@pulumi/pulumi"));
-// The SDK's own copy, of the version that its messages were made with.
-const { Empty } = requireFromSdk("google-protobuf/google/protobuf/empty_pb.js");
 
 /** What the SDK's runner exits with when it has shown the error itself. */
 const shownAlready = 32;
-/** A state of thousands of nodes arrives as one message. */
-const largestMessage = 400 * 1024 * 1024;
+const unimplemented = 12;
+const internal = 13;
+/** PluginInfo with version "1.0.0". */
+const information = Buffer.from("\n\u00051.0.0");
+const nothing = Buffer.alloc(0);
 
 const engine = process.argv.slice(2).findLast((argument) => !argument.startsWith("-"));
 if (engine === undefined) {
@@ -28,7 +27,11 @@ if (engine === undefined) {
 /** Programs that run now. */
 const programs = new Set();
 
-function run({ request }, done) {
+/** @param body a RunRequest @returns a RunResponse */
+function run(body, done) {
+  // One of the two only tells what it is.
+  const messages = require("@pulumi/pulumi/proto/language_pb.js");
+  const request = messages.RunRequest.deserializeBinary(body);
   const info = request.getInfo();
   const folder = info.getProgramDirectory();
   const options = info.getOptions()?.toJavaScript() ?? {};
@@ -81,34 +84,56 @@ function run({ request }, done) {
     } else if (code !== 0) {
       answer.setError(`the program ended with ${signal ?? code}`);
     }
-    done(null, answer);
+    done(null, Buffer.from(answer.serializeBinary()));
   });
 }
 
-const answered = (message) => (_call, done) => done(null, message);
-const information = new PluginInfo();
-information.setVersion("1.0.0");
+function cancel(_body, done) {
+  programs.forEach((program) => program.kill());
+  done(null, nothing);
+}
 
-const server = new grpc.Server({
-  "grpc.max_receive_message_length": largestMessage,
-  "grpc.max_send_message_length": largestMessage,
+const answered = (message) => (_body, done) => done(null, message);
+
+const methods = {
+  Run: run,
+  Handshake: answered(nothing),
+  GetPluginInfo: answered(information),
+  GetRequiredPlugins: answered(nothing),
+  GetRequiredPackages: answered(nothing),
+  GetProgramDependencies: answered(nothing),
+  About: answered(nothing),
+  Cancel: cancel,
+};
+
+const server = createServer();
+server.on("stream", (stream, headers) => {
+  const parts = [];
+  stream.on("error", () => {});
+  stream.on("data", (part) => parts.push(part));
+  stream.on("end", () => {
+    const [, service, name] = headers[":path"].split("/");
+    const method = service === "pulumirpc.LanguageRuntime" && Object.hasOwn(methods, name) ? methods[name] : undefined;
+    if (method === undefined) {
+      stream.respond({ "content-type": "application/grpc", "grpc-status": unimplemented }, { endStream: true });
+      return;
+    }
+    // A message has a byte for its compression and four for its length before it.
+    method(Buffer.concat(parts).subarray(5), (error, message) => {
+      if (stream.destroyed) {
+        return;
+      }
+      if (error !== null) {
+        const told = { "grpc-status": internal, "grpc-message": encodeURIComponent(error.message) };
+        stream.respond({ "content-type": "application/grpc", ...told }, { endStream: true });
+        return;
+      }
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(message.length, 1);
+      stream.respond({ "content-type": "application/grpc" }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": 0 }));
+      stream.end(Buffer.concat([head, message]));
+    });
+  });
 });
-server.addService(LanguageRuntimeService, {
-  run,
-  handshake: answered(new messages.LanguageHandshakeResponse()),
-  getPluginInfo: answered(information),
-  getRequiredPlugins: answered(new messages.GetRequiredPluginsResponse()),
-  getRequiredPackages: answered(new messages.GetRequiredPackagesResponse()),
-  getProgramDependencies: answered(new messages.GetProgramDependenciesResponse()),
-  about: answered(new messages.AboutResponse()),
-  cancel: (_call, done) => {
-    programs.forEach((program) => program.kill());
-    done(null, new Empty());
-  },
-});
-server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
-  if (error !== null) {
-    throw error;
-  }
-  console.log(port);
-});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
