@@ -8,9 +8,10 @@ import { GrpcError, grpcStatus } from "../../../provider/node/cri/unaryClient";
 import type { Lab, LabNode } from "../../lab/lab";
 
 /**
- * Milliseconds between two pulls of a node: three nodes at full speed would leave a small machine nothing for the rest.
+ * Milliseconds between two pulls of a node, less than a restart takes: three nodes at full speed would leave a small
+ * machine nothing for the rest.
  */
-const pause = 50;
+const pause = 200;
 
 /** What a node's pulls came to. */
 export interface PullLog {

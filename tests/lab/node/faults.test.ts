@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { planContainerd } from "../../../provider/containerd/plan/planContainerd";
 import type { TransactionStep } from "../../../provider/node";
@@ -189,6 +190,7 @@ describe("faults of real nodes", function () {
         const until = Date.now() + 30_000;
         while ((await node.exec("test -e /run/paused", { check: false })).code !== 0) {
           assert.ok(Date.now() < until, `${place} was reached`);
+          await sleep(50);
         }
         node.kill();
         assert.ok(isNodeError(await going, "NODE_LOST"));
