@@ -146,7 +146,7 @@ export class BlobCourier {
   async bring(blob: BoardBlob, source: BlobSource): Promise<void> {
     for (let first = true; ; first = false) {
       const now = this.targetsOf(blob);
-      if (now.length === 0) {
+      if (now.length === 0 || source.leave?.aborted === true) {
         return;
       }
       await Promise.all(now.map((repository) => this.upload(blob, repository, source)));

@@ -2,11 +2,11 @@ import type { Readable } from "node:stream";
 
 import type { PackageBlob } from "../../archive/imagePackage";
 import type { Digest } from "../../model/digest";
-import { RegistryError } from "../registryError";
 import type { BlobSource } from "../upload/blobUpload";
-import { StreamSpent } from "../upload/blobUpload";
+import type { Registry } from "../registry";
 import { ByteBudget } from "../upload/byteBudget";
 import { fanOut } from "../upload/fanOut";
+import { Laggards } from "./laggards";
 
 /** How much of a package may be in memory, and how long one registry may hold up the others. */
 export interface FeedLimits {
@@ -15,8 +15,8 @@ export interface FeedLimits {
   /** All blobs in memory together, each as often as it has registries to go to. Default 64 MiB. */
   totalBytes?: number;
   /**
-   * A registry that takes nothing of a content for so long, while another one waits for the rest of it, gets it in a pass of
-   * its own. Default 30 s.
+   * A registry that takes nothing for so long, while another one waits for what comes next, gets the rest in a pass of its own.
+   * Default 30 s.
    */
   patienceMs?: number;
 }
@@ -38,6 +38,7 @@ const filesAtOnce = 6;
 
 /** One registry that is to have a content. */
 export interface Taker {
+  registry: Registry;
   /** A content that can be had as often as it takes. */
   bring(source: BlobSource): Promise<void>;
   /** One function for each repository that a content has to flow into; `alone`: it is the only one that reads it. */
@@ -68,16 +69,30 @@ export class BlobFeed {
   private readonly underWay = new Set<Promise<void>>();
   private readonly heldBytes: number;
   private readonly patienceMs: number;
+  private readonly laggards: Laggards;
+  private readonly several: boolean;
   /** What a blob counts for besides its content. */
   private readonly overhead: number;
 
-  constructor(limits: FeedLimits, signal: AbortSignal) {
+  constructor(limits: FeedLimits, signal: AbortSignal, registries: number) {
+    this.several = registries > 1;
     const { blobBytes, totalBytes, patienceMs } = { ...defaults, ...limits };
     this.heldBytes = blobBytes;
     this.patienceMs = patienceMs;
+    this.laggards = new Laggards(patienceMs);
     this.overhead = Math.floor(totalBytes / blobsAtOnce);
     this.budget = new ByteBudget(totalBytes, signal);
     this.files = new ByteBudget(filesAtOnce, signal);
+  }
+
+  /** Before a pass over the package. */
+  beginPass(): void {
+    this.laggards.reset();
+  }
+
+  /** Whether others waited too long for this one: it takes nothing more of this pass. */
+  isLeft(registry: Registry): boolean {
+    return this.laggards.isLeft(registry);
   }
 
   /**
@@ -94,21 +109,24 @@ export class BlobFeed {
       await (isSmall ? this.hold(given, takers, bring) : this.pass(given, takers));
       return;
     }
-    const giveBack = await this.files.take(1);
+    const giveBack = await this.laggards.whileWaiting(this.files.take(1));
     if (takers.length === 1) {
-      this.start(only.bring(reopening(given)).finally(giveBack));
+      this.start(this.send(only, reopening(given), bring).finally(giveBack));
     } else if (isSmall) {
       const giveBytes = await this.takeMemory(given, takers);
       this.start(this.readThenBring(given, takers).finally(giveBytes).finally(giveBack));
     } else {
       // What breaks on its way to one of them stays wanted, and the next pass opens it for that one alone.
       const content = { digest: given.digest, size: given.size, open: () => given.open() };
-      this.start(flow(content, takers, this.patienceMs).finally(giveBack));
+      this.start(this.flow(content, takers).finally(giveBack));
     }
   }
 
   /** The same for what is sent only where it is not found. */
   async deliverUnlessFound(given: PackageBlob, searchers: readonly Searcher[]): Promise<void> {
+    if (searchers.length === 0) {
+      return;
+    }
     if (given.size <= this.heldBytes && !given.reopenable) {
       await this.hold(given, searchers, bringUnlessFound);
       return;
@@ -134,6 +152,11 @@ export class BlobFeed {
     }
   }
 
+  /** The same, where every registry waits for all of them. */
+  waitForAllRegistries(): Promise<void> {
+    return this.laggards.whileWaiting(this.waitForUploads());
+  }
+
   private start(work: Promise<unknown>): void {
     const settled: Promise<void> = work
       .then(() => undefined)
@@ -144,7 +167,7 @@ export class BlobFeed {
 
   /** A content is there once, but each connection that it goes over has an encrypted copy of it. */
   private takeMemory({ size }: PackageBlob, takers: readonly Taker[]): Promise<() => void> {
-    return this.budget.take((size + this.overhead) * takers.length);
+    return this.laggards.whileWaiting(this.budget.take((size + this.overhead) * takers.length));
   }
 
   /** In memory until all have it. */
@@ -158,7 +181,7 @@ export class BlobFeed {
       const { digest, size } = given;
       const bytes = await collect(given.open(), size);
       const source = { digest, size, bytes };
-      this.start(Promise.all(takers.map((taker) => send(taker, source))).finally(giveBack));
+      this.start(Promise.all(takers.map((taker) => this.send(taker, source, send))).finally(giveBack));
     } catch (error) {
       giveBack();
       throw error;
@@ -168,7 +191,7 @@ export class BlobFeed {
   /** A content that flows by, as large as it may be. */
   private async pass(given: PackageBlob, takers: readonly Taker[]): Promise<void> {
     const passing = new PassingContent(given);
-    const done = flow(passing, takers, this.patienceMs);
+    const done = this.flow(passing, takers);
     this.start(done);
     await passing.waitUntilTaken(done);
   }
@@ -178,12 +201,51 @@ export class BlobFeed {
     const { digest, size } = given;
     try {
       const bytes = await collect(given.open(), size);
-      await Promise.all(takers.map((taker) => taker.bring({ digest, size, bytes })));
+      await Promise.all(takers.map((taker) => this.send(taker, { digest, size, bytes }, bring)));
     } catch (error) {
       for (const taker of takers) {
         taker.failed(error as Error);
       }
     }
+  }
+
+  /** One registry's part of a content that it may get later, too. */
+  private send<T extends Taker>(
+    taker: T,
+    source: BlobSource,
+    send: (taker: T, source: BlobSource) => Promise<void>,
+  ): Promise<void> {
+    return this.several
+      ? this.laggards.run(taker.registry, (leave) => send(taker, { ...source, leave }))
+      : send(taker, source);
+  }
+
+  /**
+   * One reading of a content into all places that it has to flow to, side by side. What breaks on its way to one of them, or
+   * is left behind, stays wanted there.
+   */
+  private async flow(content: BlobSource & { open: () => Readable }, takers: readonly Taker[]): Promise<void> {
+    const { patienceMs } = this;
+    const flows = takers.map((taker) => taker.flows());
+    const registries = takers.flatMap(({ registry }, at) => (flows[at] ?? []).map(() => registry));
+    const reason = (at: number): Error => this.laggards.leave(registries[at] as Registry);
+    const branches = registries.length > 1 ? fanOut(content.open(), registries.length, { patienceMs, reason }) : [];
+    await Promise.all(
+      takers.map(async (taker, at) => {
+        await Promise.all(
+          (flows[at] ?? []).map((into) => {
+            const branch = branches.shift();
+            if (branch === undefined) {
+              return into(content, true);
+            }
+            const { digest, size } = content;
+            // An upload that failed before it read anything would hold up the others.
+            return into({ digest, size, open: () => branch }, false).finally(() => void branch.destroy());
+          }),
+        );
+        await taker.flowed();
+      }),
+    );
   }
 }
 
@@ -199,42 +261,6 @@ async function bringUnlessFound(searcher: Searcher, source: BlobSource): Promise
   if (!(await searcher.found())) {
     await searcher.bring(source);
   }
-}
-
-/**
- * One reading of a content into all places that it has to flow to, side by side. What breaks on its way to one of them, or
- * is left behind, stays wanted there.
- */
-async function flow(
-  content: BlobSource & { open: () => Readable },
-  takers: readonly Taker[],
-  patienceMs: number,
-): Promise<void> {
-  const flows = takers.map((taker) => taker.flows());
-  const count = flows.flat().length;
-  const branches =
-    count > 1 ? fanOut(content.open(), count, { patienceMs, reason: () => leftBehind(content, patienceMs) }) : [];
-  await Promise.all(
-    takers.map(async (taker, at) => {
-      await Promise.all(
-        (flows[at] ?? []).map((into) => {
-          const branch = branches.shift();
-          if (branch === undefined) {
-            return into(content, true);
-          }
-          const { digest, size } = content;
-          // An upload that failed before it read anything would hold up the others.
-          return into({ digest, size, open: () => branch }, false).finally(() => void branch.destroy());
-        }),
-      );
-      await taker.flowed();
-    }),
-  );
-}
-
-function leftBehind({ digest }: BlobSource, patienceMs: number): StreamSpent {
-  const text = `nothing of it was taken for ${patienceMs / 1000} s while another registry waited.`;
-  return new StreamSpent(digest, new RegistryError("REGISTRY_TIMEOUT", text));
 }
 
 /** The content of a blob in the package's pass, which goes on once the content has been read to its end. */

@@ -81,7 +81,7 @@ class PackagePush {
     const { context, memory = {} } = options;
     this.signal = context.signal;
     this.sides = targets.map(({ registry, ...own }) => ({ push: new RegistryPush(registry, own, context, progress) }));
-    this.feed = new BlobFeed(memory, this.signal);
+    this.feed = new BlobFeed(memory, this.signal, targets.length);
   }
 
   /** Nothing of a push goes on after it has returned or thrown. */
@@ -144,11 +144,13 @@ class PackagePush {
     const down = new Map<RegistryPush, Error>();
     let failure: Error | undefined;
     const isLast = ++this.passes > maxPasses;
+    this.feed.beginPass();
     if (!isLast) {
       try {
         await this.pkg.read({
           signal: this.signal,
-          wanted: (digest) => live.some((push) => !down.has(push) && push.wants(digest)),
+          wanted: (digest) =>
+            live.some((push) => !down.has(push) && !this.feed.isLeft(push.registry) && push.wants(digest)),
           blob: (blob) => this.deliver(blob, live, down),
           progress: (done, total) => this.progress.reading(done, total),
         });
@@ -173,7 +175,7 @@ class PackagePush {
   ): Promise<void> {
     const takers = live.flatMap((push) => {
       const { downError } = push.registry;
-      const taker = down.has(push) ? undefined : push.taker(blob);
+      const taker = down.has(push) || this.feed.isLeft(push.registry) ? undefined : push.taker(blob);
       if (taker !== undefined && downError !== undefined) {
         down.set(push, downError);
         return [];
@@ -195,14 +197,14 @@ class PackagePush {
       signal: this.signal,
       wanted: () => this.live.some(({ push }) => push.staging.takes),
       blob: async (blob) => {
-        const taking = this.live.filter(({ push }) => push.staging.takes);
+        const taking = this.live.filter(({ push }) => push.staging.takes && !this.feed.isLeft(push.registry));
         const stagers = taking.map((side) => side.push.staging.stager(blob, (error) => (side.failure = error)));
         await this.feed.deliverUnlessFound(blob, stagers);
         this.throwIfNobodyIsLeft();
       },
       progress: (done, total) => this.progress.reading(done, total),
     });
-    await this.feed.waitForUploads();
+    await this.feed.waitForAllRegistries();
     // Beside what follows: end() waits for it.
     void this.closeStaging();
     this.signal.throwIfAborted();

@@ -232,6 +232,7 @@ export class RegistryPush {
     return blob === undefined
       ? undefined
       : {
+          registry: this.registry,
           bring: (source) => courier.bring(blob, source),
           flows: () =>
             courier.targetsOf(blob).map((repository) => {

@@ -68,6 +68,7 @@ export class Staging {
     const stop = new AbortController();
     const send = (source: BlobSource, alone?: boolean): Promise<void> => this.send(source, stop.signal, alone);
     return {
+      registry: this.tools.registry,
       found: () => this.find(digest),
       foundFirst: () => this.findBeside(digest, stop),
       bring: (source) => send(source),

@@ -23,6 +23,8 @@ export interface BlobSource {
   /** Opened once, or for each try when `reopenable`. */
   open?: () => Readable;
   reopenable?: boolean;
+  /** Ends its upload where others wait for this one, with a StreamSpent: it is still wanted. */
+  leave?: AbortSignal;
 }
 
 /** How an upload behaves. */
@@ -41,8 +43,8 @@ export interface UploadOptions {
  * again: read the package again for it.
  */
 export class StreamSpent extends RegistryError {
-  constructor(digest: Digest, reason: Error) {
-    super("REGISTRY_STREAM_SPENT", `blob ${digest}: ${reason.message}`, { cause: reason });
+  constructor(content: string, reason: Error) {
+    super("REGISTRY_STREAM_SPENT", `${content}: ${reason.message}`, { cause: reason });
   }
 }
 
@@ -68,7 +70,8 @@ export class BlobUpload {
     private readonly learnt: { chunks: number | undefined },
   ) {
     this.scopes = [{ repository, actions: "pull,push" }];
-    this.signal = options.signal ?? sender.ctx.signal;
+    const signal = options.signal ?? sender.ctx.signal;
+    this.signal = source.leave === undefined ? signal : AbortSignal.any([signal, source.leave]);
     this.begun = options.begun;
   }
 
@@ -97,7 +100,7 @@ export class BlobUpload {
         return;
       }
       if (!more) {
-        throw failure.again && spent ? new StreamSpent(this.source.digest, failure.error) : failure.error;
+        throw failure.again && spent ? new StreamSpent(`blob ${this.source.digest}`, failure.error) : failure.error;
       }
       await this.cancel();
     }

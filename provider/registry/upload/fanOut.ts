@@ -4,8 +4,8 @@ import { PassThrough } from "node:stream";
 /** When a reader that holds up the others drops out. */
 interface Patience {
   patienceMs: number;
-  /** What its stream is destroyed with. */
-  reason: () => Error;
+  /** What its stream, by its place among all, is destroyed with. */
+  reason: (at: number) => Error;
 }
 
 /**
@@ -14,11 +14,14 @@ interface Patience {
  * are left.
  */
 export function fanOut(content: Readable, count: number, patience: Patience): Readable[] {
-  const outs = Array.from({ length: count }, () => new PassThrough({ highWaterMark: 1024 * 1024 }));
+  const outs = Array.from(
+    { length: count },
+    () => new PassThrough({ highWaterMark: 1024 * 1024 }),
+  );
   const live = new Set(outs);
   const pump = async (): Promise<void> => {
     for await (const chunk of content as AsyncIterable<Buffer>) {
-      await writeAll(live, chunk, patience);
+      await writeAll(live, chunk, { ...patience, reason: (out) => patience.reason(outs.indexOf(out)) });
       if (live.size === 0) {
         // Leaving the loop destroys the content.
         return;
@@ -43,7 +46,7 @@ export function fanOut(content: Readable, count: number, patience: Patience): Re
 async function writeAll(
   live: ReadonlySet<PassThrough>,
   chunk: Buffer,
-  { patienceMs, reason }: Patience,
+  { patienceMs, reason }: { patienceMs: number; reason: (out: PassThrough) => Error },
 ): Promise<void> {
   const late = new Set([...live].filter((out) => !out.destroyed && !out.write(chunk)));
   if (late.size === 0) {
@@ -54,7 +57,7 @@ async function writeAll(
   const timer = setTimeout(() => {
     // While all are late, nobody waits for anybody.
     for (const out of isAll && late.size === drained.length ? [] : late) {
-      out.destroy(reason());
+      out.destroy(reason(out));
     }
   }, patienceMs);
   try {

@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 
 import type { Descriptor } from "../../../provider/model/descriptor";
+import type { RegistryOptions } from "../../../provider/registry/http/sender";
 import type { PackagePushOptions, PushOutcome, PushTarget } from "../../../provider/registry/push/push";
 import { pushToAll } from "../../../provider/registry/push/push";
 import type { PushResult } from "../../../provider/registry/push/pushResult";
@@ -31,10 +32,11 @@ describe("a push to several registries", () => {
   const push = (
     more: Partial<PackagePushOptions> = {},
     own: [Partial<PushTarget>?, Partial<PushTarget>?] = [],
+    limits: RegistryOptions = {},
   ): Promise<PushOutcome[]> =>
     pushToAll(
       pkg,
-      [one, two].map(({ url }, at) => ({ registry: bench.registry({ endpoint: `${url}/ns` }), ...own[at] })),
+      [one, two].map(({ url }, at) => ({ registry: bench.registry({ endpoint: `${url}/ns` }, limits), ...own[at] })),
       { context: bench.context, ...more },
     );
   const good = (outcome: PushOutcome | undefined): PushResult => {
@@ -162,6 +164,45 @@ describe("a push to several registries", () => {
     everythingIn(two);
     strictEqual(pkg.passes, 2);
   });
+
+  for (const [form, prepare] of [
+    ["a folder", () => (pkg.reopenable = true)],
+    ["a compressed package", () => {}],
+    ["a compressed package whose names come last", () => (pkg.indexFirst = false)],
+  ] as const) {
+    it(`S4: one that takes small contents and never answers is left behind, and gets them in a pass of its own: ${form}`, async () => {
+      prepare();
+      for (let i = 0; i < 20; i++) {
+        pkg.image(`gcr.io/x/small${i}:1`, pkg.manifest([pkg.layer(1000 + i)]));
+      }
+      let silent = true;
+      const unanswered: (() => void)[] = [];
+      two.script = async ({ method, path, body, cut }) => {
+        if (silent && method === "PUT" && path.includes("/uploads/")) {
+          await body().catch(() => undefined);
+          unanswered.push(cut);
+        }
+        return silent && method === "PUT";
+      };
+      // When the first one has all, the second one comes to its senses.
+      one.script = ({ method, path }) => {
+        if (method === "PUT" && path.endsWith("/manifests/1") && one.tags.size > 20) {
+          silent = false;
+          unanswered.splice(0).forEach((cut) => cut());
+        }
+        return false;
+      };
+      const before = performance.now();
+      const memory = { totalBytes: 20_000, patienceMs: 300 };
+      const outcomes = await push({ memory }, [], { commitTimeoutMs: 50_000 });
+      const ms = performance.now() - before;
+      deepStrictEqual(outcomes.map(failuresOf), [[], []]);
+      everythingIn(one);
+      everythingIn(two);
+      ok(!silent && ms < 20_000, `${ms} ms`);
+      strictEqual(uploads(one), new Set(pkg.contents.keys()).size, "the other one gets nothing twice");
+    }).timeout(60_000);
+  }
 
   it("S4: what waits for the slower one is bounded", async () => {
     for (let i = 0; i < 100; i++) {
