@@ -66,6 +66,8 @@ list() {
 
 # parents PATH: says which of its ancestors exist, so that those that do not are known to be ours once made.
 parents() {
+  # Of anything else there is no end.
+  case $1 in /*) ;; *) return ;; esac
   a_path=${1%/*}
   while [ -n "$a_path" ]; do
     if [ -d "$root$a_path" ]; then enc "$a_path"; emit "data dir $enc"; fi
@@ -205,7 +207,15 @@ EOT
         /*containerd) [ -n "$o_binary" ] || o_binary=$o_line ;;
       esac
     fi
-    if [ -n "$o_named" ] && [ "$y_paths" = process ]; then o_config=$o_named; fi
+    if [ -n "$o_named" ] && [ "$y_paths" = process ]; then
+      case $o_named in
+        /*) o_config=$o_named ;;
+        # From where it was started.
+        *)
+          o_from=$(readlink -- "$root/proc/$o_pid/cwd" 2>/dev/null)
+          o_config=${o_from%/}/${o_named#./} ;;
+      esac
+    fi
   done <<EOT
 $o_args
 EOT

@@ -64,6 +64,22 @@ describe("reading a node", function () {
     rmSync(node.path("fake/unit"));
     node.write("proc/100/cmdline", "/usr/bin/containerd\0--config=/opt/cd/running.toml\0");
     assert.equal((await observe()).configPath, "/opt/cd/running.toml");
+    // Relative: from the process's folder, or systemd's, which is the root.
+    node.write("proc/100/cmdline", "/usr/bin/containerd\0--config=./running.toml\0");
+    symlinkSync("/opt/cd", node.path("proc/100/cwd"));
+    seen = await observe();
+    assert.equal(seen.configPath, "/opt/cd/running.toml");
+    assert.equal(seen.stats["/opt/cd/running.toml"]?.kind, "file");
+    rmSync(node.path("proc/100"), { recursive: true });
+    unit("/usr/bin/containerd --config opt/cd/config.toml");
+    seen = await observe();
+    assert.equal(seen.configPath, "/opt/cd/config.toml");
+    assert.equal(seen.stats["/opt/cd/config.toml"]?.kind, "file");
+  });
+
+  it("a path of a layout that begins with no slash does not keep the node's shell busy for ever", async () => {
+    const layout = { configPath: "a/b", hostsDir: "x/y", socketPath: "s", unit: "containerd.service" };
+    await failure(observe({ layout }), "NODE_LAYOUT", /layout\.configPath is a\/b/);
   });
 
   it("follows imports, relative ones and globs and those of imported files, and directories that config_path names", async () => {
