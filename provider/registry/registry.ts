@@ -396,6 +396,11 @@ export class Registry {
     return found;
   }
 
+  /** How long a registry may take to answer that is asked one thing after the other. */
+  get quickAnswerMs(): number {
+    return this.sender.quickAnswerMs;
+  }
+
   /** Set while the registry is taken to be down, after several requests in a row failed for good. */
   get downError(): RegistryError | undefined {
     return this.sender.downError;

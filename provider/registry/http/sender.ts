@@ -33,6 +33,11 @@ export interface RegistryOptions {
    */
   commitTimeoutMs?: number;
   /**
+   * A registry that answers within this time is asked one thing after the other: ahead of time there is nothing to be won.
+   * Default 100 ms.
+   */
+  quickAnswerMs?: number;
+  /**
    * Size of the chunks when something in front of the registry takes no larger bodies. Default 16 MiB; halved where
    * that is still too much.
    */
@@ -98,6 +103,7 @@ export class Sender {
   /** Downloads at a time, each to its end; apart from the requests, so that none of them waits for a download. */
   private readonly downloads: AdaptiveLimiter | undefined;
   private readonly base: URL;
+  readonly quickAnswerMs: number;
   private readonly timeouts: { answer: number; commit: number };
   private breakdown: { error: RegistryError; count: number; at: number } | undefined;
 
@@ -116,6 +122,7 @@ export class Sender {
     this.limiter = new AdaptiveLimiter(Math.min(options.concurrency?.start ?? 6, max), max);
     this.policy = { ...defaultRetryPolicy, ...options.retry };
     this.chunkBytes = options.chunkBytes ?? defaultChunkBytes;
+    this.quickAnswerMs = options.quickAnswerMs ?? 100;
     this.timeouts = { answer: options.answerTimeoutMs ?? 60_000, commit: options.commitTimeoutMs ?? 900_000 };
     this.transport = new Transport(connection, {
       connectTimeoutMs: options.connectTimeoutMs ?? 15_000,

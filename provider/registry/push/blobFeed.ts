@@ -2,8 +2,8 @@ import type { Readable } from "node:stream";
 
 import type { PackageBlob } from "../../archive/imagePackage";
 import type { Digest } from "../../model/digest";
-import type { BlobSource } from "../upload/blobUpload";
 import type { Registry } from "../registry";
+import type { BlobSource } from "../upload/blobUpload";
 import { ByteBudget } from "../upload/byteBudget";
 import { fanOut } from "../upload/fanOut";
 import { Laggards } from "./laggards";

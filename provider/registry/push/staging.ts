@@ -3,7 +3,7 @@ import type { OperationContext } from "../../model/context";
 import type { Digest } from "../../model/digest";
 import type { Registry } from "../registry";
 import { RegistryError } from "../registryError";
-import { type BegunUploads, quickMs } from "../upload/begunUploads";
+import type { BegunUploads } from "../upload/begunUploads";
 import type { BlobSource } from "../upload/blobUpload";
 import type { BlobCourier } from "./blobCourier";
 import type { Searcher } from "./blobFeed";
@@ -92,7 +92,7 @@ export class Staging {
         return true;
       }
     }
-    this.likelyLacking = Date.now() - from > quickMs;
+    this.likelyLacking = Date.now() - from > registry.quickAnswerMs;
     return false;
   }
 

@@ -6,9 +6,6 @@ import { uploadLocation } from "./uploadLocation";
 /** How many are begun before somebody asks for them. */
 const ahead = 4;
 
-/** A registry that answers within this time is asked one thing after the other: ahead of time there is nothing to be won. */
-export const quickMs = 100;
-
 /** Some registries forget an upload that nothing comes for. */
 const freshMs = 60_000;
 
@@ -65,7 +62,7 @@ export class BegunUploads {
   private async begin(): Promise<SendResponse> {
     const from = Date.now();
     const response = await beginUpload(this.sender, this.repository, this.signal);
-    this.slow = Date.now() - from > quickMs;
+    this.slow = Date.now() - from > this.sender.quickAnswerMs;
     this.refill();
     return response;
   }

@@ -2,6 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Descriptor } from "../../../provider/model/descriptor";
+import type { RegistryOptions } from "../../../provider/registry/http/sender";
 import type { PushResult } from "../../../provider/registry/push/pushResult";
 import { Bench } from "./kit/bench";
 import type { Call, FakeRegistry } from "./kit/fakeRegistry";
@@ -34,8 +35,8 @@ describe("B9: staging in a slow registry", function () {
   });
   afterEach(() => bench.end());
 
-  const push = (): Promise<PushResult> =>
-    pushPackage(pkg, bench.registry(server), { context: bench.context, memory: { blobBytes: 500_000 } });
+  const push = (limits: RegistryOptions = {}): Promise<PushResult> =>
+    pushPackage(pkg, bench.registry(server, limits), { context: bench.context, memory: { blobBytes: 500_000 } });
   const arrived = (): void => strictEqual(server.tagged("x/a", "1"), pkg.images[0]?.root.digest);
   const count = (method: string, path: RegExp): number => server.seen(method, path).length;
   const late = async (call: Call): Promise<void> => {
@@ -143,7 +144,7 @@ describe("B9: staging in a slow registry", function () {
   });
 
   it("a quick registry is asked one thing after the other, and nothing is begun ahead", async () => {
-    await push();
+    await push({ quickAnswerMs: 60_000 });
     arrived();
     strictEqual(count("POST", /staging\/blobs\/uploads\/$/), count("PUT", /staging/));
     strictEqual(count("DELETE", /staging/), 0);
