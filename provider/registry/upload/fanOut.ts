@@ -14,10 +14,7 @@ interface Patience {
  * are left.
  */
 export function fanOut(content: Readable, count: number, patience: Patience): Readable[] {
-  const outs = Array.from(
-    { length: count },
-    () => new PassThrough({ highWaterMark: 1024 * 1024 }),
-  );
+  const outs = Array.from({ length: count }, () => new PassThrough({ highWaterMark: 1024 * 1024 }));
   const live = new Set(outs);
   const pump = async (): Promise<void> => {
     for await (const chunk of content as AsyncIterable<Buffer>) {
