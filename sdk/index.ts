@@ -75,7 +75,7 @@ export type { ImagesOnArgs } from "./pushSet/imagesOn";
 export { imagesOn } from "./pushSet/imagesOn";
 export type { ImageListArgs, ImageSourceArgs, SourceArgs, SourceRegistryArgs } from "./pushSet/imageSource";
 export type { PruneArgs } from "./pushSet/pruneArgs";
-export type { RegistryArgs } from "./pushSet/registryArgs";
+export type { RegistriesInput, RegistryArgs } from "./pushSet/registryArgs";
 export type { NamedPushSetArgs, ReportArgs } from "./report/pushSets";
 export type { ReportPageArgs } from "./report/reportPage";
 export { reportPage } from "./report/reportPage";

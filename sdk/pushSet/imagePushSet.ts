@@ -10,7 +10,7 @@ import { resolvePrune } from "../../provider/resources/pushSet/pruneWanted";
 import { registryAt, shownRegistries } from "../../provider/resources/pushSet/registries";
 import { requireRegistry } from "../../provider/resources/pushSet/registry";
 import { resolveRequireSigned, signaturesNote } from "../../provider/resources/pushSet/requireSigned";
-import { checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
+import { checkNames, checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { resolveSignature } from "../../provider/resources/pushSet/signature";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
 import type { LiftedWire } from "../lifted";
@@ -22,7 +22,7 @@ import { packageListing } from "./packageListing";
 import { rememberPlanned } from "./plannedImages";
 import type { PruneArgs } from "./pruneArgs";
 import { nodesToSpare } from "./pruneArgs";
-import type { RegistryArgs } from "./registryArgs";
+import type { RegistriesInput } from "./registryArgs";
 import { liftRegistry } from "./registryInput";
 
 /** What a preview of a push set may take. */
@@ -86,7 +86,7 @@ export interface ImagePushSetArgs {
    * failures are its own (docs/push-sets.md). To add, drop or exchange one of a list is a change in place that leaves the
    * others alone; with one that is no list another endpoint replaces. Errors: `REGISTRY_TWICE`.
    */
-  registry: RegistryArgs | RegistryArgs[];
+  registry: RegistriesInput;
   /**
    * Public names to push, `*` standing for any text within one part of the path, `**` for any text at all, `?` for one
    * character: `["gcr.io/anthos-baremetal-release/*"]`. Without a tag it covers all tags. Default: all. A pattern that
@@ -209,6 +209,7 @@ export class ImagePushSet extends MirrorResource {
       maxDecodedBytes,
     };
     const problems = problemsInput(
+      checkNames(args),
       ...registryProblems,
       ...sourceProblems,
       signature,

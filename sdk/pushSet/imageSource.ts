@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { CheckedArguments } from "../../provider/resources/arguments/resolved";
+import { allProblems } from "../../provider/resources/arguments/resolved";
 import { isSecretProxy, resolveCa } from "../../provider/resources/pushSet/registry";
 import type { ImageSource } from "../../provider/resources/pushSet/sources";
 import { ImagesOnNodes } from "./imagesOn";
@@ -38,7 +39,7 @@ export interface ImageListArgs {
    * By the host of the names, `docker.io` or `registry.example:5000`: credentials, CA, proxy or address of a registry.
    * Default: its name, a certificate that this machine trusts, and nobody's credentials.
    */
-  registries?: Record<string, SourceRegistryArgs>;
+  registries?: pulumi.Input<Record<string, pulumi.Input<SourceRegistryArgs>>>;
 }
 
 /** Where images come from: the path of a package, or a list of names. */
@@ -56,14 +57,33 @@ export interface LiftedSource {
 /** Passwords become secrets, paths of certificates their texts. */
 export function liftSource(given: SourceArgs): LiftedSource {
   const problems: pulumi.Output<CheckedArguments>[] = [];
-  const lift = (one: unknown): unknown => (isImageList(one) ? liftList(one, problems) : one);
+  const lift = (one: unknown): unknown => {
+    if (isLater(one)) {
+      return liftLater(one, problems);
+    }
+    return isImageList(one) ? liftList(one, problems) : one;
+  };
   const lifted = Array.isArray(given) ? (given as unknown[]).map(lift) : lift(given);
   // As it is: made one output, all of it would be as secret as a password in it.
   return { source: lifted as LiftedSource["source"], problems };
 }
 
+/** What is an output as a whole: a path, a list of paths, or images by name, whose passwords are to be secrets, too. */
+function liftLater(given: unknown, problems: pulumi.Output<CheckedArguments>[]): pulumi.Output<unknown> {
+  const lifted = pulumi.output(given as pulumi.Input<object>).apply((known) => {
+    const { source, problems: wrong } = liftSource(known as SourceArgs);
+    return { source, wrong: pulumi.all(wrong).apply((all) => ({ problems: allProblems(all) })) };
+  });
+  problems.push(lifted.apply(({ wrong }) => wrong));
+  return lifted.apply(({ source }) => source);
+}
+
+function isLater(value: unknown): boolean {
+  return pulumi.Output.isInstance(value) || value instanceof Promise;
+}
+
 function isImageList(one: unknown): one is ImageListArgs {
-  return typeof one === "object" && one !== null && !pulumi.Output.isInstance(one) && "images" in one;
+  return typeof one === "object" && one !== null && "images" in one;
 }
 
 function liftList(given: ImageListArgs, problems: pulumi.Output<CheckedArguments>[]): object {
@@ -76,10 +96,20 @@ function liftList(given: ImageListArgs, problems: pulumi.Output<CheckedArguments
 }
 
 function liftRegistries({ registries, ...list }: ImageListArgs, problems: pulumi.Output<CheckedArguments>[]): object {
+  if (isLater(registries) || Object.values(registries ?? {}).some(isLater)) {
+    const known = pulumi.output(registries as pulumi.Input<Record<string, SourceRegistryArgs>>);
+    const lifted = known.apply((all) => {
+      const wrong: pulumi.Output<CheckedArguments>[] = [];
+      const { registries: each } = liftRegistries({ images: [], registries: all }, wrong) as { registries: unknown };
+      return { each, wrong: pulumi.all(wrong).apply((found) => ({ problems: allProblems(found) })) };
+    });
+    problems.push(lifted.apply(({ wrong }) => wrong));
+    return { ...list, registries: lifted.apply(({ each }) => each) };
+  }
   if (typeof registries !== "object" || registries === null) {
     return { ...list, registries };
   }
-  const lifted = Object.entries(registries).map(([host, registry]): [string, object] => {
+  const lifted = Object.entries(registries as Record<string, SourceRegistryArgs>).map(([host, registry]): [string, object] => {
     if (typeof registry !== "object" || registry === null) {
       return [host, registry];
     }

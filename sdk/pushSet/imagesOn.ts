@@ -25,7 +25,7 @@ export interface ImagesOnArgs {
   /** Public names to leave out, as a push set's `exclude`; a pattern that fits nothing is no mistake here. */
   exclude?: pulumi.Input<pulumi.Input<string>[]>;
   /** As of a list of images. Only asked for what the mirror does not have yet. */
-  registries?: Record<string, SourceRegistryArgs>;
+  registries?: pulumi.Input<Record<string, pulumi.Input<SourceRegistryArgs>>>;
   /** Where containerd is on these nodes, as NodeContainerd's `layout`. Default "auto". */
   layout?: pulumi.Input<LayoutChoice>;
   /** Seconds for one node. Default 20. */
@@ -50,7 +50,7 @@ export function imagesOn(nodes: pulumi.Input<pulumi.Input<ConnectionArgs>[]>, ar
 /** What `imagesOn` gives. */
 export class ImagesOnNodes implements ImageListArgs {
   readonly images: pulumi.Output<string[]>;
-  readonly registries?: Record<string, SourceRegistryArgs>;
+  readonly registries?: pulumi.Input<Record<string, pulumi.Input<SourceRegistryArgs>>>;
   /** What prevented it. */
   readonly seen: pulumi.Output<Resolved<string[]>>;
 

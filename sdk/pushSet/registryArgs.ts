@@ -51,3 +51,6 @@ export interface RegistryArgs {
    */
   maxParallel?: pulumi.Input<number>;
 }
+
+/** A registry, or several; as a whole from a configuration, too: `config.requireSecretObject("registry")`. */
+export type RegistriesInput = pulumi.Input<RegistryArgs | pulumi.Input<RegistryArgs>[]>;

@@ -2,17 +2,20 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { RegistryConnection } from "../../provider/registry/connection";
 import type { CheckedArguments } from "../../provider/resources/arguments/resolved";
+import { allProblems, attempt } from "../../provider/resources/arguments/resolved";
 import {
   checkCredentials,
   checkDistinct,
   checkReaching,
+  checkRegistryNames,
   checkSecrets,
+  requireRegistry,
   resolveCa,
   resolveEndpoint,
 } from "../../provider/resources/pushSet/registry";
 import type { LiftedWire } from "../lifted";
 import { proxyInput } from "./imageSource";
-import type { RegistryArgs } from "./registryArgs";
+import type { RegistriesInput, RegistryArgs } from "./registryArgs";
 
 /** A push set's `registry` as the provider's side takes it, and what is wrong with it. */
 export interface LiftedRegistry {
@@ -23,7 +26,13 @@ export interface LiftedRegistry {
 }
 
 /** One registry, or a list of them: passwords become secrets, paths of certificates their texts. */
-export function liftRegistry(given: RegistryArgs | RegistryArgs[]): LiftedRegistry {
+export function liftRegistry(given: RegistriesInput): LiftedRegistry {
+  return isLater(given) || (Array.isArray(given) && given.some(isLater))
+    ? liftLater(given)
+    : liftNow(given as RegistryArgs | RegistryArgs[]);
+}
+
+function liftNow(given: RegistryArgs | RegistryArgs[]): LiftedRegistry {
   const problems: pulumi.Output<CheckedArguments>[] = [];
   if (!Array.isArray(given)) {
     const registry = liftOne(given, "registry", problems);
@@ -34,6 +43,27 @@ export function liftRegistry(given: RegistryArgs | RegistryArgs[]): LiftedRegist
   problems.push(pulumi.output(endpoints).apply(checkDistinct));
   // As it is: made one output, all of it would be as secret as a password in it.
   return { registry: registry as pulumi.Input<RegistryConnection[]>, endpoint: endpoints[0] ?? "", problems };
+}
+
+/** What is an output as a whole, as a configuration's secret objects are: which fields it has is known later. */
+function liftLater(given: RegistriesInput): LiftedRegistry {
+  const lifted = pulumi.output(given as pulumi.Input<RegistryArgs | RegistryArgs[]>).apply((known) => {
+    const { problems: wrong } = attempt(() => requireRegistry({ registry: known }));
+    if (wrong.length > 0) {
+      return { registry: undefined, endpoint: undefined, found: pulumi.output<CheckedArguments>({ problems: wrong }) };
+    }
+    const { registry, endpoint, problems } = liftNow(known);
+    return { registry, endpoint, found: pulumi.all(problems).apply((all) => ({ problems: allProblems(all) })) };
+  });
+  return {
+    registry: lifted.apply(({ registry }) => registry as RegistryConnection),
+    endpoint: lifted.apply(({ endpoint }) => endpoint as string),
+    problems: [lifted.apply(({ found }) => found as pulumi.Output<CheckedArguments>)],
+  };
+}
+
+function isLater(value: unknown): boolean {
+  return pulumi.Output.isInstance(value) || value instanceof Promise;
 }
 
 function liftOne(
@@ -49,6 +79,7 @@ function liftOne(
   problems.push(
     pulumi.output(endpoint).apply((text) => resolveEndpoint(text, name)),
     ca,
+    pulumi.output(checkRegistryNames(given, name)),
     pulumi
       .output({ username, dockerConfigPath, credentialCommand, withPassword })
       .apply((args) => checkCredentials(args, name)),

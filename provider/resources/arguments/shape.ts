@@ -7,7 +7,13 @@ export type Shape =
   | Kind
   | { kind: Kind; optional?: boolean; secret?: boolean; empty?: boolean; way?: string }
   | { list: Shape; optional?: boolean }
-  | { fields: Readonly<Record<string, Shape>>; optional?: boolean; way?: string };
+  | {
+      fields: Readonly<Record<string, Shape>>;
+      optional?: boolean;
+      way?: string;
+      /** Nothing else may be given but what this names: a slip of the pen would be passed over without a word. */
+      also?: readonly string[];
+    };
 
 type Kind = "text" | "boolean" | "number" | "seconds" | "count" | "port" | "bytes" | readonly (string | false)[];
 
@@ -53,13 +59,34 @@ export function shapeProblems(value: unknown, shape: Shape, name: string): Probl
       return [problem(name, value, full.way ?? objectWith(Object.keys(full.fields)), full.optional)];
     }
     const fields = value as Record<string, unknown>;
-    return Object.entries(full.fields).flatMap(([field, one]) =>
-      shapeProblems(fields[field], one, name === "" ? field : `${name}.${field}`),
-    );
+    return [
+      ...slips(fields, full, name),
+      ...Object.entries(full.fields).flatMap(([field, one]) => shapeProblems(fields[field], one, below(name, field))),
+    ];
   }
   return fits(value, full.kind, full.empty === true)
     ? []
     : [problem(name, value, full.way ?? wanted(full.kind), full.optional, full.secret)];
+}
+
+function slips(
+  given: object,
+  { fields, also }: { fields: Readonly<Record<string, Shape>>; also?: readonly string[] },
+  name: string,
+): Problem[] {
+  if (also === undefined) {
+    return [];
+  }
+  const known = [...Object.keys(fields), ...also];
+  return Object.entries(given)
+    .filter(([field, value]) => value !== undefined && !known.includes(field))
+    .map(([field]) =>
+      invalidArgument(`${below(name, field)}: there is no such argument; give ${known.join(", ")}, or leave it out.`),
+    );
+}
+
+function below(name: string, field: string): string {
+  return name === "" ? field : `${name}.${field}`;
 }
 
 function fits(value: unknown, kind: Kind, empty: boolean): boolean {

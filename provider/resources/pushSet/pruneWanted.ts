@@ -1,6 +1,5 @@
 import type { LayoutChoice } from "../../containerd/layout/layouts";
 import type { Problem } from "../../model/problem";
-import { invalidArgument } from "../../model/problem";
 import type { NodeConnection } from "../../node";
 import { isUnknown } from "../../pulumi/plainValue";
 import type { Keep } from "../../registry/sets/formerImages";
@@ -26,8 +25,6 @@ export interface GivenPrune extends Omit<PruneWanted, "nodes"> {
   nodes?: NodeConnection[];
 }
 
-const fields = ["keep", "nodes", "running", "layout", "timeout"];
-
 /** What `prune` is, and what is wrong with it. */
 export function resolvePrune(given: GivenPrune | undefined): Resolved<PruneWanted | undefined> {
   const problems = given === undefined ? [] : pruneProblems(given);
@@ -44,12 +41,9 @@ function pruneProblems(given: GivenPrune): Problem[] {
   if (typeof given !== "object" || given === null) {
     return shaped;
   }
-  // A slip in "nodes" would delete what they run.
-  const slips = Object.keys(given).filter((field) => !fields.includes(field));
   const { keep, nodes, layout } = given;
   return [
     ...shaped,
-    ...slips.map((field) => invalidArgument(`prune.${field}: it is no field of prune; give ${fields.join(", ")}.`)),
     ...keepProblems(keep),
     ...layoutProblems(layout).map(({ code, text }) => ({ code, text: `prune.${text}` })),
     ...(Array.isArray(nodes) && shaped.length === 0 ? nodes : []).flatMap((node, at) =>

@@ -66,6 +66,11 @@ export function checkReaching(given: object, name = "registry"): CheckedArgument
   return { problems: shapeProblems(given, shapes.reaching, name) };
 }
 
+/** That nothing else is given. */
+export function checkRegistryNames(given: object, name: string): CheckedArguments {
+  return { problems: shapeProblems(given, shapes.registryNames, name) };
+}
+
 /** Apart from the others, which a secret among them would hide. */
 export function checkSecrets(given: { password?: unknown; proxy?: unknown }, name = "registry"): CheckedArguments {
   return { problems: shapeProblems(given, shapes.secrets, name) };

@@ -1,5 +1,6 @@
 import type { ImagePackage, PackageIndex } from "../../archive/imagePackage";
 import type { OperationContext } from "../../model/context";
+import { invalidArgument } from "../../model/problem";
 import { chosenBy, selectImages } from "../../registry/push/imageFilter";
 import type { PushedImage } from "../../registry/push/pushResult";
 import type { RequiredSigner, SignedImages } from "../../registry/signed/requiredSigners";
@@ -25,6 +26,9 @@ export interface GivenSigner extends GivenKey {
 export function resolveRequireSigned(
   given: GivenSigner | GivenSigner[] | undefined,
 ): Resolved<RequiredSigner[] | undefined> {
+  if (Array.isArray(given) && given.length === 0) {
+    return { problems: [invalidArgument("requireSigned: it is an empty list; give a key, or leave it out.")] };
+  }
   const entries = given === undefined ? [] : Array.isArray(given) ? given : [given];
   const resolved = entries.map((one, at) =>
     resolveSigner(one, Array.isArray(given) ? `requireSigned[${at}]` : "requireSigned"),

@@ -3,6 +3,11 @@ import type { CheckedArguments, Resolved } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import { shapes } from "./shapes";
 
+/** That there is no other argument: one that is misspelt would be as good as not given. */
+export function checkNames(args: object): CheckedArguments {
+  return { problems: shapeProblems(args, shapes.names, "") };
+}
+
 /** What goes into the filters, and to the operations, as it is. */
 export function checkSettings(given: {
   include?: unknown;

@@ -6,6 +6,16 @@ const registryWay = 'an object, { endpoint: "HOST:PORT" } and how it is reached'
 const nodeWay = "an object, { host } and how it is reached over SSH";
 const endpointWay = "a registry's address, HOST:PORT or HOST:PORT/NAMESPACE";
 
+const argumentNames = [
+  ...["source", "registry", "include", "exclude", "prune", "deleteImages", "signature", "requireSigned"],
+  ...["probeRepository", "check", "preview", "spoolDir", "maxDecodedBytes"],
+];
+const registryFields = [
+  ...["endpoint", "caCertPath", "caCert", "username", "password", "dockerConfigPath", "credentialCommand", "proxy"],
+  ...["insecure", "maxBytesPerSecond", "maxParallel"],
+];
+const mirrorFields = ["hosts", "pullCredentialConfigPath", "skipFallback", "dialTimeout"];
+
 /** How a registry is reached, apart from its address and what may be a secret. */
 const reaching = {
   username: optionalText,
@@ -20,12 +30,19 @@ const reaching = {
 export const shapes = {
   required: { fields: { registry: { fields: {}, way: `${registryWay}, or a list of such` } } },
   requiredList: { fields: { registry: { list: { fields: {}, way: registryWay } } } },
+  /** The names of all arguments; what they are is asked elsewhere. */
+  names: { fields: {}, also: argumentNames },
+  /** The same of a registry. Those of a mirror are let through, so that one object may say both. */
+  registryNames: { fields: {}, also: [...registryFields, ...mirrorFields] },
   endpoint: { kind: "text", way: endpointWay },
   reading: { fields: { spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } } },
   /** An entry of `source` that is a path. */
   path: { kind: "text", way: "the path of an image package, or images by name as { images: [...] }" },
   /** An entry of `source` that lists images. */
-  imageList: { fields: { images: { list: text }, pin: flag, registries: { fields: {}, optional: true } } },
+  imageList: {
+    fields: { images: { list: text }, pin: flag, registries: { fields: {}, optional: true } },
+    also: ["platforms"],
+  },
   imagesOn: {
     fields: { nodes: { list: { fields: {}, way: nodeWay } }, hosts: { list: text }, running: flag, exclude: texts },
   },
@@ -37,6 +54,7 @@ export const shapes = {
       password: secret,
       ...reaching,
     },
+    also: ["caCert", "caCertPath"],
   },
   /** A source of imagesIn that is no object. */
   manifests: { kind: "text", way: manifestsWay },
@@ -44,15 +62,15 @@ export const shapes = {
   manifestOptions: { fields: { paths: { fields: {}, optional: true } } },
   /** Those of one kind in imagesIn's `paths`. */
   imagePaths: { list: text },
-  signature: { fields: { path: optionalText, publicKey: optionalText, publicKeyPath: optionalText } },
-  requiredSigner: { fields: { publicKey: optionalText, publicKeyPath: optionalText, images: texts } },
+  signature: { fields: { path: optionalText, publicKey: optionalText, publicKeyPath: optionalText }, also: [] },
+  requiredSigner: { fields: { publicKey: optionalText, publicKeyPath: optionalText, images: texts }, also: [] },
   ca: { fields: { caCert: optionalText, caCertPath: optionalText } },
   settings: {
     fields: {
       include: texts,
       exclude: texts,
       deleteImages: flag,
-      preview: { fields: { list: flag }, optional: true },
+      preview: { fields: { list: flag }, optional: true, also: [] },
       check: { kind: ["manifests", "blobs"], optional: true },
     },
   },
@@ -63,6 +81,7 @@ export const shapes = {
       timeout: { kind: "seconds", optional: true },
     },
     optional: true,
+    also: ["keep", "layout"],
     way: "an object with keep, and with nodes whose images stay",
   },
   patterns: { fields: { include: texts, exclude: texts } },

@@ -48,7 +48,8 @@ function entryProblems(entry: unknown, name: string): Problem[] {
     shapeProblems(connection, shapes.sourceRegistry, `${name}.registries["${host}"]`),
   );
   return [
-    ...shapeProblems(entry, shapes.imageList, name),
+    // `held` is the mark of what imagesOn gives.
+    ...shapeProblems({ ...entry, held: undefined }, shapes.imageList, name),
     ...(platforms === "all" ? [] : shapeProblems(platforms, shapes.platforms, `${name}.platforms`)),
     ...ways,
   ];

@@ -29,6 +29,30 @@ function unwrapped(value: unknown): unknown {
     : Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unwrapped(one)]));
 }
 
+/** What a resource sends the provider's side, secrets as such. */
+async function inputsOf(Type: new (name: string, args: never) => pulumi.Resource, args: unknown): Promise<Plain> {
+  let inputs: Plain = {};
+  await pulumi.runtime.setMocks({
+    newResource: ({ name, inputs: given }) => {
+      inputs = given as Plain;
+      return { id: name, state: inputs };
+    },
+    call: () => ({}),
+  });
+  new Type("r", args as never);
+  await pulumi.runtime.disconnect();
+  return inputs;
+}
+
+function withoutSecrets(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || pulumi.runtime.isRpcSecret(value)) {
+    return pulumi.runtime.isRpcSecret(value) ? "secret" : value;
+  }
+  return Array.isArray(value)
+    ? value.map(withoutSecrets)
+    : Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withoutSecrets(one)]));
+}
+
 /** What is wrong with a resource's arguments: thrown at once, or found on the way to the provider's check, or by it. */
 async function problemsOf(Type: new (name: string, args: never) => pulumi.Resource, args: unknown): Promise<string[]> {
   let inputs: Plain = {};
@@ -313,6 +337,64 @@ describe("values of arguments, as a program without a compiler gives them, and a
       }
     });
   }
+
+  for (const [name, make] of [
+    ["requiredSigned", (value: unknown): Plain => push({ requiredSigned: value })],
+    ["registry.user", (user: unknown): Plain => push({}, { user })],
+    ["registry[0].user", (user: unknown): Plain => push({ registry: [{ endpoint: "172.18.0.20:5000", user }] })],
+    ["source.platform", (platform: unknown): Plain => push({ source: { images, platform } })],
+    [
+      'registries["h"].pasword',
+      (pasword: unknown): Plain => push({ source: { images, registries: { h: { pasword } } } }),
+    ],
+    ["requireSigned.image", (image: unknown): Plain => push({ requireSigned: { publicKey: "k", image } })],
+    ["signature.key", (key: unknown): Plain => push({ signature: { publicKey: "k", key } })],
+    ["prune.node", (node: unknown): Plain => push({ prune: { keep: 1, node } })],
+    ["preview.lists", (lists: unknown): Plain => push({ preview: { lists } })],
+  ] as const) {
+    it(`ImagePushSet ${name}: a misspelt argument is an error, as it would be as good as not given`, async () => {
+      const about = (await problemsOf(ImagePushSet, make("x"))).filter((problem) => problem.includes(`${name}: `));
+      assert.match(about.join(), /there is no such argument; give .*, or leave it out/);
+      assert.ok(!(await problemsOf(ImagePushSet, make(undefined))).join().includes("no such argument"));
+    });
+  }
+
+  it("ImagePushSet: one object may say registry and mirror, and whole registries and lists may be outputs", async () => {
+    assert.deepEqual(await problemsOf(ImagePushSet, push({}, { hosts: ["gcr.io"], skipFallback: true })), []);
+    const later = (value: unknown): unknown => pulumi.output(Promise.resolve(value));
+    const registry = { endpoint: "172.18.0.20:5000" };
+    for (const given of [later(registry), later([registry]), [later(registry), { endpoint: "172.18.0.21:5000" }]]) {
+      assert.deepEqual(await problemsOf(ImagePushSet, push({ registry: given })), []);
+    }
+    assert.match(
+      (await problemsOf(ImagePushSet, push({ registry: later("x") }))).join(),
+      /registry: it is "x"; give an object/,
+    );
+    const twice = (await problemsOf(ImagePushSet, push({ registry: later([registry, registry]) }))).join();
+    assert.match(twice, /are the same place/);
+    const slip = { images: ["a b"], registries: { h: { pasword: "x" } } };
+    for (const source of [later(slip), { ...slip, registries: later(slip.registries) }]) {
+      assert.match((await problemsOf(ImagePushSet, push({ source }))).join(), /registries\["h"\]\.pasword/);
+    }
+  });
+
+  it("ImagePushSet: a password in an output that is no secret is made one all the same", async () => {
+    const open = { endpoint: "172.18.0.20:5000", username: "u", password: secret };
+    for (const args of [
+      push({ registry: pulumi.output(open) }),
+      push({ source: pulumi.output({ images: ["a b"], registries: { h: { username: "u", password: secret } } }) }),
+      push({ source: { images: ["a b"], registries: pulumi.output({ h: { username: "u", password: secret } }) } }),
+    ]) {
+      assert.ok(!JSON.stringify(withoutSecrets(await inputsOf(ImagePushSet, args))).includes(secret));
+    }
+  });
+
+  it("ImagePushSet: no key at all is no list of keys", async () => {
+    assert.match(
+      (await problemsOf(ImagePushSet, push({ requireSigned: [] }))).join(),
+      /requireSigned: it is an empty list/,
+    );
+  });
 
   it("ImagePushSet: what has to be an object is shown as one", async () => {
     const way = /registry: it is "10\.0\.0\.5:5000"; give an object, \{ endpoint: "HOST:PORT" \} and how it is reached/;
