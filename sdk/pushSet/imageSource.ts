@@ -109,23 +109,25 @@ function liftRegistries({ registries, ...list }: ImageListArgs, problems: pulumi
   if (typeof registries !== "object" || registries === null) {
     return { ...list, registries };
   }
-  const lifted = Object.entries(registries as Record<string, SourceRegistryArgs>).map(([host, registry]): [string, object] => {
-    if (typeof registry !== "object" || registry === null) {
-      return [host, registry];
-    }
-    const { caCert, caCertPath, password, proxy, ...rest } = registry;
-    const ca = pulumi.output({ caCert, caCertPath }).apply(resolveCa);
-    problems.push(ca);
-    return [
-      host,
-      {
-        ...rest,
-        caCert: ca.apply(({ value }) => value),
-        password: password === undefined ? undefined : pulumi.secret(password),
-        proxy: proxy === undefined ? undefined : proxyInput(proxy),
-      },
-    ];
-  });
+  const lifted = Object.entries(registries as Record<string, SourceRegistryArgs>).map(
+    ([host, registry]): [string, object] => {
+      if (typeof registry !== "object" || registry === null) {
+        return [host, registry];
+      }
+      const { caCert, caCertPath, password, proxy, ...rest } = registry;
+      const ca = pulumi.output({ caCert, caCertPath }).apply(resolveCa);
+      problems.push(ca);
+      return [
+        host,
+        {
+          ...rest,
+          caCert: ca.apply(({ value }) => value),
+          password: password === undefined ? undefined : pulumi.secret(password),
+          proxy: proxy === undefined ? undefined : proxyInput(proxy),
+        },
+      ];
+    },
+  );
   return { ...list, registries: Object.fromEntries(lifted) };
 }
 

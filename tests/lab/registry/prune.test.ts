@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
 
 import { fingerprintPackage } from "../../../provider/archive/index/fingerprint";
 import type { NodeConnection } from "../../../provider/node";
@@ -11,6 +13,7 @@ import type { PushSetInputs, PushSetOutputs } from "../../../provider/resources/
 import { frontRegistry, type HttpFaultProxy } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
+import { runTypeScript } from "../lab/runTypeScript";
 import { connectionTo, context } from "../node/support/work";
 import { Layout } from "./kit/layout";
 import { ask, readBack } from "./kit/readBack";
@@ -70,10 +73,7 @@ describe("S6: pruning a real registry", function () {
       changes: Partial<Inputs> = {},
       pruneNodes: NodeConnection[] = [],
     ): Promise<boolean> {
-      const given = await inputs(typeof source === "string" ? source : source.root, changes);
-      const nodes = pruneNodes.map(({ host }) => host);
-      const prune = { ...(given.prune as PruneWanted), nodes };
-      const news = { ...given, prune, pruneNodes };
+      const news = await this.wire(source, changes, pruneNodes);
       const checked = await imagePushSet.check?.(this.outs ?? {}, news);
       assert.deepEqual(checked?.failures ?? [], []);
       const wanted = checked?.inputs as Inputs;
@@ -88,6 +88,13 @@ describe("S6: pruning a real registry", function () {
       }
       this.outs = (await imagePushSet.update?.("id", this.outs, wanted))?.outs as PushSetOutputs;
       return true;
+    }
+
+    /** What the program sends. */
+    async wire(source: Layout | string, changes: Partial<Inputs> = {}, pruneNodes: NodeConnection[] = []) {
+      const given = await inputs(typeof source === "string" ? source : source.root, changes);
+      const nodes = pruneNodes.map(({ host }) => host);
+      return { ...given, prune: { ...(given.prune as PruneWanted), nodes }, pruneNodes };
     }
 
     get former(): string[] {
@@ -256,6 +263,36 @@ describe("S6: pruning a real registry", function () {
     set.outs = before;
     await set.up(second);
     assert.deepEqual([await there(first), set.former], [[], []]);
+  });
+
+  it("killed in the middle of deleting (SIGKILL), and begun again with the state of before: the rest goes, and nothing else", async () => {
+    const first = layout(...Array.from({ length: 14 }, (_, n) => `gcr.io/x/i${n}:1`));
+    const second = layout("gcr.io/x/next:1", "gcr.io/x/i1:1");
+    const set = new PushSet();
+    await set.up(first);
+    proxy.script({ name: "slow", method: "DELETE", fault: { delay: 150 } });
+    const [program, ...args] = runTypeScript();
+    const child = spawn(program as string, [...args, join(__dirname, "kit", "pruneChild.ts")], {
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    child.stdin.end(JSON.stringify({ olds: set.outs, wire: await set.wire(second) }));
+    const ended = new Promise<unknown>((resolve) => child.once("close", (_code, signal) => resolve(signal)));
+    const deleted = (): number =>
+      proxy.requests.filter(({ method, status }) => method === "DELETE" && status === 202).length;
+    const deadline = Date.now() + 30_000;
+    while (deleted() < 2 && child.exitCode === null && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    child.kill("SIGKILL");
+    assert.equal(await ended, "SIGKILL", "the update was over before it could be killed");
+    const left = await there(first);
+    assert.ok(left.length > 0 && left.length < 14, `${left.length} of 14 are left`);
+    assert.deepEqual(await there(second), ["gcr.io/x/i1:1", "gcr.io/x/next:1"], "all that is declared is there");
+    proxy.script();
+    assert.equal(await set.up(second), true);
+    assert.deepEqual([await there(first), set.former], [[], []]);
+    assert.deepEqual(await there(second), ["gcr.io/x/i1:1", "gcr.io/x/next:1"]);
+    assert.equal(await set.up(second), false);
   });
 
   it("destroy with deleteImages takes what was kept of the past, too; without it nothing", async () => {
