@@ -126,8 +126,7 @@ export class Staging {
         signal: AbortSignal.any([this.signal, stop]),
         onTry: () => courier.countTry(digest),
         ...(queue === undefined ? {} : { queue }),
-        // What is in memory holds up nobody.
-        ...(source.bytes === undefined ? { begun: () => this.uploads.take() } : {}),
+        begun: () => this.uploads.take(),
       });
       stats.blobsSent++;
       this.places.set(digest, repository);
