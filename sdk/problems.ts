@@ -39,10 +39,12 @@ function plain(error: unknown): unknown {
   return Object.defineProperty(error, "message", { get: () => message, set: () => undefined, configurable: true });
 }
 
+/** What was found in several parts, as that of one. */
+export function gathered(parts: pulumi.Input<CheckedArguments>[]): pulumi.Output<CheckedArguments> {
+  return pulumi.all(parts).apply((all) => ({ problems: allProblems(all) }));
+}
+
 /** The wire input `problems`: absent (not empty) when all is well, so that the state does not carry it. */
 export function problemsInput(...parts: pulumi.Input<CheckedArguments>[]): pulumi.Output<Problem[] | undefined> {
-  return pulumi.all(parts).apply((all) => {
-    const found = allProblems(all);
-    return found.length > 0 ? found : undefined;
-  });
+  return gathered(parts).apply(({ problems }) => (problems.length > 0 ? problems : undefined));
 }

@@ -1,6 +1,7 @@
+import { isMapping } from "../model/mapping";
 import type { ImagePath, ImageStep } from "./imagePath";
 import type { FieldPath } from "./manifest";
-import { fieldOf, isMapping } from "./manifest";
+import { fieldOf } from "./manifest";
 
 /** What a path came to: an image's value, whatever it is, or a thing that has no such field. */
 export type WalkStop = { path: FieldPath; value: unknown } | { path: FieldPath; wanted: "a list" | "a mapping" };

@@ -1,3 +1,4 @@
+import { isMapping } from "../model/mapping";
 /** Where something stands in what `imagesIn` was given. */
 export interface ManifestPlace {
   /** The file as it was named or found, the name of a text, or `source[2]` of an object. */
@@ -47,10 +48,6 @@ export function placeText({ source, document, line, kind, name, field }: Manifes
 /** The field of an object, never of its prototype. */
 export function fieldOf(value: unknown, name: string): unknown {
   return isMapping(value) && Object.hasOwn(value, name) ? value[name] : undefined;
-}
-
-export function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function textOf(value: unknown): string | undefined {

@@ -1,4 +1,5 @@
 import { MirrorError } from "../model/errors";
+import { isMapping } from "../model/mapping";
 import type { Reference } from "../model/reference";
 import { parseReference } from "../model/reference";
 import { DeclaredPaths } from "./declaredPaths";
@@ -7,7 +8,7 @@ import { uniqueImages } from "./imageNames";
 import type { WalkStop } from "./imageWalk";
 import { walk } from "./imageWalk";
 import type { FieldPath, ManifestDocument, ManifestPlace } from "./manifest";
-import { fieldOf, fieldText, isMapping, textOf } from "./manifest";
+import { fieldOf, fieldText, textOf } from "./manifest";
 import type { ManifestProblem } from "./manifestError";
 import { throwIfAny } from "./manifestError";
 import { isTemplateMapping, isTemplateText, renderFirst } from "./template";

@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import type { CheckedArguments } from "../../provider/resources/arguments/resolved";
-import { allProblems } from "../../provider/resources/arguments/resolved";
 import { isSecretProxy, resolveCa } from "../../provider/resources/pushSet/registry";
 import type { ImageSource } from "../../provider/resources/pushSet/sources";
+import { isLater } from "../known";
+import { gathered } from "../problems";
 import { ImagesOnNodes } from "./imagesOn";
 import type { RegistryArgs } from "./registryArgs";
 
@@ -72,14 +73,10 @@ export function liftSource(given: SourceArgs): LiftedSource {
 function liftLater(given: unknown, problems: pulumi.Output<CheckedArguments>[]): pulumi.Output<unknown> {
   const lifted = pulumi.output(given as pulumi.Input<object>).apply((known) => {
     const { source, problems: wrong } = liftSource(known as SourceArgs);
-    return { source, wrong: pulumi.all(wrong).apply((all) => ({ problems: allProblems(all) })) };
+    return { source, wrong: gathered(wrong) };
   });
   problems.push(lifted.apply(({ wrong }) => wrong));
   return lifted.apply(({ source }) => source);
-}
-
-function isLater(value: unknown): boolean {
-  return pulumi.Output.isInstance(value) || value instanceof Promise;
 }
 
 function isImageList(one: unknown): one is ImageListArgs {
@@ -101,7 +98,7 @@ function liftRegistries({ registries, ...list }: ImageListArgs, problems: pulumi
     const lifted = known.apply((all) => {
       const wrong: pulumi.Output<CheckedArguments>[] = [];
       const { registries: each } = liftRegistries({ images: [], registries: all }, wrong) as { registries: unknown };
-      return { each, wrong: pulumi.all(wrong).apply((found) => ({ problems: allProblems(found) })) };
+      return { each, wrong: gathered(wrong) };
     });
     problems.push(lifted.apply(({ wrong }) => wrong));
     return { ...list, registries: lifted.apply(({ each }) => each) };

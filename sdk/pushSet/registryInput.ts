@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { RegistryConnection } from "../../provider/registry/connection";
 import type { CheckedArguments } from "../../provider/resources/arguments/resolved";
-import { allProblems, attempt } from "../../provider/resources/arguments/resolved";
+import { attempt } from "../../provider/resources/arguments/resolved";
 import {
   checkCredentials,
   checkDistinct,
@@ -13,7 +13,9 @@ import {
   resolveCa,
   resolveEndpoint,
 } from "../../provider/resources/pushSet/registry";
+import { isLater } from "../known";
 import type { LiftedWire } from "../lifted";
+import { gathered } from "../problems";
 import { proxyInput } from "./imageSource";
 import type { RegistriesInput, RegistryArgs } from "./registryArgs";
 
@@ -53,17 +55,13 @@ function liftLater(given: RegistriesInput): LiftedRegistry {
       return { registry: undefined, endpoint: undefined, found: pulumi.output<CheckedArguments>({ problems: wrong }) };
     }
     const { registry, endpoint, problems } = liftNow(known);
-    return { registry, endpoint, found: pulumi.all(problems).apply((all) => ({ problems: allProblems(all) })) };
+    return { registry, endpoint, found: gathered(problems) };
   });
   return {
     registry: lifted.apply(({ registry }) => registry as RegistryConnection),
     endpoint: lifted.apply(({ endpoint }) => endpoint as string),
     problems: [lifted.apply(({ found }) => found as pulumi.Output<CheckedArguments>)],
   };
-}
-
-function isLater(value: unknown): boolean {
-  return pulumi.Output.isInstance(value) || value instanceof Promise;
 }
 
 function liftOne(

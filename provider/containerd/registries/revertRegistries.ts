@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import { type Document, isMap, parseDocument } from "yaml";
 
+import { isMapping } from "../../model/mapping";
 import { styleOf } from "./yamlStyle";
 
 /**
@@ -34,12 +35,7 @@ export function revertRegistries(original: string, written: string, current: str
   }
 }
 
-type Mapping = Record<string, unknown>;
 type Place = readonly string[];
-
-function isMapping(value: unknown): value is Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function valueOf(doc: Document): unknown {
   return (doc.toJS() as unknown) ?? {};

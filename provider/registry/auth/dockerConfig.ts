@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 
 import { messageOf } from "../../model/errors";
+import { isMapping } from "../../model/mapping";
 import type { RegistryEndpoint } from "../endpoint";
 import { RegistryError } from "../registryError";
 import { runCredentialHelper } from "./credentialHelper";
@@ -126,16 +127,16 @@ function parseConfig(text: string, where: string): ConfigFile {
       "DOCKER_CONFIG_INVALID",
       `${where}: ${what}. Expected a Docker config.json: {"auths": {"HOST:PORT": {"auth": "base64 of user:password"}}}.`,
     );
-  if (!isRecord(value)) {
+  if (!isMapping(value)) {
     throw invalid("it is not a JSON object");
   }
   for (const key of ["auths", "credHelpers"] as const) {
-    if (value[key] !== undefined && value[key] !== null && !isRecord(value[key])) {
+    if (value[key] !== undefined && value[key] !== null && !isMapping(value[key])) {
       throw invalid(`"${key}" is not an object`);
     }
   }
   for (const [host, entry] of Object.entries((value["auths"] ?? {}) as Record<string, unknown>)) {
-    if (!isRecord(entry)) {
+    if (!isMapping(entry)) {
       throw invalid(`auths."${host}" is not an object`);
     }
   }
@@ -149,10 +150,6 @@ function parseConfig(text: string, where: string): ConfigFile {
     credHelpers: (value["credHelpers"] ?? {}) as Record<string, string>,
     ...(typeof value["credsStore"] === "string" ? { credsStore: value["credsStore"] } : {}),
   };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function credentialsOf(entry: AuthEntry, where: string): RegistryCredentials | undefined {

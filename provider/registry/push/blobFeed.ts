@@ -109,7 +109,7 @@ export class BlobFeed {
       await (isSmall ? this.hold(given, takers, bring) : this.pass(given, takers));
       return;
     }
-    const giveBack = await this.laggards.whileWaiting(this.files.take(1));
+    const giveBack = await this.waitFor(this.files.take(1));
     if (takers.length === 1) {
       this.start(this.send(only, reopening(given), bring).finally(giveBack));
     } else if (isSmall) {
@@ -154,7 +154,7 @@ export class BlobFeed {
 
   /** The same, where every registry waits for all of them. */
   waitForAllRegistries(): Promise<void> {
-    return this.laggards.whileWaiting(this.waitForUploads());
+    return this.waitFor(this.waitForUploads());
   }
 
   private start(work: Promise<unknown>): void {
@@ -167,7 +167,7 @@ export class BlobFeed {
 
   /** A content is there once, but each connection that it goes over has an encrypted copy of it. */
   private takeMemory({ size }: PackageBlob, takers: readonly Taker[]): Promise<() => void> {
-    return this.laggards.whileWaiting(this.budget.take((size + this.overhead) * takers.length));
+    return this.waitFor(this.budget.take((size + this.overhead) * takers.length));
   }
 
   /** In memory until all have it. */
@@ -207,6 +207,11 @@ export class BlobFeed {
         taker.failed(error as Error);
       }
     }
+  }
+
+  /** For room, or the end of what is under way: registries of a list that do not move meanwhile are left behind. */
+  private waitFor<T>(room: Promise<T>): Promise<T> {
+    return this.several ? this.laggards.whileWaiting(room) : room;
   }
 
   /** One registry's part of a content that it may get later, too. */

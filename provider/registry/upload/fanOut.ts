@@ -16,9 +16,10 @@ interface Patience {
 export function fanOut(content: Readable, count: number, patience: Patience): Readable[] {
   const outs = Array.from({ length: count }, () => new PassThrough({ highWaterMark: 1024 * 1024 }));
   const live = new Set(outs);
+  const dropLate = (out: PassThrough): void => void out.destroy(patience.reason(outs.indexOf(out)));
   const pump = async (): Promise<void> => {
     for await (const chunk of content as AsyncIterable<Buffer>) {
-      await writeAll(live, chunk, { ...patience, reason: (out) => patience.reason(outs.indexOf(out)) });
+      await writeAll(live, chunk, patience.patienceMs, dropLate);
       if (live.size === 0) {
         // Leaving the loop destroys the content.
         return;
@@ -43,7 +44,8 @@ export function fanOut(content: Readable, count: number, patience: Patience): Re
 async function writeAll(
   live: ReadonlySet<PassThrough>,
   chunk: Buffer,
-  { patienceMs, reason }: { patienceMs: number; reason: (out: PassThrough) => Error },
+  patienceMs: number,
+  dropLate: (out: PassThrough) => void,
 ): Promise<void> {
   const late = new Set([...live].filter((out) => !out.destroyed && !out.write(chunk)));
   if (late.size === 0) {
@@ -54,7 +56,7 @@ async function writeAll(
   const timer = setTimeout(() => {
     // While all are late, nobody waits for anybody.
     for (const out of isAll && late.size === drained.length ? [] : late) {
-      out.destroy(reason(out));
+      dropLate(out);
     }
   }, patienceMs);
   try {

@@ -1,11 +1,11 @@
 import { documentsOf } from "../../manifests/documents";
 import type { ManifestImage } from "../../manifests/imageNames";
-import { isMapping } from "../../manifests/manifest";
 import type { ManifestProblem } from "../../manifests/manifestError";
 import { throwIfAny } from "../../manifests/manifestError";
 import { readManifestFiles } from "../../manifests/manifestFiles";
 import type { ManifestSource } from "../../manifests/manifestImages";
 import { imagesOfManifests } from "../../manifests/manifestImages";
+import { isMapping } from "../../model/mapping";
 import { shapeProblems } from "../arguments/shape";
 import { shapes } from "./shapes";
 
