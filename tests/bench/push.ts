@@ -9,12 +9,15 @@
  * - `incompressible`: twelve images of one 256 MB layer of random bytes
  * - `slow`: cold's package, each of the registry's answers two seconds late
  * - `two-registries`: cold's package, or with --scale incompressible's, into two registries at once, beside one and two runs
- * - `copy`: twenty images that share a layer, from one registry to another; then again, with nothing to copy
+ * - `copy`: twenty images that share a layer, from one registry to another, beside skopeo sync, crane copy and regsync;
+ *   then again, with nothing to copy
  * - `many`: 5,000 small images, for the memory that they take
  */
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 
+import { defaultCacheFolder } from "../../provider/archive/index/cacheFolder";
 import { registryProgram } from "../lab/lab/install";
 import { cacheDir as labCacheDir } from "../lab/lab/instance";
 import { Arena, onPath } from "./push/arena";
@@ -26,6 +29,7 @@ import { fastest, figures, mb } from "./push/figures";
 import { incompressibleImages } from "./push/incompressible";
 import { manyImages } from "./push/manyImages";
 import { Race } from "./push/race";
+import { findRegsync } from "./push/regsync";
 import { sharedImages } from "./push/sharedImages";
 
 const rounds = ["cold", "incompressible", "slow", "two-registries", "copy", "many"] as const;
@@ -36,6 +40,7 @@ const log = (line: string): void => console.log(line);
 interface Field {
   arena: Arena;
   race: Race;
+  /** Those that can be had. */
   tools: Tool[];
 }
 
@@ -59,16 +64,17 @@ async function main(): Promise<void> {
   if (skopeo === undefined) {
     log("skopeo is not installed (apt-get install skopeo): left out");
   }
-  const tools: Tool[] = [
-    "ours",
-    ...(crane === undefined ? [] : ["crane" as const]),
-    ...(skopeo === undefined ? [] : ["skopeo" as const]),
-  ].filter((tool): tool is Tool => values.tool === undefined || tool === values.tool);
+  const regsync = chosen.includes("copy") ? findRegsync(join(defaultCacheFolder(), "bench"), log) : undefined;
+  const programs = { crane, skopeo, regsync };
+  const tools = (["ours", "crane", "skopeo", "regsync"] as const)
+    .filter((tool) => tool === "ours" || programs[tool] !== undefined)
+    .filter((tool) => values.tool === undefined || tool === values.tool);
   const arena = new Arena(await registryProgram(labCacheDir(), log));
   await arena.open();
   const all: Row[] = [];
   try {
-    const field = { arena, race: new Race(arena, { crane: crane ?? "", skopeo: skopeo ?? "" }), tools };
+    const race = new Race(arena, { crane: crane ?? "", skopeo: skopeo ?? "", regsync: regsync ?? "" });
+    const field = { arena, race, tools };
     for (const round of chosen) {
       for (let run = 1; run <= Number(values.runs); run++) {
         all.push(...(await runRound(round, field, Number(values.scale))));
@@ -100,10 +106,12 @@ function checkMachine(): void {
 }
 
 async function runRound(round: Round, field: Field, scale: number): Promise<Row[]> {
+  // regsync reads no package.
+  const pushers = field.tools.filter((tool) => tool !== "regsync");
   switch (round) {
     case "cold": {
       const { cold, changed, hundred } = await benchPackages(log);
-      const rows = await runWorks(field, field.tools, [
+      const rows = await runWorks(field, pushers, [
         ["cold", cold],
         ["changed", changed],
         ["nothing", changed],
@@ -121,9 +129,9 @@ async function runRound(round: Round, field: Field, scale: number): Promise<Row[
       ];
     }
     case "incompressible":
-      return runWorks(field, field.tools, [["incompressible", incompressibleImages(scale, log)]]);
+      return runWorks(field, pushers, [["incompressible", incompressibleImages(scale, log)]]);
     case "slow":
-      return runWorks(field, field.tools, [["slow", (await benchPackages(log)).cold]]);
+      return runWorks(field, pushers, [["slow", (await benchPackages(log)).cold]]);
     case "two-registries": {
       const pkg = scale === 1 ? (await benchPackages(log)).cold : incompressibleImages(scale, log);
       const rows: Row[] = [];
@@ -181,7 +189,7 @@ async function runWorks(
 
 function goalsOf(round: Round, rows: readonly Row[]): void {
   const row = (work: Work, tool: Tool): Row | undefined => rows.find((r) => r.work === work && r.tool === tool);
-  const faster = (work: Work, tool: "crane" | "skopeo", factor: number): void => {
+  const faster = (work: Work, tool: Tool, factor: number): void => {
     const [ours, peer] = [row(work, "ours"), row(work, tool)];
     if (ours !== undefined && peer !== undefined) {
       const ratio = peer.seconds / ours.seconds;
@@ -225,7 +233,7 @@ function goalsOf(round: Round, rows: readonly Row[]): void {
       break;
     }
     case "copy":
-      for (const tool of ["crane", "skopeo"] as const) {
+      for (const tool of ["crane", "skopeo", "regsync"] as const) {
         faster("copy", tool, 1.3);
       }
       frugal(1e6, "copy", "nothing of copy");

@@ -15,7 +15,8 @@ export type Work =
   | "nothing of copy"
   | "many"
   | "nothing of many";
-export type Tool = "ours" | "crane" | "skopeo";
+/** What is raced; regsync copies from registry to registry alone. */
+export type Tool = "ours" | "crane" | "skopeo" | "regsync";
 
 /** What one tool took for one work. */
 export interface Row {

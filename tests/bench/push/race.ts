@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { ImageList } from "../../../provider/registry/source/imageList";
@@ -12,7 +12,7 @@ import { measure } from "./measure";
 export class Race {
   constructor(
     private readonly arena: Arena,
-    private readonly programs: { crane: string; skopeo: string },
+    private readonly programs: Readonly<Record<Exclude<Tool, "ours">, string>>,
   ) {}
 
   private get state(): string {
@@ -99,26 +99,54 @@ export class Race {
     return measure(this.arena.inside([process.execPath, join(__dirname, "ours.mjs")]), { input, folders });
   }
 
-  /** crane knows one image at a time; skopeo takes a list. */
-  private async peerCopy(tool: "crane" | "skopeo", { images }: BenchPackage, hostPort: string): Promise<Cost> {
-    const { caPath, folder, sourceHostPort } = this.arena;
-    const list = join(this.state, "images.yaml");
-    const wanted = Object.fromEntries(images.map(({ repository, tag }) => [repository, [tag]]));
-    writeFileSync(list, JSON.stringify({ [sourceHostPort]: { images: wanted, "cert-dir": `${folder}/certs.d` } }));
-    const copies = images.map(
-      ({ repository, tag }) =>
-        `"${this.programs.crane}" copy "${sourceHostPort}/${repository}:${tag}" "${hostPort}/${repository}:${tag}"`,
-    );
-    // skopeo keeps the last part of a repository alone.
-    const sync = `"${this.programs.skopeo}" --insecure-policy sync --all --preserve-digests --dest-cert-dir "${folder}/certs.d" --src yaml --dest docker "${list}" "${hostPort}/bench"`;
-    const script = ["set -e", ...(tool === "crane" ? copies : [sync])].join("\n");
+  /** crane knows one image at a time; skopeo and regsync take a list. */
+  private peerCopy(tool: Exclude<Tool, "ours">, pkg: BenchPackage, hostPort: string): Promise<Cost> {
+    const commands = {
+      crane: () => this.craneCopy(pkg, hostPort),
+      skopeo: () => this.skopeoSync(pkg, hostPort),
+      regsync: () => this.regsyncOnce(pkg, hostPort),
+    };
+    const script = ["set -e", ...commands[tool]()].join("\n");
     return measure(this.arena.inside(["sh", "-c", script]), {
-      env: { ...process.env, SSL_CERT_FILE: caPath },
+      env: { ...process.env, SSL_CERT_FILE: this.arena.caPath },
       folders: [this.state],
     });
   }
 
-  private async peer(tool: "crane" | "skopeo", pkg: BenchPackage, hostPort: string): Promise<Cost> {
+  private craneCopy({ images }: BenchPackage, hostPort: string): string[] {
+    return images.map(
+      ({ repository, tag }) =>
+        `"${this.programs.crane}" copy "${this.arena.sourceHostPort}/${repository}:${tag}" "${hostPort}/${repository}:${tag}"`,
+    );
+  }
+
+  private skopeoSync({ images }: BenchPackage, hostPort: string): string[] {
+    const { folder, sourceHostPort } = this.arena;
+    const list = join(this.state, "images.yaml");
+    const wanted = Object.fromEntries(images.map(({ repository, tag }) => [repository, [tag]]));
+    writeFileSync(list, JSON.stringify({ [sourceHostPort]: { images: wanted, "cert-dir": `${folder}/certs.d` } }));
+    // skopeo keeps the last part of a repository alone.
+    return [
+      `"${this.programs.skopeo}" --insecure-policy sync --all --preserve-digests --dest-cert-dir "${folder}/certs.d" --src yaml --dest docker "${list}" "${hostPort}/bench"`,
+    ];
+  }
+
+  /** Several images at a time, which it does not do by itself. */
+  private regsyncOnce({ images }: BenchPackage, hostPort: string): string[] {
+    const { caPath, sourceHostPort } = this.arena;
+    const config = join(this.state, "regsync.yaml");
+    const regcert = readFileSync(caPath, "utf8");
+    const sync = images.map(({ repository, tag }) => ({
+      source: `${sourceHostPort}/${repository}:${tag}`,
+      target: `${hostPort}/${repository}:${tag}`,
+      type: "image",
+    }));
+    const creds = [sourceHostPort, hostPort].map((registry) => ({ registry, regcert }));
+    writeFileSync(config, JSON.stringify({ version: 1, creds, defaults: { parallel: 4 }, sync }));
+    return [`"${this.programs.regsync}" once --config "${config}" --verbosity warn`];
+  }
+
+  private async peer(tool: Exclude<Tool, "ours">, pkg: BenchPackage, hostPort: string): Promise<Cost> {
     const folder = join(this.state, "unpacked");
     rmSync(folder, { recursive: true, force: true });
     const { caPath } = this.arena;
