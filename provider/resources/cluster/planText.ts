@@ -17,19 +17,22 @@ interface ClusterPlan {
 export function describePlan({ cluster, reach, rollout, hosts = [], files = {}, configStyle }: ClusterPlan): string {
   const mirrored = hosts.filter((host) => host.mirrors.length > 0);
   const lines = [
-    `${cluster}: ${reach.nodes.length} nodes, ${mirrored.length} mirrored host${mirrored.length === 1 ? "" : "s"}`,
+    `${cluster}: ${counted(reach.nodes.length, "node")}, ${counted(mirrored.length, "mirrored host")}`,
     ...hosts.flatMap(({ host, access }) => (access === undefined ? [] : [directLine(host, access, reach)])),
     ...mirrored.map(mirroredLine),
     "files on every node that changes:",
     ...Object.entries(files).map(([path, text]) => `  ${path} (${text.split("\n").length - 1} lines)`),
     configStyle === "config-toml"
       ? "containerd restarts on every node whose files change (configStyle: config-toml)"
-      : "containerd restarts once on a node that gets its first mirror (+), not on one that has it already (~)",
+      : "containerd restarts once on a node that gets its first mirror (+), not on one that has it already (~); " +
+        "k3s, RKE2 and MicroK8s have the files in a hosts directory of their own, and do not restart (docs/nodes.md)",
     "each wave begins when the one before is verified:",
     ...describeWaves(rollout).map((line) => `  ${line}`),
   ];
   return lines.join("\n");
 }
+
+const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
 
 function mirroredLine({ host, mirrors, skipFallback }: DesiredHost): string {
   const last = skipFallback ? ", never the public registry" : ", then the public registry";

@@ -83,7 +83,7 @@ export class NodeCoverages {
       throw new MirrorError(code, `${text} Nothing on the node was changed.`, { reasons });
     }
     if (found !== undefined && found.gaps.length > 0) {
-      const lines = this.said.lines(node.name, describeCoverage(found));
+      const lines = this.said.lines(node.name, describeCoverage(found), "coverage");
       // A fleet says the same a hundred times; the cluster's output has every node.
       context.log[lines.length > 1 ? "warn" : "progress"](lines.join("\n"));
     }

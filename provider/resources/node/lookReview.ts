@@ -69,7 +69,7 @@ export class LookReviews {
     const uncovered = need === "error" ? coverageProblem(look.looked.coverage) : undefined;
     const status = summarizeLook(look.looked);
     const { coverage: found } = look.looked;
-    const coverage = found === undefined ? [] : this.shown.lines(host, describeCoverage(found));
+    const coverage = found === undefined ? [] : this.shown.lines(host, describeCoverage(found), "coverage");
     return {
       status: uncovered === undefined ? status : "pulumi up would fail here",
       notes: [status, ...this.shown.lines(host, describeLook(look.looked)), ...coverage],

@@ -1,16 +1,19 @@
-/** What several nodes of a run have to say alike is said in full at the first of them. */
+/** What several nodes of a run have to say alike is said in full at the first of them; one line is said again. */
 export class SaidOnce {
   private readonly first = new Map<string, string>();
 
-  /** @param host Whose lines they are. */
-  lines(host: string, lines: readonly string[]): string[] {
-    if (lines.length === 0) {
-      return [];
+  /**
+   * @param host Whose lines they are.
+   * @param what They are, where what stands above does not say so.
+   */
+  lines(host: string, lines: readonly string[], what?: string): string[] {
+    if (lines.length <= 1) {
+      return [...lines];
     }
     const text = lines.join("\n");
     const first = this.first.get(text);
     if (first !== undefined && first !== host) {
-      return [`the same as on ${first}`];
+      return [`${what === undefined ? "" : `${what}: `}the same as on ${first}`];
     }
     this.first.set(text, host);
     return [...lines];

@@ -139,6 +139,11 @@ describe("arguments of a cluster, without a Pulumi program", () => {
       describePlan({ ...{ hosts: undefined, files: undefined, configStyle: undefined }, cluster: "c", reach, rollout }),
       /^c: 3 nodes, 0 mirrored hosts\n/,
     );
+    const one = { ...reach, nodes: reach.nodes.slice(0, 1) };
+    const other = describePlan({ cluster: "c", reach: one, rollout, hosts, files: {}, configStyle: undefined });
+    assert.match(other, /^c: 1 node, 1 mirrored host\n/);
+    // What holds for containerd.service alone is not said of all kinds of nodes.
+    assert.match(other, /\ncontainerd restarts once on a node .*; k3s, RKE2 and MicroK8s .* do not restart/);
     const seen = verificationOf("admin1", reach.nodes, rollout, [undefined, proven("10.0.0.10"), proven("10.0.0.11")]);
     assert.deepEqual([seen.verdict, seen.notConfigured], ["proven", ["fd00::1"]]);
   });

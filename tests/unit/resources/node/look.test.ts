@@ -8,6 +8,7 @@ import type { Look, NodeLook } from "../../../../provider/resources/node/look";
 import { describeLook, lookAtNode, summarizeLook } from "../../../../provider/resources/node/look";
 import type { LookWire } from "../../../../provider/resources/node/lookReview";
 import { LookReviews, problemLines, sinceLeft } from "../../../../provider/resources/node/lookReview";
+import type { NodeCoverage } from "../../../../provider/verify/coverage/coverage";
 import type { LookArgs } from "../../../../sdk/node/look";
 import type { MirrorSource } from "../../../../sdk/node/nodeContainerd";
 import { NodeContainerd } from "../../../../sdk/node/nodeContainerd";
@@ -59,6 +60,33 @@ describe("L1: what a look says", () => {
     assert.equal(one.notes.length, 10);
     assert.deepEqual(two.notes, [summarizeLook(first), "the same as on 10.0.0.1"]);
     assert.equal(two.status, summarizeLook(first));
+  });
+
+  it("L4: of nodes with the same coverage in full at the first one, and what the second one has alike is named", () => {
+    const gap = { image: "quay.io/a/b:1", host: "quay.io", status: "missing" as const };
+    const covered = (counts: NodeCoverage["counts"], gaps: NodeCoverage["gaps"]): NodeLook => ({
+      ...first,
+      coverage: { counts, gaps },
+    });
+    const reviews = new LookReviews();
+    const other = { ...nothing, coverage: covered({ served: 1, missing: 1 }, [gap]).coverage };
+    const [one, two] = [covered({ served: 1, missing: 1 }, [gap]), other].map((looked, at) =>
+      reviews.review(wire({ looked }), `10.0.0.${at + 1}`, owner, plain),
+    );
+    assert.deepEqual(one?.notes.slice(-2), [
+      "1 of 2 images would come from the mirror if the public registries were gone",
+      "  quay.io/a/b:1: the mirror does not have it",
+    ]);
+    assert.deepEqual(two?.notes, [summarizeLook(nothing), "coverage: the same as on 10.0.0.1"]);
+    // One line is as short as a reference to it.
+    const whole = covered({ served: 2 }, []);
+    const last = ["10.0.0.3", "10.0.0.4"].map((host) =>
+      reviews.review(wire({ looked: whole }), host, owner, plain).notes.at(-1),
+    );
+    assert.deepEqual(
+      last,
+      Array(2).fill("2 of 2 images would come from the mirror if the public registries were gone"),
+    );
   });
 
   it("of a node that is another's, of one with problems, and of one that cannot be looked at yet", () => {
