@@ -112,7 +112,8 @@ export function readHost(
       `containerd ${version.text} cannot read a header with brackets in it, as an IPv6 address has them`,
     );
   }
-  const inFile = Object.keys(tableAt(doc, "host") ?? {});
+  const hostTable = tableAt(doc, "host");
+  const inFile = Object.keys(hostTable ?? {});
   const named = headers
     .filter((one) => one.keys[0] === "host" && one.keys.length >= 2)
     .map((one) => one.keys[1] as string);
@@ -128,7 +129,8 @@ export function readHost(
     );
   }
   const hosts = atLeast(version, 2) ? ordered : ordered.length === 0 ? inFile : [...ordered, ...withoutHeader];
-  if (hosts.length === 0 && !atLeast(version, 1, 7, 32)) {
+  // An empty table is one: k3s writes it at the head of each of its files.
+  if (hostTable === undefined && !atLeast(version, 1, 7, 32)) {
     return toUpstream(`without any [host] containerd ${version.text} refuses it`);
   }
 

@@ -75,6 +75,13 @@ const readings: [string, string, string[], string[], RegExp | undefined][] = [
     ["upstream"],
     /without any \[host\] containerd 1\.\d\.\d+ refuses it/,
   ],
+  [
+    "an empty one is enough, as in k3s's file of a registry that it only has a CA for",
+    `server = "https://m:5000"\ncapabilities = ["pull", "resolve"]\n\n[host]\n`,
+    ["1.6.20", "1.7.24", "2.1.9"],
+    ["https://m:5000"],
+    undefined,
+  ],
   ["and taken from then on", `server = "https://m:5000"\n`, ["1.7.34", "2.1.9"], ["https://m:5000"], undefined],
   [
     "hosts as inline tables are ignored by 2.x",
