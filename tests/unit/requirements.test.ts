@@ -1,50 +1,49 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const root = join(__dirname, "..", "..");
+const tests = join(__dirname, "..");
+const page = readFileSync(join(tests, "..", "docs", "requirements.md"), "utf8");
 
-/** Every row of the requirements: P push, C configure, V verify, B, L and N beyond. */
-const rows = [
-  ...Array.from({ length: 8 }, (_, n) => `P${n + 1}`),
-  ...Array.from({ length: 15 }, (_, n) => `C${n + 1}`),
-  "V1",
-  "V2",
-  ...Array.from({ length: 10 }, (_, n) => `B${n + 1}`),
-  "S4",
-  "L3",
-  "L5",
-  "N5",
-];
+/** How many rows each letter has: push, configure, verify, beyond, look, nodes, sources. */
+const counts = { P: 8, C: 15, V: 2, B: 10, L: 5, N: 6, S: 6 };
+const expected = Object.entries(counts).flatMap(([letter, count]) =>
+  Array.from({ length: count }, (_, n) => `${letter}${n + 1}`),
+);
 
-/** Titles of tests, by file; of a test that is skipped by name nobody can say that it shows something. */
-function titles(): { file: string; title: string }[] {
-  return ["unit", "lab", "e2e"].flatMap((kind) =>
-    readdirSync(join(root, "tests", kind), { recursive: true, encoding: "utf8" })
-      .filter((file) => file.endsWith(".test.ts"))
-      .flatMap((file) => {
-        const text = readFileSync(join(root, "tests", kind, file), "utf8");
-        return [...text.matchAll(/(?:\bit\(|\bdescribe\(|title:|\[)\s*(?:"([^"\n]+)"|`([^`\n]+)`|'([^'\n]+)')/g)].map(
-          (match) => ({ file: `${kind}/${file}`, title: match[1] ?? match[2] ?? match[3] ?? "" }),
-        );
-      }),
-  );
+/** "| N1, N2 | what | lab/node/layouts, unit/x (a remark) |" */
+const shown = [...page.matchAll(/^\| ([A-Z]\d+(?:, [A-Z]\d+)*) \| .+ \| (.+) \|$/gm)].flatMap(
+  ([, rows = "", files = ""]) =>
+    rows.split(", ").map((row) => ({ row, files: files.replace(/ \(.*\)$/, "").split(", ") })),
+);
+
+const pathOf = (file: string): string => join(tests, `${file}.test.ts`);
+
+/** Titles of the tests of a file. */
+function titlesOf(file: string): string[] {
+  const title = /(?:\bit\(|\bdescribe\(|title:|\[)\s*(?:"([^"\n]+)"|`([^`\n]+)`|'([^'\n]+)')/g;
+  return [...readFileSync(pathOf(file), "utf8").matchAll(title)].map(([, a, b, c]) => a ?? b ?? c ?? "");
 }
 
-describe("the requirements", () => {
-  const all = titles();
-  for (const row of rows) {
-    it(`${row} is named by a test that shows it`, () => {
-      assert.ok(
-        all.some(
-          ({ file, title }) =>
-            !file.includes("requirements") && new RegExp(`(^|[\\s,(])${row}([:,)\\s]|$)`).test(title),
-        ),
-        `no test names ${row}`,
+describe("docs/requirements.md", () => {
+  it("has each row once, in order", () => {
+    assert.deepEqual(
+      shown.map(({ row }) => row),
+      expected,
+    );
+  });
+  for (const { row, files } of shown) {
+    it(`${row} is shown by tests that name it`, () => {
+      assert.deepEqual(
+        files.filter((file) => !existsSync(pathOf(file))),
+        [],
+        "files that are not there",
       );
-    });
-    it(`${row} stands in the README's table`, () => {
-      assert.match(readFileSync(join(root, "README.md"), "utf8"), new RegExp(`^\\| ${row} \\| .+ \\| .+ \\|$`, "m"));
+      const named = new RegExp(`(^|[\\s,(])${row}([:,)\\s]|$)`);
+      assert.ok(
+        files.some((file) => titlesOf(file).some((title) => named.test(title))),
+        `no test of ${files.join(", ")} names ${row}`,
+      );
     });
   }
 });

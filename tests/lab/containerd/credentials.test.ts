@@ -143,7 +143,7 @@ describe("containerd: credentials of mirrors and of gcr.io", function () {
       });
 
       for (const name of ["cred-basic", "cred-bearer"] as const) {
-        it(`C6, B8: an image that only gcr.io has, with a ${name.slice(5)} mirror: the key opens it, and neither side sees the other's credentials`, async () => {
+        it(`C6, C7, B8: an image that only gcr.io has, with a ${name.slice(5)} mirror: the key opens it, nothing else does, and neither side sees the other's credentials`, async () => {
           const place = front(name).hostPort;
           const hosts = [host("gcr.io", [mirror(`${front(name).endpoint}/v2/ns`, { ca, credential: true })])];
           const auth = { [place]: name === "cred-basic" ? ("basic" as const) : ("bearer" as const) };
