@@ -121,12 +121,12 @@ function ownerFindings(observed: NodeObservation, owner: NodeOwner): NodeFinding
 
 function fileFindings(observed: NodeObservation, outs: NodeContainerdOutputs): NodeDrift {
   const { files, lost } = filesOf(outs, observed);
-  const put = Object.fromEntries(Object.entries(files).filter(([path]) => !lost.includes(path)));
-  const findings = lost.map((path) => differsAt("file", path, certificateState(observed, path)));
+  const put = Object.fromEntries(Object.entries(files).filter(([path]) => lost.every((one) => one.path !== path)));
+  const findings = lost.map(({ place }) => differsAt("file", place, certificateState(observed, place)));
   try {
     const plan = planContainerd(observed, desiredBefore(outs, files));
     for (const { path, kind, lines } of describeDrift(plan, observed)) {
-      if (!lost.includes(path)) {
+      if (lost.every(({ place }) => place !== path)) {
         const what =
           observed.stats[path]?.kind === "directory" || observed.directories.includes(path)
             ? "a directory stands in its place"
@@ -140,10 +140,12 @@ function fileFindings(observed: NodeObservation, outs: NodeContainerdOutputs): N
       throw error;
     }
     // A node without containerd says so by itself.
-    if (observed.binary !== "") {
-      findings.push(differs("configuration", observed.configPath, error.message));
-    }
-    return { findings, files: put, restart: false };
+    return {
+      findings:
+        observed.binary === "" ? [] : [...findings, differs("configuration", observed.configPath, error.message)],
+      files: put,
+      restart: false,
+    };
   }
 }
 
@@ -154,7 +156,9 @@ function certificateState(observed: NodeObservation, path: string): string {
 function serviceFindings(observed: NodeObservation, outs: NodeContainerdOutputs): NodeFinding[] {
   const service = (text: string): NodeFinding => differs("service", "containerd", text);
   if (observed.binary === "" || observed.unitState === "not-found") {
-    return [service("containerd is not installed any more")];
+    const { layout } = outs.containerd ?? {};
+    const what = layout === undefined || layout === "custom" ? "containerd" : layout;
+    return [service(`${what} is not installed any more`)];
   }
   const findings: NodeFinding[] = [];
   if (observed.unitState === "masked") {

@@ -187,20 +187,28 @@ export interface RestoredFiles {
    * Certificates that the node no longer has as they were: nobody can say what to compare them with, and `files` has a
    * stand-in.
    */
-  lost: string[];
+  lost: LostFile[];
+}
+
+interface LostFile {
+  /** As declared. */
+  path: string;
+  /** Where it was on this node. */
+  place: string;
 }
 
 export function filesOf(outs: NodeContainerdOutputs, observed: ObservedNode): RestoredFiles {
   const texts: Record<string, string> = {};
-  const lost: string[] = [];
+  const lost: LostFile[] = [];
   for (const [path, digest] of Object.entries(outs.certificates ?? {})) {
-    const found = placesOf(path, outs.hostsDir, observed)
+    const places = placesOf(path, outs.hostsDir, observed);
+    const found = places
       .map((place) => observed.files[place]?.text)
       .find((text) => text !== undefined && shortDigest(text) === digest);
     if (found !== undefined) {
       texts[path] = found;
     } else {
-      lost.push(path);
+      lost.push({ path, place: places[1] ?? path });
       texts[path] = "";
     }
   }
@@ -211,7 +219,11 @@ export function filesOf(outs: NodeContainerdOutputs, observed: ObservedNode): Re
 /** Where a file may be: where it was declared, or below the hosts directory that the node has instead. */
 function placesOf(path: string, hostsDir: string, observed: ObservedNode): string[] {
   const below = path.startsWith(`${hostsDir}/`) ? path.slice(hostsDir.length) : undefined;
-  return [path, ...Object.keys(observed.owned).filter((place) => below !== undefined && place.endsWith(below))];
+  if (below === undefined) {
+    return [path];
+  }
+  const owned = Object.keys(observed.owned).filter((place) => place.endsWith(below));
+  return [path, ...owned, ...(observed.hostsDir === undefined ? [] : [`${observed.hostsDir}${below}`])];
 }
 
 /** What a node is to have, as declared now. */

@@ -5,14 +5,17 @@ import type { LayoutChoice } from "../../../../provider/containerd/layout/layout
 import { renderFiles } from "../../../../provider/containerd/render/renderFiles";
 import { silentLog } from "../../../../provider/model/context";
 import { MirrorError } from "../../../../provider/model/errors";
+import { findingText } from "../../../../provider/model/finding";
+import type { Node, NodeObservation } from "../../../../provider/node";
 import { isToken } from "../../../../provider/node";
 import { stableText, unknownValue } from "../../../../provider/pulumi/plainValue";
 import { Declarations } from "../../../../provider/resources/node/declaration";
+import { findDrift } from "../../../../provider/resources/node/drift";
 import { nodeContainerd } from "../../../../provider/resources/node/operations";
 import { NewOwners, ownerOf } from "../../../../provider/resources/node/owner";
 import { reviewedFiles } from "../../../../provider/resources/node/review";
 import { readVerify, showVerify } from "../../../../provider/resources/node/shownVerify";
-import type { NodeContainerdInputs } from "../../../../provider/resources/node/state";
+import type { NodeContainerdInputs, NodeContainerdOutputs } from "../../../../provider/resources/node/state";
 import {
   desiredBefore,
   desiredOf,
@@ -116,8 +119,47 @@ describe("what the state keeps of a node", () => {
       files: { [caPath]: { text: "another", mode: 0o644 } },
       owned: {},
     };
-    assert.deepEqual(filesOf(outs, observed).lost, [caPath]);
+    assert.deepEqual(filesOf(outs, observed).lost, [{ path: caPath, place: caPath }]);
   });
+
+  it("L5: it is named where it was on the node, whose layout may have another hosts directory, and once", async () => {
+    const observed = { versionText: "", configPath: "", files: {}, hostsDir: "/k3s/certs.d", owned: {} };
+    const outs = state(inputs());
+    const place = "/k3s/certs.d/127.0.0.1:5000/ca.crt";
+    assert.deepEqual(filesOf(outs, observed).lost, [{ path: caPath, place }]);
+    // Where our record says, first: k3s has those of listed hosts in a folder of their own.
+    const listed = "/etc/rancher/k3s/registry-mirror/127.0.0.1:5000/ca.crt";
+    const seen = { ...observed, owned: { [listed]: "sha256:0" } };
+    assert.deepEqual(filesOf(outs, seen).lost, [{ path: caPath, place: listed }]);
+
+    const versionText = "containerd containerd.io 2.1.9 0123456789";
+    const drift = await driftOf({ ...observed, versionText, configPath: "/k3s/config.toml" });
+    assert.deepEqual(
+      drift.filter((text) => text.includes("ca.crt")),
+      [`${place}: missing`],
+    );
+  });
+
+  it("L5: of a node that became another kind: that the one it was is gone, and nothing of its files", async () => {
+    const gone = { versionText: "", configPath: "", files: {}, binary: "", unitState: "not-found" };
+    assert.deepEqual(await driftOf(gone, "rke2"), ["rke2 is not installed any more"]);
+    assert.deepEqual(await driftOf(gone, "custom"), ["containerd is not installed any more"]);
+  });
+
+  /** What a refresh says of a node that is found so. */
+  async function driftOf(seen: Partial<NodeObservation>, layout = "k3s"): Promise<string[]> {
+    const token = "00000000000000aa";
+    const observed = {
+      ...{ binary: "/b", unitState: "loaded", serviceState: "active", notLoaded: false },
+      ...{ files: {}, owned: {}, stats: {}, directories: [], socketPath: "/s" },
+      ...{ record: { owner: "urn", token, files: [], directories: [] }, ...seen },
+    };
+    const node = { name: "n", observe: () => Promise.resolve(observed), cri: () => ({ close: () => undefined }) };
+    const containerd = { version: "2.1.9", configStyle: "hosts-dir" as const, restarts: 0, layout };
+    const outs = { ...state(inputs()), verify: false as const, containerd } as unknown as NodeContainerdOutputs;
+    const { drift } = await findDrift(node as unknown as Node, outs, { urn: "urn", token });
+    return drift?.findings.map(findingText) ?? [];
+  }
 
   it("the images to compare come back from what was verified", () => {
     const verified = {
@@ -265,7 +307,11 @@ describe("what the state keeps of a node", () => {
       const owned = Object.fromEntries(Object.keys(moved).map((path) => [path, ""]));
       const observed = { versionText: "", configPath: "", files: moved, owned };
       assert.deepEqual(filesOf(state(inputs()), observed), { files: files(), lost: [] });
-      assert.deepEqual(filesOf(state(inputs()), { ...observed, owned: {} }).lost, [caPath], "only among our own files");
+      assert.deepEqual(
+        filesOf(state(inputs()), { ...observed, owned: {} }).lost,
+        [{ path: caPath, place: caPath }],
+        "only among our own files",
+      );
     });
   });
 
