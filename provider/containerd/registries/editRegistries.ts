@@ -3,7 +3,9 @@ import { isMap, parseDocument, Scalar } from "yaml";
 
 import { messageOf } from "../../model/errors";
 import { ContainerdError } from "../containerdError";
+import { withOriginalLines } from "./originalLines";
 import { readRegistries, type Registries } from "./registriesYaml";
+import { mapInPlaceOf, replaceNode } from "./replaceNode";
 import { styleOf } from "./yamlStyle";
 
 /** What is to be different in registries.yaml; everything else stays. */
@@ -37,6 +39,7 @@ export function editRegistries(text: string, change: RegistriesChange, path: str
   let result: string;
   let found: Registries;
   try {
+    const unchanged = doc.toString(style);
     for (const { at, value } of edits) {
       if (value === undefined) {
         doc.deleteIn(at);
@@ -44,7 +47,7 @@ export function editRegistries(text: string, change: RegistriesChange, path: str
         setIn(doc, at, value);
       }
     }
-    result = doc.toString(style);
+    result = withOriginalLines(text, unchanged, doc.toString(style));
     found = readRegistries(result, path);
   } catch (error) {
     throw notEditable(path, messageOf(error));
@@ -116,11 +119,12 @@ function quoted(text: string): Scalar {
 function setIn(doc: Document, at: string[], value: unknown): void {
   for (let length = 1; length < at.length; length++) {
     const above = at.slice(0, length);
-    if (!isMap(doc.getIn(above, true))) {
-      doc.setIn(above, doc.createNode({}));
+    const found = doc.getIn(above, true);
+    if (!isMap(found)) {
+      doc.setIn(above, mapInPlaceOf(doc, found));
     }
   }
-  doc.setIn(at, doc.createNode(value));
+  doc.setIn(at, replaceNode(doc, doc.getIn(at, true), value));
 }
 
 function applied({ mirrors, configs }: Registries, change: RegistriesChange): Registries {

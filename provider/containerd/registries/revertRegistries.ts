@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type Document, isMap, parseDocument } from "yaml";
 
 import { isMapping } from "../../model/mapping";
+import { withOriginalLines } from "./originalLines";
 import { styleOf } from "./yamlStyle";
 
 /**
@@ -23,13 +24,17 @@ export function revertRegistries(original: string, written: string, current: str
     if (places.length === 0) {
       return original;
     }
+    const style = styleOf(original);
+    const unchanged = before.toString(style);
     if (!isMap(before.contents)) {
       before.contents = before.createNode({});
     }
     for (const place of places) {
       putAt(before, place, now.getIn(place, true));
     }
-    return isDeepStrictEqual(valueOf(before), valueOf(now)) ? current : before.toString(styleOf(original));
+    return isDeepStrictEqual(valueOf(before), valueOf(now))
+      ? current
+      : withOriginalLines(original, unchanged, before.toString(style));
   } catch {
     return undefined;
   }

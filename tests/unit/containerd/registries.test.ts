@@ -89,15 +89,14 @@ configs:
       `# by the platform team
 mirrors:
   # the hub
-  docker.io:
+  docker.io: # in this order
     endpoint:
       - https://m.example:5000
 
   'quay.io':
     endpoint: [https://q.example, "https://r.example"]
 configs:
-  old.example:
-    # still there
+  old.example: # still there
     auth:
       username: u
       password: secret # of theirs
@@ -112,6 +111,71 @@ configs:
     );
     assert.equal(editRegistries(edited, change, "r"), edited);
     assert.equal(editRegistries(text, { mirrors: {}, tls: {}, auth: {} }, "r"), text);
+  });
+
+  it("N1: of an entry that is replaced all comments stay, but for those of what goes; and what is not edited, to the byte", () => {
+    const text = `mirrors:
+  gcr.io:   # asked first
+    # why there is a mirror
+    endpoint: # in this order
+      # the list's
+      - "https://old.example" # goes
+      - https://keep.example   # stays
+      # of the list too
+    rewrite: # goes
+      "^a": b
+    # of the entry
+  quay.io:  {endpoint: ["https://q.example"]}   # by hand
+  a.example: # nothing yet
+  b.example:  # of another
+    endpoint: ["https://b.example"]
+configs:
+  m.example:   # the mirror
+    auth: # of the robot
+      # its name
+      username: a # short
+      password: b # rotated
+`;
+    const edited = editRegistries(
+      text,
+      {
+        mirrors: {
+          "gcr.io": ["https://new.example", "https://keep.example"],
+          "quay.io": ["https://new.example"],
+          "a.example": ["https://new.example"],
+        },
+        tls: { "m.example": { caFile: "/ca.crt" } },
+        auth: { "m.example": { username: "puller", password: "p" } },
+      },
+      "r",
+    );
+    assert.equal(
+      edited,
+      `mirrors:
+  gcr.io:   # asked first
+    # why there is a mirror
+    endpoint: # in this order
+      # the list's
+      - https://new.example
+      - https://keep.example   # stays
+      # of the list too
+    # of the entry
+  quay.io: {endpoint: [https://new.example]} # by hand
+  a.example: # nothing yet
+    endpoint:
+      - https://new.example
+  b.example:  # of another
+    endpoint: ["https://b.example"]
+configs:
+  m.example:   # the mirror
+    auth: # of the robot
+      # its name
+      username: "puller" # short
+      password: "p" # rotated
+    tls:
+      ca_file: /ca.crt
+`,
+    );
   });
 
   for (const [what, text] of [

@@ -53,7 +53,7 @@ describe("N1: registries.yaml that others changed after us, without our part", (
   it("an entry of ours that says something else by now is theirs", () => {
     const current = written.replace(`- https://${place}`, "- https://newer.example");
     const text = revert(current) ?? "";
-    assert.match(text, /gcr\.io:\s+endpoint:\s+- https:\/\/newer\.example/);
+    assert.match(text, /gcr\.io: # the old one\s+endpoint:\s+- https:\/\/newer\.example/);
     assert.doesNotMatch(text, /configs|rewrite/);
     assert.match(text, /# theirs/);
   });
