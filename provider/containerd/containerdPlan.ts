@@ -23,6 +23,12 @@ export interface ContainerdPlan {
   notes: PlanNote[];
 }
 
+/** What becomes of a file that a plan gives up. */
+export type GivenUpFile =
+  | { path: string; becomes: "removed" }
+  /** What stood there before us comes back; others changed the file since, and what is theirs stays. */
+  | { path: string; becomes: "original" | "without-ours"; text: string | undefined };
+
 export interface RecognisedFile {
   path: string;
   /**

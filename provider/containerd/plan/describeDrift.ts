@@ -1,7 +1,7 @@
 import { diffArrays } from "diff";
 
 import { withReadableCertificates } from "../../model/certificateText";
-import type { ContainerdPlan } from "../containerdPlan";
+import type { ContainerdPlan, GivenUpFile } from "../containerdPlan";
 import type { ObservedFile, ObservedNode } from "../observed";
 import { otherWriter } from "../read/otherWriter";
 import { managedComment } from "../render/hostsToml";
@@ -11,10 +11,10 @@ import { hideSecrets } from "../render/secretText";
 export interface FileDrift {
   path: string;
   /**
-   * `changed`; `missing` on the node; `extra`, no longer wanted; `mode`, only the permissions differ; `unreadable` as
-   * text.
+   * `changed`; `missing` on the node; `extra`, no longer wanted; `original`, what stood there before us comes back; `mode`,
+   * only the permissions differ; `unreadable` as text.
    */
-  kind: "changed" | "missing" | "extra" | "mode" | "unreadable";
+  kind: "changed" | "missing" | "extra" | "original" | "mode" | "unreadable";
   /**
    * `- ` as found, `+ ` as wanted; secrets are hidden, and a certificate is one line about it. At most `mostLines`, and then a line that says how many more.
    * Where somebody else's hosts.toml stands in the place of ours, and it can be told whose it looks like, the first
@@ -29,8 +29,14 @@ const mostLines = 60;
  * What a person is to see of a difference between a node and what is wanted (refresh, B7): the changed lines, file by
  * file. Give it the plan that planContainerd made of this same observation; an empty answer means that nothing has
  * drifted.
+ *
+ * @param givenUp What becomes of the files that the plan removes, where that is known: what they were before us may come back.
  */
-export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, observed: ObservedNode): FileDrift[] {
+export function describeDrift(
+  plan: Pick<ContainerdPlan, "write" | "remove">,
+  observed: ObservedNode,
+  givenUp: readonly GivenUpFile[] = plan.remove.map((path) => ({ path, becomes: "removed" })),
+): FileDrift[] {
   const drifts: FileDrift[] = [];
   for (const file of plan.write) {
     const seen = observed.files[file.path];
@@ -38,9 +44,7 @@ export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, ob
       drifts.push({
         path: file.path,
         kind: "missing",
-        lines: shown(file.text)
-          .map((line) => `+ ${line}`)
-          .slice(0, mostLines),
+        lines: signed("+", file.text),
       });
     } else if (seen.text === undefined) {
       drifts.push({
@@ -62,19 +66,35 @@ export function describeDrift(plan: Pick<ContainerdPlan, "write" | "remove">, ob
       });
     }
   }
-  for (const path of plan.remove) {
-    const text = observed.files[path]?.text;
-    if (text !== undefined) {
-      drifts.push({
-        path,
-        kind: "extra",
-        lines: shown(text)
-          .map((line) => `- ${line}`)
-          .slice(0, mostLines),
-      });
+  for (const file of givenUp) {
+    const text = observed.files[file.path]?.text;
+    if (file.becomes !== "removed") {
+      const kind = file.becomes === "original" ? "original" : "changed";
+      drifts.push({ path: file.path, kind, lines: backLines(text, file.text) });
+    } else if (text !== undefined) {
+      drifts.push({ path: file.path, kind: "extra", lines: signed("-", text) });
     }
   }
   return drifts;
+}
+
+/** From what is there to what was there before us; either may be missing, or no text. */
+function backLines(found: string | undefined, original: string | undefined): string[] {
+  if (original === undefined) {
+    return ["+ no readable text"];
+  }
+  if (found === undefined) {
+    return signed("+", original);
+  }
+  return found === original ? [] : changedLines(found, original);
+}
+
+function signed(sign: "+" | "-", text: string): string[] {
+  return cut(shown(text).map((line) => `${sign} ${line}`));
+}
+
+function cut(all: string[]): string[] {
+  return all.length > mostLines ? [...all.slice(0, mostLines), `… and ${all.length - mostLines} more lines`] : all;
 }
 
 function replacedBy(wanted: { path: string; text: string }, found: string, { owned }: ObservedNode): string[] {
@@ -105,9 +125,7 @@ function changedLines(found: string, wanted: string): string[] {
   if (changes.length === 0) {
     return ["- other line ends"];
   }
-  return changes.length > mostLines
-    ? [...changes.slice(0, mostLines), `… and ${changes.length - mostLines} more lines`]
-    : changes;
+  return cut(changes);
 }
 
 function shown(text: string): string[] {

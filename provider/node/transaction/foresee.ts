@@ -1,13 +1,14 @@
 import { posix } from "node:path";
 
-import type { ContainerdPlan } from "../../containerd/containerdPlan";
+import type { ContainerdPlan, GivenUpFile } from "../../containerd/containerdPlan";
 import type { LayoutChoice } from "../../containerd/layout/layouts";
 import type { Node } from "../node";
 import { NodeError } from "../nodeError";
 import { type NodeObservation, observeNode } from "../observation";
 import { statePath } from "../record";
 import { decodeValue, encodeValue, type ShellSession } from "../session/session";
-import { intend, type Intent } from "./intent";
+import { givenUpFiles, originalsWanted } from "./givenUp";
+import { intend, type Intent, readSaved } from "./intent";
 
 export interface ForeseeOptions {
   hostsDirs: string[];
@@ -18,6 +19,8 @@ export interface ForeseeOptions {
 
 export interface Foreseen extends Intent {
   observed: NodeObservation;
+  /** What becomes of the files that the plan removes. */
+  givenUp: GivenUpFile[];
 }
 
 /** Bytes that a change wants besides its texts, which are written beside the old ones: records, copies, directories. */
@@ -35,11 +38,12 @@ export async function foreseeChange(node: Node, { plan, ...reading }: ForeseeOpt
     const observed = await observeNode(session, node.name, reading);
     // Whose it is now, so that what is ours and right is no change. Who may have it, others decide.
     const { owner: urn = "", token = "" } = observed.record ?? {};
-    const intent = await intend(session, observed, { node: node.name, owner: { urn, token }, id: "preview", plan });
+    const intent = await intend(session, observed, { node: node.name, owner: { urn, token }, id: "ID", plan });
     if (intent.changed) {
       await checkRoom(session, node.name, intent);
     }
-    return { ...intent, observed };
+    const saved = await readSaved(session, originalsWanted(intent));
+    return { ...intent, observed, givenUp: givenUpFiles(intent, observed, saved) };
   } finally {
     await session.close();
   }

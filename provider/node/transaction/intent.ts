@@ -47,7 +47,11 @@ export async function intend(
 
 /** Texts on the node that only a file which others changed makes necessary. */
 export async function savedTexts(session: ShellSession, observed: NodeObservation): Promise<SavedTexts> {
-  const ids = savedTextsWanted(observed);
+  return readSaved(session, savedTextsWanted(observed));
+}
+
+/** Texts below originals/, by id. */
+export async function readSaved(session: ShellSession, ids: readonly string[]): Promise<SavedTexts> {
   if (ids.length === 0) {
     return {};
   }

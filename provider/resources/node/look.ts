@@ -1,6 +1,7 @@
 import type { ConfigStyle, Credentials } from "../../containerd/desired";
 import type { LayoutChoice } from "../../containerd/layout/layouts";
 import { usualLayout } from "../../containerd/layout/layouts";
+import type { FileDrift } from "../../containerd/plan/describeDrift";
 import { describeDrift } from "../../containerd/plan/describeDrift";
 import { planContainerd } from "../../containerd/plan/planContainerd";
 import type { OperationContext } from "../../model/context";
@@ -54,8 +55,8 @@ export interface RecordedOwner {
 export interface LookedFile {
   /** On the node. */
   path: string;
-  /** What becomes of it. */
-  change: "new" | "changed" | "removed";
+  /** What becomes of it; `restored`: what stood there before us comes back. */
+  change: "new" | "changed" | "removed" | "restored";
   /** `+ ` to come, `- ` to go. */
   lines: string[];
 }
@@ -107,13 +108,13 @@ async function lookInside(
     planned = {},
   }: Omit<LookRequest, "connection" | "timeout">,
 ): Promise<NodeLook> {
-  const { observed, plan, restart } = await foreseeChange(node, {
+  const { observed, plan, change, restart, givenUp } = await foreseeChange(node, {
     hostsDirs: [declaration.hostsDir],
     ...(layout === undefined ? {} : { layout }),
     plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
   });
   const { record } = observed;
-  const drift = describeDrift(plan, observed);
+  const drift = describeDrift(plan, observed, givenUp);
   const routes = { ...declaration, credentials, planned };
   const coverage = questions === undefined ? undefined : await coverageOn(node, observed, routes, questions);
   return {
@@ -125,7 +126,7 @@ async function lookInside(
     changed: restart || drift.length > 0 || record === undefined || observed.unfinished,
     files: drift.map(({ path, kind, lines }) => ({
       path,
-      change: kind === "missing" ? "new" : kind === "extra" ? "removed" : "changed",
+      change: changes[kind],
       // A declared file that is new is what the mirror's own preview shows, once for all nodes.
       lines: kind === "missing" && Object.hasOwn(declaration.files, path) ? [] : lines,
     })),
@@ -134,14 +135,23 @@ async function lookInside(
       : { owner: { urn: record.owner, ...(record.token === undefined ? {} : { token: record.token }) } }),
     ...(observed.unfinished ? { unfinished: true as const } : {}),
     ...(coverage === undefined ? {} : { coverage }),
-    notes: plan.notes.map(findingText),
+    notes: [...plan.notes, ...change.notes].map(findingText),
   };
 }
+
+const changes: Record<FileDrift["kind"], LookedFile["change"]> = {
+  missing: "new",
+  extra: "removed",
+  original: "restored",
+  changed: "changed",
+  mode: "changed",
+  unreadable: "changed",
+};
 
 /** In a few words, for the node's own line: `4 files new, config.toml +4 lines, containerd 1.7.24 restarts once`. */
 export function summarizeLook({ files, restart, version, unit, changed }: NodeLook): string {
   const parts: string[] = [];
-  for (const change of ["new", "removed"] as const) {
+  for (const change of ["new", "removed", "restored"] as const) {
     const count = files.filter((file) => file.change === change).length;
     if (count > 0) {
       parts.push(`${count} ${count === 1 ? "file" : "files"} ${change}`);
@@ -159,12 +169,19 @@ export function summarizeLook({ files, restart, version, unit, changed }: NodeLo
   return changed ? parts.join(", ") : `nothing to write, ${parts.join(", ")}`;
 }
 
+const changeWords: Record<LookedFile["change"], string> = {
+  new: " (new)",
+  changed: "",
+  removed: " (removed)",
+  restored: " (restored: what stood there before us)",
+};
+
 /** In full. */
 export function describeLook({ files, notes, unfinished }: NodeLook): string[] {
   return [
     ...(unfinished === true ? ["an earlier run was interrupted there: what it had begun is taken back first"] : []),
     ...files.flatMap(({ path, change, lines }) => [
-      `${path}${change === "changed" ? "" : ` (${change})`}`,
+      `${path}${changeWords[change]}`,
       ...lines.map((line) => `  ${line}`),
     ]),
     ...notes,

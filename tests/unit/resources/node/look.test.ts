@@ -24,6 +24,7 @@ const first: NodeLook = {
     { path: "/etc/containerd/certs.d/quay.io/hosts.toml", change: "new", lines: [] },
     { path: "/etc/containerd/config.toml", change: "changed", lines: ["+ a", "+ b", "- c"] },
     { path: "/etc/containerd/certs.d/old.io/hosts.toml", change: "removed", lines: ["- d"] },
+    { path: "/etc/containerd/certs.d/theirs.io/hosts.toml", change: "restored", lines: ["- e", "+ f"] },
   ],
   notes: ["a table is carried over"],
 };
@@ -36,7 +37,7 @@ describe("L1: what a look says", () => {
   it("in one line, and in full", () => {
     assert.equal(
       summarizeLook(first),
-      "2 files new, 1 file removed, containerd/config.toml +2 -1 lines, containerd 1.7.24 restarts once",
+      "2 files new, 1 file removed, 1 file restored, containerd/config.toml +2 -1 lines, containerd 1.7.24 restarts once",
     );
     assert.equal(summarizeLook(nothing), "nothing to write, containerd 1.7.24 does not restart");
     assert.deepEqual(describeLook({ ...first, unfinished: true }), [
@@ -49,6 +50,9 @@ describe("L1: what a look says", () => {
       "  - c",
       "/etc/containerd/certs.d/old.io/hosts.toml (removed)",
       "  - d",
+      "/etc/containerd/certs.d/theirs.io/hosts.toml (restored: what stood there before us)",
+      "  - e",
+      "  + f",
       "a table is carried over",
     ]);
   });
@@ -57,7 +61,7 @@ describe("L1: what a look says", () => {
     const reviews = new LookReviews();
     const one = reviews.review(wire({ looked: first }), "10.0.0.1", owner, plain);
     const two = reviews.review(wire({ looked: first }), "10.0.0.2", owner, plain);
-    assert.equal(one.notes.length, 10);
+    assert.equal(one.notes.length, 13);
     assert.deepEqual(two.notes, [summarizeLook(first), "the same as on 10.0.0.1"]);
     assert.equal(two.status, summarizeLook(first));
   });
