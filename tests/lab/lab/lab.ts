@@ -15,6 +15,7 @@ import type { LabDescription, LabUsers, NodeDescription } from "./labDescription
 import { LabError } from "./labError";
 import type { HeldLock } from "./lock";
 import { LabNode } from "./node";
+import { nodeName } from "./nodeName";
 import { freeSshPort } from "./ports";
 import { copyToRegistry } from "./publicImages";
 import { LabRegistry } from "./registry";
@@ -61,7 +62,8 @@ const bootingAtOnce = 6;
 export class Lab {
   readonly nodes: LabNode[] = [];
   readonly registries: LabRegistry[] = [];
-  private readonly pendingNodes = new Set<number>();
+  /** Names by number, from when they are asked for on. */
+  private readonly pendingNodes = new Map<number, string>();
   /** Last part of the address that the last registry without one of its own got. */
   private lastMirrorAddress = 1;
   private guard: (() => void) | undefined;
@@ -170,6 +172,7 @@ export class Lab {
     lab.imagePackages = packages;
     lab.registries.push(...registries.map((registry) => new LabRegistry(registry)));
     lab.nodes.push(...nodes.map((node) => new LabNode(node, lab.seedFacts())));
+    nodes.forEach(({ index, name }) => lab.pendingNodes.set(index, name));
     return lab;
   }
 
@@ -356,11 +359,8 @@ export class Lab {
   private describeNode(spec: NodeSpec): () => Promise<LabNode> {
     let index = 1;
     while (this.pendingNodes.has(index)) index++;
-    this.pendingNodes.add(index);
-    const taken = this.nodes.some((node) => node.description.release === spec.release);
-    const name = spec.name ?? (taken || index > 3 ? `${spec.release}-${index}` : spec.release);
-    if (this.nodes.some((node) => node.name === name))
-      throw new LabError("LAB_NODE", `the lab has a node "${name}" already`);
+    const name = nodeName(spec, index, this.pendingNodes.values());
+    this.pendingNodes.set(index, name);
     return async () => {
       const tree = await ensureTree(spec, { cache: cacheDir(), instance: this.instance, log: this.log });
       const folder = join(this.runDir, "nodes", name);
