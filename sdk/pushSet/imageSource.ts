@@ -55,24 +55,30 @@ export interface LiftedSource {
   problems: pulumi.Output<CheckedArguments>[];
 }
 
-/** Passwords become secrets, paths of certificates their texts. */
-export function liftSource(given: SourceArgs): LiftedSource {
+/**
+ * Passwords become secrets, paths of certificates their texts.
+ *
+ * @param name What errors call it.
+ */
+export function liftSource(given: SourceArgs, name = "source"): LiftedSource {
   const problems: pulumi.Output<CheckedArguments>[] = [];
-  const lift = (one: unknown): unknown => {
+  const lift = (one: unknown, argument: string): unknown => {
     if (isLater(one)) {
-      return liftLater(one, problems);
+      return liftLater(one, argument, problems);
     }
-    return isImageList(one) ? liftList(one, problems) : one;
+    return isImageList(one) ? liftList(one, argument, problems) : one;
   };
-  const lifted = Array.isArray(given) ? (given as unknown[]).map(lift) : lift(given);
+  const lifted = Array.isArray(given)
+    ? (given as unknown[]).map((one, at) => lift(one, `${name}[${at}]`))
+    : lift(given, name);
   // As it is: made one output, all of it would be as secret as a password in it.
   return { source: lifted as LiftedSource["source"], problems };
 }
 
 /** What is an output as a whole: a path, a list of paths, or images by name, whose passwords are to be secrets, too. */
-function liftLater(given: unknown, problems: pulumi.Output<CheckedArguments>[]): pulumi.Output<unknown> {
+function liftLater(given: unknown, name: string, problems: pulumi.Output<CheckedArguments>[]): pulumi.Output<unknown> {
   const lifted = pulumi.output(given as pulumi.Input<object>).apply((known) => {
-    const { source, problems: wrong } = liftSource(known as SourceArgs);
+    const { source, problems: wrong } = liftSource(known as SourceArgs, name);
     return { source, wrong: gathered(wrong) };
   });
   problems.push(lifted.apply(({ wrong }) => wrong));
@@ -83,21 +89,28 @@ function isImageList(one: unknown): one is ImageListArgs {
   return typeof one === "object" && one !== null && "images" in one;
 }
 
-function liftList(given: ImageListArgs, problems: pulumi.Output<CheckedArguments>[]): object {
+function liftList(given: ImageListArgs, name: string, problems: pulumi.Output<CheckedArguments>[]): object {
   if (given instanceof ImagesOnNodes) {
     const { images, registries, seen } = given;
     problems.push(seen);
-    return { ...liftRegistries({ images, ...(registries === undefined ? {} : { registries }) }, problems), held: true };
+    const list = { images, ...(registries === undefined ? {} : { registries }) };
+    return { ...liftRegistries(list, name, problems), held: true };
   }
-  return liftRegistries(given, problems);
+  return liftRegistries(given, name, problems);
 }
 
-function liftRegistries({ registries, ...list }: ImageListArgs, problems: pulumi.Output<CheckedArguments>[]): object {
+function liftRegistries(
+  { registries, ...list }: ImageListArgs,
+  name: string,
+  problems: pulumi.Output<CheckedArguments>[],
+): object {
   if (isLater(registries) || Object.values(registries ?? {}).some(isLater)) {
     const known = pulumi.output(registries as pulumi.Input<Record<string, SourceRegistryArgs>>);
     const lifted = known.apply((all) => {
       const wrong: pulumi.Output<CheckedArguments>[] = [];
-      const { registries: each } = liftRegistries({ images: [], registries: all }, wrong) as { registries: unknown };
+      const { registries: each } = liftRegistries({ images: [], registries: all }, name, wrong) as {
+        registries: unknown;
+      };
       return { each, wrong: gathered(wrong) };
     });
     problems.push(lifted.apply(({ wrong }) => wrong));
@@ -112,7 +125,9 @@ function liftRegistries({ registries, ...list }: ImageListArgs, problems: pulumi
         return [host, registry];
       }
       const { caCert, caCertPath, password, proxy, ...rest } = registry;
-      const ca = pulumi.output({ caCert, caCertPath }).apply(resolveCa);
+      const ca = pulumi
+        .output({ caCert, caCertPath })
+        .apply((args) => resolveCa(args, `${name}.registries["${host}"]`));
       problems.push(ca);
       return [
         host,

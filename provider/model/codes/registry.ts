@@ -64,7 +64,8 @@ export const registryCodes = {
   },
   REGISTRY_UNAUTHORIZED: {
     cause: "The registry, or its token server, did not accept the credentials.",
-    wayOut: "Check username and password, or log in again if they come from a Docker config.",
+    wayOut:
+      "Check username and password, log in again if they come from a Docker config, or run the credentialCommand that the error names by hand.",
   },
   REGISTRY_CREDENTIALS_MISSING: {
     cause: "The registry asks for credentials, and none were given.",

@@ -110,7 +110,7 @@ export class Authorizer {
     }
     if (basic !== undefined || challenges.length === 0) {
       if (credentials === undefined) {
-        throw missingCredentials(this.endpoint);
+        throw this.missing();
       }
       if (basic === undefined) {
         return undefined;
@@ -126,6 +126,26 @@ export class Authorizer {
     throw new RegistryError(
       "REGISTRY_UNAUTHORIZED",
       `${this.endpoint.authority} asks for a way of authentication that is not supported: ${challenges.map((c) => c.scheme).join(", ")}; supported are basic and bearer.`,
+      { status: 401 },
+    );
+  }
+
+  /** The error of credentials that are not accepted. */
+  refused(credentials: RegistryCredentials, said: string, by = "the registry"): RegistryError {
+    const { who, wayOut } = this.credentials.describe(credentials);
+    return new RegistryError(
+      "REGISTRY_UNAUTHORIZED",
+      `${this.endpoint.authority}: ${by} did not accept ${who}${said === "" ? "" : ` (${said})`}. ${wayOut}`,
+      { status: 401 },
+    );
+  }
+
+  /** P5: none given and the registry asks. */
+  private missing(): RegistryError {
+    const { authority } = this.endpoint;
+    return new RegistryError(
+      "REGISTRY_CREDENTIALS_MISSING",
+      `${authority} asks for credentials and none were given. Give username and password${this.credentials.within}, or dockerConfigPath with a Docker config.json that has an entry for ${authority}.`,
       { status: 401 },
     );
   }
@@ -188,13 +208,8 @@ export class Authorizer {
     }
     if (response.status === 401 || response.status === 403) {
       throw credentials === undefined
-        ? missingCredentials(this.endpoint)
-        : refusedCredentials(
-            this.endpoint,
-            credentials,
-            parseErrorBody(response).message,
-            `its token server ${redactUrl(realm)}`,
-          );
+        ? this.missing()
+        : this.refused(credentials, parseErrorBody(response).message, `its token server ${redactUrl(realm)}`);
     }
     if (response.status !== 200) {
       throw responseError(
@@ -334,30 +349,4 @@ export function withoutDowngrade(url: URL, endpoint: RegistryEndpoint, what: str
     );
   }
   return url;
-}
-
-/** P5: none given and the registry asks. */
-function missingCredentials(endpoint: RegistryEndpoint): RegistryError {
-  return new RegistryError(
-    "REGISTRY_CREDENTIALS_MISSING",
-    `${endpoint.authority} asks for credentials and none were given. Give username and password, or dockerConfigPath with a Docker config.json that has an entry for ${endpoint.authority}.`,
-    { status: 401 },
-  );
-}
-
-export function refusedCredentials(
-  endpoint: RegistryEndpoint,
-  credentials: RegistryCredentials,
-  said: string,
-  by = "the registry",
-): RegistryError {
-  const who =
-    credentials.kind === "password"
-      ? `user "${credentials.username}" with the given password`
-      : "the given identity token";
-  return new RegistryError(
-    "REGISTRY_UNAUTHORIZED",
-    `${endpoint.authority}: ${by} did not accept ${who}${said === "" ? "" : ` (${said})`}. Check username and password, or log in again if they come from a Docker config.`,
-    { status: 401 },
-  );
 }

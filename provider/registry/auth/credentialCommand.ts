@@ -18,11 +18,11 @@ export async function runCredentialCommand(
   command: readonly string[],
   username: string | undefined,
   signal: AbortSignal,
-  limitMs: number = timeoutMs,
+  { limitMs = timeoutMs, argument = "registry" }: { limitMs?: number; argument?: string | undefined } = {},
 ): Promise<RegistryCredentials> {
   const [program = "", ...args] = command;
   const fail = (why: string, cause?: unknown): RegistryError =>
-    new RegistryError("CREDENTIAL_COMMAND_FAILED", `registry.credentialCommand: ${program} ${why}`, { cause });
+    new RegistryError("CREDENTIAL_COMMAND_FAILED", `${argument}.credentialCommand: ${program} ${why}`, { cause });
   const run = await runProgram(program, { args, stdin: "", signal, limitMs }).catch((error: unknown) => {
     signal.throwIfAborted();
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";

@@ -21,7 +21,39 @@ export class CredentialSource {
     private readonly connection: RegistryConnection,
     private readonly place: CredentialPlace,
     private readonly signal: AbortSignal,
+    /** What errors call the registry, where that is more than one argument. */
+    private readonly argument?: string,
   ) {}
+
+  /** ` in registry[1]`: where credentials are to be given. */
+  get within(): string {
+    return withinArgument(this.argument);
+  }
+
+  /** Whose credentials these are and what to do when they are refused, for a sentence. Nothing secret. */
+  describe(credentials: RegistryCredentials): { who: string; wayOut: string } {
+    const { credentialCommand, dockerConfigPath, username } = this.connection;
+    const isUser = credentials.kind === "password";
+    const who = (whence: string): string =>
+      isUser ? `user "${credentials.username}" with ${whence}` : `the identity token of ${whence}`;
+    if (credentialCommand !== undefined) {
+      const beside = username === undefined || username === "" ? "" : "; check username too";
+      return {
+        who: who(`what ${this.argument ?? "registry"}.credentialCommand (${credentialCommand[0] ?? ""}) printed`),
+        wayOut: `Run that command by hand: it may print what has expired, or what is for another registry or account${beside}.`,
+      };
+    }
+    if (dockerConfigPath !== undefined) {
+      return {
+        who: who(`what dockerConfigPath "${dockerConfigPath}" has for it`),
+        wayOut: `Log in again, or check the entry for ${this.place.authority} there.`,
+      };
+    }
+    return {
+      who: isUser ? who("the given password") : "the given identity token",
+      wayOut: `Check username and password${this.within}.`,
+    };
+  }
 
   /**
    * Those in use; undefined where none were given.
@@ -77,7 +109,7 @@ export class CredentialSource {
   private async ask(): Promise<RegistryCredentials | undefined> {
     const { username, password, dockerConfigPath, credentialCommand } = this.connection;
     if (credentialCommand !== undefined) {
-      return runCredentialCommand(credentialCommand, username, this.signal);
+      return runCredentialCommand(credentialCommand, username, this.signal, { argument: this.argument });
     }
     if (dockerConfigPath !== undefined) {
       const where = `dockerConfigPath "${dockerConfigPath}"`;
@@ -85,6 +117,11 @@ export class CredentialSource {
     }
     return username === undefined || username === "" ? undefined : asCredentials(username, password ?? "");
   }
+}
+
+/** For a sentence: nothing where there is but one. */
+export function withinArgument(argument: string | undefined): string {
+  return argument === undefined || argument === "registry" ? "" : ` in ${argument}`;
 }
 
 function isSame(one: RegistryCredentials | undefined, other: RegistryCredentials): boolean {

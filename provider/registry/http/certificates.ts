@@ -9,7 +9,7 @@ import { RegistryError } from "../registryError";
 
 /** The CA certificates a program gave for one registry. */
 export interface GivenCertificates {
-  /** `caCertPath "ca.crt"` or `caCert`; for messages. */
+  /** `caCertPath "ca.crt"` or `registry.caCert`; for messages. */
   where: string;
   pem: string;
   certificates: X509Certificate[];
@@ -20,17 +20,20 @@ const block = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[\s\S]*?-----END (?:TRUST
 /**
  * Reads `caCert` or `caCertPath`.
  *
+ * @param argument What errors call the registry.
  * @throws RegistryError `FILE_UNREADABLE`, `CA_INVALID`, `CA_TWICE`
  */
 export function givenCertificates(
   connection: Pick<RegistryConnection, "caCert" | "caCertPath">,
+  argument: string,
 ): GivenCertificates | undefined {
   const { caCert, caCertPath } = connection;
   if (caCert !== undefined && caCertPath !== undefined) {
-    throw new RegistryError("CA_TWICE", "registry.caCert and registry.caCertPath are both given; give one of them.");
+    const text = `${argument}.caCert and ${argument}.caCertPath are both given; give one of them.`;
+    throw new RegistryError("CA_TWICE", text);
   }
   if (caCert !== undefined) {
-    return parseCertificates(caCert, "registry.caCert");
+    return parseCertificates(caCert, `${argument}.caCert`);
   }
   if (caCertPath === undefined) {
     return undefined;

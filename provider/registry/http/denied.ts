@@ -1,3 +1,4 @@
+import { withinArgument } from "../auth/credentialSource";
 import type { RegistryCredentials } from "../auth/registryCredentials";
 import type { RegistryEndpoint } from "../endpoint";
 import { RegistryError } from "../registryError";
@@ -18,9 +19,13 @@ export function deniedWayOut(
   { authority }: RegistryEndpoint,
   credentials: RegistryCredentials | undefined,
   access: "pull" | "pull,push" | "delete",
+  argument?: string,
 ): string {
   if (credentials === undefined) {
-    return "Credentials with the right to this repository are needed; give username and password, or dockerConfigPath.";
+    const give = `give username and password${withinArgument(argument)}, or dockerConfigPath`;
+    return access === "pull"
+      ? `There is none of this name, or it is not for everybody: check the name, or ${give}.`
+      : `Credentials with the right to this repository are needed; ${give}.`;
   }
   const who = credentials.kind === "password" ? `User "${credentials.username}"` : "The given identity token";
   if (access === "delete") {

@@ -18,9 +18,10 @@ export function proxyFor(
   url: URL,
   explicit: string | undefined,
   environment: Environment = process.env,
+  argument = "registry",
 ): URL | undefined {
   if (explicit !== undefined && explicit !== "") {
-    return parseProxy(explicit, "registry.proxy");
+    return parseProxy(explicit, `${argument}.proxy`);
   }
   const name = url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY";
   const value = environment[name] || environment[name.toLowerCase()];

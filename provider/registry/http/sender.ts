@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 
 import type { OperationContext } from "../../model/context";
 import type { Scope } from "../auth/authorizer";
-import { Authorizer, refusedCredentials, withoutDowngrade } from "../auth/authorizer";
+import { Authorizer, withoutDowngrade } from "../auth/authorizer";
 import { CredentialSource } from "../auth/credentialSource";
 import { credentialProblem } from "../auth/givenCredentials";
 import type { RegistryConnection } from "../connection";
@@ -42,6 +42,8 @@ export interface RegistryOptions {
    * that is still too much.
    */
   chunkBytes?: number;
+  /** What errors call the argument that says how it is reached: `registry[1]` of a list. Default `registry`. */
+  argument?: string;
   /** Which right a token is asked for to read with: "pull" of a registry that is only read. Default "pull,push". */
   access?: "pull" | "pull,push";
 }
@@ -98,6 +100,7 @@ export class Sender {
   readonly chunkBytes: number;
   /** What a token is asked for where something is only read. */
   readonly access: "pull" | "pull,push";
+  private readonly argument: string | undefined;
   private readonly transport: Transport;
   private readonly pace: Pace | undefined;
   /** Downloads at a time, each to its end; apart from the requests, so that none of them waits for a download. */
@@ -115,6 +118,7 @@ export class Sender {
     this.endpoint = parseRegistryEndpoint(connection.endpoint);
     this.base = new URL(baseUrl(this.endpoint));
     this.access = options.access ?? "pull,push";
+    this.argument = options.argument;
     const { maxBytesPerSecond, maxParallel } = connection;
     const max = Math.min(options.concurrency?.max ?? 16, maxParallel ?? Infinity);
     this.pace = maxBytesPerSecond === undefined ? undefined : new Pace(maxBytesPerSecond);
@@ -127,13 +131,14 @@ export class Sender {
     this.transport = new Transport(connection, {
       connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
       connections: max + 2,
+      argument: options.argument ?? "registry",
     });
     this.authorizer = new Authorizer(
       this.endpoint,
-      new CredentialSource(connection, this.endpoint, ctx.signal),
+      new CredentialSource(connection, this.endpoint, ctx.signal, options.argument),
       (method, url, headers, body) => this.sendPlain(method, url, headers, body),
     );
-    checkCredentials(connection);
+    checkCredentials(connection, options.argument);
   }
 
   /** A URL of the registry's API: `/v2/` + path. */
@@ -246,9 +251,16 @@ export class Sender {
     if (status === 401 && credentials !== undefined) {
       return this.authorizer.scheme === "bearer" && url.pathname !== "/v2/"
         ? insufficientScope(method, url, response, endpoint, credentials, access)
-        : refusedCredentials(endpoint, credentials, `${method} ${redactUrl(url)}: 401`);
+        : this.authorizer.refused(credentials, `${method} ${redactUrl(url)}: 401`);
     }
-    return responseError(method, url, response, status === 403 ? deniedWayOut(endpoint, credentials, access) : wayOut);
+    const denied = status === 403 || (access === "pull" && wayOut === "");
+    const { argument } = this;
+    return responseError(
+      method,
+      url,
+      response,
+      denied ? deniedWayOut(endpoint, credentials, access, argument) : wayOut,
+    );
   }
 
   /** Waits as the policy says after a try that failed, or says that it is not worth another. */
@@ -453,8 +465,8 @@ function exhausted(attempts: number, wait: number | undefined): string {
 }
 
 /** @throws RegistryError `CREDENTIALS_TWICE`, `CREDENTIALS_INCOMPLETE` */
-function checkCredentials({ password, ...given }: RegistryConnection): void {
-  const problem = credentialProblem({ ...given, withPassword: password !== undefined && password !== "" });
+function checkCredentials({ password, ...given }: RegistryConnection, argument: string | undefined): void {
+  const problem = credentialProblem({ ...given, withPassword: password !== undefined && password !== "" }, argument);
   if (problem !== undefined) {
     throw new RegistryError(problem.code, problem.text);
   }

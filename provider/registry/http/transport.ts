@@ -17,6 +17,8 @@ export interface TransportOptions {
   connectTimeoutMs: number;
   /** Connections per host. */
   connections: number;
+  /** What errors call the registry. */
+  argument: string;
 }
 
 /** Answers are small here (manifests, JSON): a larger one is cut off. Registries limit manifests to 4 MiB. */
@@ -33,7 +35,7 @@ export class Transport {
     private readonly connection: RegistryConnection,
     private readonly options: TransportOptions,
   ) {
-    this.given = givenCertificates(connection);
+    this.given = givenCertificates(connection, options.argument);
   }
 
   /** @throws RegistryError made by explainFailure(); the signal's own reason when aborted. */
@@ -52,13 +54,14 @@ export class Transport {
   /** The error for a body of `open` that broke. */
   async explain(error: unknown, request: HttpRequest): Promise<RegistryError> {
     return explainFailure(error, request, {
-      proxy: proxyFor(request.url, this.connection.proxy),
+      proxy: this.proxy(request),
       given: this.given,
+      argument: this.options.argument,
     });
   }
 
   private async explained<T>(request: HttpRequest, work: (proxy: URL | undefined) => Promise<T>): Promise<T> {
-    const proxy = proxyFor(request.url, this.connection.proxy);
+    const proxy = this.proxy(request);
     try {
       return await work(proxy);
     } catch (error) {
@@ -67,6 +70,10 @@ export class Transport {
       }
       throw await this.explain(error, request);
     }
+  }
+
+  private proxy({ url }: HttpRequest): URL | undefined {
+    return proxyFor(url, this.connection.proxy, process.env, this.options.argument);
   }
 
   private async request(request: HttpRequest, proxy: URL | undefined): Promise<HttpStreamResponse> {

@@ -12,6 +12,8 @@ import { proxyRefusal } from "./undiciText";
 interface Surroundings {
   proxy: URL | undefined;
   given: GivenCertificates | undefined;
+  /** What errors call the registry. */
+  argument: string;
 }
 
 /** Codes after which the same request may well succeed a moment later. */
@@ -50,7 +52,7 @@ export async function explainFailure(
     return make(
       "PROXY_REFUSED",
       status === 407
-        ? `the proxy ${around.proxy.host} wants credentials (407): give them as http://USER:PASSWORD@${around.proxy.host} in registry.proxy or HTTPS_PROXY.`
+        ? `the proxy ${around.proxy.host} wants credentials (407): give them as http://USER:PASSWORD@${around.proxy.host} in ${around.argument}.proxy or HTTPS_PROXY.`
         : `the proxy ${around.proxy.host} refused a connection to ${place} (status ${status}): allow it there, or name the registry in NO_PROXY to go directly.`,
     );
   }
@@ -160,7 +162,7 @@ async function certificateFailure(
   }
   const ca =
     around.given === undefined
-      ? "by any CA that this machine trusts: give the CA that signed it as registry.caCertPath or caCert"
+      ? `by any CA that this machine trusts: give the CA that signed it as ${around.argument}.caCertPath or caCert`
       : `by the CA in ${around.given.where} (subject ${around.given.certificates.map((c) => oneLine(c.subject)).join("; ")}) or any CA that this machine trusts: give the CA that did sign it`;
   const who = around.proxy === undefined ? place : `${place} or of the proxy ${around.proxy.host}`;
   return make(

@@ -10,12 +10,21 @@ import type { ImageList, ResolvedImage } from "./imageList";
 import { resolveImages, statedImages } from "./resolveImages";
 import { SourceRegistries } from "./sourceRegistries";
 
-/** Looks the names of a list up. @throws RegistryError `IMAGES_UNRESOLVED`, and for a connection that cannot be right */
-export async function resolveList(list: ImageList, context: OperationContext): Promise<ResolvedImage[]> {
+/**
+ * Looks the names of a list up.
+ *
+ * @param argument What errors call the list.
+ * @throws RegistryError `IMAGES_UNRESOLVED`, and for a connection that cannot be right
+ */
+export async function resolveList(
+  list: ImageList,
+  argument: string,
+  context: OperationContext,
+): Promise<ResolvedImage[]> {
   if (list.held === true) {
     return statedImages(list.images);
   }
-  const registries = new SourceRegistries(list.registries ?? {}, context, {});
+  const registries = new SourceRegistries(list.registries ?? {}, argument, context, {});
   try {
     return await resolveImages(list.images, registries);
   } finally {
@@ -51,7 +60,7 @@ export class RegistryImages implements ImagePackage {
 
   /**
    * @param given `resolved`: what the names pointed at when they were looked up; absent: they are looked up now. `mirrors`:
-   *   where the images go. `signatures`: whether their signatures are read.
+   *   where the images go. `signatures`: whether their signatures are read. `argument`: what errors call the list.
    * @throws RegistryError `IMAGES_UNRESOLVED`, and for a connection that cannot be right
    */
   static async open(
@@ -62,14 +71,16 @@ export class RegistryImages implements ImagePackage {
       mirrors = [],
       signatures = false,
       limits = {},
+      argument = "source",
     }: {
       resolved?: readonly ResolvedImage[];
       mirrors?: readonly Registry[];
       signatures?: boolean;
       limits?: RegistryOptions;
+      argument?: string;
     } = {},
   ): Promise<RegistryImages> {
-    const registries = new SourceRegistries(list.registries ?? {}, context, limits);
+    const registries = new SourceRegistries(list.registries ?? {}, argument, context, limits);
     try {
       const images =
         resolved ?? (list.held === true ? statedImages(list.images) : await resolveImages(list.images, registries));

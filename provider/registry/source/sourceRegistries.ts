@@ -11,8 +11,10 @@ const addresses: Readonly<Record<string, string>> = { "docker.io": "registry-1.d
 export class SourceRegistries {
   private readonly opened = new Map<string, Registry>();
 
+  /** @param argument What errors call the list: `source`, or `source[1]`. */
   constructor(
     private readonly connections: Readonly<Record<string, SourceConnection>>,
+    private readonly argument: string,
     private readonly context: OperationContext,
     private readonly limits: RegistryOptions,
   ) {}
@@ -22,7 +24,11 @@ export class SourceRegistries {
     let registry = this.opened.get(host);
     if (registry === undefined) {
       const connection = { endpoint: addresses[host] ?? host, ...this.connections[host] };
-      registry = new Registry(connection, this.context, { ...this.limits, access: "pull" });
+      registry = new Registry(connection, this.context, {
+        ...this.limits,
+        access: "pull",
+        argument: `${this.argument}.registries["${host}"]`,
+      });
       this.opened.set(host, registry);
     }
     return registry;

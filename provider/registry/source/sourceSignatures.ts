@@ -18,14 +18,16 @@ const imagesAtOnce = 8;
  * The signatures of images, and nothing else of them: for who asks whether they are signed, and copies nothing. As a
  * package's index says it.
  *
+ * @param argument What errors call the list.
  * @throws RegistryError those of the registries
  */
 export async function readSourceSignatures(
   list: ImageList,
   images: readonly ResolvedImage[],
+  argument: string,
   context: OperationContext,
 ): Promise<PackageIndex> {
-  const registries = new SourceRegistries(list.registries ?? {}, context, {});
+  const registries = new SourceRegistries(list.registries ?? {}, argument, context, {});
   const reader = new SignatureReader(registries);
   try {
     reader.index.images.push(...(await mapConcurrently(images, (image) => reader.read(image), imagesAtOnce)));

@@ -1,6 +1,6 @@
 import { sameValue } from "../../pulumi/plainValue";
 import type { RegistryConnection } from "../../registry/connection";
-import { connectionsOf, placeOf, placeOfKnown, registriesOf } from "./registries";
+import { connectionsOf, placeOf, placeOfKnown, registriesOf, registryArgument } from "./registries";
 import { sourcesOf } from "./sources";
 import type { DroppedRegistry, PushSetInputs, PushSetOutputs, RegistryState } from "./state";
 
@@ -37,6 +37,8 @@ export function isReplaced(before: PushSetInputs["registry"], after: PushSetInpu
 
 /** A registry that a push set is to have, and what the state has of it. */
 export interface RegistryEntry {
+  /** What errors call it: `registry`, or `registry[1]` of a list. */
+  argument: string;
   connection: RegistryConnection;
   before: RegistryState | undefined;
   /** It has all that is declared. */
@@ -54,12 +56,12 @@ export function compareRegistries(
   const wanted = connectionsOf(news.registry).map((connection) => ({ connection, place: placeOfKnown(connection) }));
   const probe = wanted.flatMap(({ place }) => had.get(place ?? "")?.before.probe ?? [])[0];
   const [only] = had.values();
-  const entries = wanted.map(({ connection, place }) => {
+  const entries = wanted.map(({ connection, place }, at) => {
     const isOnly = place === undefined && had.size === 1 && wanted.length === 1;
     const before = (isOnly ? only : had.get(place ?? ""))?.before;
     const isSettled =
       olds !== undefined && before !== undefined && sameValue(before.probe, probe) && hasAll(olds, before, news);
-    return { connection, before, isSettled };
+    return { argument: registryArgument(news.registry, at), connection, before, isSettled };
   });
   const places = new Set(wanted.map(({ place }) => place));
   const dropped = places.has(undefined) ? [] : [...had].flatMap(([place, one]) => (places.has(place) ? [] : [one]));

@@ -31,9 +31,9 @@ export class Delivery {
     private readonly nodes: readonly NodeConnection[] | undefined,
     private readonly context: OperationContext,
   ) {
-    const { connection, before } = entry;
+    const { argument, connection, before } = entry;
     this.connection = connection;
-    this.registry = new Registry(connection, context);
+    this.registry = new Registry(connection, context, { argument });
     this.book = new PushSetBook(this.registry, inputs, before?.record, context);
     this.probe = before?.probe;
     this.record = before?.record;

@@ -13,7 +13,7 @@ import { pruneAlone } from "./prune";
 import { PruneReview } from "./pruneReview";
 import { push } from "./push";
 import { refreshRegistry } from "./refresh";
-import { connectionsOf, driftOf, placeOf, registriesOf, summaryOf } from "./registries";
+import { connectionsOf, driftOf, placeOf, registriesOf, registryArgument, summaryOf } from "./registries";
 import { orderNote, registryNotes } from "./registryNotes";
 import { filterProblems, firstPushNotes, imageNotes } from "./review";
 import { PushSetRun } from "./run";
@@ -88,7 +88,12 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
     const connections = connectionsOf(outs.registry);
     const states = await Promise.all(
       registriesOf(outs).map((state, at) =>
-        refreshRegistry(connections[at] as RegistryConnection, state, outs.check, context),
+        refreshRegistry(
+          { connection: connections[at] as RegistryConnection, argument: registryArgument(outs.registry, at) },
+          state,
+          outs.check,
+          context,
+        ),
       ),
     );
     const { drift: _drift, damaged: _damaged, ...rest } = outs;
@@ -121,9 +126,10 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
       // Credentials, CA, proxy or the path to the same package: nothing to do but to remember them.
       const nodes = this.run.nodesOf(context.urn);
       const states = await Promise.all(
-        compareRegistries(olds, news).entries.map(async ({ connection, before }) => {
+        compareRegistries(olds, news).entries.map(async (entry) => {
+          const { connection, before } = entry;
           const { former: _former, record: _record, ...state } = before as RegistryState;
-          const past = await pruneAlone(connection, before as RegistryState, news, nodes, context);
+          const past = await pruneAlone(entry, before as RegistryState, news, nodes, context);
           return { ...state, ...past, endpoint: connection.endpoint };
         }),
       );

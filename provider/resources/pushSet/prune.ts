@@ -3,7 +3,6 @@ import { MirrorError, textWithCode } from "../../model/errors";
 import type { Problem } from "../../model/problem";
 import { problemText } from "../../model/problem";
 import type { NodeConnection } from "../../node";
-import type { RegistryConnection } from "../../registry/connection";
 import type { PushedImage, PushResult } from "../../registry/push/pushResult";
 import { Registry } from "../../registry/registry";
 import { RegistryError } from "../../registry/registryError";
@@ -16,6 +15,7 @@ import type { OtherRecords, RecordedImage } from "../../registry/sets/pushSetRec
 import { readRecord } from "../../registry/sets/pushSetRecord";
 import type { RecordWanted } from "./book";
 import { PushSetBook } from "./book";
+import type { RegistryEntry } from "./comparison";
 import { askNodes, heldManifests } from "./heldByNodes";
 import { countOf, describePruned } from "./pruneText";
 import type { PruneWanted } from "./pruneWanted";
@@ -126,7 +126,7 @@ export async function pruneAfterPush(
  * warning here, too.
  */
 export async function pruneAlone(
-  connection: RegistryConnection,
+  { connection, argument }: Pick<RegistryEntry, "connection" | "argument">,
   { images, former = [], record }: Pick<RegistryState, "images" | "former" | "record">,
   inputs: RecordWanted,
   connections: readonly NodeConnection[] | undefined,
@@ -139,7 +139,7 @@ export async function pruneAlone(
   if (!former.some((image) => isExpired(image, wanted.keep))) {
     return { former, ...(record === undefined ? {} : { record }) };
   }
-  const registry = new Registry(connection, context);
+  const registry = new Registry(connection, context, { argument });
   try {
     await registry.ping();
     const book = new PushSetBook(registry, inputs, record, context);

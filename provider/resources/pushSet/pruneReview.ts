@@ -61,7 +61,10 @@ export class PruneReview {
     return all;
   }
 
-  private async forecast({ connection, before }: RegistryEntry, images: readonly NamedImage[]): Promise<PruneForecast> {
+  private async forecast(
+    { argument, connection, before }: RegistryEntry,
+    images: readonly NamedImage[],
+  ): Promise<PruneForecast> {
     const { images: had = [], former: past = [], fingerprint, record } = before ?? {};
     const former = formerAfter(past, had, images, { counts: Boolean(fingerprint) });
     const { prune } = this.news;
@@ -70,7 +73,7 @@ export class PruneReview {
     }
     let registry: Registry | undefined;
     try {
-      registry = new Registry(connection, context);
+      registry = new Registry(connection, context, { argument });
       const book = new PushSetBook(registry, this.news, record, context);
       const ask = (): Promise<NodesSeen> => (this.seen ??= nodesOf(prune, this.connections, context));
       return await foreseePrune({ registry, book, images, former }, prune, ask);

@@ -1,6 +1,5 @@
 import type { OperationContext } from "../../model/context";
 import { messageOf } from "../../model/errors";
-import type { RegistryConnection } from "../../registry/connection";
 import { Registry } from "../../registry/registry";
 import type { InspectedImage } from "../../registry/sets/inspect";
 import { inspectImages } from "../../registry/sets/inspect";
@@ -8,6 +7,7 @@ import type { LostContents } from "../../registry/sets/lostContents";
 import { lostContents } from "../../registry/sets/lostContents";
 import type { ManifestsByRepository } from "../../registry/sets/pushSetRecord";
 import { hasRecord, readRecord } from "../../registry/sets/pushSetRecord";
+import type { RegistryEntry } from "./comparison";
 import { stateOf } from "./registries";
 import type { RegistryState } from "./state";
 
@@ -18,12 +18,12 @@ import type { RegistryState } from "./state";
  * @returns the state with what is found, or as it was where the registry could not be asked
  */
 export async function refreshRegistry(
-  connection: RegistryConnection,
+  { connection, argument }: Pick<RegistryEntry, "connection" | "argument">,
   state: RegistryState,
   check: "manifests" | "blobs" | undefined,
   context: OperationContext,
 ): Promise<RegistryState> {
-  const registry = new Registry(connection, context);
+  const registry = new Registry(connection, context, { argument });
   try {
     const found = await inspectImages(registry, state.images, state.probe, context);
     const drift = found.filter((entry) => entry.found !== entry.expected).map(driftLine);

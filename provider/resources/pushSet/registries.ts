@@ -11,6 +11,11 @@ export function connectionsOf(registry: PushSetInputs["registry"]): RegistryConn
   return Array.isArray(registry) ? registry : [registry];
 }
 
+/** What errors call one of them. */
+export function registryArgument(registry: PushSetInputs["registry"], at: number): string {
+  return Array.isArray(registry) ? `registry[${at}]` : "registry";
+}
+
 /** Host, port and namespace, whatever way the endpoint is written. */
 export function placeOf(endpoint: string): string {
   const { scheme, host, port, namespace } = parseRegistryEndpoint(endpoint);

@@ -15,7 +15,7 @@ import { shapes } from "./shapes";
 import type { GivenKey } from "./signerKeys";
 import { keyArgument, keyText } from "./signerKeys";
 import type { Digests, ImageSource } from "./sources";
-import { knownImages } from "./sources";
+import { knownImages, sourceArgument } from "./sources";
 
 /** An entry of `requireSigned`, as a program gives it. */
 export interface GivenSigner extends GivenKey {
@@ -110,10 +110,11 @@ export async function checkInPreview(
   const found = packages === undefined ? [] : [checkChosen(packages, required, isChosen)];
   const lists = sources.filter((source) => typeof source !== "string");
   for (const source of lists.filter((one) => !isForPush(one))) {
+    const argument = sourceArgument(sources, sources.indexOf(source));
     const images = knownImages(source, digests) ?? [];
     const asked = images.filter((one) => isChosen(one.source) && isAsked(one.source, required));
     if (asked.length > 0) {
-      const index = await readSourceSignatures(source, asked, context);
+      const index = await readSourceSignatures(source, asked, argument, context);
       found.push(checkSigned(index, index.images, required));
     }
   }

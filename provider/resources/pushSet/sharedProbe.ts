@@ -63,7 +63,7 @@ async function readFromAny(
     if (entry.before?.probe?.digest !== probe.digest || opened?.failure !== undefined) {
       continue;
     }
-    const registry = opened?.registry ?? new Registry(entry.connection, context);
+    const registry = opened?.registry ?? new Registry(entry.connection, context, { argument: entry.argument });
     try {
       const content = await readProbe(registry, probe);
       if (content !== undefined) {

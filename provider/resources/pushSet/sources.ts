@@ -24,6 +24,11 @@ export function sourcesOf(source: ImageSource | ImageSource[]): ImageSource[] {
   return Array.isArray(source) ? source : [source];
 }
 
+/** What errors call one of them. */
+export function sourceArgument(sources: readonly ImageSource[], at: number): string {
+  return sources.length === 1 ? "source" : `source[${at}]`;
+}
+
 /** How people call them. */
 export function describeSources(source: ImageSource | ImageSource[]): string {
   return sourcesOf(source)
@@ -75,9 +80,9 @@ export function checkSources(sources: readonly ImageSource[]): void {
 /** Looks the names of all lists up. @throws RegistryError `IMAGES_UNRESOLVED` */
 export async function resolveSources(sources: readonly ImageSource[], context: OperationContext): Promise<Digests> {
   const digests: Digests = {};
-  for (const source of sources) {
+  for (const [at, source] of sources.entries()) {
     if (typeof source !== "string") {
-      for (const { source: name, digest } of await resolveList(source, context)) {
+      for (const { source: name, digest } of await resolveList(source, sourceArgument(sources, at), context)) {
         digests[name] = digest;
       }
     }
@@ -107,7 +112,7 @@ export function openSources(
   const { spoolDir } = options;
   const local = { ...options, ...(spoolDir === undefined ? {} : { spoolDir: localPath(spoolDir) }) };
   return openAsOne(
-    sources.map((source) => async () => {
+    sources.map((source, at) => async () => {
       if (typeof source === "string") {
         const opened = await openPackage(localPath(source), local);
         try {
@@ -123,6 +128,7 @@ export function openSources(
         signatures,
         ...(resolved === undefined ? {} : { resolved }),
         mirrors,
+        argument: sourceArgument(sources, at),
       });
     }),
   );

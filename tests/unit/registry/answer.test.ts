@@ -28,7 +28,7 @@ describe("codes of a registry's answers", () => {
     const alert = Object.assign(new Error("alert"), { code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" });
     const { signal } = new AbortController();
     const request = { method: "GET", url, headers: {}, headersTimeoutMs: 1, signal };
-    const error = await explainFailure(alert, request, { proxy: undefined, given: undefined });
+    const error = await explainFailure(alert, request, { proxy: undefined, given: undefined, argument: "registry" });
     strictEqual(error.code, "REGISTRY_CLIENT_CERTIFICATE");
     match(error.message, /wants a client certificate/);
   });

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
+import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -145,6 +145,27 @@ describe("authentication", () => {
         error.message,
       );
       return true;
+    });
+  });
+
+  it("P5: of a list or of a source, errors name the argument that says how the registry is reached", async () => {
+    wantsBasic(basic("alice", "pa:ss"));
+    const argument = 'source.registries["docker.io"]';
+    const said = async (connection: object): Promise<string> => {
+      try {
+        await bench.registry(given(connection), { argument, access: "pull" }).headManifest("a", "1");
+      } catch (error) {
+        return (error as RegistryError).message;
+      }
+      throw new Error("it was accepted");
+    };
+    ok((await said({})).includes(`Give username and password in ${argument}, or`));
+    ok((await said({ username: "alice", password: "x" })).endsWith(`Check username and password in ${argument}.`));
+    server.script = ({ answer }) => (answer(403, {}), true);
+    ok((await said({})).endsWith(`give username and password in ${argument}, or dockerConfigPath.`));
+    const half = { ...given({ username: "alice" }) };
+    throws(() => bench.registry(half, { argument }), {
+      message: `${argument}: username is given without password; give both, or neither.`,
     });
   });
 

@@ -106,7 +106,7 @@ describe("credentialCommand", () => {
 
   it("a command that waits is ended, and so is one when the run is", async () => {
     await rejects(
-      runCredentialCommand(["sh", "-c", "sleep 30; echo x"], "u", signal, 200),
+      runCredentialCommand(["sh", "-c", "sleep 30; echo x"], "u", signal, { limitMs: 200 }),
       /no credential within 0\.2 s/,
     );
     const controller = new AbortController();
@@ -137,7 +137,14 @@ describe("credentialCommand", () => {
     const { command, runs } = counting();
     wantsBasic(() => "another");
     const registry = bench.registry({ endpoint: server.url, username: "AWS", credentialCommand: command });
-    await rejects(registry.ping(), { code: "REGISTRY_UNAUTHORIZED" });
+    await rejects(registry.ping(), (error: RegistryError) => {
+      strictEqual(error.code, "REGISTRY_UNAUTHORIZED");
+      const printed = 'did not accept user "AWS" with what registry.credentialCommand (sh) printed (';
+      ok(error.message.includes(printed), error.message);
+      match(error.message, /\. Run that command by hand: .*; check username too\.$/);
+      ok(!error.message.includes("token-1"), error.message);
+      return true;
+    });
     strictEqual(runs(), 1);
   });
 

@@ -79,6 +79,23 @@ describe("the way to a registry: TLS", () => {
     );
   });
 
+  it("P4: of a list or of a source, the error names the argument where the CA is to be given", async () => {
+    const server = await bench.server(good);
+    for (const argument of ["registry[1]", 'source.registries["docker.io"]']) {
+      const said = async (connection: object): Promise<string> => {
+        const registry = bench.registry({ endpoint: server.hostPort, ...connection }, { argument });
+        return registry.ping().then(
+          () => "accepted",
+          (error: unknown) => messageOf(error),
+        );
+      };
+      const missing = await said({});
+      ok(missing.includes(`give the CA that signed it as ${argument}.caCertPath or caCert;`), missing);
+      const wrong = await said({ caCert: other.cert });
+      ok(wrong.includes(`is not signed by the CA in ${argument}.caCert (subject CN=another CA`), wrong);
+    }
+  });
+
   it("insecure accepts it, and only it", async () => {
     const server = await bench.server(good);
     strictEqual((await bench.registry({ endpoint: server.hostPort, insecure: true }).ping()).auth, "none");
@@ -253,7 +270,7 @@ describe("the way to a registry: TLS", () => {
         headersTimeoutMs: 1,
         signal: bench.controller.signal,
       },
-      { proxy: undefined, given: undefined },
+      { proxy: undefined, given: undefined, argument: "registry" },
     );
     strictEqual(error.code, "REGISTRY_UNKNOWN_HOST");
     ok(error.message.includes('the name "registry.invalid" cannot be resolved'), error.message);

@@ -125,6 +125,21 @@ const pushSet: Argument[] = [
     make: (password) => push({ source: { images, registries: { h: { password } } } }),
     bad: [null, 7],
   },
+  {
+    name: 'source.registries["h"].caCert',
+    make: (caCert) => push({ source: { images, registries: { h: { caCert } } } }),
+    bad: text,
+  },
+  {
+    name: 'source[1].registries["h"].caCertPath',
+    make: (caCertPath) => push({ source: ["a.tar", { images, registries: { h: { caCertPath } } }] }),
+    bad: text,
+  },
+  {
+    name: "registry[1].caCert",
+    make: (caCert) => ({ ...push(), registry: [{ endpoint: "a.example" }, { endpoint: "b.example", caCert }] }),
+    bad: text,
+  },
   { name: "registry.endpoint", make: (endpoint) => push({}, { endpoint }), bad: required },
   { name: "registry.caCert", make: (caCert) => push({}, { caCert }), bad: text },
   { name: "registry.caCertPath", make: (caCertPath) => push({}, { caCertPath }), bad: text },

@@ -228,11 +228,11 @@ describe("S6: what prevents pruning", () => {
 
   it("without anything to prune the registry is not asked; one that is gone is a warning", async () => {
     const { context } = subject();
-    const connection = { endpoint: `${server.url}/ns` };
-    await pruneAlone(connection, { images: [], former: [] }, inputs, [], context);
+    const entry = { connection: { endpoint: `${server.url}/ns` }, argument: "registry" };
+    await pruneAlone(entry, { images: [], former: [] }, inputs, [], context);
     deepStrictEqual(server.requests, []);
     server.script = ({ answer }) => (answer(401), true);
-    const left = await pruneAlone(connection, { images: [], former }, inputs, [], context);
+    const left = await pruneAlone(entry, { images: [], former }, inputs, [], context);
     deepStrictEqual(left.former, former);
     ok(said.some((text) => text.startsWith("nothing was pruned from")));
   });
