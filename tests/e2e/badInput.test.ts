@@ -331,7 +331,7 @@ describe("bad input is refused with the thing, the value and the way out, and no
       privateKeyPath: lab.keys.plain.privateKeyPath,
       hostKey: node.hostKey,
       dialErrorLimit: 1,
-      perDialTimeout: 5,
+      perDialTimeout: 30,
     };
     const args: NodeArgs = { connection };
     bad.node?.(args);

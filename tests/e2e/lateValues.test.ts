@@ -10,7 +10,6 @@ import { openStack } from "../engine/program";
  * touched.
  */
 describe("values that become known in up, and turn out to be nothing", function () {
-  this.timeout(300_000);
   let folder: string;
 
   before(() => {

@@ -12,7 +12,6 @@ const hostsToml = "/etc/containerd/certs.d/gcr.io/hosts.toml";
 
 /** What a preview that has looked says of nodes is what `up` does to them. One stack, from step to step. */
 describe("L1, L2: a preview that has looked", function () {
-  this.timeout(120_000);
   let lab: Lab;
   let nodes: LabNode[];
   let folder: string;

@@ -43,7 +43,7 @@ describe("whose a node is: forced replacements, renames and second owners, on th
 
   const at = ({ address: host, port, hostKey }: LabNode, more: Args = {}): Args => {
     const { privateKeyPath } = lab.keys.plain;
-    return { connection: { host, port, hostKey, privateKeyPath, dialErrorLimit: 1, perDialTimeout: 5 }, ...more };
+    return { connection: { host, port, hostKey, privateKeyPath, dialErrorLimit: 1, perDialTimeout: 30 }, ...more };
   };
   function program(declared: Record<string, Args> = {}, hosts = ["somehost.io"]): Record<string, ConfigValue> {
     const { caCertPath, username, password, hostPort, endpoint } = lab.mirror;

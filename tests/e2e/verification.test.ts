@@ -64,7 +64,7 @@ describe("verdicts, drift and nodes that are gone, through whole programs", func
             privateKeyPath: lab.keys.plain.privateKeyPath,
             hostKey: node.hostKey,
             dialErrorLimit: 1,
-            perDialTimeout: 5,
+            perDialTimeout: 30,
           },
           ...(changes.verify === undefined ? {} : { verify: changes.verify }),
           ...changes.node,

@@ -11,9 +11,6 @@ describe("lab: faulty lines and registries in front of the real ones", function 
     lab = await sharedLabOrSkip(this);
     await lab.pushPublic();
   });
-  beforeEach(function () {
-    this.timeout(60_000);
-  });
   after(() => Promise.all(fronts.map((front) => front.stop())));
 
   function ssh(line: TcpFaultProxy, command: string): ReturnType<typeof execute> {

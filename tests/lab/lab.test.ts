@@ -68,9 +68,6 @@ describe("lab: nodes", function () {
   before(async function () {
     lab = await sharedLabOrSkip(this);
   });
-  beforeEach(function () {
-    this.timeout(60_000);
-  });
 
   it("has one node per containerd line, each with a daemon that serves CRI from its distribution's configuration", async () => {
     assert.deepEqual(
@@ -304,9 +301,6 @@ describe("lab: registries and packages", function () {
   before(async function () {
     lab = await sharedLabOrSkip(this);
     await lab.pushPublic();
-  });
-  beforeEach(function () {
-    this.timeout(60_000);
   });
 
   it("the mirror asks for credentials and has a certificate that only its CA vouches for", async () => {

@@ -57,7 +57,6 @@ function assertOk(result: OperationResult): void {
 const said = (result: OperationResult): string => result.diagnostics.map((one) => one.message).join("\n");
 
 describe("B5: rollout of a cluster", function () {
-  this.timeout(180_000);
   let fleet: Fleet;
   beforeEach(async () => {
     fleet = await Fleet.open();

@@ -51,10 +51,10 @@ export class PullTraffic {
   async more(count: number): Promise<void> {
     // The one that is under way may have begun before.
     const until = this.log.pulled + 1 + count;
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 300_000;
     while (this.log.pulled < until) {
       if (Date.now() > deadline || this.log.failed.length > 0)
-        throw new Error(`no ${count} pulls within a minute: ${JSON.stringify(this.log)}`);
+        throw new Error(`no ${count} pulls within five minutes: ${JSON.stringify(this.log)}`);
       await sleep(20);
     }
   }
@@ -82,7 +82,7 @@ export class PullTraffic {
     for (;;) {
       try {
         await this.cri.removeImage(image);
-        await this.cri.pullImage(image, 60_000);
+        await this.cri.pullImage(image, 240_000);
         this.log.pulled++;
         return;
       } catch (error) {
@@ -91,7 +91,7 @@ export class PullTraffic {
           return;
         }
         this.log.interrupted++;
-        await this.cri.waitReady(60_000);
+        await this.cri.waitReady(240_000);
       }
     }
   }

@@ -18,7 +18,6 @@ const serviceAccount = JSON.stringify({
 
 /** Where credentials must stand on each line, and that no registry ever sees another's. */
 describe("containerd: credentials of mirrors and of gcr.io", function () {
-  this.timeout(120_000);
   let lab: Lab;
   let log: AskedLog;
   let ca = "";

@@ -20,7 +20,6 @@ const caOnNode = "/etc/ssl/lab-ca.crt";
  * A node that a site has configured in config.toml itself, credentials, certificates, headers and a drop-in included.
  */
 describe("containerd: a site's own settings in config.toml", function () {
-  this.timeout(120_000);
   let lab: Lab;
   let log: AskedLog;
   let all: Lines;
@@ -69,7 +68,6 @@ describe("containerd: a site's own settings in config.toml", function () {
     describe(line, () => {
       let node: ConfiguredNode;
       before(async function () {
-        this.timeout(120_000);
         node = all.node(line, this);
         await node.reset();
         const table = `plugins."${plugin}".registry`;

@@ -15,7 +15,7 @@ const fromSecond = "otherhost.io/lib/web:2024-01";
 
 /** A mirror that drops packets, on all releases at the same time: where nothing helps, a pull takes two minutes. */
 describe("containerd: a dead mirror", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let lab: Lab;
   let first: LabRegistry;
   let second: LabRegistry;

@@ -16,7 +16,6 @@ const plugin = "io.containerd.grpc.v1.cri";
 
 /** The five things that break most tools (facts of containerd): each shown with the naive way first. */
 describe("containerd: what breaks most tools", function () {
-  this.timeout(120_000);
   let lab: Lab;
   let store: LabRegistry;
   let log: AskedLog;

@@ -19,7 +19,7 @@ const image = "gcr.io/anthos-baremetal-release/pause:1.0";
  * their names.
  */
 describe("containerd: private registries", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let lab: Lab;
   let caCertPath = "";
   const nodes: ConfiguredNode[] = [];

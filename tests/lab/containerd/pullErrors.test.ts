@@ -13,7 +13,6 @@ const secretQuery = "?sig=a-signature-that-is-a-secret";
 
 /** What containerd says of a pull that failed, on each release: provider/node/cri/pullFailure.ts reads it. */
 describe("containerd: why a pull failed", function () {
-  this.timeout(120_000);
   let lab: Lab;
   let silent: LabRegistry;
   /** Answers whatever a test wants. */

@@ -16,7 +16,6 @@ const image = "gcr.io/public-only/extra:1.0";
  * hosts.
  */
 describe("containerd: the route of a pull", function () {
-  this.timeout(120_000);
   let lab: Lab;
   let store: LabRegistry;
   let log: AskedLog;

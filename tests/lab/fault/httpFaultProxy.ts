@@ -130,12 +130,12 @@ export class HttpFaultProxy {
     this.records.push(record);
     const due = this.current.next(record.method, target, Number(request.headers["content-length"] ?? 0));
     const fault: HttpFault = due?.fault ?? {};
-    if (due) {
-      record.rule = due.rule;
-      fault.onStrike?.(record);
-    }
     request.on("error", () => undefined);
     response.on("error", () => undefined);
+    if (due) {
+      record.rule = due.rule;
+      if (fault.onStrike) await fault.onStrike(record);
+    }
     if (fault.delay !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delay));
     if (fault.hang) return;
     if (fault.answer) return answer(request, response, record, fault.answer);

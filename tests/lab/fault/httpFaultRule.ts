@@ -29,8 +29,8 @@ export interface HttpFault {
   readonly body?: (real: Buffer) => Buffer | string;
   /** The answer's headers and this many bytes of its body, then a reset. */
   readonly cutAnswerAfter?: number;
-  /** Called when the fault strikes. */
-  readonly onStrike?: (request: HttpRequestRecord) => void;
+  /** Called when the fault strikes. A promise that it returns is waited for before anything else is done. */
+  readonly onStrike?: (request: HttpRequestRecord) => unknown;
 }
 
 /** Which requests a fault is for. */
@@ -42,8 +42,8 @@ export interface HttpFaultRule {
   readonly path?: RegExp;
   /** Only requests that announce a body of so many bytes (Content-Length). */
   readonly body?: (bytes: number) => boolean;
-  /** Only the nth request that matches, or these; from 1. Default all. */
-  readonly nth?: number | readonly number[];
+  /** Only the nth request that matches, or these, or it and all later ones; from 1. Default all. */
+  readonly nth?: number | readonly number[] | { readonly from: number };
   readonly fault: HttpFault;
 }
 
@@ -90,10 +90,13 @@ export class HttpFaultScript {
       if (rule.body && !rule.body(bodyBytes)) continue;
       const count = (this.counts[index] ?? 0) + 1;
       this.counts[index] = count;
-      const nth =
-        rule.nth === undefined || (typeof rule.nth === "number" ? rule.nth === count : rule.nth.includes(count));
-      if (nth && !due) due = { rule: rule.name ?? `rule ${index + 1}`, fault: rule.fault };
+      if (isNth(rule.nth, count) && !due) due = { rule: rule.name ?? `rule ${index + 1}`, fault: rule.fault };
     }
     return due;
   }
+}
+
+function isNth(nth: HttpFaultRule["nth"], count: number): boolean {
+  if (nth === undefined || typeof nth === "number") return nth === undefined || nth === count;
+  return "from" in nth ? count >= nth.from : nth.includes(count);
 }

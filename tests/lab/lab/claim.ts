@@ -9,7 +9,7 @@ import { runTypeScript } from "./runTypeScript";
 import { sleep } from "./sleep";
 
 /** How long the keeper of a dead run may take to clean up after it. */
-const cleanUpTime = 20_000;
+const cleanUpTime = 60_000;
 
 /** Takes the instance that was asked for, or the first that nobody uses. */
 export async function claimInstance(wanted: number | undefined): Promise<{ instance: Instance; lock: HeldLock }> {

@@ -49,7 +49,7 @@ export function execute(
       child.stdout.on("data", feed);
       child.stderr.on("data", feed);
     }
-    const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 120_000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 300_000);
     child.on("error", (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       reject(

@@ -34,7 +34,7 @@ export interface ContainerdRun {
   readonly pid: number;
 }
 
-const bootTimeout = 90_000;
+const bootTimeout = 240_000;
 const unitStartedMessage = "39f53479d3a045ac8e11786248231fbf";
 
 /** A node of the lab: a machine with systemd, sshd and containerd. */

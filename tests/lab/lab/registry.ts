@@ -140,7 +140,7 @@ export class LabRegistry {
   }
 
   private async waitForPort(child: ChildProcess, address: string, port: number, log: string): Promise<void> {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     for (;;) {
       if (await answers(address, port)) return;
       if (hasEnded(child) || Date.now() > deadline) {

@@ -17,7 +17,7 @@ import { apply, connectionTo, context } from "./support/work";
 
 /** What coverage predicts is what happens once the public registries are gone. */
 describe("L4: coverage against the truth", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let lab: Lab;
   let moved: Layout;
   let wanted: DesiredRegistry;

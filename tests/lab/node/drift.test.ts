@@ -35,7 +35,7 @@ const config = "/etc/containerd/config.toml";
  * then all is as declared.
  */
 describe("drift of a real node", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let lab: Lab;
   let node: LabNode;
   let inputs: State;

@@ -14,7 +14,6 @@ const root = join(__dirname, "../../..");
 
 /** For people, without a program; and for programs, without an engine. */
 describe("L1: registry-mirror inspect", function () {
-  this.timeout(60_000);
   let lab: Lab;
   let folder: string;
   let nodes: LabNode[];

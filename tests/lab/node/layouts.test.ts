@@ -28,7 +28,7 @@ interface Kill {
 
 /** Whatever there is works at any place where a node has its containerd: one table, and the same asked of each row. */
 describe("N5: layouts of nodes", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let lab: Lab;
   let image: string;
   before(async function () {
@@ -224,7 +224,7 @@ describe("N5: layouts of nodes", function () {
         const questions = new MirrorQuestions(context());
         const { credentials, ...declaration } = desired(lab);
         const look = (): Promise<Look> =>
-          lookAtNode({ connection, declaration, credentials, layout: choice, questions, timeout: 20 }, context());
+          lookAtNode({ connection, declaration, credentials, layout: choice, questions, timeout: 120 }, context());
         const first = await look();
         assert.ok(first.looked !== undefined, JSON.stringify(first.problems));
         assert.equal(first.looked.restart, restarts > 0);
@@ -281,7 +281,7 @@ describe("N5: layouts of nodes", function () {
         await later.run(node);
         assert.equal(await refresh(), "", `after ${later.title}`);
         const { looked } = await lookAtNode(
-          { connection, declaration, credentials, layout: choice, timeout: 20 },
+          { connection, declaration, credentials, layout: choice, timeout: 120 },
           context(),
         );
         assert.deepEqual(
@@ -396,7 +396,7 @@ describe("N5: layouts of nodes", function () {
       const connection = connectionTo(lab, node, { dialErrorLimit: 1 });
       const { credentials, ...declaration } = desired(lab);
       const seen = (layout: "auto" | "containerd"): Promise<Look> =>
-        lookAtNode({ connection, declaration, credentials, layout, timeout: 20 }, context());
+        lookAtNode({ connection, declaration, credentials, layout, timeout: 120 }, context());
       // Stands in for k3s: its unit, and nothing of what it does.
       const unit = "[Service]\nExecStart=/bin/sleep infinity\n";
       await node.writeFile("/etc/systemd/system/k3s-agent.service", unit);
@@ -422,7 +422,7 @@ describe("N5: layouts of nodes", function () {
       const { credentials, ...declaration } = desired(lab);
       const wrong = async (layout: typeof choice, code: string, text: RegExp): Promise<void> => {
         const { problems = [] } = await lookAtNode(
-          { connection, declaration, credentials, layout, timeout: 20 },
+          { connection, declaration, credentials, layout, timeout: 120 },
           context(),
         );
         assert.equal(problems[0]?.code, code);

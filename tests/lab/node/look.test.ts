@@ -9,7 +9,6 @@ import { apply, config, connectionTo, context, desired, gcrHosts, planFor } from
 
 /** What an update would do, or fail on, is seen without touching the node. */
 describe("a look at a node", function () {
-  this.timeout(60_000);
   let lab: Lab;
   before(async function () {
     lab = await sharedLabOrSkip(this);

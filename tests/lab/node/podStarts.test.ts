@@ -27,7 +27,7 @@ const sandboxes = {
 
 /** A pod's sandbox, image, container, and a program run in it: over CRI, as the kubelet does, on all releases at once. */
 describe("N6: a pod really starts", function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let lab: Lab;
   let images: RunnableImages;
   let cut: HeldChange;

@@ -19,7 +19,6 @@ const large = 3_000_000;
 
 /** Images as they lie in a public registry, `public.example`, are copied into the mirror. */
 describe("copy from registry to registry", function () {
-  this.timeout(60_000);
   let lab: Lab;
   let source: LabRegistry;
   let mirror: LabRegistry;

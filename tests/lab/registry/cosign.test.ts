@@ -108,7 +108,6 @@ const kinds = [
 ] as const;
 
 describe("cosign itself beside requireSigned, on one registry", function () {
-  this.timeout(60_000);
   let cosign: Cosign;
   let source: LabRegistry;
   let layout: Layout;

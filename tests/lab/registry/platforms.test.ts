@@ -13,7 +13,6 @@ import { readBack } from "./kit/readBack";
 const name = "gcr.io/x/multi:1";
 
 describe("an image of several platforms, one of which cannot be pushed", function () {
-  this.timeout(60_000);
   let lab: Lab;
   let registry: LabRegistry;
   let proxy: HttpFaultProxy;

@@ -22,7 +22,6 @@ type Inputs = PushSetInputs & { resourceUrn: string };
 
 /** Through the provider's own operations, with a real registry and a real node. */
 describe("S6: pruning a real registry", function () {
-  this.timeout(120_000);
   let lab: Lab;
   let registry: LabRegistry;
   let proxy: HttpFaultProxy;
@@ -271,8 +270,7 @@ describe("S6: pruning a real registry", function () {
     const set = new PushSet();
     await set.up(first);
     // Two are answered, no later one ever is: the kill falls in the middle, however late this process comes to it.
-    const later = Array.from({ length: 100 }, (_, n) => n + 3);
-    proxy.script({ name: "held", method: "DELETE", nth: later, fault: { hang: true } });
+    proxy.script({ name: "held", method: "DELETE", nth: { from: 3 }, fault: { hang: true } });
     const [program, ...args] = runTypeScript();
     const child = spawn(program as string, [...args, join(__dirname, "kit", "pruneChild.ts")], {
       stdio: ["pipe", "ignore", "inherit"],
@@ -281,7 +279,7 @@ describe("S6: pruning a real registry", function () {
     const ended = new Promise<unknown>((resolve) => child.once("close", (_code, signal) => resolve(signal)));
     const deleted = (): number =>
       proxy.requests.filter(({ method, status }) => method === "DELETE" && status === 202).length;
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 300_000;
     while (deleted() < 2 && child.exitCode === null && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -17,7 +17,6 @@ import { pushTo } from "./kit/pushing";
 import { readBack } from "./kit/readBack";
 
 describe("push to real registries", function () {
-  this.timeout(60_000);
   let lab: Lab;
   let cacheDir: string;
   before(async function () {

@@ -17,7 +17,6 @@ const large = 3_000_000;
 
 /** Real registries: what is read of the source, and what each of two is sent. */
 describe("a push to two registries", function () {
-  this.timeout(60_000);
   let lab: Lab;
   let source: LabRegistry;
   let one: LabRegistry;

@@ -13,7 +13,6 @@ type Inputs = PushSetInputs & { resourceUrn: string };
 
 /** Push sets that share a namespace, through the provider's own operations: a delete takes what nobody else names. */
 describe("push sets that share a namespace of a real registry", function () {
-  this.timeout(120_000);
   let lab: Lab;
   let registry: LabRegistry;
   let proxy: HttpFaultProxy;

@@ -31,7 +31,6 @@ type Rooted = Pick<TestImage, "root" | "blobs">;
 
 /** Images of `public.example`, signed in all ways and in none, and a mirror that must not get what is not signed. */
 describe("images that must be signed with cosign, from registry to registry", function () {
-  this.timeout(60_000);
   let lab: Lab;
   let source: LabRegistry;
   let mirror: LabRegistry;

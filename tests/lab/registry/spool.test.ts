@@ -22,7 +22,6 @@ interface Told {
  * they are known.
  */
 describe("a push that needs its spool folder", function () {
-  this.timeout(60_000);
   let lab: Lab;
   let registry: LabRegistry;
   let folder: string;

@@ -18,7 +18,6 @@ const files = layout(images.map((item, at) => named(item, `gcr.io/a/image${at}:1
 const all = new Set(images.flatMap((item) => [item.config.digest, ...item.layers.map(({ digest }) => digest)]));
 
 describe("archive: handing blobs over (B9)", function () {
-  this.timeout(30_000);
   const bench = new Bench();
   before(() => bench.open());
   after(() => bench.close());

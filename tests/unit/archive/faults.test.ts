@@ -17,7 +17,6 @@ const good = layout([named(one, "gcr.io/a/one:1")]);
 const base256 = (...bytes: number[]): Buffer => Buffer.concat([Buffer.from(bytes), Buffer.alloc(12)]).subarray(0, 12);
 
 describe("archive: faults (issue 4)", function () {
-  this.timeout(30_000);
   const bench = new Bench();
   before(() => bench.open());
   after(() => bench.close());

@@ -192,7 +192,6 @@ async function archives(): Promise<Record<string, Shape>> {
 }
 
 describe("archive: every form of package (P1)", function () {
-  this.timeout(60_000);
   const bench = new Bench();
   before(() => bench.open());
   after(() => bench.close());

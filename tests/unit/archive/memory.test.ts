@@ -73,7 +73,6 @@ async function build(): Promise<Record<string, Buffer>> {
 }
 
 describe("archive: memory (B9)", function () {
-  this.timeout(60_000);
   const bench = new Bench();
   before(() => bench.open());
   after(() => bench.close());

@@ -19,7 +19,6 @@ const [good, evil] = [image("good", [layer("good", 300_000)]), image("evil", [la
 const packages = [good, evil].map((one) => layout([named(one, "gcr.io/a/b:1")]));
 
 describe("archive: a package's detached signature", function () {
-  this.timeout(60_000);
   const bench = new Bench();
   let signer: Signer;
   before(async () => {

@@ -14,7 +14,6 @@ const large = image("large", [layer("l1", 9_000_000)]);
 const files = dockerSave([{ image: large, tags: ["gcr.io/a/large:1"] }]);
 
 describe("archive: the spool folder (B9)", function () {
-  this.timeout(30_000);
   const bench = new Bench();
   before(() => bench.open());
   after(() => bench.close());

@@ -32,7 +32,6 @@ function random(bytes: number): Buffer {
 }
 
 describe("archive: blocks that xz only stored (B9)", function () {
-  this.timeout(60_000);
   const bench = new Bench();
   before(() => bench.open());
   after(() => bench.close());

@@ -23,7 +23,6 @@ const signature = (about: string): Pick<Listed, "root" | "blobs"> =>
 const tagOf = (root: TestDescriptor, ending: string): string => `${root.digest.replace(":", "-")}.${ending}`;
 
 describe("archive: packages of Zarf, Hauler and cosign (P1, P8)", function () {
-  this.timeout(30_000);
   const bench = new Bench();
   before(() => bench.open());
   after(() => bench.close());

@@ -45,7 +45,6 @@ function needsNative(test: Mocha.Context): void {
 }
 
 describe("archive: xz (P1, B9)", function () {
-  this.timeout(30_000);
   const bench = new Bench();
   before(() => bench.open());
   after(() => bench.close());

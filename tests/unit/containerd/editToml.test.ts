@@ -5,6 +5,7 @@ import { editToml, type TomlEdit } from "../../../provider/containerd/toml/editT
 import { withoutManagedBlock } from "../../../provider/containerd/toml/managedBlock";
 import { parseToml, sameToml, tableAt } from "../../../provider/containerd/toml/toml";
 import { headerLines } from "../../../provider/containerd/toml/tomlScan";
+import { computing } from "../computing";
 import { sample } from "./nodes";
 
 const id = "io.containerd.grpc.v1.cri";
@@ -147,7 +148,7 @@ describe("editToml", () => {
     assert(sameToml(parseToml(withoutManagedBlock(edited), "x"), parseToml(text, "x")));
   });
 
-  it("a config.toml of 5,000 lines: well below a second", () => {
+  it("a config.toml of 5,000 lines: well below a second of computing", () => {
     let text = sample("legacy-full");
     for (let n = 0; text.split("\n").length < 5000; n += 50) {
       text += Array.from(
@@ -155,11 +156,12 @@ describe("editToml", () => {
         (_, i) => `[plugins."io.containerd.x.v1.${n + i}"]\n  # a comment\n  value = "${n + i}"\n`,
       ).join("");
     }
-    const start = performance.now();
-    const edited = editToml(text, [pointer, auth, { op: "delete", path: [...registry, "mirrors"] }], "x");
-    const seconds = (performance.now() - start) / 1000;
+    let edited = "";
+    const ms = computing(() => {
+      edited = editToml(text, [pointer, auth, { op: "delete", path: [...registry, "mirrors"] }], "x");
+    });
     assert(edited.includes('config_path = "/hosts"'));
-    assert(seconds < 1, `${seconds} s`);
+    assert(ms < 1000, `${ms} ms`);
   });
 
   it("names line and column of a file that does not parse", () => {

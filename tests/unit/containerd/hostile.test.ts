@@ -5,6 +5,7 @@ import { planContainerd } from "../../../provider/containerd/plan/planContainerd
 import { effectiveRegistry } from "../../../provider/containerd/read/effectiveRegistry";
 import { parseContainerdVersion } from "../../../provider/containerd/version";
 import { findingText } from "../../../provider/model/finding";
+import { computing } from "../computing";
 import { configPath, desired, node, sample } from "./nodes";
 import { dir, host, mirror } from "./renderCases";
 
@@ -12,7 +13,7 @@ const gcr = host("gcr.io", [mirror("https://172.18.0.20:5000/v2/ns", { ca: true 
 const pointing = `version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "${dir}"\n`;
 
 describe("containerd: odd and hostile nodes", () => {
-  it("a config.toml of 5,000 lines with legacy settings is planned within a second", () => {
+  it("a config.toml of 5,000 lines with legacy settings is planned within a second of computing", () => {
     let text = sample("legacy-full");
     for (let n = 0; text.split("\n").length < 5000; n += 50) {
       text += Array.from(
@@ -20,11 +21,12 @@ describe("containerd: odd and hostile nodes", () => {
         (_, i) => `[plugins."io.containerd.x.v1.${n + i}"]\n  # a comment\n  value = "${n + i}"\n`,
       ).join("");
     }
-    const start = performance.now();
-    const plan = planContainerd(node("2.1.9", { [configPath]: text }), desired([gcr]));
-    const seconds = (performance.now() - start) / 1000;
-    assert.equal(plan.restart, true);
-    assert(seconds < 1, `${seconds} s`);
+    let restart: boolean | undefined;
+    const ms = computing(() => {
+      ({ restart } = planContainerd(node("2.1.9", { [configPath]: text }), desired([gcr])));
+    });
+    assert.equal(restart, true);
+    assert(ms < 1000, `${ms} ms`);
   });
 
   it("thousands of host directories, with names that no host has, cost no time and break no line of the notes", () => {
@@ -36,9 +38,10 @@ describe("containerd: odd and hostile nodes", () => {
     for (let n = 0; n < 4000; n++) {
       files[`${dir}/host-${n}.example/hosts.toml`] = `[host."https://m"]\n`;
     }
-    const start = performance.now();
-    const plan = planContainerd(node("1.7.24", files), desired([gcr]));
-    assert((performance.now() - start) / 1000 < 2);
+    const observed = node("1.7.24", files);
+    const ms = computing(() => void planContainerd(observed, desired([gcr])));
+    assert(ms < 1000, `${ms} ms`);
+    const plan = planContainerd(observed, desired([gcr]));
     for (const note of plan.notes) {
       const text = findingText(note);
       assert(/^[\x20-\x7e]+$/.test(text) && text.length < 4000, text);

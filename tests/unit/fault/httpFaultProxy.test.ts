@@ -11,6 +11,7 @@ import { createServer as createHttpsServer, request as httpsRequest } from "node
 import type { AddressInfo } from "node:net";
 
 import { HttpFaultProxy } from "../../lab/fault";
+import { until } from "../until";
 import { testCertificate } from "./testCertificate";
 
 interface Seen {
@@ -177,7 +178,7 @@ describe("HTTP fault proxy", () => {
     const got = await ask(proxy.endpoint, "PATCH", "/uploads", "x".repeat(50));
     assert.equal(got.status, 0);
     assert.match(got.ended, /ECONNRESET|EPIPE/);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => real.seen[0]?.aborted === true);
     assert.equal(real.seen[0]?.body.length, 10);
     assert.equal(real.seen[0]?.aborted, true);
     proxy.script({ method: "PATCH", fault: { cutRequestAfter: 0 } });

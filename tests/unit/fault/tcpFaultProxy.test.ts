@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 import { TcpFaultProxy } from "../../lab/fault";
+import { until } from "../until";
 
 /** A server that answers each byte with the same byte. */
 async function echoServer(): Promise<{ server: Server; port: number; sockets: Set<Socket> }> {
@@ -16,19 +18,33 @@ async function echoServer(): Promise<{ server: Server; port: number; sockets: Se
   return { server, port: (server.address() as AddressInfo).port, sockets };
 }
 
-/** Sends bytes and collects the echo until the connection ends, or `wait` ms have passed. */
-function talk(port: number, send: Buffer, wait = 300): Promise<{ got: number; ended: string }> {
+/**
+ * Sends bytes and collects the echo until the connection ends, or all of it is there and nothing else comes for a moment.
+ *
+ * @param silentFor Milliseconds after which silence is what was to be seen. Default: it is not, and the test waits on.
+ */
+function talk(port: number, send: Buffer, silentFor?: number): Promise<{ got: number; ended: string }> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port });
     let got = 0;
+    let timer: NodeJS.Timeout | undefined;
     const finish = (ended: string): void => {
       clearTimeout(timer);
       socket.destroy();
       resolve({ got, ended });
     };
-    const timer = setTimeout(() => finish("open"), wait);
-    socket.on("connect", () => socket.write(send));
-    socket.on("data", (chunk) => (got += chunk.length));
+    const finishIn = (ms: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => finish("open"), ms);
+    };
+    socket.on("connect", () => {
+      socket.write(send);
+      if (silentFor !== undefined) finishIn(silentFor);
+    });
+    socket.on("data", (chunk) => {
+      got += chunk.length;
+      if (got >= send.length) finishIn(50);
+    });
     socket.on("end", () => finish("end"));
     socket.on("error", (error: NodeJS.ErrnoException) => finish(error.code ?? "error"));
   });
@@ -68,7 +84,7 @@ describe("TCP fault proxy", () => {
   it("breaks only the connection that was named", async () => {
     proxy.script({ connection: 2, ending: "reset" });
     const ended: string[] = [];
-    for (let index = 0; index < 3; index++) ended.push((await talk(proxy.port, Buffer.from("x"), 100)).ended);
+    for (let index = 0; index < 3; index++) ended.push((await talk(proxy.port, Buffer.from("x"))).ended);
     assert.deepEqual(ended, ["open", "ECONNRESET", "open"]);
   });
 
@@ -88,6 +104,7 @@ describe("TCP fault proxy", () => {
       socket.write(piece);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+    await until(() => proxy.connections[0]?.outcome === "end");
     assert.equal(struck, 1);
     assert.equal(proxy.connections[0]?.toServer, "no secret".length);
     socket.destroy();
@@ -111,14 +128,16 @@ describe("TCP fault proxy", () => {
     assert.equal((await talk(port, Buffer.from("x"))).ended, "ECONNREFUSED");
     await proxy.start();
     assert.equal(proxy.port, port);
-    assert.deepEqual(await talk(port, Buffer.from("x"), 100), { got: 1, ended: "open" });
+    assert.deepEqual(await talk(port, Buffer.from("x")), { got: 1, ended: "open" });
   });
 
   it("cuts what is open at a word, and passes on an end of either side", async () => {
-    const cut = talk(proxy.port, Buffer.from("x"), 1000);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const open = connect({ host: "127.0.0.1", port: proxy.port });
+    const ended = once(open, "error");
+    open.write("x");
+    await once(open, "data");
     proxy.cutAll();
-    assert.equal((await cut).ended, "ECONNRESET");
+    assert.equal(((await ended)[0] as NodeJS.ErrnoException).code, "ECONNRESET");
     const half = connect({ host: "127.0.0.1", port: proxy.port, allowHalfOpen: true });
     half.end("last words");
     const said = await new Promise<string>((resolve) => {

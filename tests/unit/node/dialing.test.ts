@@ -7,7 +7,6 @@ import { failure, testContext } from "./support/context";
 import { FakeNode, type FakeNodeOptions } from "./support/fakeNode";
 
 describe("dialling and sharing connections", function () {
-  this.timeout(30_000);
   const stops: (() => Promise<void>)[] = [];
   let pool: SshPool;
 
@@ -71,14 +70,12 @@ describe("dialling and sharing connections", function () {
     const target = await node();
     const between = await relay(target.port);
     between.script({ ending: "stall" });
-    const started = Date.now();
     await failure(
       pool.acquire({ ...target.connection(), port: between.port, perDialTimeout: 1, dialErrorLimit: 2 }, testContext()),
       "NODE_UNREACHABLE",
       /no SSH handshake within 1 s/,
       /2 tries/,
     );
-    assert.ok(Date.now() - started < 6000);
   });
 
   it("an interrupted dial ends at once", async () => {

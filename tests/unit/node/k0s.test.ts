@@ -15,7 +15,6 @@ const folder = "/etc/k0s/containerd.d";
 const plan = (observed: NodeObservation): ReturnType<typeof planContainerd> => planContainerd(observed, wanted);
 
 describe("N3: a node of k0s", function () {
-  this.timeout(90_000);
   const fixture = Fixture.forEachTest();
   const { apply, restore, withNode } = fixture;
   let node: FakeNode;
@@ -73,9 +72,12 @@ describe("N3: a node of k0s", function () {
   it("is configured by a drop-in that is staged outside of the watched folder; k0s's own restart is waited for", async () => {
     const seen = watch();
     await fixture.cri.stop();
-    const result = await apply(plan, { ...options, verify: undefined as never, criTimeout: 1 }).catch(
-      (error: unknown) => error,
-    );
+    const result = await apply(plan, {
+      ...options,
+      restartTimeout: 20,
+      verify: undefined as never,
+      criTimeout: 1,
+    }).catch((error: unknown) => error);
     // There is no CRI behind the socket here, so the change is taken back in the end: another restart by k0s.
     assert.match(String(result), /taken back: the node is as before, containerd was restarted/);
     assert.deepEqual([started, node.restarts], [3, 0], "k0s restarts it, nobody else");

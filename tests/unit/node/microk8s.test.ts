@@ -24,7 +24,6 @@ const unit = (state: string): string =>
   `LoadState=${state}\nActiveState=${state === "loaded" ? "active" : "inactive"}\nMainPID=77\n`;
 
 describe("N4: a node of MicroK8s", function () {
-  this.timeout(60_000);
   const fixture = Fixture.forEachTest();
   const { apply, restore, withNode } = fixture;
   let node: FakeNode;

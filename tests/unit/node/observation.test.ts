@@ -9,7 +9,6 @@ import { failure, testContext } from "./support/context";
 import { FakeNode } from "./support/fakeNode";
 
 describe("reading a node", function () {
-  this.timeout(30_000);
   let node: FakeNode;
 
   beforeEach(async () => {
@@ -322,7 +321,6 @@ describe("reading a node", function () {
   });
 
   it("more than a thousand files in a hosts directory are cut short, and said so", async function () {
-    this.timeout(120_000);
     for (let i = 0; i < 1050; i++) {
       node.write(`etc/containerd/certs.d/many/f${i}`, "");
     }

@@ -14,7 +14,6 @@ import { ca, config, file, firstPlan, Fixture, hosts, mine, planOf, theirs, urn 
 const record = "/var/lib/registry-mirror/record";
 
 describe("the node's transaction", function () {
-  this.timeout(60_000);
   const fixture = Fixture.forEachTest();
   const { apply, restore, withNode, nothingLeft } = fixture;
   let node: FakeNode;

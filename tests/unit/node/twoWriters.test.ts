@@ -11,7 +11,6 @@ const ours = `${managedComment}\n${body}`;
 const owner = { urn: "urn:pulumi:dev::project::test:Node::a", token: "00000000000000aa" };
 
 describe("another program that writes our hosts.toml", function () {
-  this.timeout(60_000);
   const fixture = Fixture.forEachTest();
   let node: FakeNode;
   beforeEach(() => {

@@ -15,7 +15,6 @@ import { ed25519Pair, FakeNode, type FakeNodeOptions } from "./support/fakeNode"
 import { runOnNode } from "./support/runOnNode";
 
 describe("ways into a node", function () {
-  this.timeout(30_000);
   const nodes: FakeNode[] = [];
   const folder = mkdtempSync(join(tmpdir(), "ways-in-"));
 

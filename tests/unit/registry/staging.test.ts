@@ -20,7 +20,6 @@ const isContent = ({ method, path }: Call): boolean => method === "PUT" && path.
 
 /** Contents that flow, of a package whose names come last, into a registry that answers late. */
 describe("B9: staging in a slow registry", function () {
-  this.timeout(20_000);
   let bench: Bench;
   let server: FakeRegistry;
   let pkg: MemoryPackage;

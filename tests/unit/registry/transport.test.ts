@@ -8,6 +8,7 @@ import { messageOf } from "../../../provider/model/errors";
 import type { RegistryConnection } from "../../../provider/registry/connection";
 import { explainFailure, transientCodes } from "../../../provider/registry/http/transportFailure";
 import { RegistryError } from "../../../provider/registry/registryError";
+import { until } from "../until";
 import { Bench } from "./kit/bench";
 import type { Pair } from "./kit/certificates";
 import { CertificateFolder } from "./kit/certificates";
@@ -303,15 +304,14 @@ describe("the way to a registry: TLS", () => {
     await registry.ping();
     const pending = registry.hasBlob("ns/a", `sha256:${"0".repeat(64)}`);
     pending.catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => server.seen("HEAD", /blobs/).length === 1);
     await registry.close();
     await rejects(pending);
     await rejects(
       registry.hasBlob("ns/a", `sha256:${"0".repeat(64)}`),
       (error: RegistryError) => error.code === "REGISTRY_CLOSED",
     );
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    strictEqual(server.connections, 0);
+    await until(() => server.connections === 0);
   });
 });
 

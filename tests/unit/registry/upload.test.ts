@@ -264,7 +264,7 @@ describe("blob upload", () => {
         };
         const before = performance.now();
         await rejects(bench.registry(server).uploadBlob("ns/a", held), /cancelled/);
-        ok(performance.now() - before < 7_000);
+        ok(performance.now() - before < 30_000);
         strictEqual(server.seen("DELETE", /\/uploads\//).length, 1);
         if (answers) {
           givenBack();

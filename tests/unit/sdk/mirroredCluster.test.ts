@@ -112,7 +112,7 @@ describe("MirroredCluster", () => {
         { gate },
       );
       const settled = async (count: number): Promise<void> => {
-        for (let i = 0; i < 200 && begun.length < count; i += 1) {
+        for (let i = 0; i < 4000 && begun.length < count; i += 1) {
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
         // Whoever does not wait would come in this time.

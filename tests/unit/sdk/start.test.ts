@@ -5,8 +5,6 @@ import { join } from "node:path";
 const root = join(__dirname, "../../..");
 
 describe("a program's start", function () {
-  this.timeout(60_000);
-
   // The engine starts program and provider anew in each operation; loading both takes a quarter of a second each time.
   it("loads neither the SSH library nor the HTTP client: that is done when a node or a registry is first asked", () => {
     const list = `for (const room of ["sdk", "provider"]) require("./" + room);

@@ -19,13 +19,16 @@ const job = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as {
 };
 const layout = job.layout === undefined ? {} : { layout: job.layout };
 
+let swapping = false;
 const onStep = async (step: string): Promise<void> => {
-  if (step === job.killAt) {
+  if (step === job.killAt && step === "swap") {
     // The step itself is under way when the process goes.
-    setTimeout(() => process.kill(process.pid, "SIGKILL"), step === "swap" ? 25 : 0);
-    if (step !== "swap") {
-      await new Promise(() => {});
-    }
+    swapping = true;
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), 25);
+  } else if (step === job.killAt || swapping) {
+    // Nor does any other begin, where the node was quicker than that.
+    process.kill(process.pid, "SIGKILL");
+    await new Promise(() => {});
   }
 };
 

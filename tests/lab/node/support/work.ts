@@ -125,7 +125,7 @@ export async function assertServing(lab: Lab, node: LabNode): Promise<void> {
   const reached = await connectNode(connectionTo(lab, node), context());
   try {
     const cri = reached.cri();
-    await cri.waitReady(30_000);
+    await cri.waitReady(120_000);
   } finally {
     reached.close();
   }
@@ -137,7 +137,7 @@ export function isApplied(node: LabNode, lab: Lab): boolean {
 }
 
 /** Waits until the node has taken back by itself what was left open: no journal, nobody at work. */
-export async function settled(node: LabNode, seconds = 30): Promise<void> {
+export async function settled(node: LabNode, seconds = 120): Promise<void> {
   const until = Date.now() + seconds * 1000;
   while (Date.now() < until) {
     const { stdout } = await node.exec(

@@ -13,12 +13,15 @@ import type { LabRegistry } from "../../lab";
 import type { Layout } from "./layout";
 import { readBack } from "./readBack";
 
-/** Short waits: a lab has no traffic jams. Nothing may take longer than these, so nothing can hang. */
+/**
+ * Short waits between tries: a lab has no traffic jams. An answer may take as long as a busy machine needs: what was
+ * given up too soon would be asked for again. Who wants silence found out sets a shorter limit.
+ */
 export const limits: RegistryOptions = {
-  retry: { attempts: 4, firstDelayMs: 20, maxDelayMs: 100, maxRetryAfterMs: 3_000 },
-  connectTimeoutMs: 2_000,
-  answerTimeoutMs: 2_000,
-  commitTimeoutMs: 3_000,
+  retry: { attempts: 7, firstDelayMs: 20, maxDelayMs: 100, maxRetryAfterMs: 3_000 },
+  connectTimeoutMs: 30_000,
+  answerTimeoutMs: 30_000,
+  commitTimeoutMs: 30_000,
   chunkBytes: 256 * 1024,
 };
 /** Everything above 64 KiB flows, so that a small package behaves like a large one. */

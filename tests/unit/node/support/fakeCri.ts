@@ -21,6 +21,8 @@ export class FakeCri {
   readonly images = new Map<string, string>();
   pullError: string | undefined;
   hang = false;
+  /** Calls that were never answered. */
+  hanging = 0;
   private readonly server = new Server();
 
   static async start(path: string): Promise<FakeCri> {
@@ -31,6 +33,7 @@ export class FakeCri {
       (answer: (request: Record<string, never>) => object) =>
       (call: { request: Record<string, never> }, callback: (error: object | null, value?: object) => void) => {
         if (cri.hang) {
+          cri.hanging++;
           return;
         }
         if (cri.unimplemented) {

@@ -75,7 +75,7 @@ export class FakeNode {
       privateKey: this.clientKey.private,
       hostKey: this.hostKey,
       dialErrorLimit: 1,
-      perDialTimeout: 5,
+      perDialTimeout: 30,
       ...extra,
     };
   }

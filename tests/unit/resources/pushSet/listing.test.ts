@@ -20,7 +20,6 @@ const two = image("two", [layer("base"), layer("two", 300_000)]);
 const oci = layout([named(one, "gcr.io/a/one:1"), named(two, "gcr.io/a/two:1")]);
 
 describe("which images are in a package, for a preview", function () {
-  this.timeout(30_000);
   const bench = new Bench();
   const { signal } = new AbortController();
   before(() => bench.open());

@@ -33,7 +33,6 @@ import {
 type Rooted = Pick<TestImage, "root" | "blobs">;
 
 describe("images of a package that must be signed with cosign, without a Pulumi program", function () {
-  this.timeout(30_000);
   const bench = new Bench();
   const registries = new RegistryBench();
   const [mine, other] = [new CosignKey(), new CosignKey()];

@@ -18,7 +18,6 @@ import { Signer } from "../../archive/make/signing";
 import { Bench as RegistryBench } from "../../registry/kit/bench";
 
 describe("a push set's signature, without a Pulumi program", function () {
-  this.timeout(30_000);
   const bench = new Bench();
   const registries = new RegistryBench();
   let source: string;
