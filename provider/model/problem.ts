@@ -1,5 +1,5 @@
 import { type ErrorCode, withCode } from "./codes";
-import type { MirrorError } from "./errors";
+import { MirrorError } from "./errors";
 
 /**
  * Something in what a program says that must be put right before anything is touched. Problems are gathered, so that one
@@ -15,6 +15,13 @@ export interface Problem {
 /** Of a value that is not of the kind that the argument takes. */
 export function invalidArgument(text: string): Problem {
   return { code: "ARGUMENTS_INVALID", text };
+}
+
+/** Of arguments that nothing can be made of: one in a sentence, several in a line each. */
+export function argumentsError(what: string, problems: readonly Problem[]): MirrorError {
+  const texts = problems.map(({ text }) => text);
+  const said = texts.length === 1 ? ` ${texts.join("")}` : texts.map((text) => `\n  - ${text}`).join("");
+  return new MirrorError("ARGUMENTS_INVALID", `${what}:${said}`);
 }
 
 /** An error of a step that only looked. */

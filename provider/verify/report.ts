@@ -5,6 +5,7 @@ import type { HostVerification, ImageVerification, NodeVerification, Verdict } f
 import { prepulledParts } from "./prepull/prepulledParts";
 import { pushSetParts } from "./pushed/pushSetParts";
 import type { ReportedPushSet } from "./pushed/reportedPushSet";
+import { requireReportNames } from "./reportNames";
 import { endpointsOf, meanings, proofOf, shortDigest } from "./verdictText";
 import type { Verifications } from "./verifications";
 import { clustersOf } from "./verifications";
@@ -16,7 +17,9 @@ export interface ReportOptions {
 }
 
 /** `verificationReport` for values that are at hand. */
-export function renderReport(verification: Verifications, { pushSets = [] }: ReportOptions = {}): string {
+export function renderReport(verification: Verifications, options: ReportOptions = {}): string {
+  requireReportNames(options, [], "renderReport");
+  const { pushSets = [] } = options;
   const parts: string[] = ["# Registry mirror verification"];
   for (const cluster of clustersOf(verification)) {
     parts.push(...(cluster.cluster === "" ? [] : [`## Cluster ${cell(cluster.cluster)}`]), ...renderNodes(cluster));

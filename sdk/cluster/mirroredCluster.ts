@@ -7,6 +7,7 @@ import { readDeclaredCluster } from "../../provider/resources/cluster/declaredCl
 import { mirrorArguments, nodeArguments } from "../../provider/resources/cluster/handedOn";
 import { overridesOf } from "../../provider/resources/cluster/listedNodes";
 import { describeClusterCoverage, describeLooks } from "../../provider/resources/cluster/lookText";
+import { clusterNames } from "../../provider/resources/cluster/names";
 import type { NodeRole } from "../../provider/resources/cluster/nodes";
 import { resourceNameOf } from "../../provider/resources/cluster/nodes";
 import { describePlan } from "../../provider/resources/cluster/planText";
@@ -159,7 +160,7 @@ export class MirroredCluster extends pulumi.ComponentResource {
   constructor(name: string, args: MirroredClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("registry-mirror:index:MirroredCluster", name, {}, opts);
     const { config, rollout, reach } = plainErrors(() => {
-      requireArguments(args, shapes.required, "MirroredCluster");
+      requireArguments(args, shapes.required, `MirroredCluster "${name}"`, clusterNames(args));
       const read = readDeclaredCluster(args, name);
       const reached = reachOf(args, read);
       return { config: read, rollout: planRollout(reached.nodes, args.rollout), reach: reached };

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 
 import type { LayoutChoice } from "../../provider/containerd/layout/layouts";
+import { requireNames } from "../../provider/model/argumentNames";
 import { silentLog } from "../../provider/model/context";
 import type { NodeInspection } from "../../provider/resources/node/inspect";
 import { inspectNode as inspect, resolveMirror } from "../../provider/resources/node/inspect";
@@ -22,6 +23,7 @@ export async function inspectNode(
   mirror?: pulumi.Unwrap<RegistryMirrorArgs>,
   options: { timeout?: number; layout?: LayoutChoice } = {},
 ): Promise<NodeInspection> {
+  requireNames(options, { timeout: true, layout: true }, "inspectNode");
   const context = { signal: new AbortController().signal, log: silentLog };
   const resolved = mirror === undefined ? undefined : await resolveMirror(mirror, context);
   return inspect(connection, resolved, { timeout: 20, ...options }, context);

@@ -7,10 +7,12 @@ import { resolveCredentials } from "../../provider/resources/mirror/credentials"
 import type { DeclaredMirror, DeclaredPrivateRegistry } from "../../provider/resources/mirror/declared";
 import { secretsOnly, withoutSecrets } from "../../provider/resources/mirror/declared";
 import { resolveHosts } from "../../provider/resources/mirror/hosts";
+import { registryMirrorNames } from "../../provider/resources/mirror/names";
 import { endpointsOf, resolveCheckEndpoints, resolveHostsDir } from "../../provider/resources/mirror/settings";
 import { shapes } from "../../provider/resources/mirror/shapes";
 import type { MirrorWire } from "../../provider/resources/mirror/wire";
 import type { LiftedWire } from "../lifted";
+import { checkNames } from "../names";
 import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 import { rememberEndpoints } from "./endpointsSeen";
@@ -145,6 +147,7 @@ export class RegistryMirror extends MirrorResource {
   constructor(name: string, args: RegistryMirrorArgs, opts?: pulumi.CustomResourceOptions) {
     plainErrors(() => requireArguments(args, shapes.required, "RegistryMirror"));
     const { registryMirrors, privateRegistries = [], gcrKeyPath, gcrKey } = args;
+    const names = checkNames(args, registryMirrorNames);
     const hostsDir = pulumi.output(args.hostsDir).apply(resolveHostsDir);
     const checkEndpoints = pulumi.output(args.checkEndpoints).apply(resolveCheckEndpoints);
     const mirrors = lifted<DeclaredMirror>(registryMirrors.map((one) => withoutSecrets("registryMirrors", one)));
@@ -175,7 +178,9 @@ export class RegistryMirror extends MirrorResource {
       checkEndpoints: checkEndpoints.apply(({ value }) => value),
     };
     // They never hold a secret, but they are derived from one; Pulumi would hide them.
-    const problems = pulumi.unsecret(problemsInput(hosts, credentials, hostsDir, checkEndpoints));
+    const problems = pulumi.unsecret(
+      problemsInput(names.now, ...names.later, hosts, credentials, hostsDir, checkEndpoints),
+    );
     super("RegistryMirror", "registryMirror", name, { ...wire, endpoints: undefined, problems }, opts);
     rememberEndpoints(this.endpoints, wire);
   }

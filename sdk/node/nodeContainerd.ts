@@ -5,6 +5,7 @@ import type { LayoutChoice } from "../../provider/containerd/layout/layouts";
 import type { Probe, PushedImage } from "../../provider/registry/push/pushResult";
 import { givenFields } from "../../provider/resources/arguments/given";
 import { requireArguments } from "../../provider/resources/arguments/resolved";
+import { nodeNames } from "../../provider/resources/node/names";
 import { shapes } from "../../provider/resources/node/shapes";
 import type { ContainerdState } from "../../provider/resources/node/state";
 import { verificationIn } from "../../provider/resources/node/storedVerification";
@@ -14,7 +15,8 @@ import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import type { ImageSelection } from "../../provider/verify/selection";
 import type { LiftedWire } from "../lifted";
 import type { RegistryMirror } from "../mirror/registryMirror";
-import { plainErrors } from "../problems";
+import { checkNames } from "../names";
+import { plainErrors, problemsInput } from "../problems";
 import { MirrorResource } from "../resource";
 import type { ConnectionArgs } from "./connection";
 import { withSecrets } from "./connection";
@@ -148,7 +150,9 @@ export class NodeContainerd extends MirrorResource {
         requireArguments(args, shapes.look, "NodeContainerd");
       }
     });
-    const look = startLook(args);
+    const { now, later } = checkNames(args, nodeNames);
+    const isWrong = now.problems.length > 0;
+    const look = isWrong ? undefined : startLook(args);
     const wire: LiftedWire<NodeWire, "mirror" | "files" | "verify"> = {
       connection: withSecrets(args.connection),
       ...declaredBy(args),
@@ -165,7 +169,13 @@ export class NodeContainerd extends MirrorResource {
       "nodeContainerd",
       name,
       // Pulumi makes an output out of every property there is, and an undefined one costs as much as another.
-      { ...givenFields(wire), containerd: undefined, verification: undefined, verified: undefined },
+      {
+        ...givenFields(wire),
+        ...(isWrong || later.length > 0 ? { problems: problemsInput(now, ...later) } : {}),
+        containerd: undefined,
+        verification: undefined,
+        verified: undefined,
+      },
       opts,
     );
     rememberLook(this, look);

@@ -2,13 +2,16 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { LayoutChoice } from "../../provider/containerd/layout/layouts";
 import { silentLog } from "../../provider/model/context";
+import type { Problem } from "../../provider/model/problem";
 import type { NodeConnection } from "../../provider/node";
 import type { Resolved } from "../../provider/resources/arguments/resolved";
 import { shapeProblems } from "../../provider/resources/arguments/shape";
 import { imagesOnNode } from "../../provider/resources/node/imagesOn";
 import { layoutProblems } from "../../provider/resources/node/shapes";
+import { imagesOnNames } from "../../provider/resources/pushSet/names";
 import { shapes } from "../../provider/resources/pushSet/shapes";
 import { imagesToCopy } from "../../provider/verify/coverage/imagesToCopy";
+import { checkNames } from "../names";
 import type { ConnectionArgs } from "../node/connection";
 import { Turns } from "../turns";
 import type { ImageListArgs, SourceRegistryArgs } from "./imageSource";
@@ -56,12 +59,13 @@ export class ImagesOnNodes implements ImageListArgs {
 
   constructor(nodes: pulumi.Input<pulumi.Input<ConnectionArgs>[]>, args: ImagesOnArgs) {
     const { hosts, running, exclude, layout, registries, timeout = 20, maxParallel = 16 } = args;
+    const { problems: slips } = checkNames(args, imagesOnNames, "imagesOn").now;
     const turns = new Turns(maxParallel);
     // What lies on a node is no secret, although a password may be needed to see it.
     this.seen = pulumi.unsecret(
       pulumi
         .output({ nodes, layout, choice: { hosts, running, exclude } })
-        .apply((given) => see(given as unknown as Given, timeout, turns)),
+        .apply((given) => see(given as unknown as Given, slips, timeout, turns)),
     );
     this.images = this.seen.apply(({ value = [] }) => value);
     if (registries !== undefined) {
@@ -78,8 +82,17 @@ interface Given {
 
 const context = { signal: new AbortController().signal, log: silentLog };
 
-async function see({ nodes, layout, choice }: Given, timeout: number, turns: Turns): Promise<Resolved<string[]>> {
-  const wrong = [...shapeProblems({ nodes, ...choice }, shapes.imagesOn, "imagesOn"), ...layoutProblems(layout)];
+async function see(
+  { nodes, layout, choice }: Given,
+  slips: readonly Problem[],
+  timeout: number,
+  turns: Turns,
+): Promise<Resolved<string[]>> {
+  const wrong = [
+    ...slips,
+    ...shapeProblems({ nodes, ...choice }, shapes.imagesOn, "imagesOn"),
+    ...layoutProblems(layout),
+  ];
   if (wrong.length > 0) {
     return { problems: wrong };
   }

@@ -4,6 +4,7 @@ import type { ClusterVerification } from "../../provider/verify/clusterVerificat
 import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import { renderReportPage } from "../../provider/verify/page/renderReportPage";
 import { writePage } from "../../provider/verify/page/writePage";
+import { requireReportNames } from "../../provider/verify/reportNames";
 import type { Verifications } from "../../provider/verify/verifications";
 import { plainErrors } from "../problems";
 import type { ReportArgs } from "./pushSets";
@@ -35,8 +36,10 @@ export function reportPage(
   verification: pulumi.Input<
     Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification | undefined>[]
   >,
-  { title, path, pushSets }: ReportPageArgs = {},
+  options: ReportPageArgs = {},
 ): pulumi.Output<string> {
+  plainErrors(() => requireReportNames(options, ["title", "path"], "reportPage"));
+  const { title, path, pushSets } = options;
   return pulumi.all([verification, title, path, liftPushSets(pushSets)]).apply(([value, heading, file, pushed]) => {
     const page = renderReportPage(value, { pushSets: pushed, ...(heading === undefined ? {} : { title: heading }) });
     if (file !== undefined && !pulumi.runtime.isDryRun()) {

@@ -3,7 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterVerification } from "../../provider/verify/clusterVerification";
 import type { NodeVerification } from "../../provider/verify/nodeVerification";
 import { renderReport } from "../../provider/verify/report";
+import { requireReportNames } from "../../provider/verify/reportNames";
 import type { Verifications } from "../../provider/verify/verifications";
+import { plainErrors } from "../problems";
 import type { ReportArgs } from "./pushSets";
 import { liftPushSets } from "./pushSets";
 
@@ -23,8 +25,10 @@ export function verificationReport(
   verification: pulumi.Input<
     Verifications | readonly pulumi.Input<NodeVerification | ClusterVerification | undefined>[]
   >,
-  { pushSets }: ReportArgs = {},
+  options: ReportArgs = {},
 ): pulumi.Output<string> {
+  plainErrors(() => requireReportNames(options, [], "verificationReport"));
+  const { pushSets } = options;
   return pulumi
     .all([verification, liftPushSets(pushSets)])
     .apply(([value, pushed]) => renderReport(value, { pushSets: pushed }));

@@ -1,3 +1,4 @@
+import { nearest } from "../../model/nearest";
 import { RegistryError } from "../registryError";
 
 /**
@@ -49,7 +50,7 @@ function compile(argument: string, patterns: readonly string[], names: string[])
     }
     const form = imagePattern(pattern);
     if (!names.some((name) => form.test(name))) {
-      const near = nearest(pattern, names);
+      const near = nearest(pattern.replace(/[*?]/g, ""), names, 3);
       const hint =
         near.length === 0
           ? "The package holds no image."
@@ -80,26 +81,4 @@ function imagePattern(pattern: string): RegExp {
   const last = pattern.slice(pattern.lastIndexOf("/") + 1);
   const anyTag = last.includes(":") || last.includes("@") ? "" : "(?:[:@][^/]*)?";
   return new RegExp(`^${body}${anyTag}$`);
-}
-
-function nearest(pattern: string, names: string[]): string[] {
-  const wanted = pattern.replace(/[*?]/g, "");
-  return [...names].sort((a, b) => distance(wanted, a) - distance(wanted, b)).slice(0, 3);
-}
-
-/** Levenshtein's distance, in two rows. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(
-        (row[j] as number) + 1,
-        (next[j - 1] as number) + 1,
-        (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }

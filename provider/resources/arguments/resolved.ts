@@ -1,6 +1,8 @@
+import type { ArgumentNames } from "../../model/argumentNames";
+import { unknownArguments } from "../../model/argumentNames";
 import { MirrorError } from "../../model/errors";
 import type { Problem } from "../../model/problem";
-import { problemsOf } from "../../model/problem";
+import { argumentsError, problemsOf } from "../../model/problem";
 import type { Shape } from "./shape";
 import { shapeProblems } from "./shape";
 
@@ -67,12 +69,13 @@ export function allProblems(parts: readonly CheckedArguments[]): Problem[] {
 /**
  * For what a program without a compiler leaves out, and what no resource can be made without.
  *
+ * @param names Given where the arguments have no check of a resource behind them: that there are no others.
  * @throws MirrorError `ARGUMENTS_INVALID`
  */
-export function requireArguments(args: unknown, shape: Shape, type: string): void {
+export function requireArguments(args: unknown, shape: Shape, type: string, names: ArgumentNames | true = true): void {
   const fields = typeof args === "object" && args !== null ? args : {};
-  const problems = shapeProblems(fields, shape, "");
+  const problems = [...unknownArguments(fields, names), ...shapeProblems(fields, shape, "")];
   if (problems.length > 0) {
-    throw new MirrorError("ARGUMENTS_INVALID", `${type}: ${problems.map(({ text }) => text).join(" ")}`);
+    throw argumentsError(type, problems);
   }
 }

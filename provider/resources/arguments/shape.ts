@@ -1,3 +1,4 @@
+import { noSuchArgument } from "../../model/argumentNames";
 import type { Problem } from "../../model/problem";
 import { invalidArgument } from "../../model/problem";
 import { isUnknown } from "../../pulumi/plainValue";
@@ -80,9 +81,7 @@ function slips(
   const known = [...Object.keys(fields), ...also];
   return Object.entries(given)
     .filter(([field, value]) => value !== undefined && !known.includes(field))
-    .map(([field]) =>
-      invalidArgument(`${below(name, field)}: there is no such argument; give ${known.join(", ")}, or leave it out.`),
-    );
+    .map(([field]) => noSuchArgument(below(name, field), field, known));
 }
 
 function below(name: string, field: string): string {

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { requireNames } from "../../model/argumentNames";
 import { messageOf } from "../../model/errors";
+import { holdsOutput } from "../../model/outputs";
 import type { ClusterConfig } from "./clusterConfig";
 import { documentsOf } from "./clusterConfig";
 import type { ClusterDocuments } from "./documents";
@@ -12,7 +14,6 @@ import type { BmctlMirror } from "./mirrors";
 import { readMirrors } from "./mirrors";
 import type { BmctlNode } from "./nodes";
 import { readNodes } from "./nodes";
-import { holdsOutput } from "./outputs";
 import { basesOf, readPath } from "./paths";
 import type { BmctlPrivateRegistry } from "./privateRegistries";
 import { readPrivateRegistries } from "./privateRegistries";
@@ -61,6 +62,7 @@ export interface ReadClusterOptions {
  * @throws ClusterFileError with every problem found, each with file, line, document and field.
  */
 export function readClusterFile(file: string, options: ReadClusterOptions = {}): BmctlCluster {
+  requireNames(options, { clusterName: true, checkFiles: true, overridden: true }, "readClusterFile");
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));

@@ -1,4 +1,5 @@
 import { MirrorError } from "../../model/errors";
+import { isOutput } from "../../model/outputs";
 import type { ClusterConfig } from "./clusterConfig";
 import type { BmctlCluster, OverriddenField } from "./clusterFile";
 import { clusterOfConfig, readClusterFile } from "./clusterFile";
@@ -7,7 +8,6 @@ import { clusterFileError } from "./errors";
 import type { NodesArgument } from "./listedNodes";
 import { isList, readListedNodes } from "./listedNodes";
 import { isCalled } from "./nodes";
-import { isOutput } from "./outputs";
 import { listNodes } from "./rollout";
 
 /**

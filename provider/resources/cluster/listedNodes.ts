@@ -1,11 +1,11 @@
 import { isIP } from "node:net";
 
+import { isOutput } from "../../model/outputs";
 import { shapeProblems } from "../arguments/shape";
 import type { ConnectionLayer } from "./connection";
 import { Problems } from "./errors";
 import type { BmctlNode, NodeRole } from "./nodes";
 import { shortAddress } from "./nodes";
-import { isOutput } from "./outputs";
 import { shapes } from "./shapes";
 
 /** A node that the program lists itself, as it is read here. Its address is handed on and may not be known yet. */

@@ -1,6 +1,8 @@
+import { unknownArguments } from "../../model/argumentNames";
 import type { ErrorCode } from "../../model/codes";
 import { withCode } from "../../model/codes";
 import { MirrorError } from "../../model/errors";
+import { rolloutNames } from "./names";
 import type { BmctlNode, NodeRole } from "./nodes";
 import { isCalled } from "./nodes";
 
@@ -68,9 +70,13 @@ const roles: readonly NodeRole[] = ["worker", "load-balancer", "control-plane"];
  * place relative to the others when nodes are added or removed. Which wave a node is in is no argument of the node's
  * resource: laying the waves anew changes no node.
  *
- * @throws RolloutError for a number below what makes sense, an unknown role, or a name that no node or pool has.
+ * @throws RolloutError for a number below what makes sense, an unknown role or argument, or a name that no node or pool has.
  */
 export function planRollout(nodes: readonly BmctlNode[], rollout: RolloutArgs = {}): RolloutPlan {
+  const [slip] = unknownArguments(rollout, rolloutNames, "rollout");
+  if (slip !== undefined) {
+    throw new RolloutError(slip.code, slip.text);
+  }
   const maxParallel = wholeNumber("maxParallel", rollout.maxParallel ?? 10, 1);
   const controlPlaneParallel = Math.min(
     maxParallel,

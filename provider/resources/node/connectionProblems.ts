@@ -1,8 +1,15 @@
+import { unknownArguments } from "../../model/argumentNames";
 import type { Problem } from "../../model/problem";
 import { invalidArgument } from "../../model/problem";
 import type { NodeConnection } from "../../node";
 import { isUnknown } from "../../pulumi/plainValue";
+import { connectionNames } from "./names";
 import { connectionShapeProblems } from "./shapes";
+
+/** Of one that comes right from a program; what NodeContainerd has in its state is not asked for its names again. */
+export function declaredConnectionProblems(connection: NodeConnection, name = "connection"): Problem[] {
+  return [...unknownArguments(connection, connectionNames, name), ...connectionProblems(connection, name)];
+}
 
 /** What can be said of a connection without dialling. */
 export function connectionProblems(connection: NodeConnection, name = "connection"): Problem[] {

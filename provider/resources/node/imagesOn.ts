@@ -5,7 +5,7 @@ import type { NodeConnection } from "../../node";
 import type { HeldImage } from "../../verify/coverage/heldImages";
 import { imagesHeld } from "../../verify/coverage/heldImages";
 import { visitBriefly } from "./briefly";
-import { connectionProblems } from "./connectionProblems";
+import { declaredConnectionProblems } from "./connectionProblems";
 
 /** What lies on a node. */
 export interface NodeImages {
@@ -25,7 +25,7 @@ export async function imagesOnNode(
   { timeout, layout }: { timeout: number; layout?: LayoutChoice },
   context: OperationContext,
 ): Promise<{ value: NodeImages; problems?: undefined } | { value?: undefined; problems: Problem[] }> {
-  const declared = connectionProblems(connection);
+  const declared = declaredConnectionProblems(connection);
   if (declared.length > 0) {
     return { problems: declared };
   }

@@ -1,6 +1,7 @@
 import type { LayoutChoice } from "../../containerd/layout/layouts";
 import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
 import { parseContainerdVersion } from "../../containerd/version";
+import { unknownArguments } from "../../model/argumentNames";
 import type { OperationContext } from "../../model/context";
 import { MirrorError } from "../../model/errors";
 import { findingText } from "../../model/finding";
@@ -13,9 +14,10 @@ import type { DeclaredMirror, DeclaredPrivateRegistry } from "../mirror/declared
 import { withoutSecrets } from "../mirror/declared";
 import { askEndpoints } from "../mirror/endpoints";
 import { resolveHosts } from "../mirror/hosts";
+import { registryMirrorNames } from "../mirror/names";
 import { endpointsOf, resolveCheckEndpoints, resolveHostsDir } from "../mirror/settings";
 import { visitBriefly } from "./briefly";
-import { connectionProblems } from "./connectionProblems";
+import { declaredConnectionProblems } from "./connectionProblems";
 import type { LookRequest, NodeLook } from "./look";
 import { lookAtNode } from "./look";
 import { layoutProblems } from "./shapes";
@@ -95,7 +97,10 @@ export async function resolveMirror(mirror: InspectedMirror, context: OperationC
     ...(gcrKeyPath === undefined ? {} : { gcrKeyPath }),
     ...(gcrKey === undefined ? {} : { gcrKey }),
   });
-  const problems = [hostsDir, checkEndpoints, hosts, credentials].flatMap((part) => part.problems);
+  const problems = [
+    ...unknownArguments(mirror, registryMirrorNames),
+    ...[hostsDir, checkEndpoints, hosts, credentials].flatMap((part) => part.problems),
+  ];
   const [first] = problems;
   if (first !== undefined || hosts.value === undefined || credentials.value === undefined) {
     throw new MirrorError(first?.code ?? "ARGUMENTS_INVALID", first?.text ?? "the mirror is not declared rightly.", {
@@ -131,7 +136,7 @@ export async function inspectNode(
   context: OperationContext,
 ): Promise<NodeInspection> {
   const { host: name } = connection;
-  const declared = [...connectionProblems(connection), ...layoutProblems(layout)];
+  const declared = [...declaredConnectionProblems(connection), ...layoutProblems(layout)];
   if (declared.length > 0) {
     return { node: name, problems: declared };
   }

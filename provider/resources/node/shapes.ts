@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import type { LayoutChoice } from "../../containerd/layout/layouts";
 import { isLayoutName, layoutNames } from "../../containerd/layout/layouts";
 import { MirrorError } from "../../model/errors";
+import { isMapping } from "../../model/mapping";
 import type { Problem } from "../../model/problem";
 import { invalidArgument } from "../../model/problem";
 import { isUnknown } from "../../pulumi/plainValue";
@@ -60,19 +61,13 @@ export function layoutProblems(value: unknown): Problem[] {
   if (value === undefined || isUnknown(value)) {
     return [];
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isMapping(value)) {
     const way = `${layoutNames.map((name) => JSON.stringify(name)).join(", ")} or { configPath, hostsDir, socketPath, unit }`;
     return shapeProblems(value, { kind: layoutNames, way, optional: true }, "layout");
   }
-  const given = value as Record<string, unknown>;
-  const shaped = shapeProblems(given, { fields: layoutPaths }, "layout");
-  const wrong = Object.keys(given).filter((field) => !Object.hasOwn(layoutPaths, field));
   return [
-    ...shaped,
-    ...wrong.map((field) =>
-      invalidArgument(`layout.${field}: it is no field of a layout; give ${Object.keys(layoutPaths).join(", ")}.`),
-    ),
-    ...(shaped.length > 0 ? [] : Object.entries(given).flatMap(([field, one]) => placeProblem(field, one))),
+    ...shapeProblems(value, { fields: layoutPaths, also: [] }, "layout"),
+    ...Object.entries(value).flatMap(([field, one]) => placeProblem(field, one)),
   ];
 }
 
@@ -88,8 +83,9 @@ export function layoutNamed(option: string, name: string): LayoutChoice {
 /** What systemd takes as the name of a service, instances and escapes included. */
 const unitName = /^[A-Za-z0-9:_.\\@-]+$/;
 
+/** Of a text; what is none, or empty, its shape names. */
 function placeProblem(field: string, value: unknown): Problem[] {
-  if (typeof value !== "string" || isUnknown(value) || !Object.hasOwn(layoutPaths, field)) {
+  if (typeof value !== "string" || value === "" || isUnknown(value) || !Object.hasOwn(layoutPaths, field)) {
     return [];
   }
   const isUnit = field === "unit";
@@ -121,8 +117,11 @@ const connection = {
 
 type ConnectionField = keyof typeof connection;
 
+/** All but a bastion. */
+export const connectionFields = Object.keys(connection) as ConnectionField[];
+
 /** What of a connection is always a secret. */
-export const secretsOfConnection = (Object.keys(connection) as ConnectionField[]).filter((field) => {
+export const secretsOfConnection = connectionFields.filter((field) => {
   const shape: Shape = connection[field];
   return typeof shape === "object" && "secret" in shape && shape.secret === true;
 });

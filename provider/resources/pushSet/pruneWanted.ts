@@ -5,7 +5,7 @@ import { isUnknown } from "../../pulumi/plainValue";
 import type { Keep } from "../../registry/sets/formerImages";
 import type { Resolved } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
-import { connectionProblems } from "../node/connectionProblems";
+import { declaredConnectionProblems } from "../node/connectionProblems";
 import { layoutProblems } from "../node/shapes";
 import { shapes } from "./shapes";
 
@@ -47,7 +47,7 @@ function pruneProblems(given: GivenPrune): Problem[] {
     ...keepProblems(keep),
     ...layoutProblems(layout).map(({ code, text }) => ({ code, text: `prune.${text}` })),
     ...(Array.isArray(nodes) && shaped.length === 0 ? nodes : []).flatMap((node, at) =>
-      connectionProblems(node, `prune.nodes[${at}]`),
+      declaredConnectionProblems(node, `prune.nodes[${at}]`),
     ),
   ];
 }

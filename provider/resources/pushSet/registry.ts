@@ -1,3 +1,4 @@
+import { unknownArguments } from "../../model/argumentNames";
 import type { Problem } from "../../model/problem";
 import { invalidArgument } from "../../model/problem";
 import { readCertificates } from "../../model/textFile";
@@ -8,6 +9,7 @@ import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { CheckedArguments, Resolved } from "../arguments/resolved";
 import { attempt, attemptWith, requireArguments } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
+import { registryNames } from "./names";
 import { shapes } from "./shapes";
 
 /**
@@ -68,7 +70,7 @@ export function checkReaching(given: object, name = "registry"): CheckedArgument
 
 /** That nothing else is given. */
 export function checkRegistryNames(given: object, name: string): CheckedArguments {
-  return { problems: shapeProblems(given, shapes.registryNames, name) };
+  return { problems: unknownArguments(given, registryNames, name) };
 }
 
 /** Apart from the others, which a secret among them would hide. */

@@ -1,11 +1,13 @@
+import { unknownArguments } from "../../model/argumentNames";
 import { defaultProbeRepository } from "../../registry/sets/besideProbe";
 import type { CheckedArguments, Resolved } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
+import { imagePushSetNames } from "./names";
 import { shapes } from "./shapes";
 
 /** That there is no other argument: one that is misspelt would be as good as not given. */
 export function checkNames(args: object): CheckedArguments {
-  return { problems: shapeProblems(args, shapes.names, "") };
+  return { problems: unknownArguments(args, imagePushSetNames) };
 }
 
 /** What goes into the filters, and to the operations, as it is. */

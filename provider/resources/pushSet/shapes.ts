@@ -6,16 +6,6 @@ const registryWay = 'an object, { endpoint: "HOST:PORT" } and how it is reached'
 const nodeWay = "an object, { host } and how it is reached over SSH";
 const endpointWay = "a registry's address, HOST:PORT or HOST:PORT/NAMESPACE";
 
-const argumentNames = [
-  ...["source", "registry", "include", "exclude", "prune", "deleteImages", "signature", "requireSigned"],
-  ...["probeRepository", "check", "preview", "spoolDir", "maxDecodedBytes"],
-];
-const registryFields = [
-  ...["endpoint", "caCertPath", "caCert", "username", "password", "dockerConfigPath", "credentialCommand", "proxy"],
-  ...["insecure", "maxBytesPerSecond", "maxParallel"],
-];
-const mirrorFields = ["hosts", "pullCredentialConfigPath", "skipFallback", "dialTimeout"];
-
 /** How a registry is reached, apart from its address and what may be a secret. */
 const reaching = {
   username: optionalText,
@@ -30,10 +20,6 @@ const reaching = {
 export const shapes = {
   required: { fields: { registry: { fields: {}, way: `${registryWay}, or a list of such` } } },
   requiredList: { fields: { registry: { list: { fields: {}, way: registryWay } } } },
-  /** The names of all arguments; what they are is asked elsewhere. */
-  names: { fields: {}, also: argumentNames },
-  /** The same of a registry. Those of a mirror are let through, so that one object may say both. */
-  registryNames: { fields: {}, also: [...registryFields, ...mirrorFields] },
   endpoint: { kind: "text", way: endpointWay },
   reading: { fields: { spoolDir: optionalText, maxDecodedBytes: { kind: "bytes", optional: true } } },
   /** An entry of `source` that is a path. */
@@ -58,8 +44,8 @@ export const shapes = {
   },
   /** A source of imagesIn that is no object. */
   manifests: { kind: "text", way: manifestsWay },
-  manifestText: { fields: { text: { kind: "text", empty: true }, name: optionalText } },
-  manifestOptions: { fields: { paths: { fields: {}, optional: true } } },
+  manifestText: { fields: { text: { kind: "text", empty: true }, name: optionalText }, also: [] },
+  manifestOptions: { fields: { paths: { fields: {}, optional: true } }, also: [] },
   /** Those of one kind in imagesIn's `paths`. */
   imagePaths: { list: text },
   signature: { fields: { path: optionalText, publicKey: optionalText, publicKeyPath: optionalText }, also: [] },

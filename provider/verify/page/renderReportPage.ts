@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 
 import type { ClusterVerification } from "../clusterVerification";
 import type { ReportedPushSet } from "../pushed/reportedPushSet";
+import { requireReportNames } from "../reportNames";
 import { verdicts } from "../verdict";
 import { clustersOf, type Verifications } from "../verifications";
 import { script, style } from "./assets";
@@ -27,10 +28,9 @@ export interface ReportPageOptions {
  * @param verification As for `renderReport`.
  * @returns one HTML document; the same values give the same text
  */
-export function renderReportPage(
-  verification: Verifications,
-  { title = "Registry mirror verification", pushSets = [] }: ReportPageOptions = {},
-): string {
+export function renderReportPage(verification: Verifications, options: ReportPageOptions = {}): string {
+  requireReportNames(options, ["title"], "renderReportPage");
+  const { title = "Registry mirror verification", pushSets = [] } = options;
   const clusters = clustersOf(verification);
   const found = verdicts.filter((verdict) => clusters.some(({ counts }) => (counts[verdict] ?? 0) > 0));
   return html`<!doctype html>

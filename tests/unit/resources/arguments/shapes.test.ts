@@ -1,33 +1,17 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 
 import * as pulumi from "@pulumi/pulumi";
 
-import { MirrorError } from "../../../../provider/model/errors";
-import type { Problem } from "../../../../provider/model/problem";
 import { unknownValue } from "../../../../provider/pulumi/plainValue";
 import { nodeContainerd } from "../../../../provider/resources/node/operations";
 import { MirroredCluster } from "../../../../sdk/cluster/mirroredCluster";
 import { RegistryMirror } from "../../../../sdk/mirror/registryMirror";
 import { NodeContainerd } from "../../../../sdk/node/nodeContainerd";
 import { ImagePushSet } from "../../../../sdk/pushSet/imagePushSet";
-
-type Plain = Record<string, unknown>;
+import type { Plain } from "./support";
+import { images, node, problemsOf, push, settings, source } from "./support";
 
 const secret = "a-secret-value-77";
-
-/** As the engine gives them to a dynamic provider: a secret by its value. */
-function unwrapped(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) {
-    return value;
-  }
-  if (pulumi.runtime.isRpcSecret(value)) {
-    return unwrapped(pulumi.runtime.unwrapRpcSecret(value));
-  }
-  return Array.isArray(value)
-    ? value.map(unwrapped)
-    : Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unwrapped(one)]));
-}
 
 /** What a resource sends the provider's side, secrets as such. */
 async function inputsOf(Type: new (name: string, args: never) => pulumi.Resource, args: unknown): Promise<Plain> {
@@ -53,47 +37,6 @@ function withoutSecrets(value: unknown): unknown {
     : Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withoutSecrets(one)]));
 }
 
-/** What is wrong with a resource's arguments: thrown at once, or found on the way to the provider's check, or by it. */
-async function problemsOf(Type: new (name: string, args: never) => pulumi.Resource, args: unknown): Promise<string[]> {
-  let inputs: Plain = {};
-  await pulumi.runtime.setMocks({
-    newResource: ({ name, inputs: given }) => {
-      inputs = unwrapped(given) as Plain;
-      return { id: name, state: inputs };
-    },
-    call: () => ({}),
-  });
-  try {
-    new Type("r", args as never);
-  } catch (error) {
-    assert.ok(error instanceof MirrorError, String(error));
-    return [error.message];
-  } finally {
-    await pulumi.runtime.disconnect();
-  }
-  if (Type === (NodeContainerd as unknown)) {
-    const checked = await nodeContainerd.check?.({}, inputs);
-    return (checked?.failures ?? []).map(({ reason }) => reason);
-  }
-  return ((inputs["problems"] ?? []) as Problem[]).map(({ text }) => text);
-}
-
-const push = (more: Plain = {}, registry: Plain = {}): Plain => ({
-  source: join(__dirname, "no-such-package.tar"),
-  registry: { endpoint: "172.18.0.20:5000", ...registry },
-  ...more,
-});
-const settings = (mirror: Plain = {}, more: Plain = {}): Plain => ({
-  registryMirrors: [{ endpoint: "https://172.18.0.20:5000", ...mirror }],
-  ...more,
-});
-const source = { hosts: [], files: {}, credentials: {}, endpoints: [], hostsDir: "/etc/containerd/certs.d" };
-const node = (connection: Plain = {}, more: Plain = {}): Plain => ({
-  connection: { host: "10.0.0.4", ...connection },
-  mirror: source,
-  ...more,
-});
-
 interface Argument {
   name: string;
   make: (value: unknown) => Plain;
@@ -105,9 +48,6 @@ const text: unknown[] = [null, "", 7, { a: 1 }];
 const given: unknown[] = [null, 7, { a: 1 }];
 const flag: unknown[] = [null, "yes", 1];
 const texts: unknown[] = [null, "gcr.io", [undefined], ["a.io", ""], [7]];
-
-/** Never asked for: what is wrong is seen before. */
-const images = ["nowhere.invalid/a:1"];
 
 const pushSet: Argument[] = [
   { name: "source", make: (source) => push({ source }), bad: [...required, ["a.tar", undefined], [""]] },
@@ -240,7 +180,6 @@ const nodes: Argument[] = [
     make: (unit) => node({}, { layout: { ...places, unit } }),
     bad: [undefined, null, "", 7, "a b", "x.timer", "x;y"],
   },
-  { name: "layout.socket", make: (socket) => node({}, { layout: { ...places, socket } }), bad: ["/run/x.sock"] },
   { name: "criTimeout", make: (criTimeout) => node({}, { criTimeout }), bad: [null, "120", 0] },
   { name: "forgetUnreachable", make: (forgetUnreachable) => node({}, { forgetUnreachable }), bad: flag },
   { name: "adopt", make: (adopt) => node({}, { adopt }), bad: flag },
@@ -350,27 +289,6 @@ describe("values of arguments, as a program without a compiler gives them, and a
       for (const args of [undefined, {}, "text"]) {
         assert.match((await problemsOf(Type, args)).join(), /: it is undefined; give /);
       }
-    });
-  }
-
-  for (const [name, make] of [
-    ["requiredSigned", (value: unknown): Plain => push({ requiredSigned: value })],
-    ["registry.user", (user: unknown): Plain => push({}, { user })],
-    ["registry[0].user", (user: unknown): Plain => push({ registry: [{ endpoint: "172.18.0.20:5000", user }] })],
-    ["source.platform", (platform: unknown): Plain => push({ source: { images, platform } })],
-    [
-      'registries["h"].pasword',
-      (pasword: unknown): Plain => push({ source: { images, registries: { h: { pasword } } } }),
-    ],
-    ["requireSigned.image", (image: unknown): Plain => push({ requireSigned: { publicKey: "k", image } })],
-    ["signature.key", (key: unknown): Plain => push({ signature: { publicKey: "k", key } })],
-    ["prune.node", (node: unknown): Plain => push({ prune: { keep: 1, node } })],
-    ["preview.lists", (lists: unknown): Plain => push({ preview: { lists } })],
-  ] as const) {
-    it(`ImagePushSet ${name}: a misspelt argument is an error, as it would be as good as not given`, async () => {
-      const about = (await problemsOf(ImagePushSet, make("x"))).filter((problem) => problem.includes(`${name}: `));
-      assert.match(about.join(), /there is no such argument; give .*, or leave it out/);
-      assert.ok(!(await problemsOf(ImagePushSet, make(undefined))).join().includes("no such argument"));
     });
   }
 

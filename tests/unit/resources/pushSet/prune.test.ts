@@ -38,7 +38,10 @@ describe("S6: prune as it is given", () => {
     match(problems({ keep: 0 }), /prune\.keep: it is the number "0"; give a whole number from 1/);
     match(problems({ keep: "all" }), /prune\.keep: it is "all"; give "declared", or a whole number of pushes from 1/);
     match(problems({}), /prune\.keep: it is undefined; give "declared"/);
-    match(problems({ keep: 1, node: [] }), /prune\.node: there is no such argument; give nodes, running/);
+    match(
+      problems({ keep: 1, node: [] }),
+      /prune\.node: there is no such argument; did you mean nodes\? There are nodes, running/,
+    );
     match(problems({ keep: 1, nodes: [{ host: "a b" }] }), /prune\.nodes\[0\]\.host: "a b" is not a host name/);
     match(problems({ keep: 1, nodes: "a" }), /prune\.nodes: it is "a"; give a list/);
     match(problems({ keep: 1, layout: "odd" }), /prune\.layout: it is "odd"/);
