@@ -4,7 +4,7 @@ import type { OperationContext } from "../model/context";
 import type { NodeConnection } from "./connection";
 import { CriClient } from "./cri/criClient";
 import { openSocketStream } from "./cri/socketStream";
-import { type NodeObservation, observeNode } from "./observation";
+import { type NodeObservation, observeNode } from "./observation/observation";
 import { type Privilege, privilegeOf } from "./privilege";
 import { remoteScript } from "./script/script";
 import { ShellSession } from "./session/session";

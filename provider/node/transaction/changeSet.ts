@@ -9,7 +9,7 @@ import { managedComment } from "../../containerd/render/hostsToml";
 import { splitManagedBlock, withoutManagedBlock } from "../../containerd/toml/managedBlock";
 import { type Finding, findingAbout } from "../../model/finding";
 import { NodeError } from "../nodeError";
-import type { NodeObservation } from "../observation";
+import type { NodeObservation } from "../observation/observation";
 import type { NodeOwner } from "../ownership";
 import { formatRecord, type NodeRecord, type OwnedFile, recordPath, savedPath, statePath } from "../record";
 import { digestOf, type JournalOperation, requirePath } from "./journal";

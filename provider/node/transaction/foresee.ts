@@ -4,7 +4,7 @@ import type { ContainerdPlan, GivenUpFile } from "../../containerd/containerdPla
 import type { LayoutChoice } from "../../containerd/layout/layouts";
 import type { Node } from "../node";
 import { NodeError } from "../nodeError";
-import { type NodeObservation, observeNode } from "../observation";
+import { type NodeObservation, observeNode } from "../observation/observation";
 import { statePath } from "../record";
 import { decodeValue, encodeValue, type ShellSession } from "../session/session";
 import { givenUpFiles, originalsWanted } from "./givenUp";

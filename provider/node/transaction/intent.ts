@@ -1,6 +1,6 @@
 import type { ContainerdPlan } from "../../containerd/containerdPlan";
 import { NodeError } from "../nodeError";
-import type { NodeObservation } from "../observation";
+import type { NodeObservation } from "../observation/observation";
 import type { NodeOwner } from "../ownership";
 import { savedPath } from "../record";
 import { decodeValue, encodeValue, type ShellSession } from "../session/session";
