@@ -4,7 +4,9 @@ import type { NodeObservation } from "../observation/observation";
 import type { NodeOwner } from "../ownership";
 import { savedPath } from "../record";
 import { decodeValue, encodeValue, type ShellSession } from "../session/session";
-import { type ChangeSet, changeToPlan, type SavedTexts, savedTextsWanted } from "./changeSet";
+import type { ChangeSet } from "./change";
+import { changeToPlan, savedTextsWanted } from "./changeSet";
+import type { SavedTexts } from "./originals";
 
 /** What is to become of a node, from what is there: an update carries it out, a preview shows it. */
 export interface Intent {

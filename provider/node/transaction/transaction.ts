@@ -5,7 +5,7 @@ import { findingText } from "../../model/finding";
 import { redact } from "../../model/redact";
 import { isNodeError, NodeError, quoteRemote } from "../nodeError";
 import { batch, decodeValue, encodeValue, type Reply, type ShellSession } from "../session/session";
-import type { ChangeSet } from "./changeSet";
+import type { ChangeSet } from "./change";
 import { digestOf, formatJournal } from "./journal";
 import { readUndone, type Undone } from "./undone";
 
