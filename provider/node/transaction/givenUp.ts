@@ -1,6 +1,6 @@
 import type { GivenUpFile } from "../../containerd/containerdPlan";
-import type { NodeObservation } from "../observation";
-import type { ChangeSet } from "./changeSet";
+import type { NodeObservation } from "../observation/observation";
+import type { ChangeSet } from "./change";
 import type { Intent } from "./intent";
 
 /** Ids of saved originals that come back where a plan gives files up, for `givenUpFiles`. */
