@@ -68,7 +68,9 @@ export async function configure(
     // should have to.
     context.log[olds?.containerd === undefined ? "info" : "warn"](taken);
   }
-  const early = await pullEarly(inputs, prepulls, result.observed, context);
+  const early = await pullEarly(inputs, prepulls, result.observed, context, async (node) => {
+    coverage &&= await coverages.afterPulls(node, result.observed, desired, coverage, context);
+  });
   const found = {
     ...(coverage === undefined ? {} : { coverage }),
     ...(early.prepulled === undefined ? {} : { prepulled: early.prepulled }),
@@ -100,13 +102,20 @@ async function pullEarly(
   prepulls: Prepulls,
   { socketPath }: NodeObservation,
   context: OperationContext,
+  afterPulls: (node: Node) => Promise<void>,
 ): Promise<Prepulling> {
   const prepull = verify === false ? undefined : verify.prepull;
   if (prepull === undefined) {
     return {};
   }
   try {
-    return await withNode(connection, context, (node) => prepulls.pull(prepull, node.cri(socketPath), context));
+    return await withNode(connection, context, async (node) => {
+      const early = await prepulls.pull(prepull, node.cri(socketPath), context);
+      if (Object.values(early.prepulled?.hosts ?? {}).some(({ pulled = 0 }) => pulled > 0)) {
+        await afterPulls(node);
+      }
+      return early;
+    });
   } catch (error) {
     if (error instanceof MirrorError) {
       return { error };

@@ -83,11 +83,44 @@ export class NodeCoverages {
       throw new MirrorError(code, `${text} Nothing on the node was changed.`, { reasons });
     }
     if (found !== undefined && found.gaps.length > 0) {
-      const lines = this.said.lines(node.name, describeCoverage(found), "coverage");
-      // A fleet says the same a hundred times; the cluster's output has every node.
-      context.log[lines.length > 1 ? "warn" : "progress"](lines.join("\n"));
+      this.warn(node, found, context);
     }
     return found === undefined ? undefined : firstGaps(found, namedGaps);
+  }
+
+  /**
+   * Once images were pulled beforehand, as a state keeps it: what came from elsewhere than a mirror is a gap from now on.
+   * The node is done by then, so nothing is thrown; where it does not tell, what was seen before stands.
+   */
+  async afterPulls(
+    node: Node,
+    observed: Pick<NodeObservation, "socketPath">,
+    desired: DesiredRegistry,
+    before: NodeCoverage,
+    context: OperationContext,
+  ): Promise<NodeCoverage> {
+    try {
+      const found = await this.questions.use((questions) => coverageOn(node, observed, desired, questions));
+      if (found === undefined) {
+        return before;
+      }
+      const now = firstGaps(found, namedGaps);
+      if (found.gaps.length > 0 && !sameGaps(now, before)) {
+        this.warn(node, found, context);
+      }
+      return now;
+    } catch (error) {
+      if (error instanceof MirrorError) {
+        return before;
+      }
+      throw error;
+    }
+  }
+
+  private warn(node: Node, found: NodeCoverage, context: OperationContext): void {
+    const lines = this.said.lines(node.name, describeCoverage(found), "coverage");
+    // A fleet says the same a hundred times; the cluster's output has every node.
+    context.log[lines.length > 1 ? "warn" : "progress"](lines.join("\n"));
   }
 
   /**
@@ -106,6 +139,10 @@ export class NodeCoverages {
       return before;
     }
     const now = firstGaps(found, namedGaps);
-    return sameValue(now.gaps, before.gaps) && now.unnamed === before.unnamed ? before : now;
+    return sameGaps(now, before) ? before : now;
   }
+}
+
+function sameGaps(now: NodeCoverage, before: NodeCoverage): boolean {
+  return sameValue(now.gaps, before.gaps) && now.unnamed === before.unnamed;
 }

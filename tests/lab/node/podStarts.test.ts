@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { messageOf } from "../../../provider/model/errors";
 import { closeIdleNodes } from "../../../provider/node/node";
 import { stableText } from "../../../provider/pulumi/plainValue";
+import { parseRegistryEndpoint } from "../../../provider/registry/endpoint";
 import { layOutHosts } from "../../../provider/resources/mirror/hosts";
 import { nodeContainerd } from "../../../provider/resources/node/operations";
 import type { GivenPrepull } from "../../../provider/resources/node/prepull";
 import { stateVerify } from "../../../provider/resources/node/stated";
 import type { StoredNode } from "../../../provider/resources/node/stored";
+import { askNodes, heldManifests } from "../../../provider/resources/pushSet/heldByNodes";
 import { heldImages } from "../../../provider/verify/coverage/heldImages";
 import { ConfiguredNode, hostsDir } from "../containerd/kit/configuredNode";
 import { cutOff, type HeldChange, synRetries } from "../fault";
@@ -15,7 +17,7 @@ import { type Lab, sharedLabOrSkip } from "../lab";
 import { onContainerdSocket } from "./support/containerdSocket";
 import { Pod, runsPods } from "./support/pod";
 import { RunnableImages } from "./support/runnableImages";
-import { connectionTo, nodeUrn } from "./support/work";
+import { connectionTo, context, nodeUrn } from "./support/work";
 
 const image = "gcr.io/pods/server:1.0";
 /** What each release's containerd takes for a sandbox when nobody says otherwise. */
@@ -67,7 +69,11 @@ describe("N6: a pod really starts", function () {
   });
 
   /** As a program declares a node, but for the push set. */
-  async function declared(node: ConfiguredNode, prepull: GivenPrepull): Promise<Record<string, unknown>> {
+  async function declared(
+    node: ConfiguredNode,
+    prepull: GivenPrepull,
+    coverage?: false,
+  ): Promise<Record<string, unknown>> {
     const { machine } = node;
     const { mirror } = lab;
     const { hosts, files } = layOutHosts([mirrorOf(true)], hostsDir);
@@ -78,7 +84,7 @@ describe("N6: a pod really starts", function () {
         declared: {
           mirror: stableText({ value: { hosts, hostsDir, auth: { [mirror.hostPort]: "basic" } } }),
           files: stableText(files),
-          verify: stateVerify({ hosts, coverage: false, prepull }),
+          verify: stateVerify({ hosts, prepull, ...(coverage === undefined ? {} : { coverage }) }),
         },
         credentials: { [mirror.hostPort]: { username: mirror.username, password: mirror.password } },
         adopt: true,
@@ -115,7 +121,7 @@ describe("N6: a pod really starts", function () {
     }
   });
 
-  it("N6: with the public registry cut off, both come from the mirror by their public names, and the container runs", async () => {
+  it("N6, S6: with the public registry cut off, both come from the mirror by their public names, and the container runs", async () => {
     const mark = lab.mirror.mark();
     await Promise.all(
       nodes.map(async ({ node, sandbox }) =>
@@ -138,6 +144,12 @@ describe("N6: a pod really starts", function () {
             // 1.6 pins nothing.
             const pinned = held.filter((one) => one.pinned === true).map((one) => one.image);
             assert.deepEqual(pinned, node.version.text.startsWith("1.6") ? [] : [sandbox], node.version.text);
+
+            // And a prune with `running`: that is what it leaves in the mirror.
+            const { nodes: asked = [] } = await askNodes([connectionTo(lab, node.machine)], { timeout: 60 }, context());
+            const kept = heldManifests(asked, parseRegistryEndpoint(`${lab.mirror.hostPort}/pods`), true);
+            const places = [...pinned, image].map((name) => name.replace(/^[^/]+/, "pods")).sort();
+            assert.deepEqual([...kept.names.keys()].sort(), places, node.version.text);
           } finally {
             await pod.remove();
           }
@@ -157,9 +169,10 @@ describe("N6: a pod really starts", function () {
         await node.machine.resetImages();
         const inputs = await declared(node, { images: [image, sandbox], onFailure: "error" });
         const outs = (await nodeContainerd.create(inputs)).outs as StoredNode;
-        const { prepulled, verdict } = outs.verification ?? {};
+        const { prepulled, verdict, coverage } = outs.verification ?? {};
         assert.deepEqual(prepulled, { hosts: { "gcr.io": { pulled: 1 }, "registry.k8s.io": { pulled: 1 } } });
         assert.equal(verdict, "consistent");
+        assert.deepEqual(coverage?.counts, { served: 2 }, "of what lies there now, and was not there before");
       }),
     );
     const both = await cutOff(lab.mirror);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 
+import { silentLog } from "../../../provider/model/context";
+import type { Node } from "../../../provider/node";
+import { NodeError } from "../../../provider/node";
+import { NodeCoverages } from "../../../provider/resources/node/coverage";
 import { aggregateCoverage } from "../../../provider/verify/coverage/clusterCoverage";
-import type { ImageCoverage } from "../../../provider/verify/coverage/coverage";
+import type { ImageCoverage, NodeCoverage } from "../../../provider/verify/coverage/coverage";
 import { firstGaps, summarizeImages } from "../../../provider/verify/coverage/coverage";
 import { coverageLine, describeCoverage, gapLine, namedGaps } from "../../../provider/verify/coverage/coverageText";
 import type { CoverageRoutes } from "../../../provider/verify/coverage/coverNode";
@@ -62,6 +66,42 @@ describe("L4: coverage", () => {
         { image: "gcr.io/two:1", digest: digest("a"), also: [digest("b")] },
       ],
     );
+  });
+
+  it("L4: after a prepull it is what lies there now; what came from elsewhere than a mirror is a warning, once", async () => {
+    const images = [image("1", ["gcr.io/a/b:1"], [`gcr.io/a/b@${digest("a")}`])];
+    let broken = false;
+    const node = {
+      name: "n",
+      cri: () => ({
+        listImages: () =>
+          broken ? Promise.reject(new NodeError("NODE_LOST", "n", "the line broke")) : Promise.resolve(images),
+        listContainers: () => Promise.resolve([]),
+        close: () => undefined,
+      }),
+    } as unknown as Node;
+    const said: string[] = [];
+    const log = { ...silentLog, warn: (text: string) => void said.push(text) };
+    const context = { signal: new AbortController().signal, log };
+    const desired = { ...routes, hosts: [], hostsDir: "/d", configStyle: "auto" as const };
+    const coverages = new NodeCoverages();
+    const empty = { counts: {}, gaps: [] };
+    const after = (before: NodeCoverage) => coverages.afterPulls(node, { socketPath: "/s" }, desired, before, context);
+    const now = await after(empty);
+    assert.deepEqual(now.counts, { "not-mirrored": 1 });
+    assert.deepEqual(
+      said.map((text) => text.split("\n")),
+      [
+        [
+          "0 of 1 image would come from the mirror if the public registries were gone",
+          "  gcr.io/a/b:1: no mirror is asked for its host",
+        ],
+      ],
+    );
+    assert.deepEqual(await after(now), now);
+    assert.equal(said.length, 1, "the same gaps as before");
+    broken = true;
+    assert.deepEqual(await after(empty), empty, "the node is done: what was seen before stands");
   });
 
   it("each is asked of the places that its node asks, in order, with their credentials and CA", async () => {
