@@ -7,7 +7,7 @@ import type { NodeConnection } from "../../provider/node";
 import { readClusterFile } from "../../provider/resources/cluster/clusterFile";
 import type { NodeInspection, ResolvedMirror } from "../../provider/resources/node/inspect";
 import { inspectNode, resolveMirror } from "../../provider/resources/node/inspect";
-import { describeInspection } from "../../provider/resources/node/inspectText";
+import { describeInspections } from "../../provider/resources/node/inspectText";
 import { layoutNamed } from "../../provider/resources/node/shapes";
 import { Turns } from "../turns";
 
@@ -113,9 +113,7 @@ async function workOn(
 }
 
 function print(found: readonly NodeInspection[], json: boolean): void {
-  console.log(
-    json ? JSON.stringify(found, null, 2) : found.map((one) => describeInspection(one).join("\n")).join("\n\n"),
-  );
+  console.log(json ? JSON.stringify(found, null, 2) : describeInspections(found));
 }
 
 function numberOf(option: string, text: string): number {

@@ -111,13 +111,17 @@ function changedLines(found: string, wanted: string): string[] {
   const changes: string[] = [];
   let inFound = 0;
   let inWanted = 0;
+  let gone: string[] = [];
   // Compared with the secrets in, shown without: a credential that differs must show as a difference.
   for (const part of diffArrays(lines(found), lines(wanted))) {
     const count = part.value.length;
     if (part.removed) {
-      changes.push(...hiddenFound.slice(inFound, inFound + count).map((line) => `- ${line}`));
+      gone = hiddenFound.slice(inFound, inFound + count);
+      changes.push(...gone.map((line) => `- ${line}`));
     } else if (part.added) {
-      changes.push(...hiddenWanted.slice(inWanted, inWanted + count).map((line) => `+ ${line}`));
+      changes.push(...hiddenWanted.slice(inWanted, inWanted + count).map((line) => `+ ${told(line, gone)}`));
+    } else {
+      gone = [];
     }
     inFound += part.added ? 0 : count;
     inWanted += part.removed ? 0 : count;
@@ -126,6 +130,11 @@ function changedLines(found: string, wanted: string): string[] {
     return ["- other line ends"];
   }
   return cut(changes);
+}
+
+/** What only differs in what is hidden says that it does. */
+function told(line: string, gone: readonly string[]): string {
+  return gone.includes(line) ? line.replaceAll("(secret)", "(another secret)") : line;
 }
 
 function shown(text: string): string[] {

@@ -13,6 +13,7 @@ import { stringAt, tableAt } from "../toml/toml";
 import { credentialsInConfig } from "./authEdits";
 import { authPending } from "./authPending";
 import { ownMirrorsGiveWay } from "./carryOver";
+import { knowsDialTimeout } from "./dialTimeout";
 import type { Draft, DraftInput } from "./draft";
 import { checkKeepsOthers, embeddedRegistry, surroundingNotes } from "./generatedSurroundings";
 import { nameList } from "./nameList";
@@ -65,7 +66,8 @@ export function lastingHosts(input: DraftInput): LastingHosts | undefined {
   }
   requireNoStrict(desired.hosts, change, program);
   const how = generationOf(input, now, taken, program);
-  notes.push(...leftOutNotes(desired.hosts, change, how));
+  // A containerd that has no such setting at all says so by itself.
+  notes.push(...(knowsDialTimeout(input.version) ? leftOutNotes(desired.hosts, change, how) : []));
   const wanted = editRegistries(text, withDefaults(change, before, how), path);
   const after = generateHosts(readRegistries(wanted, path), how);
   // What says it already stays as it is written: each change of it may be a restart.

@@ -13,15 +13,20 @@ import { askEndpoints } from "./endpoints";
 import type { MirrorOutputs } from "./state";
 import type { MirrorWire } from "./wire";
 
-const operations: Operations<MirrorWire, MirrorOutputs> = {
+/** URNs of those that a diff was asked for in this run: of one that is replaced the engine asks for another check, as if it were new. */
+const compared = new Set<string | undefined>();
+
+/** @internal For tests of what a preview says. */
+export const operations: Operations<MirrorWire, MirrorOutputs> = {
   // A preview shows what changes, but of something new only the beginning of each text (and no diff is asked for): so
   // it is shown here.
   check(olds, news) {
-    const isNew = olds.files === undefined && !holdsUnknown([news.files, news.hosts]);
+    const isNew = olds.files === undefined && !holdsUnknown([news.files, news.hosts]) && !compared.has(urnOf(news));
     return { inputs: news, notes: isNew ? describeChange({}, news) : [] };
   },
 
   diff(olds, news): Difference {
+    compared.add(urnOf(news) ?? urnOf(olds));
     if (!holdsUnknown(news) && sameValue(comparedInputs(olds), comparedInputs(news))) {
       return { changes: false };
     }
@@ -65,6 +70,11 @@ const operations: Operations<MirrorWire, MirrorOutputs> = {
 };
 
 export const registryMirror = dynamicProvider(operations);
+
+/** Undefined in what a program of 0.1.0 wrote. */
+function urnOf(properties: object): string | undefined {
+  return (properties as { resourceUrn?: string }).resourceUrn;
+}
 
 type Rendered = Pick<MirrorWire, "files" | "hosts">;
 

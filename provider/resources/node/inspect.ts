@@ -1,5 +1,6 @@
 import type { LayoutChoice } from "../../containerd/layout/layouts";
 import { effectiveRegistry } from "../../containerd/read/effectiveRegistry";
+import { hostsDirOf } from "../../containerd/read/hostsDirOf";
 import { parseContainerdVersion } from "../../containerd/version";
 import { unknownArguments } from "../../model/argumentNames";
 import type { OperationContext } from "../../model/context";
@@ -55,6 +56,16 @@ export interface NodeInspection {
 
 /** A node's containerd, and where it pulls from. */
 export interface InspectedContainerd {
+  /** Kind of the node: `containerd`, `k3s`, `rke2`, `k0s`, `microk8s`, or `custom` for one that is given by its paths. */
+  layout: string;
+  /** systemd unit that runs it: `k3s-agent.service`. */
+  unit: string;
+  /** Its main configuration. */
+  configPath: string;
+  /** Where hosts.toml files are read from, or would be once there is a mirror. */
+  hostsDir: string;
+  /** Its CRI. */
+  socketPath: string;
   /** `1.7.24`. */
   version: string;
   /** How mirrors are configured there. */
@@ -169,6 +180,11 @@ async function seenOn(
   return {
     node: name,
     containerd: {
+      layout: observed.layout,
+      unit: observed.unit,
+      configPath: observed.configPath,
+      hostsDir: hostsDirOf(observed, mirror?.declaration.hostsDir),
+      socketPath: observed.socketPath,
       version: parseContainerdVersion(observed.versionText).text,
       configStyle: style,
       running: observed.serviceState === "active",

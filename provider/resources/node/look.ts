@@ -13,6 +13,7 @@ import type { NodeCoverage } from "../../verify/coverage/coverage";
 import type { MirrorQuestions } from "../../verify/coverage/mirrorQuestions";
 import { visitBriefly } from "./briefly";
 import { coverageOn } from "./coverage";
+import { isDeclaredFile } from "./declaredFile";
 import { layoutProblems } from "./shapes";
 import type { Declaration } from "./state";
 
@@ -114,6 +115,8 @@ async function lookInside(
     plan: (seen) => planContainerd(seen, { ...declaration, credentials, configStyle }),
   });
   const { record } = observed;
+  const isShownByMirror = (path: string): boolean =>
+    plan.write.some((file) => file.path === path && isDeclaredFile(file, declaration, credentials, plan.owns));
   const drift = describeDrift(plan, observed, givenUp);
   const routes = { ...declaration, credentials, planned };
   const coverage = questions === undefined ? undefined : await coverageOn(node, observed, routes, questions);
@@ -127,8 +130,7 @@ async function lookInside(
     files: drift.map(({ path, kind, lines }) => ({
       path,
       change: changes[kind],
-      // A declared file that is new is what the mirror's own preview shows, once for all nodes.
-      lines: kind === "missing" && Object.hasOwn(declaration.files, path) ? [] : lines,
+      lines: kind === "missing" && isShownByMirror(path) ? [] : lines,
     })),
     ...(record === undefined
       ? {}
@@ -176,14 +178,11 @@ const changeWords: Record<LookedFile["change"], string> = {
   restored: " (restored: what stood there before us)",
 };
 
-/** In full. */
-export function describeLook({ files, notes, unfinished }: NodeLook): string[] {
+/** In full, a block for each file and each note. */
+export function describeLook({ files, notes, unfinished }: NodeLook): string[][] {
   return [
-    ...(unfinished === true ? ["an earlier run was interrupted there: what it had begun is taken back first"] : []),
-    ...files.flatMap(({ path, change, lines }) => [
-      `${path}${changeWords[change]}`,
-      ...lines.map((line) => `  ${line}`),
-    ]),
-    ...notes,
+    ...(unfinished === true ? [["an earlier run was interrupted there: what it had begun is taken back first"]] : []),
+    ...files.map(({ path, change, lines }) => [`${path}${changeWords[change]}`, ...lines.map((line) => `  ${line}`)]),
+    ...notes.map((note) => [note]),
   ];
 }

@@ -72,7 +72,7 @@ export class LookReviews {
     const coverage = found === undefined ? [] : this.shown.lines(host, describeCoverage(found), "coverage");
     return {
       status: uncovered === undefined ? status : "pulumi up would fail here",
-      notes: [status, ...this.shown.lines(host, describeLook(look.looked)), ...coverage],
+      notes: [status, ...this.shown.blocks(host, describeLook(look.looked)), ...coverage],
       problems: uncovered === undefined ? [] : [{ code: uncovered.code, text: `Node ${host}: ${uncovered.text}` }],
     };
   }

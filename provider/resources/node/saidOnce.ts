@@ -18,4 +18,22 @@ export class SaidOnce {
     this.first.set(text, host);
     return [...lines];
   }
+
+  /**
+   * The same for lines in blocks, each below its first line: where not all are those of one node, block by block.
+   *
+   * @param host Whose they are.
+   */
+  blocks(host: string, blocks: readonly (readonly string[])[]): string[] {
+    const all = blocks.flat();
+    const said = this.lines(host, all);
+    if (said.length < all.length) {
+      return said;
+    }
+    return blocks.flatMap((block) => {
+      const [head = "", ...rest] = block;
+      const again = this.lines(host, block);
+      return rest.length > 1 && again.length < block.length ? [head, ...again.map((line) => `  ${line}`)] : [...block];
+    });
+  }
 }

@@ -3,7 +3,7 @@ import type { PushedImage } from "../../registry/push/pushResult";
 import type { PushedGroup } from "../pushed/pushedGroups";
 import { groupsOf, imagePlaces, isComplete } from "../pushed/pushedGroups";
 import type { PublicDigest } from "../pushed/pushedText";
-import { digestsText, formerReason, imagesText, publicDigestOf, signedText, stateText } from "../pushed/pushedText";
+import { digestsText, formerReason, imagesText, publicDigestOf, signedText, stateNotes } from "../pushed/pushedText";
 import type { ReportedPushSet } from "../pushed/reportedPushSet";
 import { type Html, html, join } from "./html";
 import { digest } from "./images";
@@ -26,11 +26,12 @@ export function pushSet(id: string, { name, registries }: ReportedPushSet): Html
 function registryTable(groups: readonly PushedGroup[]): Html {
   const rows = groups.map((group) => {
     const complete = isComplete(group);
+    const state = stateNotes(group).join("; ");
     return row(complete, heading(group.endpoints), [
       html`<td>${imagesText(group)}</td>
         <td>${signedText(group)}</td>
         <td>${digestsText(group)}</td>
-        <td>${completeBadge(complete)}<small>${stateText(group)}</small></td>`,
+        <td>${completeBadge(complete)}${state === "" ? undefined : html`<small>${state}</small>`}</td>`,
     ]);
   });
   return table("Registries", ["registry", "pushed", "signed", "public digests", "state"], rows);

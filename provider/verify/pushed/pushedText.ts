@@ -43,13 +43,16 @@ export function digestsText({ images }: Pick<PushedGroup, "images">): string {
 
 /** `complete`, or what it lacks; and what of earlier pushes is there. */
 export function stateText(group: PushedGroup): string {
-  const { failures, drift, former } = group;
+  return [...(isComplete(group) ? ["complete"] : []), ...stateNotes(group)].join("; ");
+}
+
+/** The same beside a mark that says whether it is complete. */
+export function stateNotes({ failures, drift, former }: PushedGroup): string[] {
   return [
-    ...(isComplete(group) ? ["complete"] : []),
     ...(failures.length > 0 ? [`not complete: ${count(failures.length, "failure")}`] : []),
     ...(drift.length > 0 ? [`${drift.length} lost or otherwise`] : []),
     ...(former.length > 0 ? [`${count(former.length, "image")} of earlier pushes`] : []),
-  ].join("; ");
+  ];
 }
 
 /** Why an image of an earlier push is there still. */

@@ -69,6 +69,11 @@ describe("L1: registry-mirror inspect", function () {
     const [seen] = JSON.parse(stdout) as [NodeInspection];
     assert.deepEqual(seen.containerd?.hosts["gcr.io"], { endpoints: [lab.mirror.endpoint], upstream: true });
     assert.equal(seen.owner, "lab/stack/node");
+    assert.deepEqual(
+      [seen.containerd?.layout, seen.containerd?.unit, seen.containerd?.configPath, seen.containerd?.hostsDir],
+      ["containerd", "containerd.service", "/etc/containerd/config.toml", "/etc/containerd/certs.d"],
+    );
+    assert.equal(seen.containerd?.socketPath, "/run/containerd/containerd.sock");
     await node.reset();
   });
 

@@ -54,7 +54,7 @@ describe("a look at a node", function () {
       );
       assert.equal(first.looked.restart, result.restarts === 1);
       assert.equal((await node.containerdRestarts()) - restarts, result.restarts);
-      const shown = describeLook(first.looked).join("\n");
+      const shown = describeLook(first.looked).flat().join("\n");
       const secret = lab.mirror.password ?? "?";
       const login = Buffer.from(`${lab.mirror.username}:${secret}`).toString("base64");
       assert.ok(!shown.includes(secret) && !shown.includes(login), "no secret is shown");

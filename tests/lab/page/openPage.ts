@@ -110,6 +110,18 @@ export class OpenPage {
     return Buffer.from(data, "base64");
   }
 
+  /** All of it, as a PNG. */
+  async picture(scale: number): Promise<Buffer> {
+    const size = await this.evaluate<{ width: number; height: number }>(
+      "({ width: document.documentElement.clientWidth, height: document.documentElement.scrollHeight })",
+    );
+    const { data } = await this.send<{ data: string }>("Page.captureScreenshot", {
+      captureBeyondViewport: true,
+      clip: { x: 0, y: 0, ...size, scale },
+    });
+    return Buffer.from(data, "base64");
+  }
+
   private async send<T = Record<string, unknown>>(method: string, params: object = {}): Promise<T> {
     return this.browser.send<T>(method, params, this.session);
   }

@@ -66,7 +66,7 @@ describe("describeDrift (B7)", () => {
       },
     };
     const [drift] = describeDrift(planContainerd(stale, wanted), stale);
-    assert.deepEqual(drift?.lines, ["-     Authorization = (secret)", "+     Authorization = (secret)"]);
+    assert.deepEqual(drift?.lines, ["-     Authorization = (secret)", "+     Authorization = (another secret)"]);
   });
 
   it("B8: neither ours nor the node's own secrets in config.toml are shown", () => {

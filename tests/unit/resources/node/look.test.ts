@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { LayoutChoice } from "../../../../provider/containerd/layout/layouts";
 import { silentLog } from "../../../../provider/model/context";
 import { describeLooks } from "../../../../provider/resources/cluster/lookText";
+import { isDeclaredFile } from "../../../../provider/resources/node/declaredFile";
 import { inspectNode } from "../../../../provider/resources/node/inspect";
 import type { Look, NodeLook } from "../../../../provider/resources/node/look";
 import { describeLook, lookAtNode, summarizeLook } from "../../../../provider/resources/node/look";
@@ -40,7 +41,7 @@ describe("L1: what a look says", () => {
       "2 files new, 1 file removed, 1 file restored, containerd/config.toml +2 -1 lines, containerd 1.7.24 restarts once",
     );
     assert.equal(summarizeLook(nothing), "nothing to write, containerd 1.7.24 does not restart");
-    assert.deepEqual(describeLook({ ...first, unfinished: true }), [
+    assert.deepEqual(describeLook({ ...first, unfinished: true }).flat(), [
       "an earlier run was interrupted there: what it had begun is taken back first",
       "/etc/containerd/certs.d/gcr.io/hosts.toml (new)",
       "/etc/containerd/certs.d/quay.io/hosts.toml (new)",
@@ -91,6 +92,53 @@ describe("L1: what a look says", () => {
       last,
       Array(2).fill("2 of 2 images would come from the mirror if the public registries were gone"),
     );
+  });
+
+  it("of nodes that differ in one file: the others are told once, each below its path", () => {
+    const reviews = new LookReviews();
+    const [gcr, quay, toml] = ["/d/gcr.io/hosts.toml", "/d/quay.io/hosts.toml", "/etc/registries.yaml"];
+    const of = (line: string): NodeLook => ({
+      ...first,
+      files: [
+        { path: gcr, change: "new", lines: ["+ a", "+ b"] },
+        { path: quay, change: "new", lines: [] },
+        { path: toml, change: "changed", lines: ["+ x", line] },
+      ],
+      notes: ["a note"],
+    });
+    const notes = (host: string, look: NodeLook): string[] =>
+      reviews.review(wire({ looked: look }), host, owner, plain).notes.slice(1);
+    assert.equal(notes("10.0.0.1", of("- y")).length, 8);
+    assert.deepEqual(notes("10.0.0.2", of("- z")), [
+      `${gcr} (new)`,
+      "  the same as on 10.0.0.1",
+      `${quay} (new)`,
+      toml,
+      "  + x",
+      "  - z",
+      "a note",
+    ]);
+    assert.deepEqual(notes("10.0.0.3", of("- z")), ["the same as on 10.0.0.2"]);
+  });
+
+  it("of a new file: its lines, unless the mirror's own preview has them; also in another hosts directory", () => {
+    const [declared, here] = ["/etc/containerd/certs.d", "/var/lib/k3s/certs.d"];
+    const text = (ca: string, login = "{{credential m:5000}}"): string =>
+      `[host."https://m:5000"]\n  ca = "${ca}/m:5000/ca.crt"\n  header.authorization = "${login}"\n`;
+    const files = { [`${declared}/gcr.io/hosts.toml`]: text(declared), [`${declared}/m:5000/ca.crt`]: "CA" };
+    const credentials = { "m:5000": { username: "u", password: "p" } };
+    const is = (path: string, written: string, cas = path.split("/").slice(0, -2).join("/")): boolean =>
+      isDeclaredFile({ path, text: written }, { hostsDir: declared, files }, credentials, [
+        path,
+        `${cas}/m:5000/ca.crt`,
+      ]);
+    assert.ok(is(`${declared}/gcr.io/hosts.toml`, text(declared, "Basic dTpw")));
+    assert.ok(is(`${here}/gcr.io/hosts.toml`, text(here, "Basic dTpw")));
+    assert.ok(is(`${here}/gcr.io/hosts.toml`, text("/etc/cas", "Basic dTpw"), "/etc/cas"), "CAs of their own");
+    assert.ok(is(`/etc/cas/m:5000/ca.crt`, "CA"));
+    assert.ok(!is(`${here}/gcr.io/hosts.toml`, text(declared, "Basic dTpw")), "a CA that is not there");
+    assert.ok(!is(`${here}/quay.io/hosts.toml`, text(here, "Basic dTpw")));
+    assert.ok(!is(`${declared}/gcr.io/hosts.toml`, "# drawn anew\n"), "drawn in another way for this node");
   });
 
   it("of a node that is another's, of one with problems, and of one that cannot be looked at yet", () => {
