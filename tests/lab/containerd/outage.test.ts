@@ -4,7 +4,7 @@ import { knowsDialTimeout } from "../../../provider/containerd/plan/dialTimeout"
 import { messageOf } from "../../../provider/model/errors";
 import { closeIdleNodes } from "../../../provider/node/node";
 import { layOutHosts } from "../../../provider/resources/mirror/hosts";
-import { cutOff, type HeldChange, synRetries } from "../fault";
+import { cutOff, type HeldChange, synRetries, usualSynRetries } from "../fault";
 import { type Lab, type LabRegistry, sharedLabOrSkip } from "../lab";
 import { copyToRegistry } from "../lab/publicImages";
 import { ConfiguredNode, hostsDir } from "./kit/configuredNode";
@@ -106,10 +106,16 @@ describe("containerd: a dead mirror", function () {
 
   it("C15: it drops packets: seconds from 2.0.7 on, until the public registry or the second mirror serves; two minutes before", async () => {
     change = await cutOff(first);
-    for (const { node, image, seconds, error } of await pullEverywhere([fromPublic, fromSecond])) {
-      const where = `${image} on ${node.version.text}: ${seconds} s`;
-      assert.equal(error, undefined, where);
-      assert(knowsDialTimeout(node.version) ? seconds < 15 : seconds > 100 && seconds < 160, where);
+    // Nor does another lab shorten it meanwhile.
+    const patience = await synRetries(usualSynRetries);
+    try {
+      for (const { node, image, seconds, error } of await pullEverywhere([fromPublic, fromSecond])) {
+        const where = `${image} on ${node.version.text}: ${seconds} s`;
+        assert.equal(error, undefined, where);
+        assert(knowsDialTimeout(node.version) ? seconds < 60 : seconds > 100, where);
+      }
+    } finally {
+      await patience.end();
     }
   });
 
@@ -119,7 +125,7 @@ describe("containerd: a dead mirror", function () {
     try {
       for (const { node, image, seconds, error } of await pullEverywhere([fromPublic])) {
         assert.equal(error, undefined);
-        assert(seconds < 30, `${image} on ${node.version.text}: ${seconds} s`);
+        assert(seconds < 60, `${image} on ${node.version.text}: ${seconds} s`);
       }
     } finally {
       await patience.end();
@@ -130,7 +136,7 @@ describe("containerd: a dead mirror", function () {
     change = await cutOff(first, "reject");
     for (const { node, image, seconds, error } of await pullEverywhere([fromPublic])) {
       assert.equal(error, undefined);
-      assert(seconds < 10, `${image} on ${node.version.text}: ${seconds} s`);
+      assert(seconds < 25, `${image} on ${node.version.text}: ${seconds} s`);
     }
   });
 });

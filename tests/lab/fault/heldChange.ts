@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import type { LabRegistry } from "../lab";
 import { LabError } from "../lab/labError";
@@ -20,17 +22,24 @@ export function cutOff(registry: LabRegistry, how: "drop" | "reject" = "drop"): 
   return hold(`iptables -w -I ${rule}`, `iptables -w -D ${rule}`);
 }
 
-/** How often this machine, and with it each node, repeats the first packet of a connection that nobody answers. */
+/** How often Linux repeats it, unless it is told otherwise: two minutes. */
+export const usualSynRetries = 6;
+
+/**
+ * How often this machine, and with it each node, repeats the first packet of a connection that nobody answers. All labs
+ * of the machine have this number in common: one has it at a time, and who comes meanwhile waits.
+ */
 export function synRetries(times: number): Promise<HeldChange> {
   const file = "/proc/sys/net/ipv4/tcp_syn_retries";
-  return hold(`was=$(cat ${file}) && echo ${times} > ${file}`, `echo "$was" > ${file}`);
+  const lock = join(tmpdir(), "registry-mirror-lab-syn-retries.lock");
+  return hold(`exec 9> ${lock} && flock 9 && was=$(cat ${file}) && echo ${times} > ${file}`, `echo "$was" > ${file}`);
 }
 
 /**
  * A shell makes the change, waits for the end of its input, which comes with our own end at the latest, and undoes it.
  */
 async function hold(change: string, undo: string): Promise<HeldChange> {
-  const script = `trap '' INT TERM HUP\n${change} || exit 1\necho held\ncat > /dev/null\n${undo}\n`;
+  const script = `trap '' INT TERM HUP\n{ ${change}; } || exit 1\necho held\ncat > /dev/null\n${undo}\n`;
   const child = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "pipe"], detached: true });
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));

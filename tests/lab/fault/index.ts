@@ -1,4 +1,4 @@
-export { cutOff, type HeldChange, synRetries } from "./heldChange";
+export { cutOff, type HeldChange, synRetries, usualSynRetries } from "./heldChange";
 export { HttpFaultProxy } from "./httpFaultProxy";
 export type { HttpFault, HttpFaultRule, HttpRequestRecord } from "./httpFaultRule";
 export { frontNode, frontRegistry } from "./labProxies";
