@@ -1,3 +1,4 @@
+import { count } from "../model/count";
 import type { ClusterVerification } from "./clusterVerification";
 import { coverageLine, gapReason } from "./coverage/coverageText";
 import { cell, merge, namesText, table } from "./markdown";
@@ -34,12 +35,10 @@ function renderNodes(cluster: ClusterVerification): string[] {
   if (nodes.length === 0) {
     parts.push("No node has been verified.");
   } else {
-    const counts = (Object.entries(cluster.counts) as [Verdict, number][]).map(
-      ([verdict, count]) => `${count} ${verdict}`,
-    );
+    const counts = (Object.entries(cluster.counts) as [Verdict, number][]).map(([verdict, of]) => `${of} ${verdict}`);
     const { verdict } = cluster;
     parts.push(
-      `**${verdict}**: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`} (${counts.join(", ")}). ${verdict[0]?.toUpperCase()}${verdict.slice(1)}: ${meanings[verdict]}.`,
+      `**${verdict}**: ${count(nodes.length, "node")} (${counts.join(", ")}). ${verdict[0]?.toUpperCase()}${verdict.slice(1)}: ${meanings[verdict]}.`,
     );
     parts.push(hostTable(nodes));
     const images = imageTable(nodes);
@@ -116,7 +115,7 @@ function coverageParts({ coverage }: ClusterVerification): string[] {
   }));
   const more = unnamed > 0 ? [`And ${unnamed} more, which the nodes count and do not name.`] : [];
   return [
-    `${coverageLine(coverage)} (${nodes === 1 ? "1 node" : `${nodes} nodes`}).`,
+    `${coverageLine(coverage)} (${count(nodes, "node")}).`,
     ...(rows.length === 0 ? [] : [table(["node", "image", "in use", "why it would not come", "digest"], rows)]),
     ...more,
   ];

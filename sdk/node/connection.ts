@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { NodeConnection } from "../../provider/node";
 import { secretsOfConnection } from "../../provider/resources/node/shapes";
+import { isLater } from "../known";
 
 /**
  * How to reach a node over SSH; the names of @pulumi/command's connection. Files are read when they are needed, on the
@@ -45,12 +47,16 @@ export interface ConnectionArgs {
 /** How to reach nodes, where the cluster file does not say it or something else is wanted. */
 export type ConnectionOverrides = Partial<ConnectionArgs>;
 
-/** The same with its secrets marked, nothing else changed. */
-export function withSecrets(args: ConnectionArgs): ConnectionArgs {
+/** The same with its secrets marked, nothing else changed. What is an output as a whole has them marked when it is known. */
+export function withSecrets(args: ConnectionArgs): ConnectionArgs | pulumi.Output<NodeConnection> {
+  return isLater(args) ? (pulumi.output(args).apply(marked) as pulumi.Output<NodeConnection>) : marked(args);
+}
+
+function marked(args: ConnectionArgs): ConnectionArgs {
   const given = secretsOfConnection.filter((field) => args[field] !== undefined);
   return {
     ...args,
     ...Object.fromEntries(given.map((field) => [field, pulumi.secret(args[field])])),
-    ...(args.proxy === undefined ? {} : { proxy: withSecrets(args.proxy) }),
+    ...(args.proxy === undefined ? {} : { proxy: withSecrets(args.proxy) as ConnectionArgs }),
   };
 }

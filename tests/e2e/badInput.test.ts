@@ -22,7 +22,7 @@ interface Case {
   inPreview?: true;
   /** Makes one place of right arguments wrong. Only what has a function here is declared, and what it needs. */
   images?(images: ImagesArgs): void;
-  mirror?(first: Args, all: Args[]): void;
+  mirror?(first: Args, all: Args[]): unknown;
   node?(node: NodeArgs): void;
   /** The node is verified by images, so there are some. */
   withImages?: true;
@@ -113,10 +113,15 @@ describe("bad input is refused with the thing, the value and the way out, and no
       says: [/"127\.0\.20\.1" needs its port/, /127\.0\.20\.1:5000/],
     },
     {
-      title: "C2: a mirror endpoint without a scheme",
+      title: "C2: a mirror endpoint without a scheme, and arguments that are misspelt",
       inPreview: true,
-      mirror: (first) => void (first["endpoint"] = lab.mirror.hostPort),
-      says: [/registryMirrors\[0\]\.endpoint/, /write https:\/\//],
+      mirror: (first) => Object.assign(first, { endpoint: lab.mirror.hostPort, hostz: ["quay.io"], usernam: "u" }),
+      says: [
+        /registryMirrors\[0\]\.endpoint/,
+        /write https:\/\//,
+        /registryMirrors\[0\]\.hostz: there is no such argument; did you mean hosts\? .* \[ARGUMENTS_INVALID\]/,
+        /registryMirrors\[0\]\.usernam: .* did you mean username\?/,
+      ],
     },
     {
       title: "P4: a CA that cannot be read",

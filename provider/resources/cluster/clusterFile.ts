@@ -115,7 +115,12 @@ function clusterOf(documents: ClusterDocuments, bases: readonly string[], option
   const result: BmctlCluster = {
     file,
     name,
-    registryMirrors: readMirrors(headerMirrors, nodeConfig.get("registryMirrors"), rules("registryMirrors")),
+    registryMirrors: readMirrors(
+      headerMirrors,
+      nodeConfig.get("registryMirrors"),
+      rules("registryMirrors"),
+      options.overridden?.includes("registryMirrors"),
+    ),
     privateRegistries: givesPrivate
       ? []
       : readPrivateRegistries(headerPrivate, nodePrivate, rules("privateRegistries")),

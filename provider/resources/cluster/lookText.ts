@@ -1,3 +1,4 @@
+import { count } from "../../model/count";
 import { aggregateCoverage } from "../../verify/coverage/clusterCoverage";
 import { coverageLine, gapLine, gapReason } from "../../verify/coverage/coverageText";
 import type { Look } from "../node/look";
@@ -19,7 +20,7 @@ export function describeLooks(seen: readonly { address: string; look: Look }[]):
     ? []
     : [
         "seen on the nodes:",
-        ...[...groups].map(([key, names]) => `  ${count(names.length)}: ${key}: ${listNodes(names)}`),
+        ...[...groups].map(([key, names]) => `  ${count(names.length, "node")}: ${key}: ${listNodes(names)}`),
       ];
 }
 
@@ -38,7 +39,7 @@ export function describeClusterCoverage(seen: readonly { address: string; look: 
   }
   const more = lines.size > shownGaps ? [`  and ${lines.size - shownGaps} more`] : [];
   return [
-    `on ${count(found.nodes)}, ${coverageLine(found)}:`,
+    `on ${count(found.nodes, "node")}, ${coverageLine(found)}:`,
     ...[...lines].slice(0, shownGaps).map(([line, names]) => `  ${line}: ${listNodes(names)}`),
     ...more,
   ];
@@ -53,8 +54,4 @@ function keyOf({ looked, problems, unknown }: Look): string {
   return problems === undefined
     ? `not looked at, ${unknown}`
     : `would fail with ${problems.map(({ code }) => code).join(", ")}`;
-}
-
-function count(nodes: number): string {
-  return nodes === 1 ? "1 node" : `${nodes} nodes`;
 }

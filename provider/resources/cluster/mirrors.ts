@@ -2,6 +2,7 @@ import { readEndpoint } from "./endpoint";
 import type { Field } from "./field";
 import type { PathRules } from "./paths";
 import { readPath } from "./paths";
+import { checkSecretRefs } from "./secretRefs";
 
 /** One entry of `registryMirrors`, as the file says it; paths are paths of this machine. */
 export interface BmctlMirror {
@@ -27,8 +28,15 @@ interface ReadMirror {
  *
  * Where both stand they must agree: the same endpoints in the same order, and every field that both name has one value.
  * A field that only one place has counts.
+ *
+ * @param isGiven The program gives its own in place of them: what they lack is no matter.
  */
-export function readMirrors(header: Field | undefined, nodeConfig: Field, rules: PathRules): BmctlMirror[] {
+export function readMirrors(
+  header: Field | undefined,
+  nodeConfig: Field,
+  rules: PathRules,
+  isGiven = false,
+): BmctlMirror[] {
   const inHeader = header?.present === true ? readList(header, rules) : undefined;
   const inSpec = nodeConfig.present ? readList(nodeConfig, rules) : undefined;
   const mirrors =
@@ -36,7 +44,11 @@ export function readMirrors(header: Field | undefined, nodeConfig: Field, rules:
       ? checkAgreement(header, inHeader, nodeConfig, inSpec)
       : (inHeader ?? inSpec ?? []);
   checkCombinations(mirrors);
-  checkSecrets(mirrors, inSpec ?? []);
+  for (const { at, mirror } of isGiven ? [] : [...(inHeader ?? []), ...(inSpec ?? [])]) {
+    const { endpoint } = mirror;
+    const merged = mirrors.find((one) => one.mirror.endpoint === endpoint)?.mirror ?? mirror;
+    checkSecretRefs(at, merged, endpoint, "registryMirrors of the header, or here");
+  }
   return mirrors.map(({ mirror }) => mirror);
 }
 
@@ -158,28 +170,6 @@ function checkCombinations(mirrors: readonly ReadMirror[]): void {
           );
       }
     });
-  }
-}
-
-/** What bmctl makes of a path in the Cluster it creates: a Secret of the admin cluster, which is not in the file. */
-const secretFields = {
-  caCertSecretRef: "caCertPath",
-  pullCredentialSecretRef: "pullCredentialConfigPath",
-} as const;
-
-/** A Secret that stands for a path which no place of the file names: without it the nodes would get none. */
-function checkSecrets(mirrors: readonly ReadMirror[], inSpec: readonly ReadMirror[]): void {
-  for (const { at, mirror } of inSpec) {
-    const merged = mirrors.find((one) => one.mirror.endpoint === mirror.endpoint)?.mirror ?? mirror;
-    for (const [field, path] of Object.entries(secretFields)) {
-      const secret = at.get(field);
-      if (secret.present && merged[path] === undefined) {
-        secret.problem(
-          "CLUSTER_FIELD_UNSUPPORTED",
-          `this stands in a Secret of the admin cluster, which is not read here: give ${path} for ${mirror.endpoint} in registryMirrors of the header, or here`,
-        );
-      }
-    }
   }
 }
 

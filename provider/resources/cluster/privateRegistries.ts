@@ -2,6 +2,7 @@ import { privateHostProblem } from "../mirror/privateRegistries";
 import type { Field } from "./field";
 import type { PathRules } from "./paths";
 import { readPath } from "./paths";
+import { checkSecretRefs } from "./secretRefs";
 
 /** One entry of `privateRegistries`, as the file says it; paths are paths of this machine. */
 export interface BmctlPrivateRegistry {
@@ -32,6 +33,11 @@ export function readPrivateRegistries(
     const host = item.get("host").text();
     if (host === undefined || !inHeader.has(host)) {
       found.push(secretOf(item, host) ? undefined : readItem(item, rules, seen));
+      continue;
+    }
+    const known = found.find((one) => one?.host === host);
+    if (known !== undefined) {
+      checkSecretRefs(item, known, host, "privateRegistries of the header");
     }
   }
   return found.filter((one) => one !== undefined);
@@ -72,15 +78,19 @@ function readItem(item: Field, rules: PathRules, seen: Map<string, Field>): Bmct
   }
   seen.set(host, item);
   if (!item.get("caCertPath").present && !item.get("pullCredentialConfigPath").present) {
-    item.problem(
-      "CLUSTER_FIELD_MISSING",
-      `the private registry ${host} has neither caCertPath nor pullCredentialConfigPath: add one, or remove the entry`,
-    );
+    if (!secretOf(item, host)) {
+      item.problem(
+        "CLUSTER_FIELD_MISSING",
+        `the private registry ${host} has neither caCertPath nor pullCredentialConfigPath: add one, or remove the entry`,
+      );
+    }
     return undefined;
   }
-  return {
+  const read = {
     host,
     ...(caCertPath === undefined ? {} : { caCertPath }),
     ...(pullCredentialConfigPath === undefined ? {} : { pullCredentialConfigPath }),
   };
+  checkSecretRefs(item, read, host, "the same entry");
+  return read;
 }

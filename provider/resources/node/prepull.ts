@@ -1,5 +1,6 @@
 import type { DesiredHost } from "../../containerd/desired";
 import type { OperationContext } from "../../model/context";
+import { count } from "../../model/count";
 import { shortDigest } from "../../model/digest";
 import { MirrorError } from "../../model/errors";
 import type { Problem } from "../../model/problem";
@@ -40,8 +41,7 @@ export interface ShownPrepull extends Omit<NodePrepull, "images"> {
 }
 
 export function showPrepull({ images, ...rest }: NodePrepull): ShownPrepull {
-  const count = images.length === 1 ? "1 image" : `${images.length} images`;
-  return { images: `${count}, ${shortDigest(stableText(images))}`, ...rest };
+  return { images: `${count(images.length, "image")}, ${shortDigest(stableText(images))}`, ...rest };
 }
 
 /** What is wrong with the argument, or the images that it means. */

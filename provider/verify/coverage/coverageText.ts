@@ -1,3 +1,4 @@
+import { count } from "../../model/count";
 import type { ImageCoverage, NodeCoverage } from "./coverage";
 
 /** `41 of 43 images would come from the mirror`. Local ones are not counted: nothing brings them back anyway. */
@@ -45,13 +46,9 @@ export function gapLines({ gaps, unnamed = 0 }: Pick<NodeCoverage, "gaps" | "unn
     gapReason,
   );
   const lines = [
-    ...[...unasked].map(([reason, images]) => `${count(images.length)}: ${reason}`),
+    ...[...unasked].map(([reason, images]) => `${count(images.length, "image")}: ${reason}`),
     ...gaps.filter(({ status }) => status !== "unknown").map(gapLine),
   ];
   const more = Math.max(0, lines.length - namedGaps) + unnamed;
   return [...lines.slice(0, namedGaps), ...(more > 0 ? [`and ${more} more`] : [])];
-}
-
-function count(images: number): string {
-  return images === 1 ? "1 image" : `${images} images`;
 }

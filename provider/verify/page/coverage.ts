@@ -1,3 +1,4 @@
+import { count } from "../../model/count";
 import type { ClusterVerification } from "../clusterVerification";
 import type { ClusterCoverage } from "../coverage/clusterCoverage";
 import type { CoverageStatus, NodeCoverage } from "../coverage/coverage";
@@ -18,7 +19,7 @@ export function coverage({ coverage: all, nodes }: ClusterVerification, lists: N
   }
   return html`<section>
     <h3>Coverage</h3>
-    <p>${coverageLine(all)}, as they lie on ${all.nodes === 1 ? "1 node" : `${all.nodes} nodes`}.</p>
+    <p>${coverageLine(all)}, as they lie on ${count(all.nodes, "node")}.</p>
     ${coverageBar("Images of all nodes", all)} ${key(all.counts)} ${byNodes(nodes, lists)} ${gaps(all, nodes, lists)}
   </section>`;
 }

@@ -1,5 +1,6 @@
 import type { NodeVerification } from "../nodeVerification";
 import type { FailedPrepull } from "../prepull/prepulledImages";
+import type { PrepulledRoute } from "../prepull/prepulledRoutes";
 import { eachText, prepulledLine, routesOf, unnamedFailures } from "../prepull/prepulledRoutes";
 import { type Html, html } from "./html";
 import type { NodeLists } from "./nodeLists";
@@ -7,7 +8,8 @@ import { Alikes, row, sayings, table } from "./rows";
 
 /** What `prepull` brought to nodes: from where, and each image that did not come. */
 export function prepulled(nodes: readonly NodeVerification[], lists: NodeLists): Html | undefined {
-  const line = prepulledLine(nodes);
+  const routes = routesOf(nodes);
+  const line = prepulledLine(nodes, routes);
   if (line === undefined) {
     return undefined;
   }
@@ -15,13 +17,13 @@ export function prepulled(nodes: readonly NodeVerification[], lists: NodeLists):
   return html`<section>
     <h3>Pulled beforehand</h3>
     <p>${line}.</p>
-    ${cameFrom(nodes, lists)} ${didNotCome(nodes, lists)}
+    ${cameFrom(routes, lists)} ${didNotCome(nodes, lists)}
     ${unnamed === 0 ? "" : html`<p>And ${unnamed} more, which the nodes count and do not name.</p>`}
   </section>`;
 }
 
-function cameFrom(nodes: readonly NodeVerification[], lists: NodeLists): Html | undefined {
-  const rows = routesOf(nodes).map(({ nodes: places, host, pulled, present, endpoints, proof }) =>
+function cameFrom(routes: readonly PrepulledRoute[], lists: NodeLists): Html | undefined {
+  const rows = routes.map(({ nodes: places, host, pulled, present, endpoints, proof }) =>
     row(true, lists.cell(places), [
       html`<td><bdi>${host}</bdi></td>
         <td class="number">${eachText(pulled)}</td>

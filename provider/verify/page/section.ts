@@ -1,3 +1,4 @@
+import { count } from "../../model/count";
 import type { ClusterVerification } from "../clusterVerification";
 import type { NodeVerification, Verdict } from "../nodeVerification";
 import { isGood, verdicts } from "../verdict";
@@ -135,8 +136,8 @@ function key(cluster: ClusterVerification): Html {
 }
 
 function nodesWith({ counts }: ClusterVerification, verdict: Verdict): string {
-  const count = counts[verdict] ?? 0;
-  return count === 0 ? "" : count === 1 ? "1 node" : `${count} nodes`;
+  const of = counts[verdict] ?? 0;
+  return of === 0 ? "" : count(of, "node");
 }
 
 function notConfigured({ notConfigured: names = [] }: ClusterVerification): Html | undefined {

@@ -4,11 +4,12 @@ import { eachText, prepulledLine, routesOf, unnamedFailures } from "./prepulledR
 
 /** What `prepull` brought to nodes, as parts of a report in Markdown; nothing where none was asked for. */
 export function prepulledParts(nodes: readonly NodeVerification[]): string[] {
-  const line = prepulledLine(nodes);
+  const routes = routesOf(nodes);
+  const line = prepulledLine(nodes, routes);
   if (line === undefined) {
     return [];
   }
-  const rows = routesOf(nodes).map(({ nodes: places, host, pulled, present, endpoints, proof }) => ({
+  const rows = routes.map(({ nodes: places, host, pulled, present, endpoints, proof }) => ({
     names: places.map((place) => nodes[place]?.node ?? ""),
     cells: [host, eachText(pulled), eachText(present), endpoints, proof],
   }));

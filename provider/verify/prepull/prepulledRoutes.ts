@@ -1,3 +1,4 @@
+import { count } from "../../model/count";
 import type { NodeVerification } from "../nodeVerification";
 import { endpointsOf, proofOf } from "../verdictText";
 
@@ -42,19 +43,21 @@ export function eachText(counts: readonly number[]): string {
   return least !== most ? `${least} to ${most}` : counts.length === 1 ? `${least}` : `${least} each`;
 }
 
-/** `5 images were pulled beforehand, 40 were there already, 1 could not be pulled (3 nodes)`. */
-export function prepulledLine(nodes: readonly NodeVerification[]): string | undefined {
+/** Of these routes: `5 images were pulled beforehand, 40 were there already, 1 could not be pulled (3 nodes)`. */
+export function prepulledLine(
+  nodes: readonly NodeVerification[],
+  routes: readonly PrepulledRoute[],
+): string | undefined {
   const all = nodes.flatMap(({ prepulled }) => prepulled ?? []);
   if (all.length === 0) {
     return undefined;
   }
-  const routes = routesOf(nodes);
   const pulled = sum(routes.flatMap((route) => route.pulled));
   const present = sum(routes.flatMap((route) => route.present));
   const failed = sum(all.map((one) => (one.failed ?? []).length + (one.unnamed ?? 0)));
   return (
     `${pulled} ${pulled === 1 ? "image was" : "images were"} pulled beforehand, ${present} ${present === 1 ? "was" : "were"} there already` +
-    `${failed === 0 ? "" : `, ${failed} could not be pulled`} (${all.length === 1 ? "1 node" : `${all.length} nodes`})`
+    `${failed === 0 ? "" : `, ${failed} could not be pulled`} (${count(all.length, "node")})`
   );
 }
 

@@ -1,3 +1,4 @@
+import { count } from "../../model/count";
 import type { PushedImage } from "../../registry/push/pushResult";
 import type { FormerImage } from "../../registry/sets/formerImages";
 import type { PushedGroup } from "./pushedGroups";
@@ -59,8 +60,4 @@ export function stateNotes({ failures, drift, former }: PushedGroup): string[] {
 export function formerReason({ behind, refused }: FormerImage): string {
   const when = behind === 1 ? "declared until the last push" : `declared ${behind} pushes ago`;
   return refused === undefined ? when : `${when}; the registry does not let it go: ${refused}`;
-}
-
-function count(of: number, what: string): string {
-  return of === 1 ? `1 ${what}` : `${of} ${what}s`;
 }

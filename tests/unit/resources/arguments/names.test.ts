@@ -314,6 +314,10 @@ describe("names of arguments: a misspelt one is an error, as it would be as good
     }
     const right = { verify: later({ images: 0 }), prepull: later({ images: [] }), mirror: later(source) };
     assert.deepEqual(await namesRefused(NodeContainerd, node({}, right)), []);
+    const whole = { host: "10.0.0.4", proxy: later({ host: "b", password: secret }), sudoPassword: secret };
+    assert.deepEqual(await problemsOf(NodeContainerd, { ...node(), connection: later(whole) }), []);
+    const turned = { ...node(), connection: later({ host: "10.0.0.4", usr: "x" }) };
+    assert.match((await problemsOf(NodeContainerd, turned)).join(), /connection\.usr: .* did you mean user\?/);
     const slip = settings({}, { registryMirrors: [later({ endpoint: "https://a.io:1", hostz: [] })] });
     assert.match((await problemsOf(RegistryMirror, slip)).join(), /registryMirrors\[0\]\.hostz: there is no such/);
   });

@@ -172,6 +172,13 @@ describe("cluster file", () => {
     assert.deepEqual([mirror?.caCertPath, mirror?.pullCredentialConfigPath], ["/ca.crt", "/config.json"]);
   });
 
+  it("C8: a mirror's Secrets are no problem where the program gives the mirrors", () => {
+    const made =
+      "  nodeConfig:\n    registryMirrors:\n      - endpoint: https://172.18.0.20:5000\n        caCertSecretRef: {name: ca, namespace: n}\n";
+    const { registryMirrors } = parseClusterFile(file(cluster(made)), "c.yaml", { overridden: ["registryMirrors"] });
+    assert.deepEqual(registryMirrors, [{ endpoint: "https://172.18.0.20:5000", hosts: [] }]);
+  });
+
   it("C9: the login user is root unless spec.nodeAccess.loginUser says otherwise", () => {
     assert.equal(parseClusterFile(file(cluster()), "c.yaml").loginUser, "root");
     assert.equal(parseClusterFile(file(cluster("  nodeAccess:\n    loginUser: abm\n")), "c.yaml").loginUser, "abm");

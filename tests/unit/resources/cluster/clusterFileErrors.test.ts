@@ -84,6 +84,35 @@ const table: { title: string; text: string; message: string; code: string }[] = 
       "c.yaml:15:34, document 2 (Cluster admin1), spec.nodeConfig.registryMirrors[0].pullCredentialSecretRef: this stands in a Secret of the admin cluster, which is not read here: give pullCredentialConfigPath for https://172.18.0.20:5000 in registryMirrors of the header, or here",
   },
   {
+    title: "C8: a mirror's CA in a Secret, in the header too",
+    text: file(header(mirror("    caCertSecretRef: { name: ca, namespace: n }\n")), cluster()),
+    code: "CLUSTER_FIELD_UNSUPPORTED",
+    message:
+      "c.yaml:4:22, document 1 (header), registryMirrors[0].caCertSecretRef: this stands in a Secret of the admin cluster, which is not read here: give caCertPath for https://172.18.0.20:5000 in registryMirrors of the header, or here",
+  },
+  {
+    title: "C14: a private registry with a path and a Secret for the other one",
+    text: file(
+      "privateRegistries:\n  - host: x.example:5007\n    pullCredentialConfigPath: /etc/hosts\n    caCertSecretRef: { name: ca }\n",
+      cluster(),
+    ),
+    code: "CLUSTER_FIELD_UNSUPPORTED",
+    message:
+      "c.yaml:5:22, document 1 (header), privateRegistries[0].caCertSecretRef: this stands in a Secret of the admin cluster, which is not read here: give caCertPath for x.example:5007 in the same entry",
+  },
+  {
+    title: "C14: a Secret of the Cluster's own list for which the header has no path",
+    text: file(
+      "privateRegistries:\n  - host: x.example:5007\n    caCertPath: /etc/hosts\n",
+      cluster(
+        "  nodeConfig:\n    privateRegistries:\n      - host: x.example:5007\n        pullCredentialSecretRef: { name: p }\n",
+      ),
+    ),
+    code: "CLUSTER_FIELD_UNSUPPORTED",
+    message:
+      "c.yaml:16:34, document 2 (Cluster admin1), spec.nodeConfig.privateRegistries[0].pullCredentialSecretRef: this stands in a Secret of the admin cluster, which is not read here: give pullCredentialConfigPath for x.example:5007 in privateRegistries of the header",
+  },
+  {
     title: "C11: another container runtime",
     text: file(header(mirror()), cluster("  nodeConfig:\n    containerRuntime: docker\n")),
     code: "CLUSTER_RUNTIME_UNSUPPORTED",
