@@ -10,14 +10,17 @@ export class RegistryError extends MirrorError {
   /** HTTP status, where an answer came. */
   readonly status: number | undefined;
   readonly registryCode: string | undefined;
+  /** The message without the single request, where the cause lies with the host: of many requests that end so, it is said once. */
+  readonly ofHost: string | undefined;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; reasons?: string[]; status?: number; registryCode?: string } = {},
+    options: { cause?: unknown; reasons?: string[]; status?: number; registryCode?: string; ofHost?: string } = {},
   ) {
     super(code, message, options);
     this.status = options.status;
     this.registryCode = options.registryCode;
+    this.ofHost = options.ofHost;
   }
 }

@@ -12,6 +12,7 @@ import { requireRegistry } from "../../provider/resources/pushSet/registry";
 import { resolveRequireSigned, signaturesNote } from "../../provider/resources/pushSet/requireSigned";
 import { checkNames, checkSettings, resolveProbe } from "../../provider/resources/pushSet/settings";
 import { resolveSignature } from "../../provider/resources/pushSet/signature";
+import { unusedRegistries } from "../../provider/resources/pushSet/unusedRegistries";
 import type { PushSetWire } from "../../provider/resources/pushSet/wire";
 import type { LiftedWire } from "../lifted";
 import { plainErrors, problemsInput } from "../problems";
@@ -241,6 +242,13 @@ export class ImagePushSet extends MirrorResource {
     this.registries = pulumi.all([this.registries, only]).apply(([several, one]) => shownRegistries(several, one));
     this.seen = seen.apply(({ value }) => value);
     rememberPlanned(this.images, this.seen);
+    if (pulumi.runtime.isDryRun()) {
+      pulumi.output(source).apply((known) => {
+        const { warnings, notes } = unusedRegistries(known);
+        warnings.forEach((text) => void pulumi.log.warn(text, this));
+        notes.forEach((text) => void pulumi.log.info(text, this));
+      });
+    }
     pulumi.output({ found: this.seen, include, exclude }).apply(({ found, ...patterns }) => {
       const warning = found === undefined ? undefined : warningOfLacks(found, patterns);
       if (warning !== undefined && pulumi.runtime.isDryRun()) {

@@ -131,13 +131,18 @@ export class Authorizer {
   }
 
   /** The error of credentials that are not accepted. */
-  refused(credentials: RegistryCredentials, said: string, by = "the registry"): RegistryError {
+  refused(
+    credentials: RegistryCredentials,
+    said: string,
+    { by = "the registry", status = 401 }: { by?: string; status?: number } = {},
+  ): RegistryError {
     const { who, wayOut } = this.credentials.describe(credentials);
-    return new RegistryError(
-      "REGISTRY_UNAUTHORIZED",
-      `${this.endpoint.authority}: ${by} did not accept ${who}${said === "" ? "" : ` (${said})`}. ${wayOut}`,
-      { status: 401 },
-    );
+    const text = (detail: string): string =>
+      `${this.endpoint.authority}: ${by} did not accept ${who}${detail}. ${wayOut}`;
+    return new RegistryError("REGISTRY_UNAUTHORIZED", text(said === "" ? "" : ` (${said})`), {
+      status,
+      ofHost: text(""),
+    });
   }
 
   /** P5: none given and the registry asks. */
@@ -209,7 +214,10 @@ export class Authorizer {
     if (response.status === 401 || response.status === 403) {
       throw credentials === undefined
         ? this.missing()
-        : this.refused(credentials, parseErrorBody(response).message, `its token server ${redactUrl(realm)}`);
+        : this.refused(credentials, parseErrorBody(response).message, {
+            by: `its token server ${redactUrl(realm)}`,
+            status: response.status,
+          });
     }
     if (response.status !== 200) {
       throw responseError(

@@ -10,6 +10,7 @@ import type { RegistryEndpoint } from "../endpoint";
 import { baseUrl, parseRegistryEndpoint } from "../endpoint";
 import { RegistryError } from "../registryError";
 import { redactUrl, responseError } from "./answer";
+import { DeadHost } from "./deadHost";
 import { deniedWayOut, insufficientScope } from "./denied";
 import type { HttpRequest, HttpResponse, HttpStreamResponse } from "./httpExchange";
 import { AdaptiveLimiter } from "./limiter";
@@ -46,6 +47,11 @@ export interface RegistryOptions {
   argument?: string;
   /** Which right a token is asked for to read with: "pull" of a registry that is only read. Default "pull,push". */
   access?: "pull" | "pull,push";
+  /**
+   * Of a registry that is asked many things at once: one that serves nothing fails all of them with one cause, as soon as
+   * that is known. Default false: each request uses up its tries.
+   */
+  oneVerdict?: boolean;
 }
 
 export interface SendRequest {
@@ -101,6 +107,9 @@ export class Sender {
   /** What a token is asked for where something is only read. */
   readonly access: "pull" | "pull,push";
   private readonly argument: string | undefined;
+  private readonly dead: DeadHost | undefined;
+  /** Ends what waits, or is under way: the run is over, or the registry is dead. */
+  private readonly ending: AbortSignal;
   private readonly transport: Transport;
   private readonly pace: Pace | undefined;
   /** Downloads at a time, each to its end; apart from the requests, so that none of them waits for a download. */
@@ -125,6 +134,8 @@ export class Sender {
     this.downloads = maxParallel === undefined ? undefined : new AdaptiveLimiter(maxParallel, maxParallel);
     this.limiter = new AdaptiveLimiter(Math.min(options.concurrency?.start ?? 6, max), max);
     this.policy = { ...defaultRetryPolicy, ...options.retry };
+    this.dead = options.oneVerdict === true ? new DeadHost(this.policy) : undefined;
+    this.ending = this.dead === undefined ? ctx.signal : AbortSignal.any([ctx.signal, this.dead.signal]);
     this.chunkBytes = options.chunkBytes ?? defaultChunkBytes;
     this.quickAnswerMs = options.quickAnswerMs ?? 100;
     this.timeouts = { answer: options.answerTimeoutMs ?? 60_000, commit: options.commitTimeoutMs ?? 900_000 };
@@ -148,7 +159,7 @@ export class Sender {
 
   /** With repetition; for requests whose body, if any, is in memory. */
   async send(request: SendRequest): Promise<SendResponse> {
-    const signal = request.signal ?? this.ctx.signal;
+    const signal = request.signal ?? this.ending;
     const once = (): Promise<SendResponse> => this.limiter.run(signal, () => this.sendOnce(request, signal));
     return request.once === true ? once() : this.retry(request, signal, once);
   }
@@ -249,9 +260,12 @@ export class Sender {
     }
     const credentials = await this.authorizer.getCredentials();
     if (status === 401 && credentials !== undefined) {
-      return this.authorizer.scheme === "bearer" && url.pathname !== "/v2/"
-        ? insufficientScope(method, url, response, endpoint, credentials, access)
-        : this.authorizer.refused(credentials, `${method} ${redactUrl(url)}: 401`);
+      if (this.authorizer.scheme === "bearer" && url.pathname !== "/v2/") {
+        return insufficientScope(method, url, response, endpoint, credentials, access);
+      }
+      const refused = this.authorizer.refused(credentials, `${method} ${redactUrl(url)}: 401`);
+      this.judge(refused);
+      return refused;
     }
     const denied = status === 403 || (access === "pull" && wayOut === "");
     const { argument } = this;
@@ -288,6 +302,7 @@ export class Sender {
     signal: AbortSignal,
     once: () => Promise<SendResponse>,
   ): Promise<SendResponse> {
+    this.dead?.begin();
     for (let attempt = 1; ; attempt++) {
       try {
         const response = await once();
@@ -304,16 +319,22 @@ export class Sender {
             request.attempts,
           ))
         ) {
-          throw responseError(request.method, request.url, response, exhausted(attempt, wait));
+          const failure = responseError(request.method, request.url, response, exhausted(attempt, wait));
+          this.dead?.usedUp(failure);
+          throw failure;
         }
       } catch (error) {
+        signal.throwIfAborted();
         if (!isTransientFailure(error)) {
+          this.judge(error);
           throw error;
         }
+        this.dead?.tryFailed(error);
         if (
           this.downError !== undefined ||
           !(await this.waitAfter(attempt, undefined, error.message, signal, request.attempts))
         ) {
+          this.dead?.usedUp(error);
           if (request.attempts === undefined) {
             this.breakdown = { error, count: (this.breakdown?.count ?? 0) + 1, at: Date.now() };
           }
@@ -418,8 +439,17 @@ export class Sender {
     }
   }
 
+  private judge(error: unknown): void {
+    if (error instanceof RegistryError) {
+      this.dead?.refused(error);
+    }
+  }
+
   private adaptToStatus(response: Pick<HttpResponse, "status" | "headers">): void {
     this.breakdown = undefined;
+    if (response.status !== 401 && !isTransientStatus(response.status)) {
+      this.dead?.served();
+    }
     if (response.status === 429 || response.status === 503) {
       const wait = parseRetryAfter(response.headers["retry-after"]) ?? 0;
       this.limiter.overloaded(Math.min(wait, this.policy.maxRetryAfterMs));
@@ -444,7 +474,7 @@ export class Sender {
     body?: Buffer,
   ): Promise<HttpResponse> {
     // After an abort only uploads are given back, which may take a token that has not been fetched yet.
-    const signal = this.ctx.signal.aborted ? AbortSignal.timeout(tokenAfterAbortMs) : this.ctx.signal;
+    const signal = this.ctx.signal.aborted ? AbortSignal.timeout(tokenAfterAbortMs) : this.ending;
     const request: SendRequest = { method, url, headers, scopes: [] };
     return this.retry(request, signal, async () => ({
       ...(await this.exchange(request, url, undefined, signal, body)),

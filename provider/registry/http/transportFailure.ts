@@ -31,9 +31,10 @@ export async function explainFailure(
 ): Promise<RegistryError> {
   const place = `${request.url.hostname}:${request.url.port || (request.url.protocol === "https:" ? "443" : "80")}`;
   const via = around.proxy === undefined ? "" : ` by the proxy ${around.proxy.protocol}//${around.proxy.host}`;
-  const what = `${request.method} ${request.url.origin}${request.url.pathname}`;
+  const what = `${request.method} ${request.url.origin}${request.url.pathname}: `;
   const { code, text } = rootOf(error);
-  const make = (ours: ErrorCode, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
+  const make = (ours: ErrorCode, ofHost: string, request = ""): RegistryError =>
+    new RegistryError(ours, `${request}${ofHost}`, { cause: error, ofHost });
 
   if (/^ERR_SSL_.*(?:_ALERT_|UNSUPPORTED_PROTOCOL)/.test(code)) {
     return handshakeFailure(error, code, place, via);
@@ -60,7 +61,8 @@ export async function explainFailure(
     case "ENOTFOUND":
       return make(
         "REGISTRY_UNKNOWN_HOST",
-        `${what}: the name "${around.proxy?.hostname ?? request.url.hostname}" cannot be resolved. Check the spelling of the ${around.proxy === undefined ? "endpoint" : "proxy"}, or this machine's DNS.`,
+        `the name "${around.proxy?.hostname ?? request.url.hostname}" cannot be resolved. Check the spelling of the ${around.proxy === undefined ? "endpoint" : "proxy"}, or this machine's DNS.`,
+        what,
       );
     case "ECONNREFUSED":
     case "EHOSTUNREACH":
@@ -72,13 +74,14 @@ export async function explainFailure(
     case "ETIMEDOUT":
       return make(
         "REGISTRY_UNREACHABLE",
-        `${what}: no connection to ${around.proxy === undefined ? place : `the proxy ${around.proxy.host}`} (${text}). Check address and port, that it is running, and firewalls or proxy settings in between.`,
+        `no connection to ${around.proxy === undefined ? place : `the proxy ${around.proxy.host}`} (${text}). Check address and port, that it is running, and firewalls or proxy settings in between.`,
+        what,
       );
     case "UND_ERR_HEADERS_TIMEOUT":
     case "UND_ERR_BODY_TIMEOUT":
-      return make("REGISTRY_TIMEOUT", `${what}: ${place} gave no answer in time${via} (${text}).`);
+      return make("REGISTRY_TIMEOUT", `${place} gave no answer in time${via} (${text}).`, what);
     default:
-      return make("REGISTRY_CONNECTION_LOST", `${what}: the connection to ${place} broke${via} (${text}).`);
+      return make("REGISTRY_CONNECTION_LOST", `the connection to ${place} broke${via} (${text}).`, what);
   }
 }
 
@@ -112,7 +115,8 @@ function rootOf(error: unknown): { code: string; text: string } {
  * try ends the same.
  */
 function handshakeFailure(error: unknown, code: string, place: string, via: string): RegistryError {
-  const make = (ours: ErrorCode, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
+  const make = (ours: ErrorCode, ofHost: string): RegistryError =>
+    new RegistryError(ours, ofHost, { cause: error, ofHost });
   if (/PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/.test(code)) {
     return make(
       "REGISTRY_TLS_VERSION",
@@ -144,7 +148,8 @@ async function certificateFailure(
 ): Promise<RegistryError> {
   // Through a proxy the certificate may be either side's, and a second look would not show the same one.
   const seen = around.proxy === undefined ? await peerCertificate(request.url) : undefined;
-  const make = (ours: ErrorCode, message: string): RegistryError => new RegistryError(ours, message, { cause: error });
+  const make = (ours: ErrorCode, ofHost: string): RegistryError =>
+    new RegistryError(ours, ofHost, { cause: error, ofHost });
   const names = seen === undefined ? "" : ` (subject ${nameOf(seen.subject)}, issued by ${nameOf(seen.issuer)})`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     const alternatives = seen?.subjectaltname ?? "none";

@@ -2,7 +2,6 @@ import type { PackageImage, PackageIndex } from "../../archive/imagePackage";
 import type { Descriptor } from "../../model/descriptor";
 import type { Digest } from "../../model/digest";
 import { sha256 } from "../../model/digest";
-import { textWithCode } from "../../model/errors";
 import { isIndex } from "../../model/mediaType";
 import { parseReference } from "../../model/reference";
 import { signatureLayers } from "../../model/signatureLayer";
@@ -17,6 +16,8 @@ import type { ResolvedImage } from "./imageList";
 import type { SourceRegistries, SourceRepository } from "./sourceRegistries";
 import { nameOfPlace, sourceRepository } from "./sourceRegistries";
 import { readSignatureLayer } from "./sourceSignatures";
+import type { UnreadImage } from "./unreadImages";
+import { unreadReasons } from "./unreadImages";
 
 /** Where a blob can be read. */
 interface ReadableBlob {
@@ -67,34 +68,49 @@ export class ImageCopies {
 
   /** @throws RegistryError `IMAGES_UNRESOLVED`, `PLATFORM_MISSING`, and those of the registries */
   async gather(images: readonly ResolvedImage[]): Promise<void> {
-    const failures: RegistryError[] = [];
+    const failures: UnreadImage[] = [];
     const found = await mapConcurrently(
       images,
       async (image) => {
         try {
           return [await this.gatherImage(image)];
         } catch (error) {
-          // Of images that nobody listed by hand, all that cannot be had are told at once.
-          if (this.mirrors === undefined || !(error instanceof RegistryError)) {
+          if (!(error instanceof RegistryError)) {
             throw error;
           }
-          failures.push(new RegistryError(error.code, `${image.source}: ${error.message}`, { cause: error }));
+          failures.push({ name: image.source, error });
           return [];
         }
       },
       imagesAtOnce,
     );
     if (failures.length > 0) {
-      throw new RegistryError(
-        "IMAGES_UNRESOLVED",
-        `${failures.length} of the ${images.length} images that lie on the nodes can be had neither from the mirror nor from their registries; nothing was copied. Leave them out with exclude, or say in registries how to reach them.`,
-        { reasons: failures.map(textWithCode).sort() },
-      );
+      throw this.unread(failures, images.length);
     }
     this.index.images.push(...found.flat());
     if (this.signatures) {
       await this.readSignatures(images);
     }
+  }
+
+  private unread(failures: readonly UnreadImage[], total: number): RegistryError {
+    const [first] = failures;
+    if (this.mirrors !== undefined) {
+      return new RegistryError(
+        "IMAGES_UNRESOLVED",
+        `${failures.length} of the ${total} images that lie on the nodes can be had neither from the mirror nor from their registries; nothing was copied. Leave them out with exclude, or say in registries how to reach them.`,
+        { reasons: unreadReasons(failures) },
+      );
+    }
+    if (first?.error instanceof RegistryError && failures.length === 1) {
+      const { code, message } = first.error;
+      return new RegistryError(code, `${first.name}: ${message}`, { cause: first.error });
+    }
+    return new RegistryError(
+      "IMAGES_UNRESOLVED",
+      `${failures.length} of ${total} images cannot be had from their registries; nothing was copied.`,
+      { reasons: unreadReasons(failures, (host) => this.registries.argumentOf(host)) },
+    );
   }
 
   /** Where an image is read. */
@@ -115,10 +131,10 @@ export class ImageCopies {
     if (root === undefined) {
       throw new RegistryError(
         "IMAGES_UNRESOLVED",
-        `${source}: ${repository.registry.endpoint.authority} no longer has ${digest}, which the name pointed at when it was looked up. Run again.`,
+        `${repository.registry.endpoint.authority} no longer has ${digest}, which the name pointed at when it was looked up. Run again.`,
       );
     }
-    const { reason, ...chosen } = this.choose(source, root);
+    const { reason, ...chosen } = this.choose(root);
     await Promise.all(chosen.children.map((child) => this.gatherChild(repository, root.digest, child)));
     // Those of an index that is reduced are not copied; the images in it are signed by them all the same.
     if (chosen.root === root || this.signatures) {
@@ -139,10 +155,11 @@ export class ImageCopies {
   }
 
   /** Of an index the platforms that are asked for; anything else as it is. */
-  private choose(
-    source: string,
-    root: Loaded,
-  ): { root: Pick<Loaded, "digest" | "bytes">; children: readonly Descriptor[]; reason?: string } {
+  private choose(root: Loaded): {
+    root: Pick<Loaded, "digest" | "bytes">;
+    children: readonly Descriptor[];
+    reason?: string;
+  } {
     const { children } = root.parts;
     const { platforms } = this;
     if (platforms === "all" || !isIndex(root.mediaType)) {
@@ -153,7 +170,7 @@ export class ImageCopies {
       const has = children.flatMap((child) => platformName(child) ?? []);
       throw new RegistryError(
         "PLATFORM_MISSING",
-        `${source}: it has no image for ${platforms.join(" or ")}; its index ${root.digest} lists ${has.join(", ") || "none by platform"}. Name one of them in platforms, or leave platforms out to copy it whole.`,
+        `it has no image for ${platforms.join(" or ")}; its index ${root.digest} lists ${has.join(", ") || "none by platform"}. Name one of them in platforms, or leave platforms out to copy it whole.`,
       );
     }
     const digests = new Set(wanted.map((child) => child.digest));

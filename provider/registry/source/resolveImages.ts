@@ -1,19 +1,20 @@
-import { messageOf, MirrorError, textWithCode } from "../../model/errors";
 import { formatReference, parseReference } from "../../model/reference";
 import { mapConcurrently } from "../push/mapConcurrently";
 import { RegistryError } from "../registryError";
 import type { ResolvedImage } from "./imageList";
 import type { SourceRegistries } from "./sourceRegistries";
 import { sourceRepository } from "./sourceRegistries";
+import type { UnreadImage } from "./unreadImages";
+import { unreadReasons } from "./unreadImages";
 
 /**
  * What each name points at now, by one HEAD each: Docker Hub does not count those. A name with tag and digest is the
  * digest's image under the tag.
  *
- * @throws RegistryError `PUSH_CONFLICT`, and `IMAGES_UNRESOLVED` with a line for each that cannot be had
+ * @throws RegistryError `PUSH_CONFLICT`, and `IMAGES_UNRESOLVED` with a line for each cause
  */
 export async function resolveImages(names: readonly string[], registries: SourceRegistries): Promise<ResolvedImage[]> {
-  const failures: string[] = [];
+  const failures: UnreadImage[] = [];
   const unique = uniqueNames(names);
   const resolved = await mapConcurrently([...unique], async ([source, name]): Promise<ResolvedImage | undefined> => {
     const { host, repository, tag, digest } = parseReference(name);
@@ -24,9 +25,10 @@ export async function resolveImages(names: readonly string[], registries: Source
       if (found !== undefined) {
         return { source, digest: digest ?? found.digest };
       }
-      failures.push(`${name}: ${registry.endpoint.authority} has no ${reference} of ${path}. [REGISTRY_NOT_FOUND]`);
+      const text = `${registry.endpoint.authority} has no ${reference} of ${path}.`;
+      failures.push({ name, error: new RegistryError("REGISTRY_NOT_FOUND", text) });
     } catch (error) {
-      failures.push(`${name}: ${error instanceof MirrorError ? textWithCode(error) : messageOf(error)}`);
+      failures.push({ name, error });
     }
     return undefined;
   });
@@ -34,7 +36,7 @@ export async function resolveImages(names: readonly string[], registries: Source
     throw new RegistryError(
       "IMAGES_UNRESOLVED",
       `${failures.length} of ${unique.size} images cannot be had from their registries; nothing was copied.`,
-      { reasons: failures.sort() },
+      { reasons: unreadReasons(failures, (host) => registries.argumentOf(host)) },
     );
   }
   return resolved.filter((image) => image !== undefined);

@@ -27,11 +27,17 @@ export class SourceRegistries {
       registry = new Registry(connection, this.context, {
         ...this.limits,
         access: "pull",
-        argument: `${this.argument}.registries["${host}"]`,
+        oneVerdict: true,
+        argument: this.argumentOf(host),
       });
       this.opened.set(host, registry);
     }
     return registry;
+  }
+
+  /** Which argument says how a host is reached. */
+  argumentOf(host: string): string {
+    return `${this.argument}.registries["${host}"]`;
   }
 
   async close(): Promise<void> {

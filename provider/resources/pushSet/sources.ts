@@ -6,12 +6,17 @@ import type { Digest } from "../../model/digest";
 import { MirrorError } from "../../model/errors";
 import { localPath } from "../../model/localPath";
 import type { Problem } from "../../model/problem";
+import { parseReference } from "../../model/reference";
+import { credentialProblem } from "../../registry/auth/givenCredentials";
+import { parseRegistryEndpoint } from "../../registry/endpoint";
 import type { Registry } from "../../registry/registry";
-import type { ImageList, ResolvedImage } from "../../registry/source/imageList";
+import type { ImageList, ResolvedImage, SourceConnection } from "../../registry/source/imageList";
 import { RegistryImages, resolveList } from "../../registry/source/registryImages";
 import { sourceName } from "../../registry/source/resolveImages";
+import { attempt } from "../arguments/resolved";
 import { shapeProblems } from "../arguments/shape";
 import { shapes } from "./shapes";
+import { keyProblems } from "./sourceKeys";
 
 /** Where images come from: the path of an image package, or a list of names in other registries. */
 export type ImageSource = string | ImageList;
@@ -49,15 +54,37 @@ function entryProblems(entry: unknown, name: string): Problem[] {
   }
   const { platforms, registries } = entry as Partial<ImageList>;
   const given = typeof registries === "object" ? Object.entries(registries ?? {}) : [];
-  const ways = given.flatMap(([host, connection]) =>
-    shapeProblems(connection, shapes.sourceRegistry, `${name}.registries["${host}"]`),
-  );
+  const ways = given.flatMap(([host, connection]) => connectionProblems(host, connection, name));
+  // `held` is the mark of what imagesOn gives.
+  const shape = shapeProblems({ ...entry, held: undefined }, shapes.imageList, name);
   return [
-    // `held` is the mark of what imagesOn gives.
-    ...shapeProblems({ ...entry, held: undefined }, shapes.imageList, name),
+    ...(shape.length > 0 ? shape : nameProblems((entry as ImageList).images, `${name}.images`)),
     ...(platforms === "all" ? [] : shapeProblems(platforms, shapes.platforms, `${name}.platforms`)),
     ...ways,
   ];
+}
+
+function connectionProblems(host: string, connection: unknown, list: string): Problem[] {
+  const name = `${list}.registries["${host}"]`;
+  const shape = shapeProblems(connection, shapes.sourceRegistry, name);
+  if (shape.length > 0) {
+    return shape;
+  }
+  const { endpoint, password, ...given } = connection as SourceConnection;
+  const parsed = endpoint === undefined ? undefined : attempt(() => parseRegistryEndpoint(endpoint));
+  const credentials = credentialProblem({ ...given, withPassword: password !== undefined }, name);
+  return [
+    ...keyProblems(host, name),
+    ...(parsed?.problems ?? []).map(({ code, text }) => ({ code, text: `${name}.endpoint: ${text}` })),
+    ...(credentials === undefined ? [] : [credentials]),
+  ];
+}
+
+/** What is no image name, each. */
+function nameProblems(images: readonly string[], name: string): Problem[] {
+  return images.flatMap((image, at) =>
+    attempt(() => parseReference(image)).problems.map(({ code, text }) => ({ code, text: `${name}[${at}]: ${text}` })),
+  );
 }
 
 /** @throws MirrorError `SOURCE_INVALID` for what names nothing, or one package twice */

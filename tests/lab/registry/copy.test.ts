@@ -223,12 +223,16 @@ describe("copy from registry to registry", function () {
     };
     proxy.script(denied);
     const closed = { endpoint: "127.0.0.1:1" };
-    const images = [...names(), "public.example/x/nothing:9", "down.example/c:1"];
+    const down = Array.from({ length: 70 }, (_, n) => `down.example/c${n}:1`);
+    const images = [...names(), "public.example/x/nothing:9", ...down];
     const registries = { ...list().registries, "down.example": closed };
     await rejects(copyTo(target(), { images, registries }), (error: { code: string; reasons: string[] }) => {
       strictEqual(error.code, "IMAGES_UNRESOLVED");
       strictEqual(error.reasons.length, 3);
-      match(error.reasons[0] as string, /^down\.example\/c:1: .*\[REGISTRY_UNREACHABLE\]$/);
+      match(
+        error.reasons[0] as string,
+        /^down\.example, 70 images \(.*67 more\): no connection.*\[REGISTRY_UNREACHABLE\]$/,
+      );
       match(error.reasons[1] as string, /^public\.example\/x\/b:1: .*403.*\[REGISTRY_DENIED\]$/);
       match(
         error.reasons[2] as string,

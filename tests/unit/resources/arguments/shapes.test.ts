@@ -54,25 +54,25 @@ const pushSet: Argument[] = [
   { name: "source.images", make: (images) => push({ source: { images } }), bad: [null, "a", [7], [""]] },
   { name: "source.platforms", make: (platforms) => push({ source: { images, platforms } }), bad: [7, "linux", [7]] },
   { name: "source.registries", make: (registries) => push({ source: { images, registries } }), bad: [null, 7] },
-  { name: 'registries["h"]', make: (h) => push({ source: { images, registries: { h } } }), bad: [null, 7] },
+  { name: 'registries["h.io"]', make: (h) => push({ source: { images, registries: { "h.io": h } } }), bad: [null, 7] },
   {
-    name: 'registries["h"].endpoint',
-    make: (endpoint) => push({ source: { images, registries: { h: { endpoint } } } }),
+    name: 'registries["h.io"].endpoint',
+    make: (endpoint) => push({ source: { images, registries: { "h.io": { endpoint } } } }),
     bad: text,
   },
   {
-    name: 'registries["h"].password',
-    make: (password) => push({ source: { images, registries: { h: { password } } } }),
+    name: 'registries["h.io"].password',
+    make: (password) => push({ source: { images, registries: { "h.io": { password } } } }),
     bad: [null, 7],
   },
   {
-    name: 'source.registries["h"].caCert',
-    make: (caCert) => push({ source: { images, registries: { h: { caCert } } } }),
+    name: 'source.registries["h.io"].caCert',
+    make: (caCert) => push({ source: { images, registries: { "h.io": { caCert } } } }),
     bad: text,
   },
   {
-    name: 'source[1].registries["h"].caCertPath',
-    make: (caCertPath) => push({ source: ["a.tar", { images, registries: { h: { caCertPath } } }] }),
+    name: 'source[1].registries["h.io"].caCertPath',
+    make: (caCertPath) => push({ source: ["a.tar", { images, registries: { "h.io": { caCertPath } } }] }),
     bad: text,
   },
   {
@@ -305,9 +305,9 @@ describe("values of arguments, as a program without a compiler gives them, and a
     );
     const twice = (await problemsOf(ImagePushSet, push({ registry: later([registry, registry]) }))).join();
     assert.match(twice, /are the same place/);
-    const slip = { images: ["a b"], registries: { h: { pasword: "x" } } };
+    const slip = { images: ["a b"], registries: { "h.io": { pasword: "x" } } };
     for (const source of [later(slip), { ...slip, registries: later(slip.registries) }]) {
-      assert.match((await problemsOf(ImagePushSet, push({ source }))).join(), /registries\["h"\]\.pasword/);
+      assert.match((await problemsOf(ImagePushSet, push({ source }))).join(), /registries\["h\.io"\]\.pasword/);
     }
   });
 
@@ -315,8 +315,8 @@ describe("values of arguments, as a program without a compiler gives them, and a
     const open = { endpoint: "172.18.0.20:5000", username: "u", password: secret };
     for (const args of [
       push({ registry: pulumi.output(open) }),
-      push({ source: pulumi.output({ images: ["a b"], registries: { h: { username: "u", password: secret } } }) }),
-      push({ source: { images: ["a b"], registries: pulumi.output({ h: { username: "u", password: secret } }) } }),
+      push({ source: pulumi.output({ images: ["a b"], registries: { "h.io": { username: "u", password: secret } } }) }),
+      push({ source: { images: ["a b"], registries: pulumi.output({ "h.io": { username: "u", password: secret } }) } }),
     ]) {
       assert.ok(!JSON.stringify(withoutSecrets(await inputsOf(ImagePushSet, args))).includes(secret));
     }
