@@ -1,4 +1,5 @@
 import { type ErrorCode, withCode } from "./codes";
+import type { Problem } from "./problem";
 
 const mark = Symbol.for("pulumi-registry-mirror.error");
 
@@ -23,11 +24,23 @@ export class MirrorError extends Error {
   /** @internal */
   readonly [mark] = true;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; reasons?: string[] } = {}) {
+  /**
+   * The single findings with codes of their own, where they have them; `reasons` are their texts.
+   *
+   * @internal
+   */
+  readonly parts: readonly Problem[];
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; reasons?: string[]; parts?: readonly Problem[] } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
-    this.reasons = options.reasons ?? [];
+    this.parts = options.parts ?? [];
+    this.reasons = options.reasons ?? this.parts.map(({ code: own, text }) => withCode(text, own));
   }
 
   /** @internal */

@@ -32,6 +32,9 @@ export function problemOf({ code, message }: MirrorError): Problem {
 /** The same with what it says beside its message. */
 export function problemsOf(error: MirrorError): Problem[] {
   const first = problemOf(error);
+  if (error.parts.length > 0) {
+    return [first, ...error.parts];
+  }
   // Some messages quote their reasons; nothing is said twice.
   const others = error.reasons.filter((reason) => !first.text.includes(reason));
   return [first, ...others.map((text) => ({ code: error.code, text }))];

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../model/codes";
 import { MirrorError } from "../model/errors";
+import type { Problem } from "../model/problem";
 
 /**
  * What went wrong between us and a registry. `code` is ours and stable (`REGISTRY_UNAUTHORIZED`, `REGISTRY_UNREACHABLE`
@@ -16,7 +17,14 @@ export class RegistryError extends MirrorError {
   constructor(
     code: ErrorCode,
     message: string,
-    options: { cause?: unknown; reasons?: string[]; status?: number; registryCode?: string; ofHost?: string } = {},
+    options: {
+      cause?: unknown;
+      reasons?: string[];
+      parts?: readonly Problem[];
+      status?: number;
+      registryCode?: string;
+      ofHost?: string;
+    } = {},
   ) {
     super(code, message, options);
     this.status = options.status;

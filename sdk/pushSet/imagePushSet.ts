@@ -195,6 +195,7 @@ export class ImagePushSet extends MirrorResource {
       fingerprint: seen.apply((found) => found.value?.fingerprint),
       contents: seen.apply((found) => found.value?.contents),
       digests: seen.apply((found) => found.value?.digests),
+      mark: seen.apply((found) => found.value?.mark),
       missing: seen.apply((found) => found.value?.missing),
       packages: seen.apply((found) => found.value?.packages),
       unread: preview?.list === false && pulumi.runtime.isDryRun() ? true : undefined,

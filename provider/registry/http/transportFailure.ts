@@ -61,7 +61,7 @@ export async function explainFailure(
     case "ENOTFOUND":
       return make(
         "REGISTRY_UNKNOWN_HOST",
-        `the name "${around.proxy?.hostname ?? request.url.hostname}" cannot be resolved. Check the spelling of the ${around.proxy === undefined ? "endpoint" : "proxy"}, or this machine's DNS.`,
+        `the name "${around.proxy?.hostname ?? request.url.hostname}" cannot be resolved. Check its spelling${around.proxy === undefined ? "" : " in the proxy's address"}, or this machine's DNS.`,
         what,
       );
     case "ECONNREFUSED":

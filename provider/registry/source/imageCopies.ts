@@ -17,7 +17,7 @@ import type { SourceRegistries, SourceRepository } from "./sourceRegistries";
 import { nameOfPlace, sourceRepository } from "./sourceRegistries";
 import { readSignatureLayer } from "./sourceSignatures";
 import type { UnreadImage } from "./unreadImages";
-import { unreadReasons } from "./unreadImages";
+import { unreadParts } from "./unreadImages";
 
 /** Where a blob can be read. */
 interface ReadableBlob {
@@ -99,7 +99,7 @@ export class ImageCopies {
       return new RegistryError(
         "IMAGES_UNRESOLVED",
         `${failures.length} of the ${total} images that lie on the nodes can be had neither from the mirror nor from their registries; nothing was copied. Leave them out with exclude, or say in registries how to reach them.`,
-        { reasons: unreadReasons(failures) },
+        { parts: unreadParts(failures) },
       );
     }
     if (first?.error instanceof RegistryError && failures.length === 1) {
@@ -109,7 +109,7 @@ export class ImageCopies {
     return new RegistryError(
       "IMAGES_UNRESOLVED",
       `${failures.length} of ${total} images cannot be had from their registries; nothing was copied.`,
-      { reasons: unreadReasons(failures, (host) => this.registries.argumentOf(host)) },
+      { parts: unreadParts(failures, (host) => this.registries.argumentOf(host)) },
     );
   }
 

@@ -5,7 +5,7 @@ import type { ResolvedImage } from "./imageList";
 import type { SourceRegistries } from "./sourceRegistries";
 import { sourceRepository } from "./sourceRegistries";
 import type { UnreadImage } from "./unreadImages";
-import { unreadReasons } from "./unreadImages";
+import { unreadParts } from "./unreadImages";
 
 /**
  * What each name points at now, by one HEAD each: Docker Hub does not count those. A name with tag and digest is the
@@ -25,7 +25,8 @@ export async function resolveImages(names: readonly string[], registries: Source
       if (found !== undefined) {
         return { source, digest: digest ?? found.digest };
       }
-      const text = `${registry.endpoint.authority} has no ${reference} of ${path}.`;
+      const what = digest === undefined ? `tag ${reference}` : reference;
+      const text = `${registry.endpoint.authority} has no ${what} in ${path}. Correct the name, or take it out of the list.`;
       failures.push({ name, error: new RegistryError("REGISTRY_NOT_FOUND", text) });
     } catch (error) {
       failures.push({ name, error });
@@ -36,7 +37,7 @@ export async function resolveImages(names: readonly string[], registries: Source
     throw new RegistryError(
       "IMAGES_UNRESOLVED",
       `${failures.length} of ${unique.size} images cannot be had from their registries; nothing was copied.`,
-      { reasons: unreadReasons(failures, (host) => registries.argumentOf(host)) },
+      { parts: unreadParts(failures, (host) => registries.argumentOf(host)) },
     );
   }
   return resolved.filter((image) => image !== undefined);

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../model/codes";
-import { withCode } from "../../model/codes";
-import { messageOf, MirrorError, textWithCode } from "../../model/errors";
+import { messageOf, MirrorError } from "../../model/errors";
+import type { Problem } from "../../model/problem";
 import { parseReference } from "../../model/reference";
 import { RegistryError } from "../registryError";
 
@@ -23,11 +23,11 @@ const byTheWay: readonly ErrorCode[] = [
 ];
 
 /**
- * A line for each cause: an image by its name; images of one host that fail for one cause together, the host first.
+ * One for each cause: an image by its name; images of one host that fail for one cause together, the host first.
  *
  * @param wayTo Which argument says how a host is reached; undefined where the way out is said elsewhere.
  */
-export function unreadReasons(images: readonly UnreadImage[], wayTo?: (host: string) => string): string[] {
+export function unreadParts(images: readonly UnreadImage[], wayTo?: (host: string) => string): Problem[] {
   const groups = new Map<string, { host: string; names: string[]; error: unknown }>();
   for (const { name, error } of images) {
     const { host } = parseReference(name);
@@ -36,24 +36,21 @@ export function unreadReasons(images: readonly UnreadImage[], wayTo?: (host: str
     group.names.push(name);
     groups.set(key, group);
   }
-  return [...groups.values()].map((group) => reason(group, wayTo)).sort();
+  return [...groups.values()].map((group) => partOf(group, wayTo)).sort((a, b) => (a.text < b.text ? -1 : 1));
 }
 
-function reason(
+function partOf(
   { host, names, error }: { host: string; names: string[]; error: unknown },
   wayTo: ((host: string) => string) | undefined,
-): string {
+): Problem {
   const [only = ""] = names;
-  if (!(error instanceof MirrorError)) {
-    return `${names.length === 1 ? only : together(host, names)}: ${messageOf(error)}`;
-  }
-  const isOfWay = wayTo !== undefined && byTheWay.includes(error.code);
-  const wayOut = isOfWay
-    ? ` Say in ${wayTo(host)} by which other endpoint or proxy it is reached, or take its images out of the list.`
-    : "";
-  return names.length === 1
-    ? `${only}: ${wayOut === "" ? textWithCode(error) : withCode(`${error.message}${wayOut}`, error.code)}`
-    : withCode(`${together(host, names)}: ${hostText(error)}${wayOut}`, error.code);
+  const code = error instanceof MirrorError ? error.code : "UNEXPECTED";
+  const wayOut =
+    wayTo !== undefined && byTheWay.includes(code)
+      ? ` Say in ${wayTo(host)} by which other endpoint or proxy it is reached, or take its images out of the list.`
+      : "";
+  const text = names.length === 1 ? `${only}: ${messageOf(error)}` : `${together(host, names)}: ${hostText(error)}`;
+  return { code, text: `${text}${wayOut}` };
 }
 
 /** `gcr.io, 20 images (gcr.io/a:1, gcr.io/b:1, gcr.io/c:1 and 17 more)` */

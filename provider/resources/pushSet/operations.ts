@@ -8,6 +8,7 @@ import { holdsUnknown, isUnknown, sameValue } from "../../pulumi/plainValue";
 import type { RegistryConnection } from "../../registry/connection";
 import { cleanRegistry } from "./clean";
 import { comparedInputs, compareRegistries, filters, isReplaced, isUpToDate } from "./comparison";
+import { keptSource } from "./ignoredSource";
 import { pinDigests } from "./pin";
 import { pruneAlone } from "./prune";
 import { PruneReview } from "./pruneReview";
@@ -27,12 +28,14 @@ class PushSetOperations implements Operations<PushSetInputs, PushSetOutputs, Pus
 
   async check(
     olds: Partial<PushSetInputs>,
-    { missing, unread, packages, pruneNodes, ...given }: PushSetWire,
+    { missing, mark, unread, packages, pruneNodes, ...given }: PushSetWire,
   ): Promise<Checked<PushSetInputs>> {
-    const { inputs: news, notes: pins } = pinDigests(olds, given, packages);
+    const kept = keptSource(olds, given, mark);
+    const { inputs: news, notes: pins } =
+      kept === undefined ? pinDigests(olds, given, packages) : { inputs: kept.inputs, notes: [kept.note] };
     this.run.remember({ ...news, unread });
     this.run.rememberNodes(urnOf(news), pruneNodes);
-    if (missing !== undefined && !isUnknown(missing)) {
+    if (kept === undefined && missing !== undefined && !isUnknown(missing)) {
       return withoutPackage(olds, news, missing);
     }
     const problems = filterProblems(news, this.run);

@@ -4,6 +4,7 @@ import type { RequiredSignature } from "../../archive/signature";
 import type { OperationContext } from "../../model/context";
 import { silentLog } from "../../model/context";
 import { MirrorError } from "../../model/errors";
+import { invalidArgument } from "../../model/problem";
 import { lacksOf } from "../../registry/push/pushPlan";
 import type { RequiredSigner } from "../../registry/signed/requiredSigners";
 import type { Resolved } from "../arguments/resolved";
@@ -16,7 +17,8 @@ import { checkInPreview } from "./requireSigned";
 import { shapes } from "./shapes";
 import { checkSigned, signatureOption } from "./signature";
 import type { Digests, ImageSource } from "./sources";
-import { checkSources, openSources, resolveSources, sourceProblems, sourcesOf } from "./sources";
+import { checkSources, openSources, resolveSources, sourceMark, sourceProblems, sourcesOf } from "./sources";
+import { unusedRegistries } from "./unusedRegistries";
 
 /** The arguments that say which package, and how it is read. */
 export interface PackageArguments {
@@ -33,6 +35,8 @@ export interface PackageArguments {
 /** What is seen of a package before it is pushed; the lists only when its index is known. */
 export interface InspectedPackage {
   fingerprint?: string;
+  /** Of which source all of this is. */
+  mark?: string;
   /** That there is none at the path. */
   missing?: string;
   contents?: string[];
@@ -62,7 +66,13 @@ export async function inspectPackage(
   listing: Listing = { read: false },
 ): Promise<Resolved<InspectedPackage>> {
   const given = [...sourceProblems(args.source), ...shapeProblems(args, shapes.reading, "")];
-  return given.length > 0 ? { problems: given } : attemptAsync(() => inspect(args, listing));
+  if (given.length > 0) {
+    return { problems: given };
+  }
+  const found = await attemptAsync(() => inspect(args, listing));
+  // A slip of the pen in a key may well be why.
+  const slips = found.problems.length === 0 ? [] : unusedRegistries(args.source).warnings;
+  return { ...found, problems: [...found.problems, ...slips.map(invalidArgument)] };
 }
 
 async function inspect(
@@ -73,6 +83,7 @@ async function inspect(
   checkSources(sources);
   checkSigned(sources, signature);
   const options: OpenOptions = { ...reading, ...signatureOption(signature), trustEarlierCheck: true };
+  const mark = sourceMark(source);
   const digests = await resolveSources(sources, context);
   const checkImages = async (index: PackageIndex | undefined): Promise<Pick<InspectedPackage, "signatures">> => {
     const chosen = { ...(include === undefined ? {} : { include }), ...(exclude === undefined ? {} : { exclude }) };
@@ -88,7 +99,7 @@ async function inspect(
   const named = paths.length < sources.length;
   const opened = await openSources(sources, digests, options, context, named ? {} : { first }).catch(missingPackage);
   if ("missing" in opened) {
-    return opened;
+    return { ...opened, mark };
   }
   try {
     const { fingerprint } = opened;
@@ -101,6 +112,7 @@ async function inspect(
       const pins = sources.some((one) => typeof one !== "string" && one.pin === true);
       return {
         fingerprint,
+        mark,
         digests,
         ...(pins ? { packages: prints } : {}),
         ...listed(index, digests),
@@ -112,7 +124,7 @@ async function inspect(
     if (paths.length > 1 && index !== undefined && listing.read) {
       await rememberIndex(fingerprint, index);
     }
-    return { fingerprint, ...listed(index, digests), ...signatures };
+    return { fingerprint, mark, ...listed(index, digests), ...signatures };
   } finally {
     await opened.close();
   }

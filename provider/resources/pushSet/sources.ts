@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import type { ImagePackage, OpenOptions } from "../../archive/imagePackage";
 import { openPackage } from "../../archive/openPackage";
 import { openAsOne } from "../../archive/packageList";
@@ -32,6 +34,14 @@ export function sourcesOf(source: ImageSource | ImageSource[]): ImageSource[] {
 /** What errors call one of them. */
 export function sourceArgument(sources: readonly ImageSource[], at: number): string {
   return sources.length === 1 ? "source" : `source[${at}]`;
+}
+
+/** Tells one source from another, whatever way its registries are reached: no secret is in it. */
+export function sourceMark(source: ImageSource | ImageSource[]): string {
+  const named = sourcesOf(source).map((one) =>
+    typeof one === "string" ? one : [one.images, one.platforms ?? "all", one.pin === true, one.held === true],
+  );
+  return createHash("sha256").update(JSON.stringify(named)).digest("hex");
 }
 
 /** How people call them. */

@@ -236,7 +236,7 @@ describe("copy from registry to registry", function () {
       match(error.reasons[1] as string, /^public\.example\/x\/b:1: .*403.*\[REGISTRY_DENIED\]$/);
       match(
         error.reasons[2] as string,
-        /^public\.example\/x\/nothing:9: .*has no 9 of x\/nothing\. \[REGISTRY_NOT_FOUND\]$/,
+        /^public\.example\/x\/nothing:9: .*has no tag 9 in x\/nothing\. .*\[REGISTRY_NOT_FOUND\]$/,
       );
       return true;
     });

@@ -138,7 +138,10 @@ describe("S1: images of a registry that serves nothing", () => {
       /^down\.example, 20 images \(.* and 17 more\): no connection to 127\.0\.0\.1:1 \(.*ECONNREFUSED.*Say in source\[1\]\.registries\["down\.example"\] .*\[REGISTRY_UNREACHABLE\]$/,
     );
     match(reasons[1] as string, /^unknown\.example, 20 images \(.*\): the name "x+\.example" cannot be resolved\./);
-    strictEqual(reasons[2], `up.example/a:2: ${server.hostPort} has no 2 of a. [REGISTRY_NOT_FOUND]`);
+    strictEqual(
+      reasons[2],
+      `up.example/a:2: ${server.hostPort} has no tag 2 in a. Correct the name, or take it out of the list. [REGISTRY_NOT_FOUND]`,
+    );
   });
 
   it("one that is merely flaky is not condemned, before or after it has served", async () => {
