@@ -11,7 +11,14 @@ import { type PodMethod, podMethods } from "./podService";
  */
 export async function runsPods(node: LabNode): Promise<void> {
   const program = `#!/bin/sh
-if [ -f config.json ]; then sed -i 's/,"cpu":{"shares":[0-9]*}//; s/,"oomScoreAdj":-[0-9]*//' config.json; fi
+for word in "$@"; do
+  [ "$before" != --bundle ] || bundle=$word
+  before=$word
+done
+config=$bundle/config.json
+if [ -f "$config" ]; then
+  sed -i 's/,"cpu":{[^}]*}//; s/"cpu":{[^}]*},//; s/"cpu":{[^}]*}//; s/,"oomScoreAdj":-[0-9]*//' "$config"
+fi
 exec /usr/sbin/runc "$@"
 `;
   await node.writeFile("/usr/local/sbin/runc", program, "0755");
