@@ -77,7 +77,8 @@ export function takenOverText(holder: Holder, owner: string | undefined): string
     case "namesake":
       return (
         "the node was configured under the same name before, by a resource that is being replaced, whose state was " +
-        "lost, or that is in another state; with its originals it is this one's now, and the other's delete leaves it alone"
+        "lost (by an up that was interrupted, say), or that is in another state; with its originals it is this one's " +
+        "now, and the other's delete leaves it alone"
       );
     case "other":
       return `taken over from ${owner}, as adopt says; its delete leaves the node alone`;
