@@ -6,8 +6,8 @@ import { type PodMethod, podMethods } from "./podService";
 
 /**
  * Lets a lab node run pods on any machine: containerd finds this before the release's own runc, to which it hands over
- * all but two wishes. Where a machine's cgroup controllers are bound to version 1 there is none for a share of the
- * CPU; and lowering an out-of-memory score takes CAP_SYS_RESOURCE, which a virtual machine's root may not have.
+ * all but some wishes. Where a machine's cgroup controllers are bound to version 1 there is none for a share of the
+ * CPU, or for memory; and lowering an out-of-memory score takes CAP_SYS_RESOURCE, which a virtual machine's root may not have.
  */
 export async function runsPods(node: LabNode): Promise<void> {
   const program = `#!/bin/sh
@@ -17,7 +17,7 @@ for word in "$@"; do
 done
 config=$bundle/config.json
 if [ -f "$config" ]; then
-  sed -i 's/,"cpu":{[^}]*}//; s/"cpu":{[^}]*},//; s/"cpu":{[^}]*}//; s/,"oomScoreAdj":-[0-9]*//' "$config"
+  sed -i 's/,"cpu":{[^}]*}//; s/"cpu":{[^}]*},//; s/"cpu":{[^}]*}//; s/"unified":{[^}]*}/"unified":{}/; s/,"oomScoreAdj":-[0-9]*//' "$config"
 fi
 exec /usr/sbin/runc "$@"
 `;
