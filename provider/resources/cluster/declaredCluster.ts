@@ -28,6 +28,7 @@ export interface ClusterArguments {
   checkEndpoints?: unknown;
   mirror?: object;
   connection?: object;
+  rollout?: object;
   nodes?: NodesArgument<object>;
 }
 
@@ -53,6 +54,7 @@ const mirrorFields = [
 export function readDeclaredCluster(args: ClusterArguments, name: string): BmctlCluster {
   const { nodes, clusterConfig } = (args as ClusterArguments | undefined) ?? {};
   checkNodes(nodes);
+  checkObjects(args);
   if (nodes !== undefined && isList(nodes)) {
     checkMirrorArguments(args);
     return clusterOfListedNodes(args, nodes, args.clusterName ?? name);
@@ -101,6 +103,22 @@ function checkNodes(given: unknown): void {
     `nodes: it is ${what}; give a list, or an object by address, that is known while the program runs, or leave it out. ` +
       "The address of a listed node that has a name may be an output.",
   );
+}
+
+/** What a whole object says of each node has to be known with the nodes; a type refuses an output there already. */
+function checkObjects({ connection, rollout }: { connection?: object; rollout?: object } = {}): void {
+  const wanted = {
+    connection: [connection, "an object, whose fields may be outputs"],
+    rollout: [rollout, "an object that is known while the program runs"],
+  } as const;
+  for (const [name, [given, way]] of Object.entries(wanted)) {
+    if (isOutput(given)) {
+      throw new MirrorError(
+        "ARGUMENTS_INVALID",
+        `${name}: it is an output, which is not known in time; give ${way}, or leave it out.`,
+      );
+    }
+  }
 }
 
 function checkClusterConfig(given: unknown): asserts given is string | ClusterConfig {

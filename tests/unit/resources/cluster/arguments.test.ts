@@ -40,6 +40,12 @@ describe("arguments of a cluster, without a Pulumi program", () => {
   it("what decides which resources there are must be a value, and agree with the rest", () => {
     const output = { __pulumiOutput: true } as never;
     assert.throws(() => readDeclaredCluster({ clusterConfig: output }, "c"), { code: "ARGUMENTS_INVALID" });
+    for (const name of ["connection", "rollout"]) {
+      assert.throws(() => readDeclaredCluster({ clusterConfig: "c.yaml", [name]: output }, "c"), {
+        code: "ARGUMENTS_INVALID",
+        message: new RegExp(`^${name}: it is an output, which is not known in time; give an object`),
+      });
+    }
     assert.throws(() => readDeclaredCluster({ clusterConfig: "c.yaml", mirror: {}, hostsDir: "/x" }, "c"), {
       code: "CLUSTER_ARGUMENTS_CONFLICT",
       message: /^mirror is given, so hostsDir would mean nothing/,
