@@ -1,5 +1,5 @@
 import { meantBy } from "./nearest";
-import { isOutput } from "./outputs";
+import { isLater } from "./outputs";
 import type { Problem } from "./problem";
 import { argumentsError, invalidArgument } from "./problem";
 
@@ -92,10 +92,6 @@ function shownNames(names: ArgumentNames): string[] {
 
 function isEach(names: ArgumentNames | readonly [ArgumentNames]): names is readonly [ArgumentNames] {
   return Array.isArray(names);
-}
-
-function isLater(value: object): boolean {
-  return value instanceof Promise || isOutput(value);
 }
 
 /** A resource's properties are its outputs, and no arguments. */

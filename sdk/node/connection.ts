@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { isLater } from "../../provider/model/outputs";
 import type { NodeConnection } from "../../provider/node";
 import { secretsOfConnection } from "../../provider/resources/node/shapes";
-import { isLater } from "../known";
 
 /**
  * How to reach a node over SSH; the names of @pulumi/command's connection. Files are read when they are needed, on the

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { isLater } from "../../provider/model/outputs";
 import type { CheckedArguments } from "../../provider/resources/arguments/resolved";
 import { isSecretProxy, resolveCa } from "../../provider/resources/pushSet/registry";
 import type { ImageSource } from "../../provider/resources/pushSet/sources";
-import { isLater } from "../known";
 import { gathered } from "../problems";
 import { ImagesOnNodes } from "./imagesOn";
 import type { RegistryArgs } from "./registryArgs";

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { isLater } from "../../provider/model/outputs";
 import type { RegistryConnection } from "../../provider/registry/connection";
 import type { CheckedArguments } from "../../provider/resources/arguments/resolved";
 import { attempt } from "../../provider/resources/arguments/resolved";
@@ -13,7 +14,6 @@ import {
   resolveCa,
   resolveEndpoint,
 } from "../../provider/resources/pushSet/registry";
-import { isLater } from "../known";
 import type { LiftedWire } from "../lifted";
 import { gathered } from "../problems";
 import { proxyInput } from "./imageSource";

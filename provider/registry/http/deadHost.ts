@@ -1,20 +1,14 @@
 import type { ErrorCode } from "../../model/codes";
 import type { RegistryError } from "../registryError";
+import { causesOfHost } from "../registryError";
 import type { RetryPolicy } from "./retry";
 
 /** So many failures must agree where no request has used up its tries: one alone may be a bad moment. */
 const agreeing = 3;
 
-/** Causes that lie with the host, whatever is asked of it, and that another try does not change. */
+/** What several requests agree in. */
 const lasting: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "REGISTRY_UNKNOWN_HOST",
-  "REGISTRY_NOT_TLS",
-  "REGISTRY_TLS_VERSION",
-  "REGISTRY_TLS_REFUSED",
-  "REGISTRY_CLIENT_CERTIFICATE",
-  "REGISTRY_CERTIFICATE_NAME",
-  "REGISTRY_CERTIFICATE_EXPIRED",
-  "REGISTRY_CERTIFICATE_UNKNOWN",
+  ...causesOfHost,
   "PROXY_REFUSED",
   // A user is locked out after a few of them.
   "REGISTRY_UNAUTHORIZED",

@@ -17,7 +17,7 @@ import type { SourceRegistries, SourceRepository } from "./sourceRegistries";
 import { nameOfPlace, sourceRepository } from "./sourceRegistries";
 import { readSignatureLayer } from "./sourceSignatures";
 import type { UnreadImage } from "./unreadImages";
-import { unreadParts } from "./unreadImages";
+import { imagesUnresolved, unreadParts } from "./unreadImages";
 
 /** Where a blob can be read. */
 interface ReadableBlob {
@@ -106,11 +106,7 @@ export class ImageCopies {
       const { code, message } = first.error;
       return new RegistryError(code, `${first.name}: ${message}`, { cause: first.error });
     }
-    return new RegistryError(
-      "IMAGES_UNRESOLVED",
-      `${failures.length} of ${total} images cannot be had from their registries; nothing was copied.`,
-      { parts: unreadParts(failures, (host) => this.registries.argumentOf(host)) },
-    );
+    return imagesUnresolved(failures, total, (host) => this.registries.argumentOf(host));
   }
 
   /** Where an image is read. */

@@ -5,7 +5,7 @@ import type { ResolvedImage } from "./imageList";
 import type { SourceRegistries } from "./sourceRegistries";
 import { sourceRepository } from "./sourceRegistries";
 import type { UnreadImage } from "./unreadImages";
-import { unreadParts } from "./unreadImages";
+import { imagesUnresolved } from "./unreadImages";
 
 /**
  * What each name points at now, by one HEAD each: Docker Hub does not count those. A name with tag and digest is the
@@ -34,11 +34,7 @@ export async function resolveImages(names: readonly string[], registries: Source
     return undefined;
   });
   if (failures.length > 0) {
-    throw new RegistryError(
-      "IMAGES_UNRESOLVED",
-      `${failures.length} of ${unique.size} images cannot be had from their registries; nothing was copied.`,
-      { parts: unreadParts(failures, (host) => registries.argumentOf(host)) },
-    );
+    throw imagesUnresolved(failures, unique.size, (host) => registries.argumentOf(host));
   }
   return resolved.filter((image) => image !== undefined);
 }

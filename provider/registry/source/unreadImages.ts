@@ -22,6 +22,19 @@ const byTheWay: readonly ErrorCode[] = [
   "REGISTRY_CONNECTION_LOST",
 ];
 
+/** The error of a list of which some images cannot be had. */
+export function imagesUnresolved(
+  failures: readonly UnreadImage[],
+  total: number,
+  wayTo: (host: string) => string,
+): RegistryError {
+  return new RegistryError(
+    "IMAGES_UNRESOLVED",
+    `${failures.length} of ${total} images cannot be had from their registries; nothing was copied.`,
+    { parts: unreadParts(failures, wayTo) },
+  );
+}
+
 /**
  * One for each cause: an image by its name; images of one host that fail for one cause together, the host first.
  *

@@ -4,24 +4,17 @@ import { textWithCode } from "../../model/errors";
 import type { RegistryConnection } from "../../registry/connection";
 import { repositoryBelow } from "../../registry/endpoint";
 import { Registry } from "../../registry/registry";
-import { RegistryError } from "../../registry/registryError";
+import { causesOfHost, RegistryError } from "../../registry/registryError";
 
 /** What a mirror answers: a digest, that it has no such image, or why it could not be asked. */
 export type MirrorAnswer = { digest: string } | { missing: true } | { error: string };
 
 /** A place that does not answer at all, or refuses who asks, is not asked for each image anew. */
 const ofThePlace: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "REGISTRY_UNKNOWN_HOST",
+  ...causesOfHost,
   "REGISTRY_UNREACHABLE",
   "REGISTRY_TIMEOUT",
-  "REGISTRY_NOT_TLS",
   "REGISTRY_NEEDS_TLS",
-  "REGISTRY_TLS_VERSION",
-  "REGISTRY_TLS_REFUSED",
-  "REGISTRY_CLIENT_CERTIFICATE",
-  "REGISTRY_CERTIFICATE_NAME",
-  "REGISTRY_CERTIFICATE_EXPIRED",
-  "REGISTRY_CERTIFICATE_UNKNOWN",
   "REGISTRY_NOT_A_REGISTRY",
 ]);
 
